@@ -1,0 +1,133 @@
+"""The mixed token sequence of stage 2: which tokens are fine, where they lie, how to pack them.
+
+A mixed state is carried at full size, (B, C, H, W): where a picture is coarse, every coarse latent
+pixel is repeated over a 2x2 block (`tokens.spread`). Packing takes each coarse token once and each
+fine token once; unpacking undoes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+
+from .tokens import PATCH, patchify, pick, spread, unpatchify
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """Which coarse tokens of each picture are replaced by four fine ones.
+
+    fine  (B, h, w) bool on the coarse token grid; True = four fine tokens. All pictures of one
+          layout must have the same number of them; `groups` splits a batch where they differ.
+    """
+
+    fine: torch.Tensor
+
+    def __post_init__(self) -> None:
+        if self.fine.ndim != 3 or self.fine.dtype != torch.bool:
+            raise ValueError(
+                f"A layout needs a (B, h, w) bool mask, got {self.fine.dtype} of shape "
+                f"{tuple(self.fine.shape)}."
+            )
+
+    @property
+    def batch(self) -> int:
+        return self.fine.shape[0]
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Rows and columns of the coarse token grid."""
+        return self.fine.shape[1], self.fine.shape[2]
+
+    @property
+    def latent_size(self) -> tuple[int, int]:
+        """Height and width of the full-size latent."""
+        h, w = self.grid
+        return 2 * PATCH * h, 2 * PATCH * w
+
+    @cached_property
+    def counts(self) -> list[int]:
+        """Tokens of each picture: h*w + 3 * (number of coarse tokens replaced)."""
+        h, w = self.grid
+        return [h * w + 3 * int(k) for k in self.fine.flatten(1).sum(1).tolist()]
+
+    @cached_property
+    def index(self) -> torch.Tensor:
+        """(B, N) rows of the bank [coarse tokens, fine tokens] that make up the sequence.
+
+        Kept coarse tokens first, then fine tokens, each in row-major order, so that an all-fine or
+        all-coarse layout is exactly the model's native sequence.
+        """
+        if len(set(self.counts)) != 1:
+            raise ValueError(
+                f"Pictures packed together need equally many tokens, got {self.counts}: "
+                "pack each group of `Layout.groups` on its own."
+            )
+        bank = torch.cat([~self.fine.flatten(1), spread(self.fine).flatten(1)], dim=1)
+        return bank.nonzero()[:, 1].reshape(self.batch, -1)
+
+    @cached_property
+    def positions(self) -> torch.Tensor:
+        """(B, N, 2) row and column of every token in coarse-grid units, float32.
+
+        A kept coarse token lies at (i, j), the fine ones at (i + {0, .5}, j + {0, .5}).
+        """
+        h, w = self.grid
+        coarse = _grid_positions(h, w, 1.0, self.fine.device)
+        fine = _grid_positions(2 * h, 2 * w, 0.5, self.fine.device)
+        return torch.cat([coarse, fine])[self.index]
+
+    @cached_property
+    def fine_pixels(self) -> torch.Tensor:
+        """(B, 1, H, W) bool: latent pixels that belong to fine tokens."""
+        mask = self.fine[:, None]
+        return mask.repeat_interleave(2 * PATCH, -2).repeat_interleave(2 * PATCH, -1)
+
+    def to(self, device: torch.device | str) -> Layout:
+        return self if self.fine.device == torch.device(device) else Layout(self.fine.to(device))
+
+    def repeat(self, rows: int) -> Layout:
+        """The layout of `rows` rows that hold the pictures again and again (a batch per cond)."""
+        if rows == self.batch:
+            return self
+        if rows % self.batch:
+            raise ValueError(f"{rows} rows cannot hold batches of {self.batch} pictures.")
+        return Layout(self.fine.repeat(rows // self.batch, 1, 1))
+
+    def groups(self) -> Iterator[tuple[list[int], Layout]]:
+        """Picture numbers that share a token count, with the layout of just those pictures."""
+        for count in dict.fromkeys(self.counts):
+            items = [i for i, n in enumerate(self.counts) if n == count]
+            yield items, self if len(items) == self.batch else Layout(self.fine[items])
+
+    def gather(self, coarse: torch.Tensor, fine: torch.Tensor) -> torch.Tensor:
+        """Take the sequence (B, N, D) from (B, h*w, D) coarse and (B, 4*h*w, D) fine rows."""
+        bank = torch.cat([coarse, fine], dim=1)
+        return bank.gather(1, self.index[..., None].expand(-1, -1, bank.shape[-1]))
+
+    def pack(self, latent: torch.Tensor) -> torch.Tensor:
+        """(B, C, H, W) mixed state -> (B, N, C*4) tokens."""
+        return self.gather(patchify(pick(latent)), patchify(latent))
+
+    def unpack(self, tokens: torch.Tensor) -> torch.Tensor:
+        """(B, N, C*4) tokens -> (B, C, H, W) mixed state. Undoes `pack`."""
+        h, w = self.grid
+        b, _, d = tokens.shape
+        index = self.index[..., None].expand(-1, -1, d)
+        bank = tokens.new_zeros(b, 5 * h * w, d).scatter_(1, index, tokens)
+        coarse = unpatchify(bank[:, : h * w], h, w)
+        fine = unpatchify(bank[:, h * w :], 2 * h, 2 * w)
+        return torch.where(self.fine_pixels, fine, spread(coarse))
+
+    def settle(self, latent: torch.Tensor) -> torch.Tensor:
+        """Repeat the picked pixel over each 2x2 block of the coarse regions."""
+        return torch.where(self.fine_pixels, latent, spread(pick(latent)))
+
+
+def _grid_positions(rows: int, columns: int, step: float, device: torch.device) -> torch.Tensor:
+    y = torch.arange(rows, device=device, dtype=torch.float32) * step
+    x = torch.arange(columns, device=device, dtype=torch.float32) * step
+    return torch.stack(torch.meshgrid(y, x, indexing="ij"), dim=-1).reshape(-1, 2)

@@ -1,0 +1,107 @@
+"""Choose the coarse tokens that grow early."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+
+from .edges import check_detector, image_scores, latent_scores, needs_image
+from .schedule import selected_count
+from .tokens import PATCH
+
+
+@dataclass(frozen=True)
+class Regions:
+    """How to choose the regions of a picture.
+
+    detector   one of `edges.DETECTORS`.
+    threshold  None takes the schedule's fixed ratio; in (0, 1] the ratio adapts to the picture.
+    always     (B, h, w) bool coarse tokens that grow early in any case, or None.
+    """
+
+    detector: str = "canny"
+    threshold: float | None = None
+    always: torch.Tensor | None = None
+
+    def __post_init__(self) -> None:
+        check_detector(self.detector)
+
+    def choose(
+        self,
+        denoised: torch.Tensor,
+        ratio: float,
+        decode: Callable[[torch.Tensor], torch.Tensor] | None,
+    ) -> torch.Tensor:
+        """Coarse tokens to grow early, (B, H/2, W/2) bool, from a coarse (B, C, H, W) estimate."""
+        if needs_image(self.detector):
+            if decode is None:
+                raise ValueError(
+                    f"Edge detector {self.detector!r} looks at the decoded picture, so it needs a "
+                    "VAE: connect one, or set the detector to latent_gradient."
+                )
+            grid = (denoised.shape[-2] // PATCH, denoised.shape[-1] // PATCH)
+            scores = image_scores(decode(denoised), grid, self.detector)
+        else:
+            scores = latent_scores(denoised)
+        if self.threshold is None:
+            return select_ratio(scores, ratio, self.always)
+        return select_threshold(scores, self.threshold, self.always)
+
+
+def select_ratio(
+    scores: torch.Tensor, ratio: float, always: torch.Tensor | None = None
+) -> torch.Tensor:
+    """The best-scoring share of coarse tokens of each picture.
+
+    scores  (B, h, w).
+    ratio   in (0, 1); floor(ratio * h * w) tokens are chosen. Equal scores go to the lower index.
+    always  (B, h, w) bool, tokens that grow in any case; the share comes on top, from the rest.
+    Returns (B, h, w) bool on the device of `scores`.
+    """
+    if not 0 < ratio < 1:
+        raise ValueError(f"The ratio of early tokens must lie in (0, 1), got {ratio:g}: try 0.3.")
+    b, h, w = scores.shape
+    always = _forced(scores, always)
+    flat = scores.flatten(1).masked_fill(always.flatten(1), float("-inf"))
+    order = flat.sort(dim=1, descending=True, stable=True).indices
+    chosen = torch.zeros_like(flat, dtype=torch.bool)
+    chosen.scatter_(1, order[:, : selected_count(ratio, h * w)], True)
+    return chosen.reshape(b, h, w) | always
+
+
+def select_threshold(
+    scores: torch.Tensor, threshold: float, always: torch.Tensor | None = None
+) -> torch.Tensor:
+    """Every coarse token whose score reaches the threshold: the paper's adaptive ratio.
+
+    scores     (B, h, w) in [0, 1].
+    threshold  in (0, 1]; pictures of one batch may come out with different counts.
+    Returns (B, h, w) bool on the device of `scores`.
+    """
+    if not 0 < threshold <= 1:
+        raise ValueError(f"The edge threshold must lie in (0, 1], got {threshold:g}: try 0.1.")
+    return (scores >= threshold) | _forced(scores, always)
+
+
+def mask_regions(mask: torch.Tensor, grid: tuple[int, int]) -> torch.Tensor:
+    """Coarse tokens that a painted mask touches.
+
+    mask  (B, H, W) in [0, 1]; any pixel above one half counts.
+    grid  rows and columns of coarse tokens.
+    Returns (B, rows, columns) bool.
+    """
+    return F.adaptive_max_pool2d(mask[:, None].float(), grid)[:, 0] > 0.5
+
+
+def _forced(scores: torch.Tensor, always: torch.Tensor | None) -> torch.Tensor:
+    if always is None:
+        return torch.zeros_like(scores, dtype=torch.bool)
+    if always.shape != scores.shape:
+        raise ValueError(
+            f"The always-early mask must match the coarse grid {tuple(scores.shape)}, "
+            f"got {tuple(always.shape)}."
+        )
+    return always.to(scores.device)

@@ -1,0 +1,194 @@
+"""The three-stage sampler. It knows no network, no VAE and no ComfyUI: only callables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from .layout import Layout
+from .noise import white_noise
+from .regions import Regions
+from .schedule import StageSchedule
+from .tokens import PATCH, pick, spread
+from .transition import Transition
+
+MIXED, FULL = 1, 2  # stage numbers in code; 0 is the low-resolution stage
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What one stage samples on; tensors have the stage's own size and form.
+
+    index   0 low resolution, 1 mixed, 2 full.
+    sigmas  noise levels, falling; one more than steps.
+    white   standard normal noise that this stage began with.
+    clean   clean latent that the run began with; zero when it began from noise alone.
+    layout  the token layout of the mixed stage, else None.
+    """
+
+    index: int
+    sigmas: Sequence[float]
+    white: torch.Tensor
+    clean: torch.Tensor
+    layout: Layout | None = None
+
+
+@dataclass(frozen=True)
+class StageEnd:
+    """x is the state at the stage's last sigma, denoised the model's last clean estimate."""
+
+    x: torch.Tensor
+    denoised: torch.Tensor
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The settings of a run.
+
+    schedule     the three stages.
+    upsampling   one of `upsampling.UPSAMPLING`.
+    kept         law of the noise on kept tokens, see `noise.kept_noise`.
+    start_sigma  1 starts from noise; below 1, stages that end above it are skipped (img2img).
+    """
+
+    schedule: StageSchedule
+    upsampling: str = "token"
+    kept: str = "exact"
+    start_sigma: float = 1.0
+
+    def transition_into(self, stage: int) -> Transition:
+        """The transition into `stage` (1 or 2)."""
+        end = self.schedule.end_sigmas[stage - 1]
+        return Transition(end, self.schedule.z, self.upsampling, self.kept)
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a run begins.
+
+    noise   (B, C, H, W) standard normal; H and W multiples of 4, so that coarse tokens are whole.
+    clean   (B, C, H, W) clean latent to start from or to keep under a mask; zero for none.
+    coarse  (B, C, H/2, W/2) the same at half size.
+    """
+
+    noise: torch.Tensor
+    clean: torch.Tensor
+    coarse: torch.Tensor
+
+    def __post_init__(self) -> None:
+        h, w = self.noise.shape[-2:]
+        if h % (2 * PATCH) or w % (2 * PATCH):
+            raise ValueError(f"A latent must split into whole coarse tokens of 4x4, got {h}x{w}.")
+
+    @classmethod
+    def from_noise(cls, noise: torch.Tensor) -> Source:
+        return cls(noise, torch.zeros_like(noise), torch.zeros_like(pick(noise)))
+
+    def stage(
+        self, index: int, sigmas: Sequence[float], white: torch.Tensor, layout: Layout | None
+    ) -> Stage:
+        """Noise and clean latent in the form that stage `index` samples in."""
+        if index == 0:
+            return Stage(index, sigmas, pick(white), self.coarse)
+        if index == FULL or layout is None:
+            return Stage(index, sigmas, white, self.clean)
+        mixed = torch.where(layout.fine_pixels, self.clean, spread(self.coarse))
+        return Stage(index, sigmas, layout.settle(white), mixed, layout)
+
+
+@dataclass(frozen=True)
+class Result:
+    """x is the final full-size state; layout tells which tokens grew early (None if none could)."""
+
+    x: torch.Tensor
+    layout: Layout | None
+
+
+RunStage = Callable[[Stage, torch.Tensor], StageEnd]
+ChooseRegions = Callable[[torch.Tensor], torch.Tensor]
+DrawNoise = Callable[[int], torch.Tensor]
+
+
+def run_stages(
+    plan: Plan,
+    source: Source,
+    run_stage: RunStage,
+    choose_regions: ChooseRegions,
+    draw_noise: DrawNoise,
+) -> Result:
+    """Sample the stages of a plan, with a transition between each two.
+
+    run_stage       (stage, x at its first sigma) -> StageEnd.
+    choose_regions  (B, C, H/2, W/2) clean estimate -> (B, H/4, W/4) bool, coarse tokens to grow.
+    draw_noise      stage number -> (B, C, H, W) standard normal noise of its transition.
+    """
+    layout: Layout | None = None
+    end: StageEnd | None = None
+    for index, sigmas in plan.schedule.truncated(plan.start_sigma):
+        if index == MIXED:
+            estimate = source.coarse if end is None else end.denoised
+            layout = Layout(choose_regions(estimate).to(source.noise.device))
+        white = source.noise if end is None else draw_noise(index)
+        stage = source.stage(index, sigmas, white, layout)
+        if end is None:
+            x = sigmas[0] * stage.white + (1 - sigmas[0]) * stage.clean
+        else:
+            x = _cross(plan.transition_into(index), end.x, layout, white)
+        end = run_stage(stage, x)
+    assert end is not None  # a schedule has at least one stage below any start_sigma
+    return Result(end.x, layout)
+
+
+def _cross(
+    transition: Transition, x: torch.Tensor, layout: Layout | None, white: torch.Tensor
+) -> torch.Tensor:
+    assert layout is not None  # only the stages after the first have a transition
+    if x.shape[-2:] == layout.latent_size:
+        return transition.to_full(layout.settle(x), layout, white)
+    return transition.to_mixed(x, layout, white)
+
+
+def euler(denoise: Callable[[torch.Tensor, float, Layout | None], torch.Tensor]) -> RunStage:
+    """A stage runner of plain Euler steps.
+
+    denoise  (x, sigma, layout) -> clean estimate of x's shape. With a layout, x is a mixed state:
+             `layout.pack` makes its tokens, `layout.positions` their places.
+    """
+
+    def run_stage(stage: Stage, x: torch.Tensor) -> StageEnd:
+        denoised = x
+        for sigma, following in zip(stage.sigmas, stage.sigmas[1:], strict=False):
+            denoised = denoise(x, sigma, stage.layout)
+            velocity = (x - denoised) / sigma
+            x = x + velocity * (following - sigma)
+        return StageEnd(x, denoised)
+
+    return run_stage
+
+
+def sample(
+    denoise: Callable[[torch.Tensor, float, Layout | None], torch.Tensor],
+    decode: Callable[[torch.Tensor], torch.Tensor] | None,
+    source: Source,
+    plan: Plan,
+    seed: int,
+    regions: Regions | None = None,
+) -> Result:
+    """Sample pictures in three stages with Euler steps.
+
+    denoise  see `euler`.
+    decode   (B, C, h, w) clean latent -> (B, 8h, 8w, 3) image in [0, 1]; None suits a detector that
+             reads the latent.
+    seed     of the noise at the transitions; picture i of the batch draws from (seed, i).
+    """
+    regions = regions or Regions()
+    shape = source.noise.shape
+    return run_stages(
+        plan,
+        source,
+        euler(denoise),
+        lambda denoised: regions.choose(denoised, plan.schedule.ratio, decode),
+        lambda stage: white_noise(shape[1:], seed, range(shape[0]), stage).to(source.noise.device),
+    )
