@@ -69,15 +69,23 @@ class Layout:
         bank = torch.cat([~self.fine.flatten(1), spread(self.fine).flatten(1)], dim=1)
         return bank.nonzero()[:, 1].reshape(self.batch, -1)
 
+    @property
+    def position_grid(self) -> tuple[int, int]:
+        """Rows and columns of the grid that positions count in: coarse, or fine if all is fine."""
+        h, w = self.grid
+        return (2 * h, 2 * w) if self.counts[0] == 4 * h * w else (h, w)
+
     @cached_property
     def positions(self) -> torch.Tensor:
-        """(B, N, 2) row and column of every token in coarse-grid units, float32.
+        """(B, N, 2) row and column of every token, float32, in units of `position_grid`.
 
-        A kept coarse token lies at (i, j), the fine ones at (i + {0, .5}, j + {0, .5}).
+        A kept coarse token lies at (i, j), the fine ones at (i + {0, .5}, j + {0, .5}). Where every
+        token is fine the sequence is the plain full grid, so it gets the plain full positions.
         """
         h, w = self.grid
-        coarse = _grid_positions(h, w, 1.0, self.fine.device)
-        fine = _grid_positions(2 * h, 2 * w, 0.5, self.fine.device)
+        unit = self.position_grid[0] / h
+        coarse = _grid_positions(h, w, unit, self.fine.device)
+        fine = _grid_positions(2 * h, 2 * w, unit / 2, self.fine.device)
         return torch.cat([coarse, fine])[self.index]
 
     @cached_property
@@ -87,15 +95,14 @@ class Layout:
         return mask.repeat_interleave(2 * PATCH, -2).repeat_interleave(2 * PATCH, -1)
 
     def to(self, device: torch.device | str) -> Layout:
-        return self if self.fine.device == torch.device(device) else Layout(self.fine.to(device))
-
-    def repeat(self, rows: int) -> Layout:
-        """The layout of `rows` rows that hold the pictures again and again (a batch per cond)."""
-        if rows == self.batch:
+        """The same layout on another device; what is counted and indexed is copied, not redone."""
+        if self.fine.device == torch.device(device):
             return self
-        if rows % self.batch:
-            raise ValueError(f"{rows} rows cannot hold batches of {self.batch} pictures.")
-        return Layout(self.fine.repeat(rows // self.batch, 1, 1))
+        moved = Layout(self.fine.to(device))
+        moved.__dict__.update(
+            counts=self.counts, index=self.index.to(device), positions=self.positions.to(device)
+        )
+        return moved
 
     def groups(self) -> Iterator[tuple[list[int], Layout]]:
         """Picture numbers that share a token count, with the layout of just those pictures."""
@@ -104,23 +111,37 @@ class Layout:
             yield items, self if len(items) == self.batch else Layout(self.fine[items])
 
     def gather(self, coarse: torch.Tensor, fine: torch.Tensor) -> torch.Tensor:
-        """Take the sequence (B, N, D) from (B, h*w, D) coarse and (B, 4*h*w, D) fine rows."""
+        """Take the sequence (n, N, D) from (n, h*w, D) coarse and (n, 4*h*w, D) fine rows.
+
+        Here and below n is B or a multiple of it, see `rows`.
+        """
         bank = torch.cat([coarse, fine], dim=1)
-        return bank.gather(1, self.index[..., None].expand(-1, -1, bank.shape[-1]))
+        index = self.rows(self.index, bank.shape[0])
+        return bank.gather(1, index[..., None].expand(-1, -1, bank.shape[-1]))
+
+    def rows(self, per_picture: torch.Tensor, rows: int) -> torch.Tensor:
+        """Repeat a (B, ...) tensor for `rows` rows that hold the batch again and again.
+
+        Classifier-free guidance stacks whole batches, so row r belongs to picture r % B.
+        """
+        if rows % self.batch:
+            raise ValueError(f"{rows} rows cannot hold batches of {self.batch} pictures.")
+        repeats = rows // self.batch
+        return per_picture.repeat(repeats, *[1] * (per_picture.ndim - 1))
 
     def pack(self, latent: torch.Tensor) -> torch.Tensor:
-        """(B, C, H, W) mixed state -> (B, N, C*4) tokens."""
+        """(n, C, H, W) mixed state -> (n, N, C*4) tokens."""
         return self.gather(patchify(pick(latent)), patchify(latent))
 
     def unpack(self, tokens: torch.Tensor) -> torch.Tensor:
-        """(B, N, C*4) tokens -> (B, C, H, W) mixed state. Undoes `pack`."""
+        """(n, N, C*4) tokens -> (n, C, H, W) mixed state. Undoes `pack`."""
         h, w = self.grid
-        b, _, d = tokens.shape
-        index = self.index[..., None].expand(-1, -1, d)
-        bank = tokens.new_zeros(b, 5 * h * w, d).scatter_(1, index, tokens)
+        n, _, d = tokens.shape
+        index = self.rows(self.index, n)[..., None].expand(-1, -1, d)
+        bank = tokens.new_zeros(n, 5 * h * w, d).scatter_(1, index, tokens)
         coarse = unpatchify(bank[:, : h * w], h, w)
         fine = unpatchify(bank[:, h * w :], 2 * h, 2 * w)
-        return torch.where(self.fine_pixels, fine, spread(coarse))
+        return torch.where(self.rows(self.fine_pixels, n), fine, spread(coarse))
 
     def settle(self, latent: torch.Tensor) -> torch.Tensor:
         """Repeat the picked pixel over each 2x2 block of the coarse regions."""
