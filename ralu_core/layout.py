@@ -99,9 +99,9 @@ class Layout:
         if self.fine.device == torch.device(device):
             return self
         moved = Layout(self.fine.to(device))
-        moved.__dict__.update(
-            counts=self.counts, index=self.index.to(device), positions=self.positions.to(device)
-        )
+        moved.__dict__.update(counts=self.counts)
+        if len(set(self.counts)) == 1:
+            moved.__dict__.update(index=self.index.to(device), positions=self.positions.to(device))
         return moved
 
     def groups(self) -> Iterator[tuple[list[int], Layout]]:
