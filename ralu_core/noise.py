@@ -25,9 +25,11 @@ def white_noise(
     """
     pictures = []
     for item in items:
-        words = np.random.SeedSequence([seed, stream, item]).generate_state(1, np.uint64)
-        generator = torch.Generator().manual_seed(int(words[0] >> np.uint64(1)))
-        pictures.append(torch.randn(shape, generator=generator))
+        # A spawn key keeps seeds of any size apart; one flat list runs long seeds into the rest.
+        sequence = np.random.SeedSequence(seed, spawn_key=(stream, item))
+        (word,) = sequence.generate_state(1, np.uint64)
+        generator = torch.Generator().manual_seed(int(word >> np.uint64(1)))
+        pictures.append(torch.randn(shape, generator=generator, dtype=torch.float32, device="cpu"))
     return torch.stack(pictures)
 
 
