@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from ralu_core.upsampling import UPSAMPLING, mean_of_siblings, noise_gain, upsample
+
+INTERPOLATED = ("bilinear", "bicubic", "lanczos")
+LEAST_Z = 2.0
+
+
+def noise(*shape: int) -> torch.Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(len(shape)))
+
+
+def test_token_tiles_each_patch_into_its_four_children() -> None:
+    coarse = noise(2, 3, 4, 6)
+    grown = upsample(coarse, "token")
+    assert grown.shape == (2, 3, 8, 12)
+    for y in range(8):
+        for x in range(12):
+            in_patch_y, in_patch_x = y % 2, x % 2
+            parent = coarse[:, :, y // 4 * 2 + in_patch_y, x // 4 * 2 + in_patch_x]
+            assert torch.equal(grown[:, :, y, x], parent)
+
+
+def test_pixel_repeats_each_latent_pixel() -> None:
+    coarse = noise(2, 3, 4, 6)
+    grown = upsample(coarse, "pixel")
+    for y in range(8):
+        for x in range(12):
+            assert torch.equal(grown[:, :, y, x], coarse[:, :, y // 2, x // 2])
+
+
+@pytest.mark.parametrize("method", UPSAMPLING)
+def test_a_constant_stays_constant(method: str) -> None:
+    grown = upsample(torch.full((1, 2, 6, 4), 0.7), method)
+    torch.testing.assert_close(grown, torch.full((1, 2, 12, 8), 0.7), rtol=0, atol=5e-7)
+
+
+@pytest.mark.parametrize("method", INTERPOLATED)
+def test_interpolation_keeps_a_ramp_inside(method: str) -> None:
+    ramp = torch.arange(16.0).expand(1, 1, 16, 16)
+    grown = upsample(ramp, method)[0, 0, 16]
+    expected = torch.arange(32.0) / 2 - 0.25
+    # Neither cubic (a = -0.75) nor Lanczos weights are exact on a ramp: 5 % of a step.
+    torch.testing.assert_close(grown[8:-8], expected[8:-8], rtol=0, atol=0.05)
+
+
+def test_lanczos_by_the_formula() -> None:
+    row = noise(1, 1, 1, 24)
+    grown = upsample(row.expand(-1, -1, 24, -1), "lanczos")[0, 0, 24]
+    for out in (16, 17, 30, 31):
+        centre = out / 2 - 0.25
+        taps = torch.arange(24, dtype=torch.float64)
+        x = taps - centre
+        weights = torch.where(x.abs() < 3, torch.sinc(x) * torch.sinc(x / 3), 0)
+        expected = (weights * row[0, 0, 0]).sum() / weights.sum()
+        assert grown[out].item() == pytest.approx(expected.item(), abs=1e-6)
+
+
+@pytest.mark.parametrize("method", UPSAMPLING)
+def test_rows_and_columns_are_treated_alike(method: str) -> None:
+    coarse = noise(1, 2, 6, 8)
+    torch.testing.assert_close(upsample(coarse.mT, method), upsample(coarse, method).mT)
+
+
+def test_unknown_method_names_the_choices() -> None:
+    with pytest.raises(ValueError, match=r"one of token, pixel, .*lanczos, got 'nearest'"):
+        upsample(noise(1, 1, 2, 2), "nearest")
+
+
+@pytest.mark.parametrize("size", [(4, 6), (2, 10), (8, 2)])
+@pytest.mark.parametrize("method", UPSAMPLING)
+def test_noise_gain_is_the_diagonal_of_the_dense_operator(
+    method: str, size: tuple[int, int]
+) -> None:
+    rows, columns = size
+    basis = torch.eye(rows * columns).reshape(-1, 1, rows, columns)
+    variance = upsample(basis, method).square().sum(dim=(0, 1))
+    torch.testing.assert_close(noise_gain(rows, columns, method), variance, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("method", UPSAMPLING)
+def test_noise_gain_leaves_room_for_fresh_noise(method: str) -> None:
+    for size in (2, 4, 6, 20):
+        gain = noise_gain(size, size, method)
+        assert gain.min() > 0.3 and gain.max() < LEAST_Z**2
+
+
+def test_siblings_of_a_token_lie_a_patch_apart() -> None:
+    x = noise(2, 3, 8, 4)
+    mean = mean_of_siblings(x, "token")
+    for block in (0, 4):
+        for y in range(2):
+            for column in range(2):
+                rows = [block + y, block + y + 2]
+                siblings = x[:, :, rows][..., [column, column + 2]]
+                expected = siblings.mean(dim=(-2, -1))
+                for row in rows:
+                    for shifted in (column, column + 2):
+                        torch.testing.assert_close(mean[:, :, row, shifted], expected)
+
+
+def test_siblings_of_a_pixel_lie_side_by_side() -> None:
+    x = torch.arange(16.0).reshape(1, 1, 4, 4)
+    expected = torch.tensor([[2.5, 4.5], [10.5, 12.5]])
+    assert torch.equal(mean_of_siblings(x, "pixel"), upsample(expected[None, None], "pixel"))
+
+
+@pytest.mark.parametrize("method", ["token", "pixel"])
+def test_what_was_copied_is_its_own_mean(method: str) -> None:
+    grown = upsample(noise(1, 2, 4, 4), method)
+    torch.testing.assert_close(mean_of_siblings(grown, method), grown)
