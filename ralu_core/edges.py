@@ -8,7 +8,7 @@ import torch.nn.functional as F
 DETECTORS = ("canny", "canny_gpu", "latent_gradient")
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, as OpenCV's RGB to grey
 CANNY_LOW, CANNY_HIGH = 100, 200  # the released code's thresholds, on grey levels 0..255
-SOBEL_NORM = 8 * 255  # kornia divides its Sobel kernel by 8 and works on 0..1
+TAN_22 = 13573  # tangent of 22.5 degrees times 2**15, as OpenCV rounds it
 
 
 def needs_image(detector: str) -> bool:
@@ -25,10 +25,10 @@ def check_detector(detector: str) -> None:
 def image_scores(image: torch.Tensor, grid: tuple[int, int], detector: str) -> torch.Tensor:
     """Share of edge pixels under each coarse token.
 
-    image     (B, H, W, 3) in [0, 1]; values outside are clipped.
+    image     (B, H, W, 3) in [0, 1]; greys outside are clipped.
     grid      rows and columns of coarse tokens; they must divide H and W.
-    detector  "canny": OpenCV on the CPU, as the released code; "canny_gpu": kornia on the image's
-              own device, no copy to the host.
+    detector  "canny": OpenCV on the CPU, as the released code; "canny_gpu": the same edges on the
+              image's own device, no copy to the host.
     Returns (B, rows, columns) float32 in [0, 1], on the image's device.
     """
     check_detector(detector)
@@ -45,8 +45,9 @@ def image_scores(image: torch.Tensor, grid: tuple[int, int], detector: str) -> t
 
 def edge_pixels(image: torch.Tensor, detector: str) -> torch.Tensor:
     """Canny edges of (B, H, W, 3) in [0, 1]: (B, H, W) float32 of 0 and 1."""
-    grey = (image.float().clamp(0, 1) * image.new_tensor(LUMA, dtype=torch.float32)).sum(-1)
-    return _canny_opencv(grey) if detector == "canny" else _canny_kornia(grey)
+    grey = (image.float() * image.new_tensor(LUMA, dtype=torch.float32)).sum(-1)
+    levels = (grey.clamp(0, 1) * 255).to(torch.uint8)
+    return _canny_opencv(levels) if detector == "canny" else _canny_tensor(levels)
 
 
 def latent_scores(latent: torch.Tensor) -> torch.Tensor:
@@ -55,25 +56,61 @@ def latent_scores(latent: torch.Tensor) -> torch.Tensor:
     latent  (B, C, H, W), the clean estimate of stage 1 (the paper's ablation "latent gradient").
     Returns (B, H/2, W/2) float32, scaled so that each picture's largest score is 1.
     """
-    from kornia.filters import sobel
+    from kornia.filters import spatial_gradient
 
-    gradient = sobel(latent.float()).mean(dim=1, keepdim=True)
+    gradient = spatial_gradient(latent.float()).norm(dim=2).mean(dim=1, keepdim=True)
     scores = F.avg_pool2d(gradient, 2)[:, 0]
     return scores / scores.amax(dim=(1, 2), keepdim=True).clamp(min=torch.finfo(torch.float32).tiny)
 
 
-def _canny_opencv(grey: torch.Tensor) -> torch.Tensor:
+def _canny_opencv(levels: torch.Tensor) -> torch.Tensor:
     cv2 = _opencv()
-    levels = (grey * 255).to(torch.uint8).cpu().numpy()
-    edges = [torch.from_numpy(cv2.Canny(one, CANNY_LOW, CANNY_HIGH)) for one in levels]
-    return (torch.stack(edges) > 0).to(device=grey.device, dtype=torch.float32)
+    edges = [cv2.Canny(one, CANNY_LOW, CANNY_HIGH) for one in levels.cpu().numpy()]
+    found = torch.stack([torch.from_numpy(one) for one in edges]) > 0
+    return found.to(device=levels.device, dtype=torch.float32)
 
 
-def _canny_kornia(grey: torch.Tensor) -> torch.Tensor:
-    from kornia.filters import canny
+def _canny_tensor(levels: torch.Tensor) -> torch.Tensor:
+    """OpenCV's Canny in tensor operations, pixel for pixel.
 
-    low, high = CANNY_LOW / SOBEL_NORM, CANNY_HIGH / SOBEL_NORM
-    return canny(grey[:, None], low_threshold=low, high_threshold=high)[1][:, 0]
+    Not kornia's `canny`: that one drops a pixel whose neighbour is equally strong, so it loses
+    straight edges, which have two such rows.
+    """
+    from kornia.filters import spatial_gradient
+
+    gradients = spatial_gradient(levels[:, None].float(), normalized=False)[:, 0]
+    dx, dy = gradients.round().to(torch.int32).unbind(1)
+    strength = dx.abs() + dy.abs()
+    ridge = _is_ridge(dx, dy, strength)
+    return _connected(ridge & (strength > CANNY_HIGH), ridge & (strength > CANNY_LOW))
+
+
+def _is_ridge(dx: torch.Tensor, dy: torch.Tensor, strength: torch.Tensor) -> torch.Tensor:
+    """Strongest across the edge; of two equal neighbours the upper or left one counts."""
+    h, w = strength.shape[-2:]
+    padded = F.pad(strength, (1, 1, 1, 1))
+
+    def exceeds(down: int, right: int, margin: int = 0) -> torch.Tensor:
+        return strength + margin > padded[:, 1 + down : 1 + down + h, 1 + right : 1 + right + w]
+
+    x, y = dx.abs(), dy.abs() << 15
+    beside = exceeds(0, -1) & exceeds(0, 1, margin=1)
+    above = exceeds(-1, 0) & exceeds(1, 0, margin=1)
+    falling = exceeds(-1, -1) & exceeds(1, 1)
+    rising = exceeds(-1, 1) & exceeds(1, -1)
+    diagonal = torch.where((dx ^ dy) < 0, rising, falling)
+    steep = torch.where(y > x * (TAN_22 + (1 << 16)), above, diagonal)  # tan 67.5 = tan 22.5 + 2
+    return torch.where(y < x * TAN_22, beside, steep)
+
+
+def _connected(strong: torch.Tensor, weak: torch.Tensor) -> torch.Tensor:
+    """The weak pixels that touch a strong one, directly or through others: float32 of 0 and 1."""
+    weak, edges = weak.float(), strong.float()
+    while True:
+        grown = F.max_pool2d(edges, 3, stride=1, padding=1) * weak
+        if torch.equal(grown, edges):
+            return edges
+        edges = grown
 
 
 def _opencv():
