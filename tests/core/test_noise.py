@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -97,14 +97,6 @@ def test_noise_ignores_global_state() -> None:
     assert expected.dtype == torch.float32 and expected.device.type == "cpu"
 
 
-@pytest.fixture
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 def draw_both_transitions() -> None:
     for stream in (1, 2):
         white = white_noise((16, 128, 128), 1, [0], stream)
@@ -112,7 +104,6 @@ def draw_both_transitions() -> None:
         kept_noise(white, 0.025)
 
 
-@pytest.mark.usefixtures("one_thread")
 def test_noise_of_a_1024_pixel_picture_takes_under_10_ms() -> None:
     draw_both_transitions()
     times = []
