@@ -100,9 +100,13 @@ class Source:
 
 @dataclass(frozen=True)
 class Result:
-    """x is the final full-size state; layout tells which tokens grew early (None if none could)."""
+    """x is the final full-size state, denoised the last clean estimate.
+
+    layout tells which tokens grew early; None if the run began in the last stage.
+    """
 
     x: torch.Tensor
+    denoised: torch.Tensor
     layout: Layout | None
 
 
@@ -138,7 +142,7 @@ def run_stages(
             x = _cross(plan.transition_into(index), end.x, layout, white)
         end = run_stage(stage, x)
     assert end is not None  # a schedule has at least one stage below any start_sigma
-    return Result(end.x, layout)
+    return Result(end.x, end.denoised, layout)
 
 
 def _cross(

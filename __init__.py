@@ -1,0 +1,18 @@
+"""RALU for ComfyUI: Flux and Stable Diffusion 3 pictures 2-7x faster, without training."""
+
+from __future__ import annotations
+
+from comfy_api.latest import ComfyExtension, io
+
+from .nodes import NODES
+
+WEB_DIRECTORY = "./web"
+
+
+class RALUExtension(ComfyExtension):
+    async def get_node_list(self) -> list[type[io.ComfyNode]]:
+        return NODES
+
+
+async def comfy_entrypoint() -> RALUExtension:
+    return RALUExtension()

@@ -1,0 +1,99 @@
+"""Check and prepare what users wire in, before anything is sampled."""
+
+from __future__ import annotations
+
+import inspect
+
+import comfy.sample
+import comfy.samplers
+import torch
+
+from ...ralu_core.edges import needs_image
+from ...ralu_core.noise import white_noise
+from ...ralu_core.regions import mask_regions
+from .canvas import Canvas
+from .gate import LATENT_CHANNELS
+
+# Both set their own noise levels between the first and last one, so a stage's steps mean nothing.
+REFUSED_SAMPLERS = ("dpm_fast", "dpm_adaptive")
+SAMPLER_NAMES = [name for name in comfy.samplers.SAMPLER_NAMES if name not in REFUSED_SAMPLERS]
+
+
+def latent_samples(patcher, latent: dict) -> torch.Tensor:
+    """The (B, 16, H, W) latent of a LATENT; an empty one gets the model's channels, as in core."""
+    samples = latent["samples"]
+    if getattr(samples, "is_nested", False) or samples.ndim != 4:
+        raise ValueError(
+            f"RALU samples still pictures, got a latent of {samples.ndim} dimensions: "
+            "use an Empty SD3 Latent Image or a VAE Encode of a picture."
+        )
+    fix = comfy.sample.fix_empty_latent_channels
+    known = inspect.signature(fix).parameters
+    ratios = ("downscale_ratio_spacial", "downscale_ratio_temporal")
+    samples = fix(patcher, samples, **{k: latent.get(k) for k in ratios if k in known})
+    if samples.shape[1] != LATENT_CHANNELS:
+        raise ValueError(
+            f"This MODEL samples latents of {LATENT_CHANNELS} channels, got {samples.shape[1]}: "
+            "encode the picture with the model's own VAE."
+        )
+    return samples
+
+
+def check_sampler(sampler) -> None:
+    name = getattr(getattr(sampler, "sampler_function", None), "__name__", "")
+    for refused in REFUSED_SAMPLERS:
+        if refused in name:
+            raise ValueError(
+                f"RALU sets the noise level of every step, and the sampler {refused} sets its own: "
+                "use euler, dpmpp_2m or another sampler."
+            )
+
+
+def check_vae(vae, detector: str) -> None:
+    """A missing or foreign VAE is refused before stage 1, not after it."""
+    if not needs_image(detector):
+        return
+    if vae is None:
+        raise ValueError(
+            f"The edge detector {detector} looks at the decoded picture, so RALU needs a VAE: "
+            "connect one, or set the detector to latent_gradient."
+        )
+    channels = getattr(vae, "latent_channels", LATENT_CHANNELS)
+    if channels != LATENT_CHANNELS:
+        raise ValueError(
+            f"This MODEL needs a VAE of {LATENT_CHANNELS} latent channels, got one of {channels}: "
+            "load the VAE that belongs to the model."
+        )
+
+
+def batch_items(latent: dict, count: int) -> list[int]:
+    """The number of each picture within its seed; Latent From Batch keeps the original ones."""
+    return list(latent.get("batch_index") or range(count))[:count]
+
+
+def extend_noise(noise: torch.Tensor, canvas: Canvas, seed: int, items: list[int]) -> torch.Tensor:
+    """The host's noise (B, C, H, W), with fresh noise where the canvas is larger."""
+    if canvas.is_whole:
+        return noise
+    extended = white_noise((noise.shape[1], *canvas.padded), seed, items, stream=0).to(noise)
+    extended[..., : canvas.height, : canvas.width] = noise
+    return extended
+
+
+def always_regions(mask: torch.Tensor | None, canvas: Canvas, batch: int) -> torch.Tensor | None:
+    """Coarse tokens under a MASK input: (B, rows, columns) bool, or None without one."""
+    if mask is None:
+        return None
+    mask = mask.reshape(-1, *mask.shape[-2:])
+    h, w = mask.shape[-2:]
+    if abs(h * canvas.width - w * canvas.height) > max(h, w):  # more than a rounded pixel off
+        size = f"{canvas.width * 8}x{canvas.height * 8}"
+        raise ValueError(
+            f"The region mask must have the shape of the picture, {size} pixels or that at "
+            f"another scale, got {w}x{h}: resize or crop the mask."
+        )
+    if mask.shape[0] not in (1, batch):
+        raise ValueError(
+            f"The region mask must hold 1 mask or one per picture ({batch}), got {mask.shape[0]}."
+        )
+    return mask_regions(canvas.extend(mask), canvas.grid).expand(batch, -1, -1)

@@ -1,0 +1,159 @@
+"""Stage 2's model call: pack the mixed state, call the model once on fewer tokens, unpack."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+
+from ...ralu_core.layout import Layout
+from ...ralu_core.tokens import PATCH, patchify
+from .positions import token_positions
+
+IMAGE_CHANNELS = 16
+MASK_CHANNELS = 64  # Flux Fill's mask: 8x8 picture pixels per latent pixel
+
+
+class MixedCall:
+    """An APPLY_MODEL wrapper for one stage. It holds a layout and nothing that a call changes.
+
+    The network sees a picture of 2 x 2N latent pixels, that is 1 x N tokens in the layout's order.
+    Everything outside (samplers, guidance, masks, other nodes' wrappers) sees full-size latents.
+    """
+
+    def __init__(self, layout: Layout):
+        self.layout = layout
+
+    def __call__(
+        self,
+        executor,
+        x,
+        t,
+        c_concat=None,
+        c_crossattn=None,
+        control=None,
+        transformer_options=None,
+        **kwargs,
+    ):
+        if tuple(x.shape[-2:]) != self.layout.latent_size or x.shape[0] % self.layout.batch:
+            raise ValueError(
+                f"RALU's mixed stage samples {self.layout.batch} whole pictures of latent size "
+                f"{self.layout.latent_size}, and was given {tuple(x.shape)}: remove the node that "
+                "cuts pictures into tiles or windows, or use a KSampler."
+            )
+        call = {
+            "x": x,
+            "t": t,
+            "c_concat": c_concat,
+            "c_crossattn": c_crossattn,
+            "control": control,
+            **kwargs,
+        }
+        out = torch.empty_like(x)
+        for items, layout in self.layout.groups():
+            rows = _rows_of(items, self.layout.batch, x.shape[0])
+            part = call if rows is None else select_rows(call, rows, x.shape[0])
+            denoised = _call_packed(executor, layout, dict(part), transformer_options or {})
+            if rows is None:
+                return denoised
+            out[rows] = denoised
+        return out
+
+
+def _rows_of(items: list[int], batch: int, rows: int) -> list[int] | None:
+    if len(items) == batch:
+        return None
+    return [chunk * batch + item for chunk in range(rows // batch) for item in items]
+
+
+def select_rows(value: Any, rows: list[int], total: int) -> Any:
+    """The given rows of every tensor of `total` rows inside dicts and lists."""
+    if torch.is_tensor(value):
+        return value[rows] if value.ndim and value.shape[0] == total else value
+    if isinstance(value, dict):
+        return {key: select_rows(part, rows, total) for key, part in value.items()}
+    if isinstance(value, list):
+        return [select_rows(part, rows, total) for part in value]
+    return value
+
+
+def _call_packed(executor, layout: Layout, call: dict, transformer_options: dict) -> torch.Tensor:
+    x, t = call.pop("x"), call.pop("t")
+    layout = layout.to(x.device)
+    concat, context, control = (call.pop(k) for k in ("c_concat", "c_crossattn", "control"))
+    if concat is not None:
+        concat = pack_concat(layout, concat)
+    if control is not None:
+        control = gather_control(layout, control)
+    if call.get("attention_mask") is not None:
+        call["attention_mask"] = gather_attention_mask(layout, call["attention_mask"], x.shape[0])
+    with token_positions(executor.class_obj.diffusion_model, layout, x.shape[0]):
+        strip = to_strip(layout.pack(x))
+        out = executor(strip, t, concat, context, control, transformer_options, **call)
+    return layout.unpack(from_strip(out))
+
+
+def to_strip(tokens: torch.Tensor) -> torch.Tensor:
+    """(n, N, C*4) tokens -> (n, C, 2, 2N) latent whose patches are those tokens, left to right."""
+    n, count, d = tokens.shape
+    patches = tokens.reshape(n, count, d // PATCH**2, PATCH, PATCH)
+    return patches.permute(0, 2, 3, 1, 4).reshape(n, d // PATCH**2, PATCH, count * PATCH)
+
+
+def from_strip(strip: torch.Tensor) -> torch.Tensor:
+    """Undo `to_strip`."""
+    return patchify(strip)
+
+
+def pack_concat(layout: Layout, concat: torch.Tensor) -> torch.Tensor:
+    """Pack the channels that inpaint and control models read beside the latent: (n, C, H, W).
+
+    The coarse version is what the host itself would make for a picture of half the size.
+    """
+    image, mask = concat[:, :IMAGE_CHANNELS], concat[:, IMAGE_CHANNELS:]
+    coarse = F.avg_pool2d(image, 2)
+    if mask.shape[1] == MASK_CHANNELS:
+        pixels = F.pixel_shuffle(mask, 8)
+        coarse = torch.cat([coarse, F.pixel_unshuffle(F.avg_pool2d(pixels, 2), 8)], dim=1)
+    elif mask.shape[1]:
+        raise ValueError(
+            f"RALU knows concat conditioning of 16 or 80 channels, got {concat.shape[1]}: "
+            "use a KSampler for this MODEL."
+        )
+    return to_strip(layout.gather(patchify(coarse), patchify(concat)))
+
+
+def gather_control(layout: Layout, control: dict) -> dict:
+    """Pick the rows of ControlNet residuals that `control.TwoPassControl` left as a bank."""
+    h, w = layout.grid
+    gathered: dict[int, torch.Tensor] = {}  # one tensor may serve many blocks: gather it once
+
+    def pick_rows(residual):
+        if residual is None:
+            return None
+        if residual.shape[1] != 5 * h * w:
+            raise ValueError(
+                f"RALU needs ControlNet residuals of {5 * h * w} tokens in its mixed stage, got "
+                f"{residual.shape[1]}: apply the ControlNet with ComfyUI's own Apply node."
+            )
+        if id(residual) not in gathered:
+            gathered[id(residual)] = layout.gather(residual[:, : h * w], residual[:, h * w :])
+        return gathered[id(residual)]
+
+    return {key: [pick_rows(r) for r in residuals] for key, residuals in control.items()}
+
+
+def gather_attention_mask(layout: Layout, mask: torch.Tensor, rows: int) -> torch.Tensor:
+    """(b, T + 4hw, T + 4hw) attention bias -> (rows, T + N, T + N); coarse tokens take means."""
+    mask = mask.expand(rows, -1, -1) if mask.shape[0] == 1 else mask
+    return _gather_image_rows(layout, _gather_image_rows(layout, mask).mT).mT
+
+
+def _gather_image_rows(layout: Layout, mask: torch.Tensor) -> torch.Tensor:
+    h, w = layout.grid
+    text = mask.shape[1] - 4 * h * w
+    fine = mask[:, text:]
+    children = fine.reshape(mask.shape[0], h, 2, w, 2, -1)
+    coarse = children.mean(dim=(2, 4)).reshape(mask.shape[0], h * w, -1)
+    return torch.cat([mask[:, :text], layout.gather(coarse, fine)], dim=1)

@@ -1,0 +1,114 @@
+"""Run each stage as one ordinary sampling call of the host, on copies of the caller's guider."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import Any
+
+import comfy.model_management
+import comfy.patcher_extension
+import comfy.sampler_helpers
+import torch
+
+from ...ralu_core.sampler import FULL, Stage, StageEnd
+from ...ralu_core.tokens import spread
+from .conds import Conds, with_two_pass_control
+from .mixed_call import MixedCall
+from .progress import Progress
+
+WRAPPER_KEY = "ralu_mixed_call"
+SEEDS = 2**64
+
+
+@dataclass
+class GuiderStages:
+    """A `run_stage` for `ralu_core.sampler.run_stages` over a ComfyUI guider.
+
+    guider    the caller's; only copies of it sample, so nothing is left on it.
+    conds     its conditioning, fitted to the canvas.
+    latent    (B, C, H, W) the caller's latent on the canvas, unprocessed; zero when empty.
+    mask      inpaint mask, 1 = sample, at any resolution, or None.
+    """
+
+    guider: Any
+    sampler: Any
+    conds: Conds
+    latent: torch.Tensor
+    mask: torch.Tensor | None
+    seed: int
+    progress: Progress
+
+    def __post_init__(self) -> None:
+        self.is_empty = not torch.any(self.latent)
+
+    def __call__(self, stage: Stage, x: torch.Tensor) -> StageEnd:
+        comfy.model_management.throw_exception_if_processing_interrupted()
+        start, end = stage.sigmas[0], stage.sigmas[-1]
+        mask = self._mask(stage)
+        if mask is not None:  # the kept region starts as the host will restore it at each step
+            x = mask * x + (1 - mask) * (start * stage.white + (1 - start) * stage.clean)
+        steps = len(stage.sigmas) - 1
+        with self.progress.stage(stage.index + 1, steps, self._tokens(stage)) as callback:
+            out = (
+                self._guider_for(stage)
+                .sample(
+                    (x - (1 - start) * stage.clean) / start,
+                    self._unprocessed(stage),
+                    self.sampler,
+                    torch.tensor(stage.sigmas),
+                    denoise_mask=mask,
+                    callback=callback,
+                    disable_pbar=True,
+                    seed=(self.seed + stage.index) % SEEDS,
+                )
+                .to(x.device)
+            )
+        denoised = self.progress.take_denoised().to(x.device)
+        if end == 0:  # the host's finished latent, no longer in the model's own scaling
+            return StageEnd(out, denoised)
+        return StageEnd(
+            self.guider.model_patcher.model.process_latent_in(out) * (1 - end), denoised
+        )
+
+    def _guider_for(self, stage: Stage):
+        guider = copy.copy(self.guider)
+        guider.original_conds = self.conds
+        if stage.layout is None:
+            return guider
+        patcher = self.guider.model_patcher.clone()
+        wrapper = comfy.patcher_extension.WrappersMP.APPLY_MODEL
+        patcher.add_wrapper_with_key(wrapper, WRAPPER_KEY, MixedCall(stage.layout))
+        guider.model_patcher = patcher
+        guider.original_conds = with_two_pass_control(self.conds)
+        return guider
+
+    def _tokens(self, stage: Stage) -> list[int]:
+        if stage.layout is not None:
+            return stage.layout.counts
+        h, w = stage.white.shape[-2:]
+        return [h * w // 4] * stage.white.shape[0]
+
+    def _unprocessed(self, stage: Stage) -> torch.Tensor:
+        """The stage's clean latent as the host expects it, before its own latent scaling."""
+        if stage.index == FULL:
+            return self.latent
+        if self.is_empty:
+            return torch.zeros_like(stage.clean)
+        return self.guider.model_patcher.model.process_latent_out(stage.clean)
+
+    def _mask(self, stage: Stage) -> torch.Tensor | None:
+        """The inpaint mask in the stage's form, like the noise and the clean latent."""
+        if self.mask is None:
+            return None
+        full = self._mask_at(self.latent.shape)
+        if stage.index == FULL:
+            return full
+        b, c, h, w = self.latent.shape
+        coarse = self._mask_at((b, c, h // 2, w // 2))
+        if stage.layout is None:
+            return coarse
+        return torch.where(stage.layout.fine_pixels, full, spread(coarse))
+
+    def _mask_at(self, shape) -> torch.Tensor:
+        return comfy.sampler_helpers.prepare_mask(self.mask, shape, self.latent.device)

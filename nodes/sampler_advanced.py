@@ -1,0 +1,77 @@
+"""RALU Sampler (Advanced): SamplerCustomAdvanced in three stages."""
+
+from __future__ import annotations
+
+from comfy_api.latest import io
+
+from .host.run import Settings, Wires, sample
+from .outputs import latent_output
+from .shared_inputs import (
+    CATEGORY,
+    denoise_input,
+    expert_inputs,
+    region_mask_input,
+    schedule_input,
+    vae_input,
+)
+
+
+class SamplerAdvanced(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="RALU_SamplerAdvanced",
+            display_name="RALU Sampler (Advanced)",
+            category=CATEGORY,
+            description="SamplerCustomAdvanced in three stages: any GUIDER, any SAMPLER of fixed "
+            "steps. The schedule replaces SIGMAS.",
+            inputs=[
+                io.Noise.Input("noise", tooltip="RandomNoise. Its seed also drives RALU's noise."),
+                io.Guider.Input("guider", tooltip="Basic, CFG, DualCFG or another guider."),
+                io.Sampler.Input("sampler", tooltip="KSamplerSelect; euler is the paper's."),
+                io.Latent.Input(
+                    "latent_image", tooltip="Empty, or a picture for img2img and inpainting."
+                ),
+                vae_input(),
+                schedule_input(),
+                region_mask_input(),
+                denoise_input(),
+                *expert_inputs(),
+            ],
+            outputs=[
+                io.Latent.Output(display_name="output", tooltip="The finished latent."),
+                io.Latent.Output(
+                    display_name="denoised_output", tooltip="The last step's clean estimate."
+                ),
+                io.Mask.Output(
+                    display_name="edge_mask", tooltip="Regions that grew early, in picture pixels."
+                ),
+            ],
+            search_aliases=["ralu", "region adaptive", "speed up", "SamplerCustomAdvanced"],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        noise,
+        guider,
+        sampler,
+        latent_image,
+        denoise,
+        edge_detector="canny",
+        edge_threshold=0.0,
+        upsampling="token",
+        vae=None,
+        schedule=None,
+        region_mask=None,
+    ) -> io.NodeOutput:
+        wires = Wires(guider, sampler, latent_image, vae, noise.generate_noise, noise.seed)
+        settings = Settings(
+            schedule, denoise, edge_detector, edge_threshold, upsampling, region_mask
+        )
+        sampled = sample(wires, settings)
+        return io.NodeOutput(
+            latent_output(latent_image, sampled.samples),
+            latent_output(latent_image, sampled.denoised),
+            sampled.edge_mask,
+        )

@@ -1,0 +1,90 @@
+"""Sockets and widgets that several nodes have, so that one text describes each."""
+
+from __future__ import annotations
+
+from comfy_api.latest import io
+
+from ..ralu_core.edges import DETECTORS
+from ..ralu_core.upsampling import UPSAMPLING
+
+CATEGORY = "model/sampling/RALU"
+ScheduleType = io.Custom("RALU_SCHEDULE")
+
+
+def schedule_input() -> io.Input:
+    return ScheduleType.Input(
+        "schedule",
+        optional=True,
+        tooltip="From RALU NT-Matching Schedule. Not connected: the preset recommended for the "
+        "MODEL (FLUX 5x, SD3 2x, or 4-step distilled for FLUX.1-schnell), solved for it.",
+    )
+
+
+def vae_input() -> io.Input:
+    return io.Vae.Input(
+        "vae",
+        optional=True,
+        tooltip="The model's own VAE. It decodes the half-size clean estimate after stage 1, "
+        "where edges are looked for; only the latent_gradient detector does without.",
+    )
+
+
+def region_mask_input() -> io.Input:
+    return io.Mask.Input(
+        "region_mask",
+        optional=True,
+        tooltip="White parts always grow early (a face, lettering), on top of the edges. "
+        "It has the picture's shape at any scale, one mask or one per picture of the batch.",
+    )
+
+
+def denoise_input() -> io.Input:
+    return io.Float.Input(
+        "denoise",
+        default=1.0,
+        min=0.01,
+        max=1.0,
+        step=0.01,
+        tooltip="1 samples from noise. Below 1 keeps that much of the latent, as in a KSampler; "
+        "stages that end above the starting noise level are skipped, so the speed-up shrinks.",
+    )
+
+
+def expert_inputs() -> list[io.Input]:
+    """Detector, adaptive threshold and upsampling; the defaults are the paper's method."""
+    return [
+        detector_input(),
+        threshold_input(),
+        io.Combo.Input(
+            "upsampling",
+            options=list(UPSAMPLING),
+            default="token",
+            advanced=True,
+            tooltip="How a coarse region grows: token repeats each 2x2 patch as the authors' code "
+            "does, pixel repeats each latent pixel; the others interpolate (paper's ablation).",
+        ),
+    ]
+
+
+def detector_input() -> io.Input:
+    return io.Combo.Input(
+        "edge_detector",
+        options=list(DETECTORS),
+        default="canny",
+        advanced=True,
+        tooltip="canny: OpenCV on the decoded estimate, as in the paper. canny_gpu: kornia, on the "
+        "GPU. latent_gradient: no decode and no VAE, less exact.",
+    )
+
+
+def threshold_input() -> io.Input:
+    return io.Float.Input(
+        "edge_threshold",
+        default=0.0,
+        min=0.0,
+        max=1.0,
+        step=0.01,
+        advanced=True,
+        tooltip="0: the schedule's fixed ratio of early regions. Above 0: every region with at "
+        "least this share of edge pixels (try 0.05 to 0.2), so the ratio follows the picture.",
+    )
