@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from ralu_core.edges import latent_scores
+from ralu_core.regions import Regions, mask_regions, select_ratio, select_threshold
+
+
+def some_scores(*shape: int) -> torch.Tensor:
+    return torch.rand(*shape, generator=torch.Generator().manual_seed(0))
+
+
+def chosen(regions: torch.Tensor) -> list[list[int]]:
+    """Token numbers, row by row, of each picture."""
+    return [picture.flatten().nonzero()[:, 0].tolist() for picture in regions]
+
+
+@pytest.mark.parametrize(
+    ("ratio", "size", "count"),
+    [
+        (0.29, (10, 10), 29),
+        (0.3, (8, 8), 19),
+        (0.3, (32, 32), 307),
+        (0.1, (3, 3), 0),
+        (0.999, (3, 3), 8),
+    ],
+)
+def test_a_fixed_share_of_the_tokens(ratio: float, size: tuple[int, int], count: int) -> None:
+    regions = select_ratio(some_scores(2, *size), ratio)
+    assert regions.shape == (2, *size) and regions.dtype == torch.bool
+    assert regions.flatten(1).sum(1).tolist() == [count, count]
+
+
+def test_the_highest_scores_of_each_picture() -> None:
+    scores = torch.tensor([[[0.1, 0.9, 0.3], [0.8, 0.2, 0.7]], [[0.9, 0.1, 0.1], [0.1, 0.8, 0.7]]])
+    assert chosen(select_ratio(scores, 0.5)) == [[1, 3, 5], [0, 4, 5]]
+
+
+def test_ties_go_to_the_lower_index() -> None:
+    scores = torch.zeros(1, 40, 50)
+    assert chosen(select_ratio(scores, 0.3)) == [list(range(600))]
+    scores[0, 39] = 1
+    assert chosen(select_ratio(scores, 0.3)) == [[*range(550), *range(1950, 2000)]]
+
+
+def test_a_mask_adds_to_the_share() -> None:
+    scores = torch.arange(16.0).reshape(1, 4, 4)
+    always = torch.zeros(1, 4, 4, dtype=torch.bool)
+    always[0, 0, 0] = always[0, 3, 3] = True  # the worst token and the best
+    assert chosen(select_ratio(scores, 0.25, always)) == [[0, 11, 12, 13, 14, 15]]
+    assert select_ratio(scores, 0.25, torch.ones_like(always)).all()
+    assert chosen(select_threshold(scores / 15, 0.95, always)) == [[0, 15]]
+
+
+def test_the_threshold_adapts_to_each_picture() -> None:
+    scores = torch.tensor([[[0.2, 0.5], [0.7, 0.1]], [[0.0, 0.1], [0.2, 0.3]]])
+    assert chosen(select_threshold(scores, 0.5)) == [[1, 2], []]
+    assert chosen(select_threshold(scores, 0.1)) == [[0, 1, 2, 3], [1, 2, 3]]
+
+
+@pytest.mark.parametrize("ratio", [0.0, 1.0, -0.1, float("nan")])
+def test_the_ratio_must_lie_between_zero_and_one(ratio: float) -> None:
+    with pytest.raises(ValueError, match=r"must lie in \(0, 1\), got .*: try 0.3"):
+        select_ratio(some_scores(1, 2, 2), ratio)
+
+
+@pytest.mark.parametrize("threshold", [0.0, 1.01, -0.1, float("nan")])
+def test_the_threshold_must_lie_above_zero(threshold: float) -> None:
+    with pytest.raises(ValueError, match=r"threshold must lie in \(0, 1\], got .*: try 0.1"):
+        select_threshold(some_scores(1, 2, 2), threshold)
+
+
+def test_the_mask_must_match_the_coarse_grid() -> None:
+    always = torch.zeros(1, 2, 3, dtype=torch.bool)
+    with pytest.raises(ValueError, match=r"coarse grid \(1, 2, 2\), got \(1, 2, 3\)"):
+        select_ratio(some_scores(1, 2, 2), 0.5, always)
+
+
+def test_a_painted_mask_takes_every_token_it_touches() -> None:
+    mask = torch.zeros(2, 64, 96)
+    mask[0, 15, 16] = 1.0
+    mask[0, 40, 40] = 0.5
+    mask[1, 60:, 90:] = 0.51
+    assert chosen(mask_regions(mask, (4, 6))) == [[1], [23]]
+
+
+def test_a_painted_mask_of_another_size() -> None:
+    mask = torch.zeros(1, 10, 10)
+    mask[0, 0, 0] = 1.0
+    assert chosen(mask_regions(mask, (4, 4))) == [[0]]
+    assert mask_regions(mask, (20, 20)).sum() == 4
+
+
+def test_choose_scores_the_decoded_picture() -> None:
+    calls = []
+
+    def decode(latent: torch.Tensor) -> torch.Tensor:
+        calls.append(latent)
+        image = torch.zeros(2, 64, 64, 3)
+        image[0, :, 20:] = 1.0  # an edge in token column 1
+        image[1, 50:] = 1.0  # an edge in token row 3
+        return image
+
+    denoised = torch.zeros(2, 16, 8, 8)
+    for detector in ("canny", "canny_gpu"):
+        regions = Regions(detector).choose(denoised, 0.25, decode)
+        assert chosen(regions) == [[1, 5, 9, 13], [12, 13, 14, 15]]
+    assert len(calls) == 2 and calls[0] is denoised
+    adaptive = Regions("canny", threshold=1 / 16).choose(denoised, 0.9, decode)
+    assert chosen(adaptive) == [[1, 5, 9, 13], [12, 13, 14, 15]]
+
+
+def test_choose_by_the_latent_needs_no_decoder() -> None:
+    denoised = torch.randn(2, 16, 8, 12, generator=torch.Generator().manual_seed(0))
+    scores = latent_scores(denoised)
+    always = torch.zeros(2, 4, 6, dtype=torch.bool)
+    always[1, 3, 5] = True
+    fixed = Regions("latent_gradient", always=always).choose(denoised, 0.3, None)
+    assert torch.equal(fixed, select_ratio(scores, 0.3, always))
+    adaptive = Regions("latent_gradient", 0.8, always).choose(denoised, 0.3, None)
+    assert torch.equal(adaptive, select_threshold(scores, 0.8, always))
+    assert not torch.equal(adaptive, fixed)
+
+
+@pytest.mark.parametrize("detector", ["canny", "canny_gpu"])
+def test_canny_needs_a_decoder(detector: str) -> None:
+    with pytest.raises(ValueError, match=r"needs a VAE: connect one, or .* latent_gradient"):
+        Regions(detector).choose(torch.zeros(1, 16, 8, 8), 0.3, None)
+
+
+def test_detectors_are_checked_at_once() -> None:
+    with pytest.raises(ValueError, match=r"Edge detector must be one of .*, got 'sobel'"):
+        Regions("sobel")

@@ -1,0 +1,246 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from closed_form import Known, gaussian, gaussian_variance
+
+from ralu_core import Layout, Plan, Regions, Result, Source, StageSchedule, euler, run_stages
+from ralu_core.noise import white_noise
+from ralu_core.sampler import sample
+from ralu_core.tokens import pick, spread
+from ralu_core.upsampling import UPSAMPLING
+
+SCHEDULE = StageSchedule(
+    steps=(3, 4, 5),
+    end_sigmas=(0.7, 0.55, 0.0),
+    shifts=(5.12, 2.64, 2.25),
+    z=7.52,
+    ratio=0.3,
+    model_shift=3.0,
+)
+LATENT = Regions("latent_gradient")
+SIZE = (2, 4, 16, 24)  # (B, C, H, W): 4 x 6 coarse tokens, 7 of them early
+
+
+def normal(seed: int, *shape: int) -> torch.Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def image_to_image(start: torch.Tensor, noise: torch.Tensor) -> Source:
+    return Source(noise, start, pick(start))
+
+
+@pytest.mark.parametrize("upsampling", UPSAMPLING)
+@pytest.mark.parametrize("start_sigma", [1.0, 0.9, 0.7, 0.6, 0.55, 0.3])
+def test_a_model_of_one_latent_lands_on_it(start_sigma: float, upsampling: str) -> None:
+    target = normal(1, *SIZE)
+    source = image_to_image(normal(2, *SIZE), normal(3, *SIZE))
+    plan = Plan(SCHEDULE, upsampling, start_sigma=start_sigma)
+    result = sample(Known(target), None, source, plan, seed=0, regions=LATENT)
+    torch.testing.assert_close(result.x, target, rtol=0, atol=1e-5)
+
+
+def test_every_stage_calls_the_model_once_per_step() -> None:
+    model = Known(normal(1, *SIZE))
+    sample(model, None, Source.from_noise(normal(3, *SIZE)), Plan(SCHEDULE), 0, LATENT)
+    sizes = [(8, 12)] * 3 + [(16, 24)] * 9
+    sigmas = [sigma for stage in range(3) for sigma in SCHEDULE.sigmas(stage)[:-1]]
+    assert model.calls == list(zip(sizes, sigmas, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("start_sigma", "first_stage"),
+    [(1.0, 0), (0.71, 0), (0.7, 1), (0.56, 1), (0.55, 2), (0.01, 2)],
+)
+def test_image_to_image_starts_in_the_cheapest_stage(start_sigma: float, first_stage: int) -> None:
+    """The first state is the start latent, as that stage holds it, under the source's noise."""
+    start, noise = normal(2, *SIZE), normal(3, *SIZE)
+    first: list[tuple] = []
+
+    def keep_first(x: torch.Tensor, sigma: float, layout: Layout | None) -> torch.Tensor:
+        first.append((x, sigma, layout))
+        return x
+
+    plan = Plan(SCHEDULE, start_sigma=start_sigma)
+    result = sample(keep_first, None, image_to_image(start, noise), plan, 0, LATENT)
+    x, sigma, layout = first[0]
+    assert sigma == start_sigma
+    expected = start_sigma * noise + (1 - start_sigma) * start
+    if first_stage == 0:
+        assert layout is None
+        expected = pick(expected)
+    elif first_stage == 1:
+        chosen = LATENT.choose(pick(start), SCHEDULE.ratio, None)
+        assert torch.equal(layout.fine, chosen)
+        expected = layout.settle(expected)
+    else:
+        assert layout is None and result.layout is None
+    torch.testing.assert_close(x, expected)
+    calls = sum(len(sigmas) - 1 for _, sigmas in SCHEDULE.truncated(start_sigma))
+    assert len(first) == calls
+
+
+def test_regions_come_from_the_last_estimate_of_stage_1() -> None:
+    estimates: list[torch.Tensor] = []
+    target = normal(1, *SIZE)
+
+    def choose(estimate: torch.Tensor) -> torch.Tensor:
+        estimates.append(estimate)
+        return LATENT.choose(estimate, 0.3, None)
+
+    result = run_stages(
+        Plan(SCHEDULE),
+        Source.from_noise(normal(3, *SIZE)),
+        euler(Known(target)),
+        choose,
+        lambda stage: normal(stage, *SIZE),
+    )
+    assert len(estimates) == 1 and torch.equal(estimates[0], pick(target))
+    assert torch.equal(result.layout.fine, LATENT.choose(pick(target), 0.3, None))
+    assert result.layout.fine.flatten(1).sum(1).tolist() == [7, 7]
+
+
+def test_the_decoder_sees_the_estimate_of_stage_1() -> None:
+    target = normal(1, *SIZE)
+    seen: list[torch.Tensor] = []
+
+    def decode(latent: torch.Tensor) -> torch.Tensor:
+        seen.append(latent)
+        image = torch.zeros(2, 64, 96, 3)
+        image[:, :, 40:] = 1.0  # an edge in token column 2
+        return image
+
+    source = Source.from_noise(normal(3, *SIZE))
+    plan = Plan(replace(SCHEDULE, ratio=4 / 24))
+    result = sample(Known(target), decode, source, plan, 0)
+    assert len(seen) == 1 and torch.equal(seen[0], pick(target))
+    expected = torch.zeros(2, 4, 6, dtype=torch.bool)
+    expected[:, :, 2] = True
+    assert torch.equal(result.layout.fine, expected)
+
+
+def test_mixed_states_repeat_what_is_coarse() -> None:
+    def check(x: torch.Tensor, sigma: float, layout: Layout | None) -> torch.Tensor:
+        if layout is not None:
+            assert torch.equal(layout.settle(x), x)
+            assert torch.equal(layout.unpack(layout.pack(x)), x)
+        return 0.3 * x
+
+    sample(check, None, Source.from_noise(normal(3, *SIZE)), Plan(SCHEDULE), 0, LATENT)
+
+
+def run_one(items: list[int], regions: Regions, model, noise: torch.Tensor) -> Result:
+    """Sample some pictures of a batch, with the noise that they have in it."""
+    return run_stages(
+        Plan(SCHEDULE),
+        Source.from_noise(noise[items]),
+        euler(model),
+        lambda denoised: regions.choose(denoised, SCHEDULE.ratio, None),
+        lambda stage: white_noise(SIZE[1:], 5, items, stage),
+    )
+
+
+@pytest.mark.parametrize("regions", [LATENT, Regions("latent_gradient", threshold=0.8)])
+def test_a_picture_of_a_batch_is_the_picture_alone(regions: Regions) -> None:
+    noise = white_noise(SIZE[1:], 5, range(3), 0)
+    model = gaussian(0.2, 0.8)
+    batch = run_one([0, 1, 2], regions, model, noise)
+    for item in range(3):
+        alone = run_one([item], regions, model, noise)
+        assert torch.equal(alone.x[0], batch.x[item])
+        assert torch.equal(alone.layout.fine[0], batch.layout.fine[item])
+    assert not torch.equal(batch.layout.fine[0], batch.layout.fine[1])
+    if regions.threshold is not None:
+        assert len(set(batch.layout.counts)) > 1
+
+
+def test_sample_draws_the_noise_of_each_picture_from_the_seed() -> None:
+    noise = white_noise(SIZE[1:], 5, range(2), 0)
+    model = gaussian(0.2, 0.8)
+
+    def final(seed: int) -> torch.Tensor:
+        return sample(model, None, Source.from_noise(noise), Plan(SCHEDULE), seed, LATENT).x
+
+    assert torch.equal(final(5), run_one([0, 1], LATENT, model, noise).x)
+    assert torch.equal(final(5), final(5))
+    assert not torch.equal(final(5), final(6))
+
+
+@pytest.mark.parametrize("change", [{"upsampling": "pixel"}, {"kept": "released"}])
+def test_options_change_the_picture(change: dict[str, str]) -> None:
+    source = Source.from_noise(normal(3, *SIZE))
+    plain, changed = (
+        sample(gaussian(0.2, 0.8), None, source, Plan(SCHEDULE, **options), 0, LATENT).x
+        for options in ({}, change)
+    )
+    assert not torch.allclose(plain, changed, atol=1e-3)
+
+
+def long_plan(steps: int, upsampling: str = "token") -> Plan:
+    return Plan(replace(SCHEDULE, steps=(steps,) * 3), upsampling)
+
+
+@pytest.mark.parametrize("upsampling", ["token", "pixel"])
+def test_gaussian_pixels_have_the_right_mean_and_variance(upsampling: str) -> None:
+    """With the exact model of N(mean, deviation**2), every kind of pixel ends up so distributed.
+
+    Euler steps lose some variance, none of the mean; `gaussian_variance` tells how much. Four
+    siblings start from one coarse pixel, so a quarter of the pixels counts as independent. Bounds
+    are four standard errors: at most 0.03 of the deviation and 4.1 % of the variance.
+    """
+    mean, deviation = 0.5, 0.8
+    plan = long_plan(30, upsampling)
+    variance = gaussian_variance(plan, deviation)
+    source = Source.from_noise(normal(3, 64, 4, 32, 32))
+    result = sample(gaussian(mean, deviation), None, source, plan, 0, LATENT)
+    fine = result.layout.fine_pixels.expand_as(result.x)
+    for pixels in (result.x, result.x[fine], result.x[~fine]):
+        independent = pixels.numel() / 4
+        assert abs(pixels.mean() - mean) < 4 * (variance / independent) ** 0.5
+        assert abs(pixels.var() / variance - 1) < 4 * (2 / independent) ** 0.5
+
+
+def test_gaussian_variance_is_exact_in_the_limit_of_small_steps() -> None:
+    errors = [abs(gaussian_variance(long_plan(n), 0.8) / 0.64 - 1) for n in (250, 500, 1000)]
+    assert errors[2] < 0.004
+    assert errors[0] / errors[1] == pytest.approx(2, abs=0.1)  # Euler: first order
+    assert errors[1] / errors[2] == pytest.approx(2, abs=0.1)
+
+
+def test_a_latent_must_split_into_coarse_tokens() -> None:
+    with pytest.raises(ValueError, match="whole coarse tokens of 4x4, got 16x22"):
+        Source.from_noise(torch.zeros(1, 4, 16, 22))
+
+
+def test_a_source_from_noise_is_clean_of_content() -> None:
+    source = Source.from_noise(normal(3, *SIZE))
+    assert source.clean.shape == SIZE and not source.clean.any()
+    assert source.coarse.shape == (2, 4, 8, 12) and not source.coarse.any()
+
+
+def test_stages_hold_noise_and_content_in_their_own_form() -> None:
+    noise, clean, coarse = normal(1, *SIZE), normal(2, *SIZE), normal(3, 2, 4, 8, 12)
+    source = Source(noise, clean, coarse)
+    layout = Layout(normal(4, 2, 4, 6) > 0)
+
+    low = source.stage(0, [1.0, 0.7], noise, None)
+    assert torch.equal(low.white, pick(noise)) and low.clean is coarse and low.layout is None
+
+    mixed = source.stage(1, [0.9, 0.55], noise, layout)
+    fine = layout.fine_pixels
+    assert torch.equal(mixed.white, torch.where(fine, noise, spread(pick(noise))))
+    assert torch.equal(mixed.clean, torch.where(fine, clean, spread(coarse)))
+    assert mixed.layout is layout
+
+    full = source.stage(2, [0.9, 0.0], noise, layout)
+    assert full.white is noise and full.clean is clean and full.layout is None
+
+
+def test_half_precision_noise_is_enough() -> None:
+    target = normal(1, *SIZE)
+    source = Source.from_noise(normal(3, *SIZE).bfloat16())
+    result = sample(Known(target), None, source, Plan(SCHEDULE), 0, LATENT)
+    assert result.x.dtype == torch.float32
+    torch.testing.assert_close(result.x, target, rtol=0, atol=1e-5)
