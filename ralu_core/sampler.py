@@ -150,7 +150,7 @@ def _cross(
 ) -> torch.Tensor:
     assert layout is not None  # only the stages after the first have a transition
     if x.shape[-2:] == layout.latent_size:
-        return transition.to_full(layout.settle(x), layout, white)
+        return transition.to_full(x, layout, white)
     return transition.to_mixed(x, layout, white)
 
 
@@ -188,11 +188,11 @@ def sample(
     seed     of the noise at the transitions; picture i of the batch draws from (seed, i).
     """
     regions = regions or Regions()
-    shape = source.noise.shape
+    b, c, h, w = source.noise.shape
     return run_stages(
         plan,
         source,
         euler(denoise),
         lambda denoised: regions.choose(denoised, plan.schedule.ratio, decode),
-        lambda stage: white_noise(shape[1:], seed, range(shape[0]), stage).to(source.noise.device),
+        lambda stage: white_noise((c, h, w), seed, range(b), stage).to(source.noise.device),
     )

@@ -70,7 +70,8 @@ class Transition:
 
     def _matched_deviation(self, coarse: torch.Tensor) -> torch.Tensor:
         """Interpolated noise has no short covariance: match the signal-to-noise ratio per pixel."""
-        gain = noise_gain(*coarse.shape[-2:], self.upsampling).to(coarse)
+        rows, columns = coarse.shape[-2:]
+        gain = noise_gain(rows, columns, self.upsampling).to(coarse)
         left = (self._signal * self.end_sigma) ** 2 * gain
         return (self.start_sigma**2 - left).sqrt()  # real: gain stays below 4, the least z**2
 
