@@ -105,10 +105,11 @@ def draw_both_transitions() -> None:
 
 
 def test_noise_of_a_1024_pixel_picture_takes_under_10_ms() -> None:
+    """Time of this thread, the only one at work (`conftest.py`): the rest of the machine aside."""
     draw_both_transitions()
     times = []
     for _ in range(20):
-        start = time.perf_counter()
+        start = time.thread_time()
         draw_both_transitions()
-        times.append(time.perf_counter() - start)
+        times.append(time.thread_time() - start)
     assert min(times) < 0.010
