@@ -9,7 +9,7 @@ from comfy_api.latest import io, ui
 from ..ralu_core.edges import image_scores, latent_scores, needs_image
 from ..ralu_core.regions import select_ratio, select_threshold
 from .host.canvas import Canvas
-from .shared_inputs import CATEGORY, detector_input, threshold_input
+from .shared_inputs import CATEGORY, detector_input, search_words, threshold_input
 
 OUTLINE = (1.0, 0.15, 0.1)
 SHADE = 0.55  # brightness of what stays coarse
@@ -48,7 +48,7 @@ class EdgeMaskPreview(io.ComfyNode):
                 ),
             ],
             is_output_node=True,
-            search_aliases=["ralu", "canny", "edges", "regions"],
+            **search_words("ralu", "canny", "edges", "regions"),
         )
 
     @classmethod

@@ -15,6 +15,7 @@ from .shared_inputs import (
     expert_inputs,
     region_mask_input,
     schedule_input,
+    search_words,
     vae_input,
 )
 
@@ -73,7 +74,7 @@ class Sampler(io.ComfyNode):
                     display_name="edge_mask", tooltip="Regions that grew early, in picture pixels."
                 ),
             ],
-            search_aliases=["ralu", "region adaptive", "speed up", "fast flux", "ksampler"],
+            **search_words("ralu", "region adaptive", "speed up", "fast flux", "ksampler"),
         )
 
     @classmethod

@@ -12,6 +12,7 @@ from .shared_inputs import (
     expert_inputs,
     region_mask_input,
     schedule_input,
+    search_words,
     vae_input,
 )
 
@@ -47,7 +48,7 @@ class SamplerAdvanced(io.ComfyNode):
                     display_name="edge_mask", tooltip="Regions that grew early, in picture pixels."
                 ),
             ],
-            search_aliases=["ralu", "region adaptive", "speed up", "SamplerCustomAdvanced"],
+            **search_words("ralu", "region adaptive", "speed up", "SamplerCustomAdvanced"),
         )
 
     @classmethod

@@ -9,7 +9,7 @@ from .host.canvas import Canvas
 from .host.gate import ModelFacts, inspect_model
 from .schedule_plot import plot_schedule
 from .schedule_report import schedule_report
-from .shared_inputs import CATEGORY, ScheduleType
+from .shared_inputs import CATEGORY, ScheduleType, advanced, search_words
 
 MATCH, PUBLISHED = "match the model", "published"
 # Without a MODEL the schedule is solved for the model that the preset was published for.
@@ -61,7 +61,7 @@ class Schedule(io.ComfyNode):
                 io.String.Output(display_name="report", tooltip="All numbers, as text."),
             ],
             is_output_node=True,
-            search_aliases=["ralu", "nt-matching", "nt-dm", "sigmas", "scheduler"],
+            **search_words("ralu", "nt-matching", "nt-dm", "sigmas", "scheduler"),
         )
 
     @classmethod
@@ -108,37 +108,40 @@ def _size_input(name: str, label: str) -> io.Input:
 def _override_inputs() -> list[io.Input]:
     """Zero keeps the preset's value, so nothing on the node is ever ignored."""
     steps = [
-        io.Int.Input(
-            f"steps_{k}",
-            default=0,
-            min=0,
-            max=1000,
-            advanced=True,
-            tooltip=f"Steps of stage {k}; 0 keeps the preset's. Published: {published}.",
+        advanced(
+            io.Int.Input(
+                f"steps_{k}",
+                default=0,
+                min=0,
+                max=1000,
+                tooltip=f"Steps of stage {k}; 0 keeps the preset's. Published: {published}.",
+            )
         )
         for k, published in ((1, "1 to 5"), (2, "1 to 6"), (3, "2 to 9"))
     ]
     ends = [
+        advanced(
+            io.Float.Input(
+                f"end_sigma_{k}",
+                default=0.0,
+                min=0.0,
+                max=0.99,
+                step=0.01,
+                tooltip=f"Noise level where stage {k} ends, 1 = noise, the paper's 1 - e; 0 keeps "
+                f"the preset's. Published: {published}.",
+            )
+        )
+        for k, published in ((1, "0.70 to 0.80"), (2, "0.55 to 0.70"))
+    ]
+    ratio = advanced(
         io.Float.Input(
-            f"end_sigma_{k}",
+            "ratio",
             default=0.0,
             min=0.0,
             max=0.99,
             step=0.01,
-            advanced=True,
-            tooltip=f"Noise level where stage {k} ends, 1 = noise, the paper's 1 - e; 0 keeps the "
-            f"preset's. Published: {published}.",
+            tooltip="Share of regions that grow early, in stage 2; 0 keeps the preset's. "
+            "Published: 0.1 to 0.3.",
         )
-        for k, published in ((1, "0.70 to 0.80"), (2, "0.55 to 0.70"))
-    ]
-    ratio = io.Float.Input(
-        "ratio",
-        default=0.0,
-        min=0.0,
-        max=0.99,
-        step=0.01,
-        advanced=True,
-        tooltip="Share of regions that grow early, in stage 2; 0 keeps the preset's. "
-        "Published: 0.1 to 0.3.",
     )
     return [*steps, *ends, ratio]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from comfy_api.latest import io
 
 from ..ralu_core.edges import DETECTORS
@@ -9,6 +11,18 @@ from ..ralu_core.upsampling import UPSAMPLING
 
 CATEGORY = "model/sampling/RALU"
 ScheduleType = io.Custom("RALU_SCHEDULE")
+
+
+def search_words(*words: str) -> dict[str, list[str]]:
+    """More words the node search finds a node by, where this ComfyUI's Schema takes them."""
+    known = "search_aliases" in {field.name for field in dataclasses.fields(io.Schema)}
+    return {"search_aliases": list(words)} if known else {}
+
+
+def advanced(widget: io.Input) -> io.Input:
+    """The widget, hidden until asked for by frontends that can."""
+    widget.extra_dict["advanced"] = True  # ComfyUI 0.3.75 has no keyword for it
+    return widget
 
 
 def schedule_input() -> io.Input:
@@ -55,36 +69,40 @@ def expert_inputs() -> list[io.Input]:
     return [
         detector_input(),
         threshold_input(),
-        io.Combo.Input(
-            "upsampling",
-            options=list(UPSAMPLING),
-            default="token",
-            advanced=True,
-            tooltip="How a coarse region grows: token repeats each 2x2 patch as the authors' code "
-            "does, pixel repeats each latent pixel; the others interpolate (paper's ablation).",
+        advanced(
+            io.Combo.Input(
+                "upsampling",
+                options=list(UPSAMPLING),
+                default="token",
+                tooltip="How a coarse region grows: token repeats each 2x2 patch as the authors' "
+                "code does, pixel repeats each latent pixel; the others interpolate (paper's "
+                "ablation).",
+            )
         ),
     ]
 
 
 def detector_input() -> io.Input:
-    return io.Combo.Input(
-        "edge_detector",
-        options=list(DETECTORS),
-        default="canny",
-        advanced=True,
-        tooltip="canny: OpenCV on the decoded estimate, as in the paper. canny_gpu: kornia, on the "
-        "GPU. latent_gradient: no decode and no VAE, less exact.",
+    return advanced(
+        io.Combo.Input(
+            "edge_detector",
+            options=list(DETECTORS),
+            default="canny",
+            tooltip="canny: OpenCV on the decoded estimate, as in the paper. canny_gpu: kornia, on "
+            "the GPU. latent_gradient: no decode and no VAE, less exact.",
+        )
     )
 
 
 def threshold_input() -> io.Input:
-    return io.Float.Input(
-        "edge_threshold",
-        default=0.0,
-        min=0.0,
-        max=1.0,
-        step=0.01,
-        advanced=True,
-        tooltip="0: the schedule's fixed ratio of early regions. Above 0: every region with at "
-        "least this share of edge pixels (try 0.05 to 0.2), so the ratio follows the picture.",
+    return advanced(
+        io.Float.Input(
+            "edge_threshold",
+            default=0.0,
+            min=0.0,
+            max=1.0,
+            step=0.01,
+            tooltip="0: the schedule's fixed ratio of early regions. Above 0: every region with at "
+            "least this share of edge pixels (try 0.05 to 0.2), so the ratio follows the picture.",
+        )
     )
