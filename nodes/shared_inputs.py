@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 from comfy_api.latest import io
 
@@ -13,7 +14,7 @@ CATEGORY = "model/sampling/RALU"
 ScheduleType = io.Custom("RALU_SCHEDULE")
 
 
-def search_words(*words: str) -> dict[str, list[str]]:
+def search_words(*words: str) -> dict[str, Any]:
     """More words the node search finds a node by, where this ComfyUI's Schema takes them."""
     known = "search_aliases" in {field.name for field in dataclasses.fields(io.Schema)}
     return {"search_aliases": list(words)} if known else {}
