@@ -7,7 +7,6 @@ fine token once; unpacking undoes it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -102,13 +101,20 @@ class Layout:
         moved.__dict__.update(counts=self.counts)
         if len(set(self.counts)) == 1:
             moved.__dict__.update(index=self.index.to(device), positions=self.positions.to(device))
+        else:
+            groups = [(items, layout.to(device)) for items, layout in self.groups]
+            moved.__dict__.update(groups=groups)
         return moved
 
-    def groups(self) -> Iterator[tuple[list[int], Layout]]:
+    @cached_property
+    def groups(self) -> list[tuple[list[int], Layout]]:
         """Picture numbers that share a token count, with the layout of just those pictures."""
-        for count in dict.fromkeys(self.counts):
-            items = [i for i, n in enumerate(self.counts) if n == count]
-            yield items, self if len(items) == self.batch else Layout(self.fine[items])
+        members = {count: [] for count in self.counts}
+        for picture, count in enumerate(self.counts):
+            members[count].append(picture)
+        if len(members) == 1:
+            return [(members[self.counts[0]], self)]
+        return [(items, Layout(self.fine[items])) for items in members.values()]
 
     def gather(self, coarse: torch.Tensor, fine: torch.Tensor) -> torch.Tensor:
         """Take the sequence (n, N, D) from (n, h*w, D) coarse and (n, 4*h*w, D) fine rows.

@@ -51,7 +51,7 @@ class MixedCall:
             **kwargs,
         }
         out = torch.empty_like(x)
-        for items, layout in self.layout.groups():
+        for items, layout in self.layout.groups:
             rows = _rows_of(items, self.layout.batch, x.shape[0])
             part = call if rows is None else select_rows(call, rows, x.shape[0])
             denoised = _call_packed(executor, layout, dict(part), transformer_options or {})

@@ -78,7 +78,9 @@ class GuiderStages:
             return guider
         patcher = self.guider.model_patcher.clone()
         wrapper = comfy.patcher_extension.WrappersMP.APPLY_MODEL
-        patcher.add_wrapper_with_key(wrapper, WRAPPER_KEY, MixedCall(stage.layout))
+        patcher.add_wrapper_with_key(
+            wrapper, WRAPPER_KEY, MixedCall(stage.layout.to(patcher.load_device))
+        )
         guider.model_patcher = patcher
         guider.original_conds = with_two_pass_control(self.conds)
         return guider

@@ -110,7 +110,7 @@ def test_rows_must_hold_whole_batches(two_pictures: Layout) -> None:
 def test_groups_split_pictures_by_token_count() -> None:
     layout = Layout(torch.stack([mask("F.", ".."), mask("FF", ".."), mask("..", ".F")]))
     assert layout.counts == [7, 10, 7]
-    groups = list(layout.groups())
+    groups = list(layout.groups)
     assert [items for items, _ in groups] == [[0, 2], [1]]
     for items, group in groups:
         assert torch.equal(group.fine, layout.fine[items])
@@ -119,7 +119,7 @@ def test_groups_split_pictures_by_token_count() -> None:
 
 
 def test_equal_counts_are_one_group_and_keep_the_layout(two_pictures: Layout) -> None:
-    ((items, group),) = two_pictures.groups()
+    ((items, group),) = two_pictures.groups
     assert items == [0, 1] and group is two_pictures
 
 

@@ -7,6 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
+
+torch.set_num_threads(1)  # the models are tiny, and a second thread waits for whatever else runs
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:] = [entry for entry in sys.path if Path(entry or ".").resolve() != ROOT]
@@ -32,6 +35,13 @@ def load_pack():
 
 
 load_pack()
+
+
+@pytest.fixture(autouse=True)
+def inference_mode():
+    """ComfyUI runs every node without gradients."""
+    with torch.inference_mode():
+        yield
 
 
 @pytest.fixture(scope="session")

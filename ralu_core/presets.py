@@ -1,0 +1,163 @@
+"""The published settings, by name, and the schedules they make."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from . import nt_matching
+from .schedule import StageSchedule
+
+PUBLISHED_SHIFT = 3.0  # h_ori of the models that the paper solved its shifts for
+
+
+@dataclass(frozen=True)
+class Preset:
+    """One published setting.
+
+    family            "flux", "sd3" or "distilled": what it was published for.
+    steps             of the three stages.
+    end_sigmas        where they end; the paper's 1 - e.
+    ratio             share of coarse tokens that grow early.
+    published_shifts  the paper's h for a model of shift 3, where printed; z likewise, 1 / sqrt(c).
+    baseline_steps    plain steps that the paper compares with.
+    source            where the numbers stand.
+    """
+
+    name: str
+    family: str
+    steps: tuple[int, int, int]
+    end_sigmas: tuple[float, float, float]
+    ratio: float
+    published_shifts: tuple[float, float, float] | None
+    published_z: float | None
+    baseline_steps: int
+    source: str
+
+
+PRESETS = (
+    Preset(
+        "FLUX 5x",
+        "flux",
+        (4, 5, 6),
+        (0.7, 0.55, 0.0),
+        0.2,
+        (5.12, 2.64, 2.25),
+        0.0177**-0.5,
+        50,
+        "arXiv 2507.08422, Table S1",
+    ),
+    Preset(
+        "FLUX 7x",
+        "flux",
+        (2, 3, 5),
+        (0.8, 0.7, 0.0),
+        0.1,
+        (8.14, 2.86, 2.19),
+        0.0255**-0.5,
+        50,
+        "arXiv 2507.08422, Table S1; ratio as in its FLOPs and the released code, level 7",
+    ),
+    Preset(
+        "FLUX 4x (released code)",
+        "flux",
+        (5, 6, 7),
+        (0.7, 0.55, 0.0),
+        0.3,
+        (5.019, 2.589, 2.226),
+        6.317,
+        50,
+        "released code, level 4",
+    ),
+    Preset(
+        "SD3 2x",
+        "sd3",
+        (5, 6, 9),
+        (0.8, 0.7, 0.0),
+        0.3,
+        (6.21, 2.23, 1.97),
+        0.0586**-0.5,
+        28,
+        "arXiv 2507.08422, Table S1; its solver gives 6.12 for the first shift",
+    ),
+    Preset(
+        "SD3 3x",
+        "sd3",
+        (3, 3, 6),
+        (0.75, 0.7, 0.0),
+        0.2,
+        (6.40, 2.60, 2.23),
+        0.0255**-0.5,
+        28,
+        "arXiv 2507.08422, Table S1; its solver gives 2.27 for the last shift",
+    ),
+    Preset(
+        "4-step distilled",
+        "distilled",
+        (1, 1, 2),
+        (0.7, 0.55, 0.0),
+        0.3,
+        None,
+        None,
+        4,
+        "arXiv 2507.08422, FLUX.1-schnell and SD3.5 Large Turbo; prints no shifts",
+    ),
+)
+
+
+def preset(name: str) -> Preset:
+    """The preset of that name; ValueError lists the names there are."""
+    for candidate in PRESETS:
+        if candidate.name == name:
+            return candidate
+    names = ", ".join(candidate.name for candidate in PRESETS)
+    raise ValueError(f"A preset must be one of {names}; got {name!r}.")
+
+
+def adjusted(
+    base: Preset, steps: Sequence[int], end_sigmas: Sequence[float], ratio: float
+) -> Preset:
+    """A preset with some numbers replaced; 0 keeps the preset's.
+
+    steps       three numbers.
+    end_sigmas  two numbers; stage 3 ends at 0 in any case.
+    Changed steps or ends lose the published shifts, which were solved for the old ones.
+    """
+    steps = tuple(new or old for new, old in zip(steps, base.steps, strict=True))
+    ends = zip((*end_sigmas, 0.0), base.end_sigmas, strict=True)
+    changed = replace(
+        base,
+        steps=steps,
+        end_sigmas=tuple(new or old for new, old in ends),
+        ratio=ratio or base.ratio,
+    )
+    if (changed.steps, changed.end_sigmas) != (base.steps, base.end_sigmas):
+        return replace(changed, published_shifts=None, published_z=None)
+    return changed
+
+
+@lru_cache(maxsize=64)
+def matched_schedule(chosen: Preset, model_shift: float) -> StageSchedule:
+    """NT-Matching solved for a model's own shift (h_ori)."""
+    solution = nt_matching.solve(chosen.steps, chosen.end_sigmas, model_shift)
+    return StageSchedule(
+        chosen.steps, chosen.end_sigmas, solution.shifts, solution.z, chosen.ratio, model_shift
+    )
+
+
+def published_schedule(chosen: Preset) -> StageSchedule:
+    """The numbers that the paper or the released code prints, for a model of shift 3."""
+    if chosen.published_shifts is None or chosen.published_z is None:
+        raise ValueError(
+            f"No shifts are published for {chosen.name} with {chosen.steps} steps ending at "
+            f"{chosen.end_sigmas}: set the shifts to match the model."
+        )
+    return StageSchedule(
+        chosen.steps,
+        chosen.end_sigmas,
+        chosen.published_shifts,
+        chosen.published_z,
+        chosen.ratio,
+        PUBLISHED_SHIFT,
+    )

@@ -1,0 +1,60 @@
+"""Short ways to sample with the real host, plain or through the pack."""
+
+from __future__ import annotations
+
+import comfy.patcher_extension
+import comfy.samplers
+import torch
+
+from demo import tiny
+from ralu_pack.nodes.host.mixed_call import MixedCall
+from ralu_pack.nodes.sampler import Sampler
+from ralu_pack.ralu_core.schedule import StageSchedule
+
+SIGMAS = torch.tensor([1.0, 0.8, 0.5, 0.0])
+
+
+def quick_schedule(model_shift: float = 3.158193, ratio: float = 0.3) -> StageSchedule:
+    """Two steps per stage: enough to pass every seam."""
+    return StageSchedule((2, 2, 2), (0.7, 0.55, 0.0), (4.4, 2.1, 2.0), 4.0, ratio, model_shift)
+
+
+def guider_for(model, cfg: float = 1.0, batch: int = 1) -> comfy.samplers.CFGGuider:
+    guider = comfy.samplers.CFGGuider(model)
+    guider.set_conds(tiny.conditioning(5, batch), tiny.conditioning(6, batch))
+    guider.set_cfg(cfg)
+    return guider
+
+
+def plain(model, x, layout=None, cfg=1.0, sampler="euler", batch=1, sigmas=SIGMAS, **options):
+    """Three plain steps from noise x; with a layout, each through the packed call."""
+    guider = guider_for(model if layout is None else model.clone(), cfg, batch)
+    if layout is not None:
+        kind = comfy.patcher_extension.WrappersMP.APPLY_MODEL
+        guider.model_patcher.add_wrapper_with_key(kind, "test", MixedCall(layout))
+    return guider.sample(
+        x,
+        torch.zeros_like(x),
+        comfy.samplers.sampler_object(sampler),
+        sigmas,
+        disable_pbar=True,
+        seed=0,
+        **options,
+    )
+
+
+def ralu(model, vae, size=(256, 256), batch=1, seed=7, cfg=1.0, latent=None, **options):
+    """The RALU Sampler node's outputs: samples (B, 16, h, w) and edge mask (B, H, W)."""
+    empty = {"samples": torch.zeros(batch, 16, size[0] // 8, size[1] // 8)}
+    settings = {"schedule": quick_schedule(), "sampler_name": "euler", "denoise": 1.0, **options}
+    out = Sampler.execute(
+        model=model,
+        positive=settings.pop("positive", None) or tiny.conditioning(5),
+        negative=tiny.conditioning(6),
+        latent_image=latent or empty,
+        seed=seed,
+        cfg=cfg,
+        vae=vae,
+        **settings,
+    )
+    return out.args[0]["samples"], out.args[1]

@@ -1,0 +1,128 @@
+"""The nodes as ComfyUI sees them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+import ralu_pack
+from driving import ralu
+from ralu_pack.nodes.edge_mask_preview import OUTLINE, EdgeMaskPreview
+from ralu_pack.nodes.schedule import MATCH, PUBLISHED, Schedule
+from ralu_pack.ralu_core.presets import PRESETS
+
+NODES = asyncio.run(asyncio.run(ralu_pack.comfy_entrypoint()).get_node_list())
+ROOT = Path(ralu_pack.__file__).parent
+SIZE = {"width": 1024, "height": 1024}
+
+
+def run_schedule(preset="FLUX 5x", shifts=MATCH, **widgets):
+    return Schedule.execute(preset=preset, shifts=shifts, **{**SIZE, **widgets}).args
+
+
+def test_ids():
+    ids = [node.define_schema().node_id for node in NODES]
+    assert set(ids) >= {
+        "RALU_Schedule",
+        "RALU_Sampler",
+        "RALU_SamplerAdvanced",
+        "RALU_EdgeMaskPreview",
+    }
+    assert all(node_id.startswith("RALU_") for node_id in ids) and len(set(ids)) == len(ids)
+
+
+@pytest.mark.parametrize("node", NODES)
+def test_everything_is_explained(node):
+    schema = node.define_schema()
+    assert schema.description and schema.category and schema.search_aliases
+    for widget in schema.inputs:
+        assert widget.tooltip and len(widget.tooltip) > 15, widget.id
+
+
+@pytest.mark.parametrize("node", NODES)
+def test_node_info_is_json(node):
+    json.dumps(node.GET_NODE_INFO_V1())
+
+
+def test_version_has_one_home():
+    assert 'version = "' in (ROOT / "pyproject.toml").read_text()
+    assert not hasattr(ralu_pack, "__version__")
+
+
+def test_requirements_agree():
+    import re
+
+    listed = re.search(r"^dependencies = \[(.*?)\]", (ROOT / "pyproject.toml").read_text(), re.M)
+    assert listed is not None
+    assert re.findall(r'"([^"]+)"', listed[1]) == (ROOT / "requirements.txt").read_text().split()
+
+
+@pytest.mark.parametrize("preset", [p.name for p in PRESETS])
+def test_every_preset_makes_a_schedule(preset):
+    schedule, plot, report = run_schedule(preset)
+    assert plot.shape[0] == 1 and plot.shape[-1] == 3 and 0 <= plot.min() < plot.max() <= 1
+    assert f"{schedule.total_steps} steps" in report
+    assert "JS distance" in report and "fewer model FLOPs" in report
+    for tokens in schedule.tokens(64, 64):
+        assert f"{tokens} tokens" in report
+
+
+def test_schedule_reads_the_models_shift(flux, sd3):
+    assert run_schedule(model=flux)[0].model_shift == pytest.approx(3.158193, abs=1e-5)
+    assert run_schedule("SD3 2x", model=sd3)[0].model_shift == pytest.approx(3.0)
+
+
+def test_sampling_nodes_upstream_are_respected(flux, sd3, vae):
+    import comfy_extras.nodes_model_advanced as advanced
+
+    (flux_2k,) = advanced.ModelSamplingFlux().patch(flux, 1.15, 0.5, 512, 512)
+    (sd3_5,) = advanced.ModelSamplingSD3().patch(sd3, 5.0)
+    shifted = run_schedule(model=flux_2k)[0]
+    assert shifted.model_shift == pytest.approx(1.878, abs=1e-3)
+    assert run_schedule("SD3 2x", model=sd3_5)[0].model_shift == pytest.approx(5.0)
+    samples, _ = ralu(flux_2k, vae, schedule=shifted)
+    assert torch.isfinite(samples).all()
+    with pytest.raises(ValueError, match=r"this MODEL has shift 3\.16"):
+        ralu(flux, vae, schedule=shifted)
+
+
+def test_published_numbers_are_one_click_away():
+    schedule, _, _ = run_schedule("FLUX 7x", PUBLISHED)
+    assert schedule.shifts == (8.14, 2.86, 2.19) and schedule.c == pytest.approx(0.0255, abs=1e-4)
+
+
+def test_every_override_is_obeyed():
+    schedule, _, report = run_schedule(
+        steps_1=3, steps_2=4, steps_3=7, end_sigma_1=0.6, end_sigma_2=0.5, ratio=0.4
+    )
+    assert schedule.steps == (3, 4, 7) and schedule.end_sigmas == (0.6, 0.5, 0.0)
+    assert schedule.ratio == 0.4
+    assert "stage 2: 4 steps, sigma" in report and "2251 tokens" in report
+
+
+def test_edge_mask_preview_outlines_a_square():
+    picture = torch.full((1, 256, 320, 3), 0.2)
+    picture[:, 104:152, 136:184] = 0.9
+    mask, overlay = EdgeMaskPreview.execute(ratio=0.05, image=picture).args
+    expected = torch.zeros(1, 256, 320)
+    expected[:, 96:160, 128:192] = 1
+    assert torch.equal(mask, expected) and overlay.shape == picture.shape
+    assert torch.equal(overlay[0, 96, 128], torch.tensor(OUTLINE))
+    assert overlay[0, 0, 0].max() < picture[0, 0, 0].min()
+
+
+@pytest.mark.parametrize("detector", ["canny", "canny_gpu", "latent_gradient"])
+def test_edge_mask_preview_of_a_latent(vae, detector):
+    latent = {"samples": torch.randn(2, 16, 33, 41, generator=torch.Generator().manual_seed(0))}
+    mask, overlay = EdgeMaskPreview.execute(
+        ratio=0.25, latent=latent, vae=vae, edge_detector=detector
+    ).args
+    assert mask.shape == (2, 264, 328) and overlay.shape == (2, 264, 328, 3)
+    adaptive, _ = EdgeMaskPreview.execute(
+        ratio=0.25, latent=latent, vae=vae, edge_detector=detector, edge_threshold=0.5
+    ).args
+    assert not torch.equal(adaptive, mask)
