@@ -21,8 +21,9 @@ FLUX_HIDDEN, FLUX_HEAD = 256, 128
 
 def flux_weights(seed: int = 0, guidance: bool = True, in_channels: int = 16) -> dict:
     """Flux.1 of two blocks: dev with guidance, schnell without it, Fill with 96 channels in."""
-    from comfy.ldm.flux.model import Flux
+    from comfy.ldm.flux.model import Flux, FluxParams
 
+    newer = {"txt_ids_dims": []} if "txt_ids_dims" in FluxParams.__annotations__ else {}
     network = Flux(
         in_channels=in_channels,
         out_channels=16,
@@ -38,7 +39,7 @@ def flux_weights(seed: int = 0, guidance: bool = True, in_channels: int = 16) ->
         theta=10000,
         qkv_bias=True,
         guidance_embed=guidance,
-        txt_ids_dims=[],
+        **newer,
         dtype=torch.float32,
         device="cpu",
         operations=comfy.ops.disable_weight_init,

@@ -38,7 +38,8 @@ def test_ids():
 @pytest.mark.parametrize("node", NODES)
 def test_everything_is_explained(node):
     schema = node.define_schema()
-    assert schema.description and schema.category and schema.search_aliases
+    assert schema.description and schema.category
+    assert getattr(schema, "search_aliases", True)  # newer hosts only
     for widget in schema.inputs:
         assert widget.tooltip and len(widget.tooltip) > 15, widget.id
 
