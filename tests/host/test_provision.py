@@ -21,6 +21,7 @@ from demo.host.interpreter import obstacle
 from demo.host.locate import REPOSITORY, Host
 from demo.host.pins import CONSTRAINTS, HOSTS, TEST_TOOLS, TORCH, HostPin
 from demo.host.pip import Pip, explain
+from demo.host.provision import report
 from demo.host.requirements import requirement_lines, wanted_packages
 from demo.host.stamps import Ledger, fill_folder, is_filled
 
@@ -106,6 +107,12 @@ def test_full_disk_during_pip_is_recognised():
         "ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device"
     )
     assert explain(output, "torch", Path("log")).startswith("The disk filled up while installing")
+
+
+def test_full_disk_is_one_sentence(tmp_path, capsys):
+    offline_pip = Pip(PYTHON, Path("/dev/full"))
+    assert report(lambda: offline_pip("pip", "--version")) == 1
+    assert "[host] No space left on device" in capsys.readouterr().err
 
 
 # Archives
@@ -229,7 +236,7 @@ def test_half_installed_packages_are_forgotten(tmp_path):
 def test_second_run_is_quick_and_offline(tmp_path, monkeypatch):
     offline(monkeypatch, tmp_path)
     start = time.monotonic()
-    done = run_script("from demo.host.provision import main; raise SystemExit(main())")
+    done = run_script("from demo.host.provision import provision; provision()")
     assert (done.returncode, "installing" in done.stdout) == (0, False), done.stdout + done.stderr
     assert time.monotonic() - start < 2
 
