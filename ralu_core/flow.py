@@ -19,15 +19,16 @@ STAGES = 3
 MAX_STEPS = 1000
 MAX_SHIFT = 100.0
 MIN_Z = 2.0
+MIN_GAP = 0.001  # between the ends of two stages: one time of the NT-Matching grid
 
 # The host computes its noise levels in float32; one shift map fits them to about 1e-6.
 _FIT_TOLERANCE = 1e-4
 
 
-def shift_sigma(shift: float, sigma: Level) -> Level:
+def shift_sigma(shift: float | Level, sigma: Level) -> Level:
     """Move a noise level along the shift map: shift*s / (1 + (shift-1)*s).
 
-    shift  > 0, the paper's h. Not ComfyUI's `ModelSamplingFlux.shift`, which is log(h).
+    shift  > 0, the paper's h; not ComfyUI's `ModelSamplingFlux.shift`, which is log(h).
     sigma  float, array or tensor of any shape, in [0, 1].
     Returns the same shape, in [0, 1]. `shift_sigma(1 / shift, .)` undoes it.
     """
@@ -86,10 +87,13 @@ def check_steps(steps: Iterable[int]) -> tuple[int, int, int]:
 def check_end_sigmas(end_sigmas: Iterable[float]) -> tuple[float, float, float]:
     """The noise levels where the stages end as a tuple, or ValueError."""
     values = tuple(float(sigma) for sigma in end_sigmas)
-    if len(values) != STAGES or not 1 > values[0] > values[1] > values[2] == 0:
+    gaps = [above - below for above, below in zip((1.0, *values), values, strict=False)]
+    # The slack lets decimals such as 0.7 and 0.699 pass.
+    falling = all(gap >= MIN_GAP - 1e-9 for gap in gaps)
+    if len(values) != STAGES or not falling or values[-1] != 0:
         raise ValueError(
-            "Stage end sigmas must be three numbers that fall from below 1 to exactly 0, "
-            f"got {values}; for example (0.7, 0.55, 0.0)."
+            "Stage end sigmas must be three numbers that fall from below 1 to exactly 0 by at "
+            f"least {MIN_GAP:g} each, got {values}; for example (0.7, 0.55, 0.0)."
         )
     return values
 
@@ -102,6 +106,18 @@ def check_shift(name: str, shift: float) -> float:
             "Flux and SD3 use values from 1 to about 30."
         )
     return float(shift)
+
+
+def check_shifts(shifts: Iterable[float]) -> tuple[float, float, float]:
+    """The shifts of the three stages as a tuple, or ValueError."""
+    values = tuple(shifts)
+    if len(values) != STAGES:
+        raise ValueError(
+            f"Shifts must be three numbers, one per stage, got {values}; "
+            "for example (5.12, 2.64, 2.25)."
+        )
+    first, second, third = (check_shift(f"Shift of stage {k}", h) for k, h in enumerate(values, 1))
+    return first, second, third
 
 
 def check_z(z: float) -> float:

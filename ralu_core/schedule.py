@@ -9,6 +9,7 @@ from .flow import (
     STAGES,
     check_end_sigmas,
     check_shift,
+    check_shifts,
     check_steps,
     check_z,
     shift_sigma,
@@ -49,9 +50,6 @@ class StageSchedule:
     model_shift: float
 
     def __post_init__(self) -> None:
-        shifts = tuple(self.shifts)
-        if len(shifts) != STAGES:
-            raise ValueError(f"Shifts must be three numbers, one per stage, got {shifts}.")
         if not 0 < self.ratio < 1:
             raise ValueError(
                 f"Ratio must lie between 0 and 1, both excluded, got {self.ratio}; "
@@ -60,9 +58,7 @@ class StageSchedule:
         checked = {
             "steps": check_steps(self.steps),
             "end_sigmas": check_end_sigmas(self.end_sigmas),
-            "shifts": tuple(
-                check_shift(f"Shift of stage {k + 1}", h) for k, h in enumerate(shifts)
-            ),
+            "shifts": check_shifts(self.shifts),
             "z": check_z(self.z),
             "ratio": float(self.ratio),
             "model_shift": check_shift("Model shift", self.model_shift),

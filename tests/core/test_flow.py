@@ -87,6 +87,9 @@ def test_steps_must_be_three_whole_numbers(steps: tuple) -> None:
         (math.nan, 0.5, 0.0),
         (0.7, math.nan, 0.0),
         (math.inf, 0.5, 0.0),
+        (0.9999, 0.5, 0.0),
+        (0.7, 0.6999, 0.0),
+        (0.7, 1e-20, 0.0),
     ],
 )
 def test_end_sigmas_must_fall_from_below_one_to_zero(ends: tuple) -> None:
@@ -109,3 +112,9 @@ def test_z_must_be_finite_and_at_least_two(z: float) -> None:
 def test_checks_return_plain_tuples() -> None:
     assert check_steps([4, 5, 6]) == (4, 5, 6)
     assert check_end_sigmas([0.7, 0.55, 0]) == (0.7, 0.55, 0.0)
+
+
+def test_end_sigmas_may_be_a_thousandth_apart() -> None:
+    for thousandths in range(2, 1000):
+        ends = (thousandths / 1000, (thousandths - 1) / 1000, 0.0)
+        assert check_end_sigmas(ends) == ends

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import pytest
+
+from ralu_core.nt_matching import js_distance
+from ralu_core.presets import (
+    PRESETS,
+    PUBLISHED_SHIFT,
+    adjusted,
+    matched_schedule,
+    preset,
+    published_schedule,
+)
+
+# Steps, ends as the paper's time e = 1 - sigma, shifts, c and ratio, typed off the sources.
+PRINTED = {
+    "FLUX 5x": ((4, 5, 6), (0.3, 0.45, 1.0), (5.12, 2.64, 2.25), 0.0177, 0.2),
+    "FLUX 7x": ((2, 3, 5), (0.2, 0.3, 1.0), (8.14, 2.86, 2.19), 0.0255, 0.1),
+    "FLUX 4x (released code)": ((5, 6, 7), (0.3, 0.45, 1.0), (5.019, 2.589, 2.226), 0.02506, 0.3),
+    "SD3 2x": ((5, 6, 9), (0.2, 0.3, 1.0), (6.21, 2.23, 1.97), 0.0586, 0.3),
+    "SD3 3x": ((3, 3, 6), (0.25, 0.3, 1.0), (6.40, 2.60, 2.23), 0.0255, 0.2),
+}
+
+
+def test_names_and_order() -> None:
+    assert [known.name for known in PRESETS] == [*PRINTED, "4-step distilled"]
+
+
+@pytest.mark.parametrize("name", PRINTED)
+def test_published_schedule_holds_the_printed_numbers(name: str) -> None:
+    steps, ends, shifts, c, ratio = PRINTED[name]
+    schedule = published_schedule(preset(name))
+    assert (schedule.steps, schedule.shifts, schedule.ratio) == (steps, shifts, ratio)
+    assert [1 - sigma for sigma in schedule.end_sigmas] == pytest.approx(ends, abs=1e-12)
+    assert schedule.c == pytest.approx(c, abs=5e-6)
+    assert schedule.model_shift == PUBLISHED_SHIFT == 3.0
+
+
+def test_the_distilled_preset_has_four_steps_and_no_published_shifts() -> None:
+    distilled = preset("4-step distilled")
+    assert distilled.steps == (1, 1, 2)
+    with pytest.raises(ValueError, match="No shifts are published for 4-step distilled"):
+        published_schedule(distilled)
+
+
+def test_an_unknown_name_is_answered_with_the_names() -> None:
+    with pytest.raises(ValueError, match=r"one of FLUX 5x, .*4-step distilled; got 'FLUX 6x'"):
+        preset("FLUX 6x")
+
+
+@pytest.mark.parametrize("model_shift", [1.0, 3.158193])
+@pytest.mark.parametrize("known", PRESETS, ids=lambda known: known.name)
+def test_matched_schedule_fits_the_model_better_than_the_unmatched_shift(
+    known, model_shift: float
+) -> None:
+    schedule = matched_schedule(known, model_shift)
+    assert (schedule.steps, schedule.end_sigmas) == (known.steps, known.end_sigmas)
+    assert (schedule.ratio, schedule.model_shift) == (known.ratio, model_shift)
+    case = (known.steps, known.end_sigmas, model_shift)
+    matched = js_distance(*case, schedule.shifts, schedule.z)
+    assert matched < js_distance(*case, [model_shift] * 3, schedule.z)
+
+
+@pytest.mark.parametrize("known", PRESETS, ids=lambda known: known.name)
+def test_matched_schedule_keeps_what_stage_one_has_drawn(known) -> None:
+    """4-step distilled has its least distance at z = 67, where 0.6 % of the signal would stay."""
+    assert matched_schedule(known, 3.158193).z <= 10 * 3.158193 / 3
+    assert matched_schedule(known, 1.0).z <= 10
+
+
+def test_matched_schedule_may_jump_further_for_a_larger_shift() -> None:
+    assert matched_schedule(preset("FLUX 5x"), 25.28).z > 10
+
+
+def test_adjusted_keeps_what_is_zero() -> None:
+    base = preset("FLUX 5x")
+    assert adjusted(base, (0, 0, 0), (0, 0), 0) == base
+
+
+def test_adjusted_ratio_keeps_the_published_shifts() -> None:
+    changed = adjusted(preset("FLUX 5x"), (0, 0, 0), (0, 0), 0.25)
+    assert changed.ratio == 0.25
+    assert published_schedule(changed).shifts == (5.12, 2.64, 2.25)
+
+
+@pytest.mark.parametrize(("steps", "ends"), [((0, 7, 0), (0, 0)), ((0, 0, 0), (0, 0.5))])
+def test_adjusted_steps_or_ends_lose_the_published_shifts(steps: tuple, ends: tuple) -> None:
+    changed = adjusted(preset("FLUX 5x"), steps, ends, 0)
+    assert changed.steps == ((4, 7, 6) if any(steps) else (4, 5, 6))
+    assert changed.end_sigmas == ((0.7, 0.5, 0.0) if any(ends) else (0.7, 0.55, 0.0))
+    with pytest.raises(ValueError, match="No shifts are published for FLUX 5x"):
+        published_schedule(changed)
