@@ -9,6 +9,7 @@ import torch.nn.functional as F
 
 COARSE = 4  # latent pixels along one coarse token; 32 picture pixels
 MIN_COARSE = 2
+MAX_SIDE = 16384  # picture pixels; the host's own widgets end there
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,11 @@ class Canvas:
             raise ValueError(
                 f"RALU needs a picture of at least {MIN_COARSE * COARSE * 8} pixels each way, "
                 f"got {self.width * 8}x{self.height * 8}: use a larger latent or a KSampler."
+            )
+        if max(self.height, self.width) * 8 > MAX_SIDE:
+            raise ValueError(
+                f"RALU samples pictures of at most {MAX_SIDE} pixels each way, "
+                f"got {self.width * 8}x{self.height * 8}: use a smaller latent."
             )
 
     @property

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from typing import Any
 
 import torch
+from comfy.utils import common_upscale
 
 from .canvas import Canvas
 from .control import TwoPassControl, copy_chain
@@ -15,14 +18,24 @@ Conds = dict[str, list[dict]]
 AREA_FADE = 8  # latent pixels over which the host fades an area's inner borders
 
 
-def check_conds(conds: Conds) -> None:
-    """Refuse empty conditioning, which the host would silently sample as if nothing were asked."""
+def check_conds(conds: Conds, width: int) -> None:
+    """Refuse empty conditioning, which the host would silently sample as if nothing were asked.
+
+    width  of the text vectors that the MODEL reads; others belong to another model.
+    """
     for name, entries in conds.items():
         if not entries:
             raise ValueError(
                 f"RALU needs conditioning, and the {name} input is empty: connect a text encode "
                 "node (ConditioningZeroOut makes a neutral negative)."
             )
+        for entry in entries:
+            text = entry.get("cross_attn")
+            if text is not None and text.shape[-1] != width:
+                raise ValueError(
+                    f"This MODEL reads text vectors of width {width}, and the {name} input has "
+                    f"{text.shape[-1]}: encode the prompt with the model's own CLIP."
+                )
 
 
 def fit_to_canvas(conds: Conds, canvas: Canvas) -> Conds:
@@ -31,38 +44,59 @@ def fit_to_canvas(conds: Conds, canvas: Canvas) -> Conds:
     A cropped area cannot be packed, and its place would differ between stages; as a mask the same
     prompt is weighed over the same part, and sees the whole frame.
     """
-    return {name: [_fit(entry, canvas) for entry in entries] for name, entries in conds.items()}
+    extend_hints = _HintExtender(canvas)
+    return {
+        name: [_extend(_as_mask(entry, canvas), canvas, extend_hints) for entry in entries]
+        for name, entries in conds.items()
+    }
 
 
-def _fit(entry: dict, canvas: Canvas) -> dict:
+def _as_mask(entry: dict, canvas: Canvas) -> dict:
+    """The entry with its area, and a mask's bounds, told by the mask alone."""
     fitted = dict(entry)
-    if "area" in fitted:
-        area = fitted.pop("area")
-        if "mask" in fitted:
-            log.info("RALU weighs an area prompt by its mask over the whole frame.")
-        else:
-            fitted["mask"] = area_mask(area, canvas)
-            log.info("RALU turned an area prompt into a mask prompt; it sees the whole frame.")
-    if fitted.get("set_area_to_bounds"):
-        fitted["set_area_to_bounds"] = False
-    if canvas.is_whole:
+    area = fitted.pop("area", None)
+    bounds = fitted.pop("set_area_to_bounds", False)
+    if area is None and not bounds:
         return fitted
-    for key in ("mask", "concat_latent_image", "concat_mask"):
-        if torch.is_tensor(fitted.get(key)):
-            fitted[key] = canvas.extend(fitted[key])
-    if fitted.get("control") is not None:
-        fitted["control"] = _extend_hints(fitted["control"], canvas)
+    if "mask" not in fitted:
+        fitted["mask"] = area_mask(area, canvas)
+    elif not bounds:  # the host takes the bounds of a mask for its area, whatever the area was
+        fitted["mask"] = _inside(fitted["mask"], area, canvas)
+    log.info("RALU turned an area prompt into a mask prompt; it sees the whole frame.")
     return fitted
 
 
-def _extend_hints(control, canvas: Canvas):
-    extended = copy_chain(control)
-    link = extended
-    while link is not None:
-        if torch.is_tensor(link.cond_hint_original):
-            link.cond_hint_original = canvas.extend(link.cond_hint_original)
-        link = link.previous_controlnet
+def _extend(entry: dict, canvas: Canvas, extend_hints: Callable) -> dict:
+    if canvas.is_whole:
+        return entry
+    extended = dict(entry)
+    for key in ("mask", "concat_latent_image", "concat_mask"):
+        if torch.is_tensor(entry.get(key)):
+            extended[key] = canvas.extend(entry[key])
+    if entry.get("control") is not None:
+        extended["control"] = extend_hints(entry["control"])
     return extended
+
+
+class _HintExtender:
+    """Extends the hints of copies of ControlNets; entries that share one share its copy."""
+
+    def __init__(self, canvas: Canvas):
+        self.canvas = canvas
+        self.copies: dict[int, Any] = {}
+
+    def __call__(self, control):
+        if id(control) not in self.copies:
+            self.copies[id(control)] = self._extended(control)
+        return self.copies[id(control)]
+
+    def _extended(self, control):
+        link = copied = copy_chain(control)
+        while link is not None:
+            link.cond_hint_original = self.canvas.extend(link.cond_hint_original)
+            link.extra_concat_orig = [self.canvas.extend(c) for c in link.extra_concat_orig]
+            link = link.previous_controlnet
+        return copied
 
 
 def area_mask(area: tuple, canvas: Canvas) -> torch.Tensor:
@@ -71,18 +105,35 @@ def area_mask(area: tuple, canvas: Canvas) -> torch.Tensor:
     area  (height, width, y, x) in latent pixels, or ("percentage", height, width, y, x) in shares.
           Borders inside the picture fade over up to 8 pixels; those on its edge do not.
     """
+    rows, columns = (
+        _area_profile(start, span, size) for start, span, size in _area_axes(area, canvas)
+    )
+    return torch.outer(rows, columns)[None]
+
+
+def _area_axes(area: tuple, canvas: Canvas) -> list[tuple[int, int, int]]:
+    """First latent pixel, length and size of the picture, for rows and for columns."""
     sizes = (canvas.height, canvas.width)
     if area[0] == "percentage":
         spans = [max(1, round(s * n)) for s, n in zip(area[1:3], sizes, strict=True)]
         starts = [round(s * n) for s, n in zip(area[3:5], sizes, strict=True)]
     else:
-        spans, starts = list(area[:2]), list(area[2:4])
-    rows, columns = (_area_profile(*axis) for axis in zip(starts, spans, sizes, strict=True))
-    return torch.outer(rows, columns)[None]
+        spans, starts = area[:2], area[2:4]
+    axes = zip(starts, spans, sizes, strict=True)
+    return [(start, min(span, size - start), size) for start, span, size in axes]
+
+
+def _inside(mask: torch.Tensor, area: tuple, canvas: Canvas) -> torch.Tensor:
+    """A mask cut off at an area's border, (B, height, width) in latent pixels."""
+    mask = mask.reshape(-1, 1, *mask.shape[-2:])
+    mask = common_upscale(mask, canvas.width, canvas.height, "bilinear", "none")[:, 0]
+    inside = torch.zeros_like(mask)
+    (top, height, _), (left, width, _) = _area_axes(area, canvas)
+    inside[:, top : top + height, left : left + width] = 1
+    return mask * inside
 
 
 def _area_profile(start: int, span: int, size: int) -> torch.Tensor:
-    span = min(span, size - start)
     fade = min(AREA_FADE, span // 4)
     inside = torch.ones(span)
     ramp = torch.arange(1, fade + 1) / max(fade, 1)

@@ -38,13 +38,28 @@ class TwoPassControl(comfy.controlnet.ControlBase):
             control.cleanup()
 
     def get_models(self):
-        return self.full.get_models()
+        return super().get_models() + self.full.get_models()
 
     def get_extra_hooks(self):
         return self.full.get_extra_hooks()
 
     def inference_memory_requirements(self, dtype):
         return self.full.inference_memory_requirements(dtype)
+
+    def deepclone_multigpu(self, load_device, autoregister=False):
+        """The same on another GPU: newer hosts call each device's own copy there."""
+        twin = TwoPassControl(_chain_on(self.full, load_device))
+        if autoregister:
+            self.multigpu_clones[load_device] = twin
+        return twin
+
+
+def _chain_on(control, device):
+    """The copies of a chain of ControlNets on another GPU, made where there is none yet."""
+    twin = control.multigpu_clones.get(device) or control.deepclone_multigpu(device, True)
+    if control.previous_controlnet is not None:
+        twin.set_previous_controlnet(_chain_on(control.previous_controlnet, device))
+    return twin
 
 
 def copy_chain(control):

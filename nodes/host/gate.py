@@ -8,9 +8,11 @@ import comfy.model_base
 import comfy.model_sampling
 
 from ...ralu_core.flow import fit_shift
+from .canvas import Canvas
 
 SUPPORTED = "Flux.1 (dev, schnell, Krea, Kontext, Fill and fine-tunes), SD3 and SD3.5"
 LATENT_CHANNELS = 16
+TOKEN_PIXELS = 16  # picture pixels along one fine token
 SHIFT_TOLERANCE = 0.1  # published values, solved for shift 3, also serve FLUX.1-dev's 3.16
 
 
@@ -44,8 +46,7 @@ class ModelFacts:
 
 def inspect_model(patcher) -> ModelFacts:
     """Read the facts off a MODEL, or ValueError where RALU cannot run it."""
-    network = patcher.get_model_object("diffusion_model")
-    network = getattr(network, "_orig_mod", network)
+    network = _network(patcher)
     family = _family(patcher.model, network)
     sampling = patcher.get_model_object("model_sampling")
     if not isinstance(sampling, comfy.model_sampling.CONST):
@@ -67,6 +68,25 @@ def inspect_model(patcher) -> ModelFacts:
     return ModelFacts(family, shift, blocks, network.hidden_size)
 
 
+def text_width(patcher) -> int:
+    """Width of the text vectors that the network reads."""
+    network = _network(patcher)
+    if hasattr(network, "params"):
+        return network.params.context_in_dim
+    return network.context_embedder.in_features
+
+
+def check_size(patcher, canvas: Canvas) -> None:
+    """SD3 learned a table of positions; a larger picture would fail in the last stage."""
+    limit = getattr(_network(patcher), "pos_embed_max_size", None)
+    if limit and 2 * max(canvas.grid) > limit:
+        side = limit * TOKEN_PIXELS
+        raise ValueError(
+            f"This MODEL makes pictures of at most {side} pixels each way, got "
+            f"{canvas.width * 8}x{canvas.height * 8}: use a smaller latent, and upscale after."
+        )
+
+
 def check_schedule_fits(schedule_shift: float, model_shift: float) -> None:
     """A schedule solved for one shift puts another model off its trajectory: refuse the pair."""
     if abs(schedule_shift / model_shift - 1) > SHIFT_TOLERANCE:
@@ -75,6 +95,11 @@ def check_schedule_fits(schedule_shift: float, model_shift: float) -> None:
             f"shift {model_shift:.3g}: connect the same MODEL to RALU NT-Matching Schedule and set "
             "its shifts to match the model."
         )
+
+
+def _network(patcher):
+    network = patcher.get_model_object("diffusion_model")
+    return getattr(network, "_orig_mod", network)
 
 
 def _family(model, network) -> str:

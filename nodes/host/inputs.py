@@ -16,6 +16,7 @@ from .gate import LATENT_CHANNELS
 
 # Both set their own noise levels between the first and last one, so a stage's steps mean nothing.
 REFUSED_SAMPLERS = ("dpm_fast", "dpm_adaptive")
+MAX_PIXELS = 2**30  # a latent of 1 GiB, of which a run holds about ten
 SAMPLER_NAMES = [name for name in comfy.samplers.SAMPLER_NAMES if name not in REFUSED_SAMPLERS]
 
 
@@ -27,6 +28,7 @@ def latent_samples(patcher, latent: dict) -> torch.Tensor:
             f"RALU samples still pictures, got a latent of {samples.ndim} dimensions: "
             "use an Empty SD3 Latent Image or a VAE Encode of a picture."
         )
+    check_memory(Canvas(*samples.shape[-2:]), samples.shape[0])
     fix = comfy.sample.fix_empty_latent_channels
     known = inspect.signature(fix).parameters
     ratios = ("downscale_ratio_spacial", "downscale_ratio_temporal")
@@ -39,8 +41,24 @@ def latent_samples(patcher, latent: dict) -> torch.Tensor:
     return samples
 
 
+def check_memory(canvas: Canvas, batch: int) -> None:
+    """Refuse, before anything of its size is allocated, a batch that no computer holds."""
+    pixels = batch * canvas.width * canvas.height * 64
+    if pixels > MAX_PIXELS:
+        raise ValueError(
+            f"RALU samples at most {MAX_PIXELS >> 20} million pixels at once, got {batch} of "
+            f"{canvas.width * 8}x{canvas.height * 8}: use a smaller batch or picture."
+        )
+
+
 def check_sampler(sampler) -> None:
-    name = getattr(getattr(sampler, "sampler_function", None), "__name__", "")
+    function = getattr(sampler, "sampler_function", None)
+    if function is None:
+        raise ValueError(
+            "RALU starts a sampler from a state of its own, and the SAMPLER "
+            f"{type(sampler).__name__} cannot: use one of ComfyUI's own samplers."
+        )
+    name = getattr(function, "__name__", "")
     for refused in REFUSED_SAMPLERS:
         if refused in name:
             raise ValueError(

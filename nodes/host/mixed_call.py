@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from comfy.patcher_extension import WrappersMP
 
 from ...ralu_core.layout import Layout
 from ...ralu_core.tokens import PATCH, patchify
@@ -13,6 +14,8 @@ from .positions import token_positions
 
 IMAGE_CHANNELS = 16
 MASK_CHANNELS = 64  # Flux Fill's mask: 8x8 picture pixels per latent pixel
+
+CACHE = "easycache"  # ComfyUI's key of the cache's state and of its wrapper
 
 
 class MixedCall:
@@ -50,11 +53,14 @@ class MixedCall:
             "control": control,
             **kwargs,
         }
+        options = transformer_options or {}
+        if len(self.layout.groups) > 1:
+            _check_cache(options)
         out = torch.empty_like(x)
         for items, layout in self.layout.groups:
             rows = _rows_of(items, self.layout.batch, x.shape[0])
             part = call if rows is None else select_rows(call, rows, x.shape[0])
-            denoised = _call_packed(executor, layout, dict(part), transformer_options or {})
+            denoised = _call_packed(executor, layout, dict(part), options)
             if rows is None:
                 return denoised
             out[rows] = denoised
@@ -88,10 +94,31 @@ def _call_packed(executor, layout: Layout, call: dict, transformer_options: dict
         control = gather_control(layout, control)
     if call.get("attention_mask") is not None:
         call["attention_mask"] = gather_attention_mask(layout, call["attention_mask"], x.shape[0])
-    with token_positions(executor.class_obj.diffusion_model, layout, x.shape[0]):
+    network = executor.class_obj.diffusion_model
+    with token_positions(network, layout, x.shape[0]) as asked:
         strip = to_strip(layout.pack(x))
         out = executor(strip, t, concat, context, control, transformer_options, **call)
+    if not asked and not _was_skipped(transformer_options):
+        raise RuntimeError(
+            f"RALU told {type(network).__name__} where its tokens lie, and the model did not ask: "
+            "another node replaced the forward pass. Remove that node, or use a KSampler for this "
+            "MODEL."
+        )
     return layout.unpack(from_strip(out))
+
+
+def _was_skipped(transformer_options: dict) -> bool:
+    """Whether ComfyUI's EasyCache answered this call from its cache, without the network."""
+    return getattr(transformer_options.get(CACHE), "skip_current_step", False)
+
+
+def _check_cache(transformer_options: dict) -> None:
+    wrappers = transformer_options.get("wrappers", {}).get(WrappersMP.DIFFUSION_MODEL, {})
+    if CACHE in wrappers:
+        raise ValueError(
+            "EasyCache remembers one set of tokens, and these pictures have different numbers of "
+            "them: set edge_threshold to 0, or sample one picture at a time."
+        )
 
 
 def to_strip(tokens: torch.Tensor) -> torch.Tensor:

@@ -17,13 +17,13 @@ from ...ralu_core.tokens import PATCH
 
 
 @contextmanager
-def token_positions(network, layout: Layout, rows: int) -> Iterator[None]:
+def token_positions(network, layout: Layout, rows: int) -> Iterator[list[bool]]:
     """While open, the network places its first `layout` tokens where the layout says.
 
     network  the diffusion model that the host is about to call, compiled or not.
     layout   of the packed call, on the call's device.
     rows     rows of the call, a multiple of the layout's batch.
-    Raises RuntimeError on leaving if the network never asked: the result would be scrambled.
+    Yields a list that stays empty if the network never asks: its result would be scrambled.
     """
     network = getattr(network, "_orig_mod", network)
     positions = layout.rows(layout.positions, rows)
@@ -35,17 +35,11 @@ def token_positions(network, layout: Layout, rows: int) -> Iterator[None]:
     shadowed = network.__dict__.get(name)
     setattr(network, name, make(network, layout, positions, asked))
     try:
-        yield
+        yield asked
     finally:
         delattr(network, name)
         if shadowed is not None:
             setattr(network, name, shadowed)
-    if not asked:
-        raise RuntimeError(
-            f"RALU set its token positions through {type(network).__name__}.{name}, and the model "
-            "did not use them: another node replaced the forward pass. Remove that node, or use a "
-            "KSampler for this MODEL."
-        )
 
 
 def _rotary_positions(

@@ -21,7 +21,7 @@ from ...ralu_core.sampler import MIXED, Plan, Source, run_stages
 from ...ralu_core.schedule import StageSchedule
 from .canvas import Canvas
 from .conds import check_conds, fit_to_canvas
-from .gate import ModelFacts, check_schedule_fits, inspect_model
+from .gate import ModelFacts, check_schedule_fits, check_size, inspect_model, text_width
 from .inputs import (
     always_regions,
     batch_items,
@@ -82,13 +82,14 @@ def sample(wires: Wires, settings: Settings) -> Sampled:
     started = time.perf_counter()
     patcher = wires.guider.model_patcher
     facts = inspect_model(patcher)
-    check_conds(wires.guider.original_conds)
+    check_conds(wires.guider.original_conds, text_width(patcher))
     check_sampler(wires.sampler)
     schedule = settings.schedule or matched_schedule(preset(facts.preset_name), facts.shift)
     check_schedule_fits(schedule.model_shift, facts.shift)
     plan = _plan(settings, schedule, facts)
     samples = latent_samples(patcher, wires.latent)
     canvas = Canvas(*samples.shape[-2:])
+    check_size(patcher, canvas)
     regions = _regions(settings, plan, wires.vae, canvas, samples.shape[0])
     source, stages = _prepare(wires, canvas, samples, plan)
     model = patcher.model
@@ -167,11 +168,6 @@ def _decoder(vae, model) -> Callable[[torch.Tensor], torch.Tensor] | None:
 
     def decode(denoised: torch.Tensor) -> torch.Tensor:
         comfy.model_management.throw_exception_if_processing_interrupted()
-        if not torch.isfinite(denoised).all():
-            raise ValueError(
-                "The MODEL returned values that are not numbers in stage 1: set its weight dtype "
-                "to bf16 or fp32, and check its LoRAs."
-            )
         return vae.decode(model.process_latent_out(denoised))
 
     return decode

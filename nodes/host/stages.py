@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,32 +45,23 @@ class GuiderStages:
 
     def __call__(self, stage: Stage, x: torch.Tensor) -> StageEnd:
         comfy.model_management.throw_exception_if_processing_interrupted()
-        start, end = stage.sigmas[0], stage.sigmas[-1]
-        mask = self._mask(stage)
-        if mask is not None:  # the kept region starts as the host will restore it at each step
-            x = mask * x + (1 - mask) * (start * stage.white + (1 - start) * stage.clean)
-        steps = len(stage.sigmas) - 1
+        steps, end = len(stage.sigmas) - 1, stage.sigmas[-1]
         with self.progress.stage(stage.index + 1, steps, self._tokens(stage)) as callback:
-            out = (
-                self._guider_for(stage)
-                .sample(
-                    (x - (1 - start) * stage.clean) / start,
-                    self._unprocessed(stage),
-                    self.sampler,
-                    torch.tensor(stage.sigmas),
-                    denoise_mask=mask,
-                    callback=callback,
-                    disable_pbar=True,
-                    seed=(self.seed + stage.index) % SEEDS,
-                )
-                .to(x.device)
+            out = self._guider_for(stage).sample(
+                stage.white,
+                self._unprocessed(stage),
+                begin_at(self.sampler, x),
+                torch.tensor(stage.sigmas),
+                denoise_mask=self._mask(stage),
+                callback=callback,
+                disable_pbar=True,
+                seed=(self.seed + stage.index) % SEEDS,
             )
-        denoised = self.progress.take_denoised().to(x.device)
-        if end == 0:  # the host's finished latent, no longer in the model's own scaling
-            return StageEnd(out, denoised)
-        return StageEnd(
-            self.guider.model_patcher.model.process_latent_in(out) * (1 - end), denoised
-        )
+        out, denoised = out.to(x.device), self.progress.take_denoised().to(x.device)
+        _check_numbers(out, stage)
+        if end > 0:  # back from the host's finished latent to the model's own scaling
+            out = self.guider.model_patcher.model.process_latent_in(out) * (1 - end)
+        return StageEnd(out, denoised)
 
     def _guider_for(self, stage: Stage):
         guider = copy.copy(self.guider)
@@ -113,4 +105,31 @@ class GuiderStages:
         return torch.where(stage.layout.fine_pixels, full, spread(coarse))
 
     def _mask_at(self, shape) -> torch.Tensor:
-        return comfy.sampler_helpers.prepare_mask(self.mask, shape, self.latent.device)
+        mask = comfy.sampler_helpers.prepare_mask(self.mask, shape, self.latent.device)
+        return mask[:, :1]  # the host repeats it over channels again, counting masks by rows
+
+
+def begin_at(sampler, x: torch.Tensor):
+    """A copy of a SAMPLER that begins at x. Its noise then only restores what a mask keeps."""
+    function = sampler.sampler_function
+
+    @functools.wraps(function)
+    def sample(model, noise, *args, **kwargs):
+        return function(model, x.to(noise), *args, **kwargs)
+
+    begun = copy.copy(sampler)
+    begun.sampler_function = sample
+    return begun
+
+
+def _check_numbers(out: torch.Tensor, stage: Stage) -> None:
+    if not torch.isfinite(out).all():
+        raise ValueError(
+            f"The MODEL returned values that are not numbers in stage {stage.index + 1}: set its "
+            "weight dtype to bf16 or fp32, and check its LoRAs and the cfg."
+        )
+    if out.shape != stage.white.shape:
+        raise ValueError(
+            f"RALU sets the size of every stage, and the SAMPLER turned {tuple(stage.white.shape)} "
+            f"into {tuple(out.shape)}: use a sampler that keeps the size."
+        )

@@ -37,6 +37,10 @@ def load_pack():
 load_pack()
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "promise(text): a line of the README's compatibility table")
+
+
 @pytest.fixture(autouse=True)
 def inference_mode():
     """ComfyUI runs every node without gradients."""
