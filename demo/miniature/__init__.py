@@ -1,0 +1,1 @@
+"""The miniature text-to-image models: data, codec, training, and the weights they gave."""
