@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from comfy_api.latest import ComfyExtension, io
 
-from .nodes import NODES
+from .nodes import NODES, add_schedule_route
 
 WEB_DIRECTORY = "./web"
 
@@ -15,4 +15,5 @@ class RALUExtension(ComfyExtension):
 
 
 async def comfy_entrypoint() -> RALUExtension:
+    add_schedule_route()
     return RALUExtension()

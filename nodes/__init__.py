@@ -4,5 +4,8 @@ from .edge_mask_preview import EdgeMaskPreview
 from .sampler import Sampler
 from .sampler_advanced import SamplerAdvanced
 from .schedule import Schedule
+from .schedule_route import add_schedule_route
+
+__all__ = ["NODES", "add_schedule_route"]
 
 NODES = [Schedule, Sampler, SamplerAdvanced, EdgeMaskPreview]

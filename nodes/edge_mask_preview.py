@@ -9,10 +9,8 @@ from comfy_api.latest import io, ui
 from ..ralu_core.edges import image_scores, latent_scores, needs_image
 from ..ralu_core.regions import select_ratio, select_threshold
 from .host.canvas import Canvas
+from .host.overlay import outline_regions
 from .shared_inputs import CATEGORY, detector_input, search_words, threshold_input
-
-OUTLINE = (1.0, 0.15, 0.1)
-SHADE = 0.55  # brightness of what stays coarse
 
 
 class EdgeMaskPreview(io.ComfyNode):
@@ -105,21 +103,3 @@ def _latent_scores(latent, canvas: Canvas) -> torch.Tensor:
             "connect a latent with its VAE, or choose a canny detector."
         )
     return latent_scores(F.avg_pool2d(canvas.extend(latent["samples"].float()), 2))
-
-
-def outline_regions(picture: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """Darken what stays coarse and draw each chosen 32-pixel patch's border, as in Figure S1.
-
-    picture  (B, H, W, 3) in [0, 1].  mask  (B, H, W) of 0 and 1 in whole patches.
-    """
-    mask = mask.to(picture)[..., None]
-    shown = picture * (SHADE + (1 - SHADE) * mask)
-    h, w = picture.shape[1:3]
-    on_border = (_near_patch_edge(h)[:, None] | _near_patch_edge(w)[None, :]).to(picture.device)
-    border = on_border[None, ..., None] & (mask > 0)
-    return torch.where(border, picture.new_tensor(OUTLINE), shown)
-
-
-def _near_patch_edge(size: int, patch: int = 32) -> torch.Tensor:
-    offset = torch.arange(size) % patch
-    return (offset == 0) | (offset == patch - 1)

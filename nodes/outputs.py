@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
+from comfy_api.latest import ui
+
+from .host.run import Sampled
 
 
 def latent_output(latent: dict, samples: torch.Tensor) -> dict:
@@ -11,3 +16,11 @@ def latent_output(latent: dict, samples: torch.Tensor) -> dict:
     for key in ("downscale_ratio_spacial", "downscale_ratio_temporal"):
         out.pop(key, None)
     return out
+
+
+def run_view(sampled: Sampled) -> dict[str, Any]:
+    """What the canvas shows on a sampler after its run: numbers, and the regions it chose."""
+    shown = {"ralu_run": [sampled.report.values()]}
+    if sampled.overlay is None:
+        return shown
+    return {**ui.PreviewImage(sampled.overlay).as_dict(), **shown}

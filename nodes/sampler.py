@@ -8,7 +8,7 @@ from comfy_api.latest import io
 
 from .host.inputs import SAMPLER_NAMES
 from .host.run import Settings, Wires, sample
-from .outputs import latent_output
+from .outputs import latent_output, run_view
 from .shared_inputs import (
     CATEGORY,
     denoise_input,
@@ -16,6 +16,7 @@ from .shared_inputs import (
     region_mask_input,
     schedule_input,
     search_words,
+    shows_runs,
     vae_input,
 )
 
@@ -74,6 +75,7 @@ class Sampler(io.ComfyNode):
                     display_name="edge_mask", tooltip="Regions that grew early, in picture pixels."
                 ),
             ],
+            **shows_runs(),
             **search_words("ralu", "region adaptive", "speed up", "fast flux", "ksampler"),
         )
 
@@ -114,4 +116,6 @@ class Sampler(io.ComfyNode):
             schedule, denoise, edge_detector, edge_threshold, upsampling, region_mask
         )
         sampled = sample(wires, settings)
-        return io.NodeOutput(latent_output(latent_image, sampled.samples), sampled.edge_mask)
+        return io.NodeOutput(
+            latent_output(latent_image, sampled.samples), sampled.edge_mask, ui=run_view(sampled)
+        )

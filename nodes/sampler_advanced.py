@@ -5,7 +5,7 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from .host.run import Settings, Wires, sample
-from .outputs import latent_output
+from .outputs import latent_output, run_view
 from .shared_inputs import (
     CATEGORY,
     denoise_input,
@@ -13,6 +13,7 @@ from .shared_inputs import (
     region_mask_input,
     schedule_input,
     search_words,
+    shows_runs,
     vae_input,
 )
 
@@ -48,6 +49,7 @@ class SamplerAdvanced(io.ComfyNode):
                     display_name="edge_mask", tooltip="Regions that grew early, in picture pixels."
                 ),
             ],
+            **shows_runs(),
             **search_words("ralu", "region adaptive", "speed up", "SamplerCustomAdvanced"),
         )
 
@@ -75,4 +77,5 @@ class SamplerAdvanced(io.ComfyNode):
             latent_output(latent_image, sampled.samples),
             latent_output(latent_image, sampled.denoised),
             sampled.edge_mask,
+            ui=run_view(sampled),
         )

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from comfy_api.latest import io, ui
+from collections.abc import Mapping
+from typing import Any
+
+from comfy_api.latest import io
 
 from ..ralu_core import presets
+from ..ralu_core.schedule import StageSchedule
 from .host.canvas import Canvas
 from .host.gate import ModelFacts, inspect_model
 from .schedule_plot import plot_schedule
-from .schedule_report import schedule_report
+from .schedule_report import schedule_report, schedule_values
 from .shared_inputs import CATEGORY, ScheduleType, advanced, search_words
 
 MATCH, PUBLISHED = "match the model", "published"
@@ -79,18 +83,53 @@ class Schedule(io.ComfyNode):
         ratio=0.0,
         model=None,
     ) -> io.NodeOutput:
-        named = presets.preset(preset)
         chosen = presets.adjusted(
-            named, (steps_1, steps_2, steps_3), (end_sigma_1, end_sigma_2), ratio
+            presets.preset(preset), (steps_1, steps_2, steps_3), (end_sigma_1, end_sigma_2), ratio
         )
-        facts = FAMILY_FACTS[named.family] if model is None else inspect_model(model)
-        if shifts == PUBLISHED:
-            schedule = presets.published_schedule(chosen)
-        else:
-            schedule = presets.matched_schedule(chosen, facts.shift)
-        plot = plot_schedule(schedule)
-        report = schedule_report(schedule, chosen, facts, Canvas(height // 8, width // 8))
-        return io.NodeOutput(schedule, plot, report, ui=ui.PreviewImage(plot, cls=cls))
+        facts = FAMILY_FACTS[chosen.family] if model is None else inspect_model(model)
+        schedule = make_schedule(chosen, shifts, facts)
+        canvas = Canvas(height // 8, width // 8)
+        widgets = {
+            "preset": preset,
+            "shifts": shifts,
+            "width": width,
+            "height": height,
+            "steps_1": steps_1,
+            "steps_2": steps_2,
+            "steps_3": steps_3,
+            "end_sigma_1": end_sigma_1,
+            "end_sigma_2": end_sigma_2,
+            "ratio": ratio,
+        }
+        shown = {**schedule_values(schedule, chosen, facts, canvas), "widgets": widgets}
+        report = schedule_report(schedule, chosen, facts, canvas)
+        return io.NodeOutput(
+            schedule, plot_schedule(schedule), report, ui={"ralu_schedule": [shown]}
+        )
+
+
+def make_schedule(chosen: presets.Preset, shifts: str, facts: ModelFacts) -> StageSchedule:
+    """The schedule of a preset for a model, as the `shifts` widget asks."""
+    if shifts == PUBLISHED:
+        return presets.published_schedule(chosen)
+    return presets.matched_schedule(chosen, facts.shift)
+
+
+def preview_values(query: Mapping[str, str]) -> dict[str, Any]:
+    """`schedule_values` of the widgets' values as texts, for the model of the preset's family.
+
+    Raises ValueError as the node does.
+    """
+    chosen = presets.adjusted(
+        presets.preset(query.get("preset", "")),
+        [int(query.get(f"steps_{k}", 0)) for k in (1, 2, 3)],
+        [float(query.get(f"end_sigma_{k}", 0)) for k in (1, 2)],
+        float(query.get("ratio", 0)),
+    )
+    facts = FAMILY_FACTS[chosen.family]
+    canvas = Canvas(int(query.get("height", 1024)) // 8, int(query.get("width", 1024)) // 8)
+    schedule = make_schedule(chosen, query.get("shifts", MATCH), facts)
+    return schedule_values(schedule, chosen, facts, canvas)
 
 
 def _size_input(name: str, label: str) -> io.Input:

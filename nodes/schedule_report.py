@@ -2,12 +2,41 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..ralu_core import nt_matching
 from ..ralu_core.cost import CallCost
 from ..ralu_core.presets import Preset
 from ..ralu_core.schedule import StageSchedule
 from .host.canvas import Canvas
 from .host.gate import ModelFacts
+
+CURVE_STRIDE = 4  # of the 1000 times; a plot on a node is about 150 pixels wide
+
+
+def schedule_values(
+    schedule: StageSchedule, preset: Preset, facts: ModelFacts, canvas: Canvas
+) -> dict[str, Any]:
+    """Plain JSON values, for the plot on the canvas."""
+    rows, columns = (2 * n for n in canvas.grid)
+    solved = (schedule.steps, schedule.end_sigmas, schedule.model_shift, schedule.shifts)
+    times, actual, target = nt_matching.densities(*solved, schedule.z)
+    cost = CallCost(facts.blocks, facts.width, facts.text_tokens)
+    return {
+        "steps": list(schedule.steps),
+        "sigmas": [schedule.sigmas(k) for k in range(3)],
+        "tokens": list(schedule.tokens(rows, columns)),
+        "model_shift": schedule.model_shift,
+        "shifts": list(schedule.shifts),
+        "z": schedule.z,
+        "c": schedule.c,
+        "js_distance": nt_matching.js_distance(*solved, schedule.z),
+        "times": times[::CURVE_STRIDE].tolist(),
+        "actual": actual[::CURVE_STRIDE].tolist(),
+        "target": target[::CURVE_STRIDE].tolist(),
+        "plain_steps": preset.baseline_steps,
+        "speed_up": cost.speed_up(schedule, rows, columns, preset.baseline_steps),
+    }
 
 
 def schedule_report(

@@ -16,8 +16,17 @@ ScheduleType = io.Custom("RALU_SCHEDULE")
 
 def search_words(*words: str) -> dict[str, Any]:
     """More words the node search finds a node by, where this ComfyUI's Schema takes them."""
-    known = "search_aliases" in {field.name for field in dataclasses.fields(io.Schema)}
-    return {"search_aliases": list(words)} if known else {}
+    return _if_known("search_aliases", list(words))
+
+
+def shows_runs() -> dict[str, Any]:
+    """Show the last run's result again when it comes from the cache, where ComfyUI can."""
+    return _if_known("has_intermediate_output", True)
+
+
+def _if_known(keyword: str, value: Any) -> dict[str, Any]:
+    known = keyword in {field.name for field in dataclasses.fields(io.Schema)}
+    return {keyword: value} if known else {}
 
 
 def advanced(widget: io.Input) -> io.Input:

@@ -2,36 +2,95 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from ...ralu_core.cost import CallCost
+from ...ralu_core.presets import PRESETS
+from ...ralu_core.schedule import StageSchedule
 from .progress import StageRecord
 
 
 @dataclass(frozen=True)
 class RunReport:
-    """stages as they ran; seconds of the whole run; the model's size; the coarse grid."""
+    """stages as they ran; seconds of the whole run; the model's size; the coarse grid.
+
+    plain_steps  full-resolution steps that this run stands for; None where nobody published it.
+    """
 
     stages: list[StageRecord]
     seconds: float
     cost: CallCost
     grid: tuple[int, int]
+    plain_steps: int | None = None
 
     @property
     def steps(self) -> int:
         return sum(stage.steps for stage in self.stages)
+
+    @property
+    def loading(self) -> float:
+        """Seconds until the model was loaded, which any sampler waits for.
+
+        Loading it again after the VAE is RALU's own cost and counts as such.
+        """
+        return self.stages[0].loading
 
     def full_step_equivalents(self) -> float:
         """The model calls of the run, counted in full-resolution calls by their FLOPs."""
         full = self.cost.flops(4 * self.grid[0] * self.grid[1])
         return sum(s.steps * self.cost.flops(max(s.tokens)) / full for s in self.stages)
 
+    def seconds_per_full_step(self) -> float:
+        """Of a full-resolution step, from this run's own stage 3."""
+        last = self.stages[-1]
+        return last.seconds / last.steps
+
+    def measured_equivalents(self) -> float:
+        """The time of the run, without the first loading, in its own full-resolution steps."""
+        return (self.seconds - self.loading) / self.seconds_per_full_step()
+
+    def values(self) -> dict[str, Any]:
+        """Plain JSON values, for the canvas."""
+        return {
+            "stages": [asdict(stage) for stage in self.stages],
+            "steps": self.steps,
+            "seconds": self.seconds,
+            "loading": self.loading,
+            "seconds_per_full_step": self.seconds_per_full_step(),
+            "plain_steps": self.plain_steps,
+            "predicted_equivalents": self.full_step_equivalents(),
+            "measured_equivalents": self.measured_equivalents(),
+        }
+
     def line(self) -> str:
-        parts = [
+        stages = "; ".join(
             f"stage {s.number}: {s.steps} steps x {max(s.tokens)} tokens {s.seconds:.2f} s"
             for s in self.stages
-        ]
-        return (
-            f"RALU {self.steps} steps in {self.seconds:.2f} s ({'; '.join(parts)}), "
-            f"the model compute of {self.full_step_equivalents():.1f} full-resolution steps"
         )
+        return f"RALU {self.steps} steps in {self.seconds:.2f} s ({stages}), {self._comparison()}"
+
+    def summary(self) -> str:
+        """What stays on the node's status line after the run."""
+        return f"{self.steps} steps in {self.seconds:.2f} s: {self._comparison()}"
+
+    def _comparison(self) -> str:
+        predicted, measured = self.full_step_equivalents(), self.measured_equivalents()
+        if self.plain_steps is None:
+            return (
+                f"the model compute of {predicted:.1f} and the time of {measured:.1f} "
+                "full-resolution steps"
+            )
+        return (
+            f"{self.plain_steps / measured:.2f}x as fast as {self.plain_steps} full-resolution "
+            f"steps, predicted {self.plain_steps / predicted:.2f}x"
+        )
+
+
+def plain_steps(schedule: StageSchedule, denoise: float) -> int | None:
+    """Plain steps that the paper compares such a run with, cut by denoise; None if unknown."""
+    for preset in PRESETS:
+        if (preset.steps, preset.end_sigmas) == (schedule.steps, schedule.end_sigmas):
+            return math.ceil(preset.baseline_steps * denoise)
+    return None

@@ -31,8 +31,9 @@ from .inputs import (
     latent_samples,
 )
 from .progress import Progress
-from .report import RunReport
+from .report import RunReport, plain_steps
 from .stages import GuiderStages
+from .status import show_status
 
 log = logging.getLogger(__name__)
 
@@ -69,12 +70,16 @@ class Settings:
 
 @dataclass(frozen=True)
 class Sampled:
-    """samples and denoised as LATENT tensors, the edge mask as MASK, and what happened."""
+    """samples and denoised as LATENT tensors, the edge mask as MASK, and what happened.
+
+    overlay  IMAGE of the regions chosen after stage 1; None when that stage was skipped.
+    """
 
     samples: torch.Tensor
     denoised: torch.Tensor
     edge_mask: torch.Tensor
     report: RunReport
+    overlay: torch.Tensor | None
 
 
 def sample(wires: Wires, settings: Settings) -> Sampled:
@@ -92,33 +97,39 @@ def sample(wires: Wires, settings: Settings) -> Sampled:
     check_size(patcher, canvas)
     regions = _regions(settings, plan, wires.vae, canvas, samples.shape[0])
     source, stages = _prepare(wires, canvas, samples, plan)
-    model = patcher.model
+    model, progress = patcher.model, stages.progress
+    decode = progress.watched(_decoder(wires.vae, model))
     try:
         result = run_stages(
             plan,
             source,
             stages,
-            lambda denoised: regions.choose(denoised, schedule.ratio, _decoder(wires.vae, model)),
+            lambda denoised: progress.show_regions(
+                regions.choose(denoised, schedule.ratio, decode)
+            ),
             lambda stage: white_noise(
                 source.noise.shape[1:], wires.seed, batch_items(wires.latent, len(samples)), stage
             ).to(source.noise),
         )
     finally:
-        stages.progress.close()
+        progress.close()
     layout = result.layout
     fine = torch.zeros(len(samples), *canvas.grid) if layout is None else layout.fine
     report = RunReport(
-        stages.progress.records,
+        progress.records,
         time.perf_counter() - started,
         CallCost(facts.blocks, facts.width, facts.text_tokens),
         canvas.grid,
+        plain_steps(schedule, settings.denoise),
     )
+    show_status(report.summary())
     log.info(report.line())
     return Sampled(
         canvas.crop(result.x),
         canvas.crop(model.process_latent_out(result.denoised.float())),
         canvas.mask(fine),
         report,
+        progress.overlay,
     )
 
 

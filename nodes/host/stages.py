@@ -50,7 +50,7 @@ class GuiderStages:
             out = self._guider_for(stage).sample(
                 stage.white,
                 self._unprocessed(stage),
-                begin_at(self.sampler, x),
+                self.progress.timed(begin_at(self.sampler, x)),
                 torch.tensor(stage.sigmas),
                 denoise_mask=self._mask(stage),
                 callback=callback,

@@ -11,7 +11,8 @@ import torch
 
 import ralu_pack
 from driving import ralu
-from ralu_pack.nodes.edge_mask_preview import OUTLINE, EdgeMaskPreview
+from ralu_pack.nodes.edge_mask_preview import EdgeMaskPreview
+from ralu_pack.nodes.host.overlay import OUTLINE
 from ralu_pack.nodes.schedule import MATCH, PUBLISHED, Schedule
 from ralu_pack.ralu_core.presets import PRESETS
 

@@ -132,8 +132,9 @@ def test_one_progress_bar_with_previews(flux, vae, previews):
         ralu(flux, vae)
     finally:
         comfy.utils.set_progress_bar_global_hook(None)
-    assert [(value, total) for value, total, _ in seen] == [(k, 6) for k in range(1, 7)]
-    assert [preview[1].size for *_, preview in seen] == [(16, 16)] * 2 + [(32, 32)] * 4
+    assert [(value, total) for value, total, _ in seen] == [(k, 6) for k in (1, 2, 2, 3, 4, 5, 6)]
+    sizes = [preview[1].size for *_, preview in seen]
+    assert sizes == [(16, 16)] * 2 + [(512, 512)] * 3 + [(32, 32)] * 2  # regions drawn on three
 
 
 def test_advanced_equals_the_simple_node(model, vae):

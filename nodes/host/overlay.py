@@ -1,0 +1,49 @@
+"""Pictures with the regions that grow early drawn on them."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+
+OUTLINE = (1.0, 0.15, 0.1)
+SHADE = 0.55  # brightness of what stays coarse
+GREY = 0.5
+OVERLAY_SIDE = 512
+MIN_PATCH = 8  # below that the outlines would cover the patch
+
+
+def outline_regions(picture: torch.Tensor, mask: torch.Tensor, patch: int = 32) -> torch.Tensor:
+    """Darken what stays coarse and draw each chosen patch's border, as in the paper's Figure S1.
+
+    picture  (B, H, W, 3) in [0, 1].
+    mask     (B, H, W) of 0 and 1 in whole patches of `patch` pixels.
+    """
+    mask = mask.to(picture)[..., None]
+    shown = picture * (SHADE + (1 - SHADE) * mask)
+    h, w = picture.shape[1:3]
+    on_border = _near_patch_edge(h, patch)[:, None] | _near_patch_edge(w, patch)[None, :]
+    border = on_border.to(picture.device)[None, ..., None] & (mask > 0)
+    return torch.where(border, picture.new_tensor(OUTLINE), shown)
+
+
+def region_overlay(picture: torch.Tensor | None, chosen: torch.Tensor) -> torch.Tensor:
+    """A small picture of the chosen regions, (B, h, w, 3) in [0, 1] on the CPU.
+
+    picture  (B, H, W, 3 or more) in [0, 1] at any size, or None for a grey one.
+    chosen   (B, rows, columns) bool coarse tokens.
+    """
+    b, rows, columns = chosen.shape
+    patch = max(MIN_PATCH, OVERLAY_SIDE // max(rows, columns))
+    size = (rows * patch, columns * patch)
+    if picture is None:
+        shown = torch.full((b, *size, 3), GREY)
+    else:
+        image = picture[..., :3].float().cpu().movedim(-1, 1)
+        shown = F.interpolate(image, size, mode="bilinear", antialias=True).movedim(1, -1)
+    mask = chosen.cpu().repeat_interleave(patch, 1).repeat_interleave(patch, 2)
+    return outline_regions(shown.clamp(0, 1), mask, patch)
+
+
+def _near_patch_edge(size: int, patch: int) -> torch.Tensor:
+    offset = torch.arange(size) % patch
+    return (offset == 0) | (offset == patch - 1)

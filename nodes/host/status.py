@@ -1,0 +1,22 @@
+"""The server that runs the nodes, and one line of text on the node that is running."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from comfy_execution.utils import get_executing_context
+
+
+def running_server() -> Any | None:
+    """ComfyUI's PromptServer, or None where the nodes are used without one."""
+    # Not imported: without a server that would load all of it, for nothing.
+    module = sys.modules.get("server")
+    return getattr(getattr(module, "PromptServer", None), "instance", None)
+
+
+def show_status(text: str) -> None:
+    """Show a text on the running node in the browser that queued it; else do nothing."""
+    context, server = get_executing_context(), running_server()
+    if context is not None and server is not None:
+        server.send_progress_text(text, context.node_id, server.client_id)

@@ -1,0 +1,226 @@
+"""What a run tells the canvas and the log."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+
+import comfy.samplers
+import comfy.utils
+import pytest
+import torch
+from aiohttp.test_utils import make_mocked_request
+from comfy_execution.utils import CurrentNodeContext
+
+from driving import guider_for, quick_schedule, ralu
+from ralu_pack.nodes.host import progress, run, status
+from ralu_pack.nodes.host.overlay import OUTLINE, region_overlay
+from ralu_pack.nodes.host.progress import StageRecord
+from ralu_pack.nodes.host.report import RunReport, plain_steps
+from ralu_pack.nodes.outputs import run_view
+from ralu_pack.nodes.schedule import MATCH, PUBLISHED, Schedule, preview_values
+from ralu_pack.nodes.schedule_route import answer_schedule
+from ralu_pack.ralu_core.cost import CallCost
+from ralu_pack.ralu_core.presets import PRESETS, matched_schedule, preset
+
+WIDGETS = {"preset": "FLUX 5x", "shifts": MATCH, "width": 1024, "height": 768}
+
+
+def sampled(model, vae, sampler="euler", **settings):
+    def draw(latent):
+        return torch.randn(latent["samples"].shape, generator=torch.Generator().manual_seed(7))
+
+    latent = {"samples": torch.zeros(1, 16, 32, 32)}
+    chosen = comfy.samplers.sampler_object(sampler)
+    wires = run.Wires(guider_for(model), chosen, latent, vae, draw, 7)
+    return run.sample(wires, run.Settings(quick_schedule(), **settings))
+
+
+def strict_json(values) -> str:
+    return json.dumps(values, allow_nan=False)
+
+
+# A run
+
+
+def test_stages_are_counted_and_timed(flux, vae):
+    report = sampled(flux, vae).report
+    assert [(s.number, s.steps, s.calls) for s in report.stages] == [
+        (1, 2, 2),
+        (2, 2, 2),
+        (3, 2, 2),
+    ]
+    assert [max(s.tokens) for s in report.stages] == [64, 64 + 3 * 19, 256]
+    assert all(stage.seconds > 0 and stage.loading > 0 for stage in report.stages)
+    assert sum(s.seconds + s.loading for s in report.stages) < report.seconds
+
+
+def test_samplers_of_two_calls_a_step_are_counted_as_such(flux, vae):
+    stages = sampled(flux, vae, "heun").report.stages
+    assert [stage.calls for stage in stages] == [4, 4, 3]  # heun ends with a single call at 0
+
+
+def test_view_is_json_in_lists(flux, vae):
+    result = sampled(flux, vae)
+    view = run_view(result)
+    assert all(isinstance(value, list | tuple) for value in view.values())
+    assert len(view["images"]) == 1
+    shown = json.loads(strict_json(view["ralu_run"][0]))
+    assert shown["steps"] == 6 and len(shown["stages"]) == 3
+    assert shown["plain_steps"] is None  # two steps per stage are nobody's preset
+
+
+def test_no_regions_no_picture(flux, vae):
+    result = sampled(flux, vae, denoise=0.1)
+    assert result.overlay is None and "images" not in run_view(result)
+    assert [stage["number"] for stage in run_view(result)["ralu_run"][0]["stages"]] == [3]
+
+
+def test_regions_are_drawn_as_soon_as_they_are_known(flux, vae):
+    events = []
+    comfy.utils.set_progress_bar_global_hook(
+        lambda value, total, preview=None, **_: events.append((value, preview))
+    )
+    try:
+        result = sampled(flux, vae)
+    finally:
+        comfy.utils.set_progress_bar_global_hook(None)
+    shown = [(value, preview[1]) for value, preview in events if preview is not None]
+    assert [value for value, _ in shown] == [2]  # after stage 1, with live previews switched off
+    outlined = (torch.tensor(OUTLINE) - result.overlay[0]).abs().amax(-1) < 1e-3
+    chosen = result.edge_mask[0, ::32, ::32]
+    assert torch.equal(outlined[::64, ::64], chosen > 0)
+
+
+def test_overlay_without_a_picture_is_grey():
+    chosen = torch.zeros(1, 4, 2, dtype=torch.bool)
+    chosen[0, 1, 1] = True
+    overlay = region_overlay(None, chosen)
+    assert overlay.shape == (1, 512, 256, 3)
+    assert overlay[0, 200, 192].tolist() == pytest.approx([0.5] * 3)
+    assert overlay[0, 10, 10, 0] < 0.3
+
+
+# The comparison with plain sampling
+
+
+def report_of(seconds: list[float], loading: float, total: float, plain: int | None) -> RunReport:
+    tokens = (64, 121, 256)
+    stages = [
+        StageRecord(k + 1, 2, [n], 2, loading if k == 0 else 0.0, s)
+        for k, (n, s) in enumerate(zip(tokens, seconds, strict=True))
+    ]
+    return RunReport(stages, total, CallCost(2, 256, 8), (8, 8), plain)
+
+
+def test_speed_is_measured_by_stage_3_and_leaves_the_first_loading_out():
+    report = report_of([1.0, 2.0, 4.0], loading=10.0, total=18.0, plain=20)
+    assert report.seconds_per_full_step() == 2.0
+    assert report.measured_equivalents() == 4.0
+    assert "5.00x as fast as 20 full-resolution steps" in report.line()
+    assert report.values()["loading"] == 10.0
+
+
+def test_unknown_baselines_are_not_made_up():
+    report = report_of([1.0, 2.0, 4.0], 0.0, 8.0, None)
+    assert "the time of 4.0 full-resolution steps" in report.line()
+
+
+@pytest.mark.parametrize("chosen", PRESETS, ids=lambda p: p.name)
+def test_baseline_of_presets(chosen):
+    schedule = matched_schedule(chosen, 3.0)
+    assert plain_steps(schedule, 1.0) == chosen.baseline_steps
+    assert plain_steps(schedule, 0.5) == -(-chosen.baseline_steps // 2)
+    assert plain_steps(quick_schedule(), 1.0) is None
+
+
+# The status line
+
+
+class Server:
+    client_id = "someone"
+
+    def __init__(self):
+        self.texts = []
+
+    def send_progress_text(self, text, node, client):
+        self.texts.append((text, node, client))
+
+
+def test_status_names_the_stages(flux, vae, monkeypatch):
+    server = Server()
+    monkeypatch.setattr(status, "running_server", lambda: server)
+    with CurrentNodeContext("prompt", "12"):
+        sampled(flux, vae)
+    texts = [text for text, *_ in server.texts]
+    assert {tuple(where) for _, *where in server.texts} == {("12", "someone")}
+    assert [text.split(":")[0] for text in texts[:-1]] == [
+        "Stage 1 of 3",
+        "After stage 1",
+        "Stage 2 of 3",
+        "Stage 3 of 3",
+    ]
+    assert re.match(r"6 steps in \d+\.\d\d s: ", texts[-1])
+
+
+def test_no_status_without_a_server(flux, vae):
+    assert status.running_server() is None
+    with CurrentNodeContext("prompt", "12"):
+        ralu(flux, vae)
+
+
+def test_every_stage_has_a_status():
+    assert set(progress.STAGE_TEXTS) == {1, 2, 3}
+
+
+# The plot before a run
+
+
+def query(**widgets) -> dict[str, str]:
+    return {name: str(value) for name, value in {**WIDGETS, **widgets}.items()}
+
+
+@pytest.mark.parametrize("shifts", [MATCH, PUBLISHED])
+@pytest.mark.parametrize("name", ["FLUX 7x", "SD3 3x"])
+def test_the_preview_is_what_a_run_without_model_says(name, shifts):
+    widgets = {**WIDGETS, "preset": name, "shifts": shifts, "ratio": 0.25}
+    (shown,) = Schedule.execute(**widgets).ui["ralu_schedule"]
+    strict_json(shown)
+    assert shown.pop("widgets").items() >= widgets.items()
+    assert preview_values(query(**widgets)) == shown
+
+
+def test_overrides_reach_the_preview():
+    changed = preview_values(query(steps_1=3, end_sigma_2=0.5, ratio=0.1))
+    assert changed["steps"] == [3, 5, 6]
+    assert changed["sigmas"][1][-1] == 0.5
+    assert changed["tokens"][1] == 768 + 3 * 76
+
+
+def answer(path: str):
+    return asyncio.run(answer_schedule(make_mocked_request("GET", path)))
+
+
+def test_route_answers():
+    given = answer("/ralu/schedule?preset=FLUX+5x&steps_1=2")
+    shown = json.loads(given.text)
+    assert given.status == 200 and shown["steps"] == [2, 5, 6]
+    assert shown["shifts"] != list(matched_schedule(preset("FLUX 5x"), 3.158193).shifts)
+
+
+@pytest.mark.parametrize(
+    ("asked", "sentence"),
+    [
+        ("", "A preset must be one of"),
+        ("preset=FLUX+5x&end_sigma_1=0.2", "fall from below 1"),
+        ("preset=FLUX+5x&steps_1=x", "invalid literal"),
+        ("preset=FLUX+5x&ratio=nan", "Ratio must lie"),
+        ("preset=FLUX+5x&steps_1=" + "9" * 5000, "limit"),
+        ("preset=FLUX+5x&width=1", "at least 64 pixels"),
+        ("preset=4-step+distilled&shifts=published", "No shifts are published"),
+    ],
+)
+def test_route_refuses_in_one_sentence(asked, sentence):
+    given = answer(f"/ralu/schedule?{asked}")
+    assert given.status == 400 and sentence in json.loads(given.text)["error"]
