@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from comfy.utils import common_upscale
 
+from ...ralu_core.layout import Layout
+from ...ralu_core.tokens import spread
 from .canvas import Canvas
 from .control import TwoPassControl, copy_chain
 
@@ -125,8 +127,7 @@ def _area_axes(area: tuple, canvas: Canvas) -> list[tuple[int, int, int]]:
 
 def _inside(mask: torch.Tensor, area: tuple, canvas: Canvas) -> torch.Tensor:
     """A mask cut off at an area's border, (B, height, width) in latent pixels."""
-    mask = mask.reshape(-1, 1, *mask.shape[-2:])
-    mask = common_upscale(mask, canvas.width, canvas.height, "bilinear", "none")[:, 0]
+    mask = _resize(mask, canvas.height, canvas.width)
     inside = torch.zeros_like(mask)
     (top, height, _), (left, width, _) = _area_axes(area, canvas)
     inside[:, top : top + height, left : left + width] = 1
@@ -146,16 +147,35 @@ def _area_profile(start: int, span: int, size: int) -> torch.Tensor:
     return profile
 
 
-def with_two_pass_control(conds: Conds) -> Conds:
-    """Conds for the mixed stage: every ControlNet runs at both resolutions; shared ones stay so."""
+def _resize(mask: torch.Tensor, height: int, width: int) -> torch.Tensor:
+    """A mask as the host brings it to a latent's size: (B, height, width)."""
+    mask = mask.reshape(-1, 1, *mask.shape[-2:])
+    return common_upscale(mask, width, height, "bilinear", "none")[:, 0]
+
+
+def fit_to_layout(conds: Conds, layout: Layout) -> Conds:
+    """Conds for the mixed stage: masks are coarse where the state is, ControlNets run twice.
+
+    What several entries share stays shared, so that the host can still batch them.
+    """
     stand_ins: dict[int, TwoPassControl] = {}
 
-    def swap(entry: dict) -> dict:
+    def fit(entry: dict) -> dict:
+        fitted = dict(entry)
+        if torch.is_tensor(entry.get("mask")):
+            fitted["mask"] = _mixed_mask(entry["mask"], layout)
         control = entry.get("control")
-        if control is None:
-            return entry
-        if id(control) not in stand_ins:
-            stand_ins[id(control)] = TwoPassControl(control)
-        return {**entry, "control": stand_ins[id(control)]}
+        if control is not None:
+            fitted["control"] = stand_ins.setdefault(id(control), TwoPassControl(control))
+        return fitted
 
-    return {name: [swap(entry) for entry in entries] for name, entries in conds.items()}
+    return {name: [fit(entry) for entry in entries] for name, entries in conds.items()}
+
+
+def _mixed_mask(mask: torch.Tensor, layout: Layout) -> torch.Tensor:
+    """The mask at each region's own resolution: (B, height, width) of the full-size latent."""
+    h, w = layout.latent_size
+    mask = mask[: layout.batch].to(layout.fine.device)
+    full, coarse = _resize(mask, h, w), spread(_resize(mask, h // 2, w // 2))
+    rows = (layout.batch // mask.shape[0], 1, 1)
+    return torch.where(layout.fine_pixels[:, 0], full.repeat(rows), coarse.repeat(rows))

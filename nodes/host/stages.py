@@ -14,7 +14,7 @@ import torch
 
 from ...ralu_core.sampler import FULL, Stage, StageEnd
 from ...ralu_core.tokens import spread
-from .conds import Conds, with_two_pass_control
+from .conds import Conds, fit_to_layout
 from .mixed_call import MixedCall
 from .progress import Progress
 
@@ -74,7 +74,7 @@ class GuiderStages:
             wrapper, WRAPPER_KEY, MixedCall(stage.layout.to(patcher.load_device))
         )
         guider.model_patcher = patcher
-        guider.original_conds = with_two_pass_control(self.conds)
+        guider.original_conds = fit_to_layout(self.conds, stage.layout)
         return guider
 
     def _tokens(self, stage: Stage) -> list[int]:

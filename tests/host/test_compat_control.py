@@ -25,7 +25,7 @@ from nodes import ControlNetApplyAdvanced
 from demo import tiny
 from driving import quick_schedule, ralu
 from ralu_pack.nodes.host.canvas import Canvas
-from ralu_pack.nodes.host.conds import fit_to_canvas, with_two_pass_control
+from ralu_pack.nodes.host.conds import fit_to_canvas, fit_to_layout
 from ralu_pack.nodes.host.control import TwoPassControl
 
 KINDS = ["flux instantx", "flux xlabs", "sd3"]
@@ -180,7 +180,7 @@ def test_prompts_that_share_a_controlnet_still_share_it(model, kind, vae):
     conds = guider(model, *applied(net, vae)).original_conds
     conds["positive"] *= 2
     conds["negative"][0]["control"] = conds["positive"][0]["control"]
-    for fitted in (fit_to_canvas(conds, Canvas(22, 31)), with_two_pass_control(conds)):
+    for fitted in (fit_to_canvas(conds, Canvas(22, 31)), fit_to_layout(conds, scattered())):
         assert len({id(e["control"]) for entries in fitted.values() for e in entries}) == 1
 
 
