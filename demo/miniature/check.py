@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
@@ -10,13 +11,24 @@ import torch
 from PIL import Image, ImageDraw
 from safetensors.torch import load_file
 
-from demo.miniature.comfy_pack.text import encode_prompt
+from demo.miniature.comfy_pack.text import encode_prompts
+from demo.miniature.export import FORMATS, WEIGHTS
 from demo.miniature.fetch import CACHE
 from demo.miniature.models import KINDS, build, prepare
 from demo.miniature.pictures import list_emoji
-from demo.miniature.train import SHIFT, load_codec
+from demo.miniature.train import SHIFT
 
-LABEL = 12
+LABEL, PER_ROW = 12, 12
+
+
+@dataclass(frozen=True)
+class Shot:
+    """size in pixels; cfg 1 leaves the empty prompt out."""
+
+    size: int = 256
+    steps: int = 28
+    cfg: float = 1.0
+    seed: int = 0
 
 
 def schedule(steps: int) -> torch.Tensor:
@@ -26,26 +38,23 @@ def schedule(steps: int) -> torch.Tensor:
 
 
 @torch.no_grad()
-def sample(
-    model: torch.nn.Module,
-    time: float,
-    prompts: list[str],
-    size: int,
-    steps: int,
-    seed: int,
-) -> torch.Tensor:
+def sample(kind: str, model: torch.nn.Module, prompts: list[str], shot: Shot) -> torch.Tensor:
     """Latents (len(prompts), 16, size/8, size/8); every prompt starts from the same noise."""
-    generator = torch.Generator().manual_seed(seed)
-    x = torch.randn(1, 16, size // 8, size // 8, generator=generator)
+    generator = torch.Generator().manual_seed(shot.seed)
+    x = torch.randn(1, 16, shot.size // 8, shot.size // 8, generator=generator)
     x = x.repeat(len(prompts), 1, 1, 1)
-    context, pooled = map(torch.stack, zip(*map(encode_prompt, prompts), strict=True))
+    sides = [prompts] if shot.cfg == 1 else [prompts, [""] * len(prompts)]
+    conditions = [encode_prompts(side) for side in sides]
     guidance = torch.full((len(prompts),), 3.5)
-    sigmas = schedule(steps)
-    for sigma, after in pairwise(sigmas):
-        with torch.autocast("cpu", torch.bfloat16):
-            now = (time * sigma).expand(len(prompts))
-            velocity = model(x, now, context=context, y=pooled, guidance=guidance)
-        x = x + (after - sigma) * velocity.float()
+    for sigma, after in pairwise(schedule(shot.steps)):
+        now = (KINDS[kind].time * sigma).expand(len(prompts))
+        velocity, *empty = [
+            model(x, now, context=context, y=pooled, guidance=guidance)
+            for context, pooled in conditions
+        ]
+        for other in empty:
+            velocity = other + shot.cfg * (velocity - other)
+        x = x + (after - sigma) * velocity
     return x
 
 
@@ -63,39 +72,48 @@ def contact_sheet(rows: list[torch.Tensor], labels: list[str], cell: int) -> Ima
     return sheet
 
 
+def load_network(kind: str, is_checkpoint: bool) -> torch.nn.Module:
+    """The shipped weights, or the running average of the training under way."""
+    if is_checkpoint:
+        state = torch.load(CACHE / f"{kind}.pt")
+        print("step, seconds, loss:", state["counts"])
+        weights = state["average"]
+    else:
+        shipped = load_file(WEIGHTS / "diffusion_models" / f"miniature_{kind}.safetensors")
+        weights = {k.replace("_norm.scale", "_norm.weight"): v for k, v in shipped.items()}
+    model = build(kind)
+    model.load_state_dict(weights)
+    return model.eval()
+
+
+def decode(kind: str, latents: torch.Tensor) -> torch.Tensor:
+    """Pictures (B, 3, H, W) in [0, 1] of the shipped autoencoder."""
+    from comfy.sd import VAE
+
+    scale, shift = FORMATS[kind]
+    vae = VAE(sd=load_file(WEIGHTS / "vae" / f"miniature_{kind}_vae.safetensors"))
+    return vae.decode(latents / scale + shift).movedim(-1, 1)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model", choices=list(KINDS))
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--steps", type=int, default=28)
+    parser.add_argument("--cfg", type=float, default=1.0)
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--cell", type=int, default=128)
-    parser.add_argument("--prompts", nargs="*")
-    parser.add_argument("--live", action="store_true", help="the newest weights, not the average")
-    parser.add_argument("--weights", type=Path, help="default: the running average of train.py")
+    parser.add_argument("--prompts", nargs="*", default=[emoji.name for emoji in list_emoji()])
+    parser.add_argument("--checkpoint", action="store_true", help="of the training under way")
     options = parser.parse_args()
     prepare()
-    model = build(options.model).eval()
-    if options.weights:
-        weights = load_file(options.weights)
-        model.load_state_dict(
-            {k.replace("_norm.scale", "_norm.weight"): v for k, v in weights.items()}
-        )
-    else:
-        state = torch.load(CACHE / f"{options.model}.pt")
-        model.load_state_dict(state["model" if options.live else "average"])
-        print("step, seconds, loss:", state["counts"])
-    codec, prompts = load_codec(), options.prompts or [e.name for e in list_emoji()]
-    per_row, rows, sheets = 12, [], []
-    for start in range(0, len(prompts), per_row):
-        some = prompts[start : start + per_row]
-        rows = [
-            codec.decode(
-                sample(model, KINDS[options.model].time, some, options.size, options.steps, seed)
-            )
-            for seed in range(options.seeds)
-        ]
+    model = load_network(options.model, options.checkpoint)
+    sheets = []
+    for start in range(0, len(options.prompts), PER_ROW):
+        some = options.prompts[start : start + PER_ROW]
+        shots = [Shot(options.size, options.steps, options.cfg, n) for n in range(options.seeds)]
+        rows = [decode(options.model, sample(options.model, model, some, shot)) for shot in shots]
         sheets.append(contact_sheet(rows, some, options.cell))
     whole = Image.new("RGB", (max(s.width for s in sheets), sum(s.height for s in sheets)), "white")
     for i, sheet in enumerate(sheets):

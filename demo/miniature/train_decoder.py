@@ -6,6 +6,7 @@ import argparse
 import os
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 
@@ -14,6 +15,8 @@ from demo.miniature.fetch import CACHE, fetch_emoji
 from demo.miniature.models import prepare
 from demo.miniature.pictures import Pictures, Width
 from demo.miniature.train import load_codec
+
+WIDE = Width(scale=(0.6, 1.0), shift=0.1, rotation=30, light=0.15, gradient=0.4)
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,7 @@ class Recipe:
     crop: int = 96
     count: int = 4
     noise: float = 0.05
+    width: Width = WIDE
 
 
 def build_decoder() -> torch.nn.Module:
@@ -32,7 +36,8 @@ def build_decoder() -> torch.nn.Module:
     decoder = Decoder(CHANNELS)
     for layer in decoder.modules():
         if isinstance(layer, torch.nn.Conv2d):
-            layer.reset_parameters()
+            # ComfyUI's own layers skip the initialisation of the class they derive from.
+            torch.nn.Conv2d.reset_parameters(layer)
     with torch.no_grad():
         decoder.get_parameter("1.weight").div_(SQUASH)
     return decoder.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
@@ -56,53 +61,69 @@ def draw_crops(
     return (SQUASH * latents).contiguous(memory_format=torch.channels_last), target
 
 
+class Trainer:
+    """Decoder, optimizer and counts: all that a checkpoint holds."""
+
+    def __init__(self, recipe: Recipe, path: Path) -> None:
+        torch.manual_seed(recipe.seed)
+        self.recipe, self.path, self.codec = recipe, path, load_codec()
+        self.decoder = build_decoder()
+        self.optimizer = torch.optim.AdamW(self.decoder.parameters(), betas=(0.9, 0.98), fused=True)
+        self.step, self.seconds = 0, 0.0
+        if path.exists():
+            state = torch.load(path)
+            self.decoder.load_state_dict(state["decoder"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.step, self.seconds = state["counts"]
+        generator = torch.Generator().manual_seed(recipe.seed + self.step)
+        self.pictures = Pictures(fetch_emoji(), recipe.width, generator)
+        fresh = torch.Generator().manual_seed(99)
+        self.held_out, _ = Pictures(fetch_emoji(), recipe.width, fresh).draw(4, 256)
+
+    def train_step(self) -> None:
+        start, recipe = time.time(), self.recipe
+        for group in self.optimizer.param_groups:
+            warm = min(1.0, (self.step + 1) / 100)
+            group["lr"] = recipe.rate * warm * (1 - self.step / recipe.steps)
+        latents, target = draw_crops(self.pictures, self.codec, recipe)
+        with torch.autocast("cpu", torch.bfloat16):
+            drawn = self.decoder(latents)
+        error = drawn.float() - target
+        loss = error.square().mean() + 0.02 * error.abs().mean()
+        self.optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.decoder.parameters(), 1.0)
+        self.optimizer.step()
+        self.step += 1
+        self.seconds += time.time() - start
+
+    @torch.no_grad()
+    def report(self) -> None:
+        level = psnr(self.decoder(SQUASH * self.codec.encode(self.held_out)), self.held_out)
+        print(f"{self.step} held-out {level:.2f} dB {self.seconds:.0f} s", flush=True)
+
+    def save(self) -> None:
+        state = {
+            "decoder": self.decoder.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "counts": (self.step, self.seconds),
+        }
+        torch.save(state, self.path.with_suffix(".part"))
+        os.replace(self.path.with_suffix(".part"), self.path)
+
+    def run(self) -> None:
+        while self.step < self.recipe.steps:
+            self.train_step()
+            if self.step % 100 == 0:
+                self.report()
+                self.save()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--threads", type=int, default=1)
-    options = parser.parse_args()
-    prepare(options.threads)
-    recipe, codec, path = Recipe(), load_codec(), CACHE / "decoder.pt"
-    torch.manual_seed(recipe.seed)
-    generator = torch.Generator().manual_seed(recipe.seed)
-    wide = Width(scale=(0.6, 1.0), shift=0.1, rotation=30, light=0.15, gradient=0.4)
-    pictures = Pictures(fetch_emoji(), wide, generator)
-    decoder = build_decoder()
-    optimizer = torch.optim.AdamW(decoder.parameters(), betas=(0.9, 0.98), fused=True)
-    step, seconds = 0, 0.0
-    if path.exists():
-        state = torch.load(path)
-        decoder.load_state_dict(state["decoder"])
-        optimizer.load_state_dict(state["optimizer"])
-        step, seconds = state["counts"]
-        generator.manual_seed(recipe.seed + step)
-    held_out, _ = Pictures(fetch_emoji(), wide, torch.Generator().manual_seed(99)).draw(4, 256)
-    while step < recipe.steps:
-        start = time.time()
-        for group in optimizer.param_groups:
-            group["lr"] = recipe.rate * min(1, (step + 1) / 100) * (1 - step / recipe.steps)
-        latents, target = draw_crops(pictures, codec, recipe)
-        with torch.autocast("cpu", torch.bfloat16):
-            drawn = decoder(latents)
-        error = drawn.float() - target
-        loss = error.square().mean() + 0.02 * error.abs().mean()
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(decoder.parameters(), 1.0)
-        optimizer.step()
-        step, seconds = step + 1, seconds + time.time() - start
-        if step % 100 == 0:
-            with torch.no_grad():
-                level = psnr(decoder(SQUASH * codec.encode(held_out)), held_out)
-            print(
-                f"{step} loss {loss.item():.5f} held-out {level:.2f} dB {seconds:.0f} s", flush=True
-            )
-            state = {
-                "decoder": decoder.state_dict(),
-                "optimizer": optimizer.state_dict(),
-                "counts": (step, seconds),
-            }
-            torch.save(state, path.with_suffix(".part"))
-            os.replace(path.with_suffix(".part"), path)
+    prepare(parser.parse_args().threads)
+    Trainer(Recipe(), CACHE / "decoder.pt").run()
 
 
 if __name__ == "__main__":

@@ -34,3 +34,9 @@ def encode_prompt(prompt: str) -> tuple[torch.Tensor, torch.Tensor]:
         context[place] = vector + 0.5 * torch.tensor(word_vector(f"#{place}"))
         pooled += vector / len(words) ** 0.5
     return context, pooled
+
+
+def encode_prompts(prompts: list[str]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Contexts (len(prompts), WORDS, WIDTH) and pooled vectors (len(prompts), WIDTH)."""
+    contexts, pooled = zip(*map(encode_prompt, prompts), strict=True)
+    return torch.stack(contexts), torch.stack(pooled)
