@@ -90,17 +90,19 @@ class StageSchedule:
     def truncated(self, start_sigma: float) -> list[tuple[int, list[float]]]:
         """The run that begins at start_sigma in (0, 1], as (stage, noise levels) pairs.
 
-        For denoise below 1. The first stage is the earliest, so the cheapest, that ends below
-        start_sigma; it begins exactly there. Its steps are scaled by the part of the stage that
-        is left, measured before the shift, where steps are even, and rounded up. Later stages
-        run whole, from their own starts: above start_sigma, as after every jump.
+        For denoise below 1: no stage may start above start_sigma, or its jump would paint over
+        more of the picture than was asked for. The first stage is the earliest, so the cheapest,
+        for which that holds; it begins exactly at start_sigma. Its steps are scaled by the part
+        of the stage that is left, measured before the shift, where steps are even, and rounded
+        up. Later stages run whole.
         """
         if not 0 < start_sigma <= 1:
             raise ValueError(
                 f"Start sigma must be above 0 and at most 1, got {start_sigma}; "
                 "1 runs the whole schedule."
             )
-        first = next(k for k, end in enumerate(self.end_sigmas) if end < start_sigma)
+        starts = (*self.start_sigmas[1:], 0.0)
+        first = next(k for k, later in enumerate(starts) if later <= start_sigma)
         head = self._tail_of_stage(first, start_sigma)
         return [(first, head)] + [(k, self.sigmas(k)) for k in range(first + 1, STAGES)]
 

@@ -52,7 +52,7 @@ def test_every_stage_calls_the_model_once_per_step() -> None:
 
 @pytest.mark.parametrize(
     ("start_sigma", "first_stage"),
-    [(1.0, 0), (0.71, 0), (0.7, 1), (0.56, 1), (0.55, 2), (0.01, 2)],
+    [(1.0, 0), (0.95, 0), (0.94, 1), (0.905, 1), (0.9, 2), (0.01, 2)],
 )
 def test_image_to_image_starts_in_the_cheapest_stage(start_sigma: float, first_stage: int) -> None:
     """The first state is the start latent, as that stage holds it, under the source's noise."""

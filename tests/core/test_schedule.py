@@ -123,12 +123,13 @@ def test_truncated_at_one_is_the_whole_run() -> None:
 
 @pytest.mark.parametrize(
     ("start", "stages"),
-    [(0.71, [0, 1, 2]), (0.7, [1, 2]), (0.56, [1, 2]), (0.55, [2]), (0.01, [2])],
+    [(0.937, [0, 1, 2]), (0.936, [1, 2]), (0.886, [1, 2]), (0.885, [2]), (0.01, [2])],
 )
-def test_truncated_uses_the_earliest_stage_that_ends_below(start: float, stages: list[int]) -> None:
-    schedule = flux_4x()
+def test_truncated_never_rises_above_its_start(start: float, stages: list[int]) -> None:
+    schedule = flux_4x()  # stages start at 1, 0.9365 and 0.8853
     run = schedule.truncated(start)
     assert [stage for stage, _ in run] == stages
+    assert max(max(sigmas) for _, sigmas in run) == start
     assert run[0][1][0] == start
     assert run[0][1][-1] == schedule.end_sigmas[stages[0]]
     assert [sigmas for _, sigmas in run[1:]] == [schedule.sigmas(k) for k in stages[1:]]
@@ -146,8 +147,8 @@ def test_truncated_scales_the_steps_of_its_first_stage() -> None:
 def test_truncated_at_a_visited_sigma_continues_the_stage(stage: int) -> None:
     schedule = flux_4x()
     sigmas = schedule.sigmas(stage)
-    below = schedule.end_sigmas[stage - 1] if stage else 1.0
-    done = next(i for i, sigma in enumerate(sigmas) if sigma <= below)
+    following = (*schedule.start_sigmas, 0.0)[stage + 1]
+    done = max(i for i, sigma in enumerate(sigmas[:-1]) if sigma >= following)
     first, head = schedule.truncated(sigmas[done])[0]
     assert first == stage
     assert head == pytest.approx(sigmas[done:], abs=1e-12)
