@@ -12,7 +12,7 @@ from functools import cached_property
 
 import torch
 
-from .tokens import PATCH, patchify, pick, spread, unpatchify
+from .tokens import PATCH, patchify, pick, spread
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,6 +88,23 @@ class Layout:
         return torch.cat([coarse, fine])[self.index]
 
     @cached_property
+    def pixels(self) -> torch.Tensor:
+        """(B, N, 4) where each token's 2x2 patch lies in a flattened (H, W) mixed state."""
+        height, width = self.latent_size
+        places = torch.arange(height * width, device=self.fine.device).reshape(1, 1, height, width)
+        bank = torch.cat([patchify(pick(places)), patchify(places)], dim=1)
+        return bank[0][self.index]
+
+    @cached_property
+    def sources(self) -> torch.Tensor:
+        """(B, H, W) which of the 4*N token values each latent pixel of a mixed state repeats."""
+        places = self.pixels.flatten(1)
+        values = torch.arange(places.shape[1], device=places.device).expand(self.batch, -1)
+        state = values.new_zeros(self.batch, 1, *self.latent_size)
+        state.flatten(1).scatter_(1, places, values)
+        return self.settle(state)[:, 0]
+
+    @cached_property
     def fine_pixels(self) -> torch.Tensor:
         """(B, 1, H, W) bool: latent pixels that belong to fine tokens."""
         mask = self.fine[:, None]
@@ -100,7 +117,8 @@ class Layout:
         moved = Layout(self.fine.to(device))
         moved.__dict__.update(counts=self.counts)
         if len(set(self.counts)) == 1:
-            moved.__dict__.update(index=self.index.to(device), positions=self.positions.to(device))
+            copied = ("index", "positions", "pixels", "sources")
+            moved.__dict__.update({name: getattr(self, name).to(device) for name in copied})
         else:
             groups = [(items, layout.to(device)) for items, layout in self.groups]
             moved.__dict__.update(groups=groups)
@@ -137,17 +155,22 @@ class Layout:
 
     def pack(self, latent: torch.Tensor) -> torch.Tensor:
         """(n, C, H, W) mixed state -> (n, N, C*4) tokens."""
-        return self.gather(patchify(pick(latent)), patchify(latent))
+        n, c, _, _ = latent.shape
+        picked = self._take(latent.flatten(2), self.pixels.flatten(1))
+        patches = picked.reshape(n, c, -1, PATCH * PATCH)
+        return patches.transpose(1, 2).flatten(2)
 
     def unpack(self, tokens: torch.Tensor) -> torch.Tensor:
         """(n, N, C*4) tokens -> (n, C, H, W) mixed state. Undoes `pack`."""
-        h, w = self.grid
-        n, _, d = tokens.shape
-        index = self.rows(self.index, n)[..., None].expand(-1, -1, d)
-        bank = tokens.new_zeros(n, 5 * h * w, d).scatter_(1, index, tokens)
-        coarse = unpatchify(bank[:, : h * w], h, w)
-        fine = unpatchify(bank[:, h * w :], 2 * h, 2 * w)
-        return torch.where(self.rows(self.fine_pixels, n), fine, spread(coarse))
+        n, count, d = tokens.shape
+        patches = tokens.reshape(n, count, d // PATCH**2, PATCH**2).transpose(1, 2)
+        state = self._take(patches.flatten(2), self.sources.flatten(1))
+        return state.reshape(n, -1, *self.latent_size)
+
+    def _take(self, values: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
+        """(n, C, K) values at (B, M) places along the last axis: (n, C, M)."""
+        index = self.rows(index, values.shape[0])
+        return values.gather(2, index[:, None].expand(-1, values.shape[1], -1))
 
     def settle(self, latent: torch.Tensor) -> torch.Tensor:
         """Repeat the picked pixel over each 2x2 block of the coarse regions."""

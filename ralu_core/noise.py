@@ -45,7 +45,7 @@ def sibling_noise(white: torch.Tensor, c: float, method: str) -> torch.Tensor:
     """
     if not 0 <= c <= 0.25:
         raise ValueError(f"Sibling noise needs 0 <= c <= 1/4 (z of at least 2), got c = {c:g}.")
-    return white + ((1 - 4 * c) ** 0.5 - 1) * mean_of_siblings(white, method)
+    return white.add(mean_of_siblings(white, method), alpha=(1 - 4 * c) ** 0.5 - 1)
 
 
 def kept_noise(white: torch.Tensor, c: float, law: str = "exact") -> torch.Tensor:

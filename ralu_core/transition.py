@@ -12,7 +12,7 @@ import torch
 
 from .flow import signal_scale, stage_start
 from .layout import Layout
-from .noise import coarse_noise, kept_noise, sibling_noise
+from .noise import kept_noise, sibling_noise
 from .tokens import pick, spread
 from .upsampling import noise_gain, upsample
 
@@ -49,7 +49,7 @@ class Transition:
         return torch.where(
             layout.fine_pixels,
             self._grow(coarse, white),
-            self._keep(spread(coarse), coarse_noise(white)),
+            spread(self._keep(coarse, pick(white))),
         )
 
     def to_full(self, mixed: torch.Tensor, layout: Layout, white: torch.Tensor) -> torch.Tensor:
@@ -60,12 +60,13 @@ class Transition:
 
     def _keep(self, state: torch.Tensor, white: torch.Tensor) -> torch.Tensor:
         noise = kept_noise(white, self.c, self.kept)
-        return self._signal * state + self.start_sigma * noise
+        return (self._signal * state).add_(noise, alpha=self.start_sigma)
 
     def _grow(self, coarse: torch.Tensor, white: torch.Tensor) -> torch.Tensor:
-        grown = self._signal * upsample(coarse, self.upsampling)
+        grown = upsample(self._signal * coarse, self.upsampling)
         if self.upsampling in ("token", "pixel"):
-            return grown + self.start_sigma * sibling_noise(white, self.c, self.upsampling)
+            noise = sibling_noise(white, self.c, self.upsampling)
+            return grown.add_(noise, alpha=self.start_sigma)
         return grown + self._matched_deviation(coarse) * white
 
     def _matched_deviation(self, coarse: torch.Tensor) -> torch.Tensor:
