@@ -58,6 +58,11 @@ class Plan:
     kept: str = "exact"
     start_sigma: float = 1.0
 
+    @property
+    def steps(self) -> list[int]:
+        """Steps of each stage that is not skipped."""
+        return [len(sigmas) - 1 for _, sigmas in self.schedule.truncated(self.start_sigma)]
+
     def transition_into(self, stage: int) -> Transition:
         """The transition into `stage` (1 or 2)."""
         end = self.schedule.end_sigmas[stage - 1]

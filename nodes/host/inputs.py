@@ -14,8 +14,20 @@ from ...ralu_core.regions import mask_regions
 from .canvas import Canvas
 from .gate import LATENT_CHANNELS
 
-# Both set their own noise levels between the first and last one, so a stage's steps mean nothing.
-REFUSED_SAMPLERS = ("dpm_fast", "dpm_adaptive")
+# These leave a flow at another noise level than they were asked for: the first two choose levels of
+# their own, ipndm_v diverges where steps are uneven, sa_solver omits the last step of a stage in
+# ComfyUI 0.3.75, the others add noise as for other models.
+REFUSED_SAMPLERS = (
+    "dpm_fast",
+    "dpm_adaptive",
+    "ipndm_v",
+    "sa_solver",
+    "sa_solver_pece",
+    "ddpm",
+    "dpmpp_2s_ancestral_cfg_pp",
+    "res_multistep_ancestral",
+    "res_multistep_ancestral_cfg_pp",
+)
 MAX_PIXELS = 2**30  # a latent of 1 GiB, of which a run holds about ten
 SAMPLER_NAMES = [name for name in comfy.samplers.SAMPLER_NAMES if name not in REFUSED_SAMPLERS]
 
@@ -51,7 +63,8 @@ def check_memory(canvas: Canvas, batch: int) -> None:
         )
 
 
-def check_sampler(sampler) -> None:
+def check_sampler(sampler, steps: list[int]) -> None:
+    """Refuse samplers that cannot be right in stages of so many steps."""
     function = getattr(sampler, "sampler_function", None)
     if function is None:
         raise ValueError(
@@ -62,9 +75,14 @@ def check_sampler(sampler) -> None:
     for refused in REFUSED_SAMPLERS:
         if refused in name:
             raise ValueError(
-                f"RALU sets the noise level of every step, and the sampler {refused} sets its own: "
-                "use euler, dpmpp_2m or another sampler."
+                "RALU changes the picture's size at exact noise levels, and the sampler "
+                f"{refused} does not keep to them: use euler, dpmpp_2m or another sampler."
             )
+    if "unipc" in name and min(steps) < 2:
+        raise ValueError(
+            f"The sampler uni_pc needs at least 2 steps in every stage, got {steps}: use a longer "
+            "schedule, another denoise, or another sampler."
+        )
 
 
 def check_vae(vae, detector: str) -> None:

@@ -88,10 +88,10 @@ def sample(wires: Wires, settings: Settings) -> Sampled:
     patcher = wires.guider.model_patcher
     facts = inspect_model(patcher)
     check_conds(wires.guider.original_conds, text_width(patcher))
-    check_sampler(wires.sampler)
     schedule = settings.schedule or matched_schedule(preset(facts.preset_name), facts.shift)
     check_schedule_fits(schedule.model_shift, facts.shift)
     plan = _plan(settings, schedule, facts)
+    check_sampler(wires.sampler, plan.steps)
     samples = latent_samples(patcher, wires.latent)
     canvas = Canvas(*samples.shape[-2:])
     check_size(patcher, canvas)
@@ -159,8 +159,7 @@ def _prepare(
     noise = extend_noise(noise.to(device, torch.float32), canvas, wires.seed, items)
     clean = patcher.model.process_latent_in(latent) if torch.any(latent) else latent
     mask = wires.latent.get("noise_mask")
-    stages = plan.schedule.truncated(plan.start_sigma)
-    progress = Progress(patcher, sum(len(sigmas) - 1 for _, sigmas in stages))
+    progress = Progress(patcher, sum(plan.steps))
     return Source(noise, clean, F.avg_pool2d(clean, 2)), GuiderStages(
         guider=wires.guider,
         sampler=wires.sampler,

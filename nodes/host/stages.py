@@ -19,7 +19,7 @@ from .mixed_call import MixedCall
 from .progress import Progress
 
 WRAPPER_KEY = "ralu_mixed_call"
-SEEDS = 2**64
+SEEDS = 2**64 - 1  # some samplers add one
 
 
 @dataclass

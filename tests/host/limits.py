@@ -58,7 +58,7 @@ def native(guider, x, latent=None, mask=None, sampler="euler", sigmas=SIGMAS):
         x,
         torch.zeros_like(x) if latent is None else latent,
         _sampler(sampler),
-        sigmas,
+        sigmas.clone(),  # uni_pc writes into them
         denoise_mask=mask,
         disable_pbar=True,
         seed=0,
