@@ -165,12 +165,12 @@ def _entry(class_type: str, **inputs: Any) -> dict[str, Any]:
     return {"class_type": class_type, "inputs": inputs, "_meta": {"title": class_type}}
 
 
-def as_plain(prompt: Prompt, steps: int, picture: str = "Picture") -> Prompt:
-    """The same prompt with a KSampler in RALU's place, only for the picture of that title."""
+def as_plain(prompt: Prompt, steps: int) -> Prompt:
+    """The same prompt with a KSampler in RALU's place, and only what its picture needs."""
     changed = copy.deepcopy(prompt)
     (sampler,) = nodes_of(changed, "RALU_Sampler")
     inputs = changed[sampler]["inputs"]
     shared = ("model", "positive", "negative", "latent_image", "seed", "cfg", "sampler_name")
     plain = {name: inputs[name] for name in (*shared, "denoise")}
     changed[sampler] = _entry("KSampler", **plain, steps=steps, scheduler="simple")
-    return only_for(changed, titled(changed, picture))
+    return only_for(changed, titled(changed, "Picture"))
