@@ -178,6 +178,12 @@ def _decoder(vae, model) -> Callable[[torch.Tensor], torch.Tensor] | None:
 
     def decode(denoised: torch.Tensor) -> torch.Tensor:
         comfy.model_management.throw_exception_if_processing_interrupted()
-        return vae.decode(model.process_latent_out(denoised))
+        picture = vae.decode(model.process_latent_out(denoised))
+        if not torch.isfinite(picture).all():
+            raise ValueError(
+                "The VAE returned values that are not numbers after stage 1: start ComfyUI with "
+                "--fp32-vae, or set the detector to latent_gradient."
+            )
+        return picture
 
     return decode
