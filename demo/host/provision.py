@@ -14,6 +14,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from demo.host import archive
@@ -64,16 +65,17 @@ class Provision:
             say(f"using ComfyUI {read_version(self.path)} in {self.path}")
             hosts = [(self.path, ())]
         wanted = wanted_packages(self.root, hosts)
-        self._step("packages", [*wanted, *CONSTRAINTS], lambda: self._install_packages(wanted))
+        # Another ComfyUI may need other versions than the pinned ones were tested with.
+        limits = CONSTRAINTS if self.path is None else (TORCH, *TORCH_COMPANIONS)
+        install = partial(self._install_packages, wanted, limits)
+        self._step("packages", [*wanted, *limits], install)
 
     def _unpack_hosts(self) -> None:
         for pin in HOSTS:
-            target = self.comfyui / pin.version
-            self._folder(target, pin.sha256, lambda folder, pin=pin: self._unpack(pin, folder))
+            self._folder(pin.version, pin.sha256, partial(self._unpack, pin))
             if pin.web:
-                target = self.comfyui / f"{pin.version}-web"
-                fill = lambda folder, pin=pin: self._install_web(pin, folder)  # noqa: E731
-                self._folder(target, " ".join(pin.web), fill)
+                key = " ".join(pin.web)
+                self._folder(f"{pin.version}-web", key, partial(self._install_web, pin))
 
     def _install_torch(self) -> None:
         if not list(site_packages(self.python).glob("torch-*.dist-info")):
@@ -99,10 +101,10 @@ class Provision:
         what = f"the frontend of ComfyUI {pin.version}"
         self.pip(what, "install", "--target", str(folder), *pin.web)
 
-    def _install_packages(self, wanted: list[str]) -> None:
+    def _install_packages(self, wanted: Sequence[str], limits: Sequence[str]) -> None:
         require_space(self.root, REST_GIGABYTES, "Installing ComfyUI's packages")
         constraints = self.comfyui / "constraints.txt"
-        constraints.write_text("\n".join(CONSTRAINTS) + "\n", encoding="utf-8")
+        constraints.write_text("\n".join(limits) + "\n", encoding="utf-8")
         self.pip("ComfyUI's packages", "install", "-c", str(constraints), *wanted)
 
     def _step(self, name: str, inputs: Sequence[str], action: Callable[[], None]) -> None:
@@ -111,11 +113,12 @@ class Provision:
         self._prepare()
         self._timed(name, lambda: self.ledger.run(name, inputs, action))
 
-    def _folder(self, target: Path, key: str, fill: Callable[[Path], None]) -> None:
+    def _folder(self, name: str, key: str, fill: Callable[[Path], None]) -> None:
+        target = self.comfyui / name
         if is_filled(target, key):
             return
         self._prepare()
-        self._timed(f"ComfyUI {target.name}", lambda: fill_folder(target, key, fill))
+        self._timed(f"ComfyUI {name}", lambda: fill_folder(target, key, fill))
 
     def _prepare(self) -> None:
         """Before the first thing to do: a working environment without half-installed packages."""
