@@ -1,0 +1,50 @@
+"""Measure FLOPs, time and memory: `python -m demo.bench [flops|overhead|latency|trace]`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from demo.bench.pack import start
+
+NAMES = ("flops", "overhead", "latency", "trace")
+
+
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m demo.bench", description=__doc__)
+    parser.add_argument("what", nargs="?", choices=NAMES, help="default: all but the trace")
+    parser.add_argument("--device", choices=("cpu", "cuda"), help="default: cuda where there is")
+    parser.add_argument("--architecture", help="of latency and trace, see architectures.py")
+    parser.add_argument("--sizes", type=int, nargs="+", metavar="PIXELS", help="sides of squares")
+    parser.add_argument("--repeats", type=int, help="of latency; default 7 on a GPU, 2 on a CPU")
+    parser.add_argument("--steps", type=int, default=0, help="of the plain run of latency")
+    parser.add_argument("--preset", default="FLUX 7x", help="that trace runs")
+    parser.add_argument("--threads", type=int, default=1, help="of torch on the CPU")
+    parser.add_argument("--out", type=Path, help="folder of the results, or file of the trace")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    options = parse(arguments)
+    start(cpu=options.device == "cpu")
+    from demo.bench.benches import BENCHES  # imports ComfyUI
+
+    torch.set_num_threads(options.threads)
+    device = torch.device(options.device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    chosen = [options.what] if options.what else _default(options)
+    for name in chosen:
+        BENCHES[name](options, device)
+
+
+def _default(options: argparse.Namespace) -> list[str]:
+    """Options of latency alone ask for latency."""
+    if options.device or options.architecture:
+        return ["latency"]
+    return ["flops", "overhead", "latency"]
+
+
+if __name__ == "__main__":
+    main()

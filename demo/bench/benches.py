@@ -1,0 +1,151 @@
+"""The benches as commands: run, print, save."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import torch
+
+from demo.bench import components, latency, machine, overhead, syncs
+from demo.bench import trace as tracing
+from demo.bench.architectures import ARCHITECTURES, Architecture
+from demo.bench.flops import Counters, paper_table, size_table
+from demo.bench.pack import ROOT
+from demo.bench.results import Results, limit
+from demo.bench.runs import Setting
+
+OUT = ROOT / "out" / "bench"
+GPU_PENDING = "No CUDA device here: GPU figures are pending, and these say nothing about one."
+FLOPS_LIMIT = 0.1  # percent between the paper's rows and ours
+SPEED_LIMIT = 0.97  # of the speed-up by FLOPs
+MID_SIDE = 512
+
+
+def flops(options: argparse.Namespace, device: torch.device) -> None:
+    """FLOPs of the paper's rows and of every preset, in both conventions."""
+    results = Results("flops", "FLOPs", machine.describe(torch.device("cpu")))
+    counters = Counters()
+    text, rows = paper_table(counters)
+    results.data["paper"] = rows
+    results.say("The paper's rows at 1024x1024, counted without elementwise operations:\n\n" + text)
+    worst = max(abs(row["deviation_percent"]) for row in rows)
+    results.say(limit("largest deviation from the paper", worst, FLOPS_LIMIT, "%"))
+    for name, paper_text in (("ComfyUI makes of a short prompt", False), ("the paper ran", True)):
+        text, rows = size_table(counters, paper_text)
+        results.data["paper_text" if paper_text else "comfyui_text"] = rows
+        lengths = sorted({f"{row['architecture']} {row['text_tokens']}" for row in rows})
+        results.say(f"Text lengths as {name} ({', '.join(lengths)}):\n\n{text}")
+    results.save(_folder(options))
+
+
+def overhead_bench(options: argparse.Namespace, device: torch.device) -> None:
+    """Time outside the model on this CPU, and how it grows."""
+    results = Results("overhead", "Overhead on the CPU", machine.describe(torch.device("cpu")))
+    components.keep_freed_memory()
+    runs = _outside(results)
+    parts = components.measure()
+    first, again = components.schedule_seconds()
+    results.data["parts_seconds"] = parts
+    results.data["schedule_seconds"] = {"first": first, "again": again}
+    results.say("Parts by themselves, the fastest call each:\n\n" + overhead.parts_table(parts))
+    results.say(f"Schedule: {1000 * first:.1f} ms when first solved, {1e6 * again:.1f} us after.")
+    results.say("\n".join(_limits(runs, parts, again)))
+    _mid_size(results)
+    results.save(_folder(options))
+
+
+def _outside(results: Results) -> dict[str, overhead.Outside]:
+    counters = Counters()
+    settings = [Setting("50 plain steps", steps=50), Setting("RALU 7x", preset=overhead.PRESET)]
+    runs = {one.name: overhead.outside(counters, one) for one in settings}
+    results.data["outside"] = {name: vars(run) for name, run in runs.items()}
+    results.say(
+        f"FLUX.1-dev at {overhead.SIDE}x{overhead.SIDE}, CPU time of all but its forward passes "
+        f"and decodes; those by their FLOPs:\n\n{overhead.outside_table(runs)}"
+    )
+    return runs
+
+
+def _limits(
+    runs: dict[str, overhead.Outside], parts: dict[str, list[float]], schedule: float
+) -> list[str]:
+    """Which figures keep their limits."""
+    together = overhead.parts_of_a_run(parts, schedule)
+    lines = [
+        limit("layout, noise and schedule of a run", 1000 * together, overhead.PARTS_LIMIT, "ms")
+    ]
+    for device, rate in overhead.RATES.items():
+        share = runs["RALU 7x"].share(rate)
+        label = f"the pack's share of a RALU 7x run, {device} ({rate:g} TFLOP/s)"
+        lines.append(limit(label, share, overhead.OUTSIDE_LIMIT, "%"))
+    for name, seconds in parts.items():
+        exponent = components.growth(components.SIDES, seconds)
+        lines.append(limit(f"growth of {name}", exponent, overhead.GROWTH_LIMIT, "(exponent)"))
+    return lines
+
+
+def _mid_size(results: Results) -> None:
+    architecture = ARCHITECTURES["mid"]
+    subject = latency.build(architecture, torch.device("cpu"))
+    setting = Setting("RALU 7x", preset=overhead.PRESET)
+    seconds, share = overhead.share_of_real_run(subject, setting, MID_SIDE)
+    results.data["mid_size"] = {"seconds": seconds, "outside_share": share}
+    results.say(
+        f"{architecture.name}, real weights, {MID_SIDE}x{MID_SIDE}, RALU 7x on this CPU: "
+        f"{seconds:.1f} s, {share:.2%} of it outside forward passes and decodes."
+    )
+
+
+def latency_bench(options: argparse.Namespace, device: torch.device) -> None:
+    """Plain sampling against every preset, and the waits inside a stage."""
+    on_gpu = device.type == "cuda"
+    keys = [options.architecture] if options.architecture else _usual(on_gpu)
+    for key in keys:
+        architecture = _architecture(key)
+        results = Results(
+            f"latency-{key}", f"Latency of {architecture.name}", machine.describe(device)
+        )
+        if not on_gpu:
+            results.say(GPU_PENDING)
+        subject = latency.build(architecture, device)
+        sizes = [(side, side) for side in options.sizes or ((1024, 2048) if on_gpu else (256,))]
+        repeats = options.repeats or (7 if on_gpu else 2)
+        timings = latency.measure(subject, key, sizes, repeats, options.steps)
+        results.data["timings"] = latency.records(timings)
+        results.say(latency.table(timings))
+        results.say(latency.sections_table(timings))
+        if on_gpu:
+            results.say("\n".join(latency.verdicts(timings, SPEED_LIMIT)))
+        preset = next(one.preset for one in timings if one.preset)
+        waits = syncs.count_waits(subject, preset, *sizes[0])
+        results.data["waits"] = [vars(one) for one in waits]
+        results.say(f"{syncs.table(waits)}\n\n{syncs.verdict(waits)}")
+        results.save(_folder(options))
+
+
+def trace(options: argparse.Namespace, device: torch.device) -> None:
+    """A torch.profiler trace of one run."""
+    key = options.architecture or ("flux-dev" if device.type == "cuda" else "small")
+    side = (options.sizes or [1024 if device.type == "cuda" else 256])[0]
+    out = options.out or OUT / "trace.json"
+    subject = latency.build(_architecture(key), device)
+    tracing.export(subject, options.preset, side, side, out)
+    print(f"{out}: open it in ui.perfetto.dev or chrome://tracing")
+
+
+def _usual(on_gpu: bool) -> list[str]:
+    return ["flux-dev", "sd3-medium"] if on_gpu else ["small"]
+
+
+def _architecture(key: str) -> Architecture:
+    if key not in ARCHITECTURES:
+        raise ValueError(f"Architecture must be one of {', '.join(ARCHITECTURES)}, got {key!r}.")
+    return ARCHITECTURES[key]
+
+
+def _folder(options: argparse.Namespace) -> Path:
+    return options.out or OUT
+
+
+BENCHES = {"flops": flops, "overhead": overhead_bench, "latency": latency_bench, "trace": trace}

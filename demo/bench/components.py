@@ -1,0 +1,127 @@
+"""The parts of `ralu_core` by themselves: milliseconds at each size, and how they grow."""
+
+from __future__ import annotations
+
+import ctypes
+import math
+import platform
+import time
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+
+from ralu_core.edges import image_scores, latent_scores
+from ralu_core.layout import Layout
+from ralu_core.noise import white_noise
+from ralu_core.presets import matched_schedule, preset
+from ralu_core.regions import select_ratio
+from ralu_core.transition import Transition
+
+SIDES = (512, 1024, 2048, 4096)
+RATIO, END_SIGMA, Z = 0.1, 0.8, 6.26  # FLUX 7x
+CHANNELS = 16
+FLUX_SHIFT = 3.158193
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
+
+
+def keep_freed_memory() -> None:
+    """Let the C library reuse large blocks, as CUDA's caching allocator does.
+
+    By default it returns every tensor above 32 MB to the kernel, and the page faults of the next
+    one cost more than the arithmetic: a cost of this process, which would read as growth.
+    """
+    if platform.libc_ver()[0] == "glibc":
+        libc = ctypes.CDLL(None)
+        libc.mallopt(M_MMAP_MAX, 0)
+        libc.mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
+
+
+def components(side: int) -> dict[str, Callable[[], object]]:
+    """Every part for a square picture of that many pixels a side, ready to run."""
+    latent, grid = side // 8, (side // 32, side // 32)
+    white = torch.randn(1, CHANNELS, latent, latent)
+    coarse = torch.randn(1, CHANNELS, latent // 2, latent // 2)
+    picture = synthetic_picture(side // 2)
+    scores = image_scores(picture, grid, "canny")
+    fine = select_ratio(scores, RATIO)
+    layout = built_layout(fine)
+    tokens = layout.pack(white)
+    transition = Transition(END_SIGMA, Z)
+    return {
+        "noise": lambda: white_noise((CHANNELS, latent, latent), 0, [0], 1),
+        "layout": lambda: built_layout(fine),
+        "pack": lambda: layout.pack(white),
+        "unpack": lambda: layout.unpack(tokens),
+        "transition to mixed": lambda: transition.to_mixed(coarse, layout, white),
+        "transition to full": lambda: transition.to_full(white, layout, white),
+        "edges: canny": lambda: image_scores(picture, grid, "canny"),
+        "edges: canny_gpu": lambda: image_scores(picture, grid, "canny_gpu"),
+        "edges: latent_gradient": lambda: latent_scores(coarse),
+        "choice of regions": lambda: select_ratio(scores, RATIO),
+    }
+
+
+def built_layout(fine: torch.Tensor) -> Layout:
+    """A new layout with all that a run asks of it."""
+    layout = Layout(fine)
+    assert layout.index is not None and layout.positions is not None
+    assert layout.fine_pixels is not None and layout.sources is not None
+    return layout
+
+
+def synthetic_picture(side: int) -> torch.Tensor:
+    """(1, side, side, 3) in [0, 1]: blobs of 16 pixels, so that edges are as dense at any size."""
+    generator = torch.Generator().manual_seed(0)
+    blobs = torch.rand(1, 3, side // 16, side // 16, generator=generator)
+    picture = F.interpolate(blobs, size=(side, side), mode="bicubic").clamp(0, 1)
+    return picture.movedim(1, -1).contiguous()
+
+
+def best_seconds(function: Callable[[], object], least: int = 5, budget: float = 0.3) -> float:
+    """CPU time of the fastest of at least `least` calls, more while they fit into `budget` seconds.
+
+    CPU time of all threads, so that other work on the machine does not count.
+    """
+    function()
+    best, spent, calls = math.inf, 0.0, 0
+    while calls < least or spent < budget:
+        started = time.process_time()
+        function()
+        seconds = time.process_time() - started
+        best, spent, calls = min(best, seconds), spent + seconds, calls + 1
+    return best
+
+
+def growth(sides: tuple[int, ...], seconds: list[float]) -> float:
+    """Exponent of time against tokens, least squares on logarithms: 1 is proportional."""
+    x = [2 * math.log(side) for side in sides]
+    y = [math.log(value) for value in seconds]
+    mean_x, mean_y = sum(x) / len(x), sum(y) / len(y)
+    covariance = sum((a - mean_x) * (b - mean_y) for a, b in zip(x, y, strict=True))
+    return covariance / sum((a - mean_x) ** 2 for a in x)
+
+
+def measure(
+    sides: tuple[int, ...] = SIDES, budget: float = 0.2, rounds: int = 2
+) -> dict[str, list[float]]:
+    """Seconds of every part at every size; sizes take turns, as other work comes and goes."""
+    found: dict[str, list[float]] = {}
+    for _ in range(rounds):
+        for k, side in enumerate(sides):
+            for name, function in components(side).items():
+                best = found.setdefault(name, [math.inf] * len(sides))
+                best[k] = min(best[k], best_seconds(function, budget=budget))
+    return found
+
+
+def schedule_seconds() -> tuple[float, float]:
+    """Solving FLUX 7x for FLUX.1-dev: the first time in a process, and every time after."""
+    chosen = preset("FLUX 7x")
+
+    def cold() -> None:
+        matched_schedule.cache_clear()
+        matched_schedule(chosen, FLUX_SHIFT)
+
+    first = best_seconds(cold, least=3, budget=0)
+    return first, best_seconds(lambda: matched_schedule(chosen, FLUX_SHIFT), budget=0)

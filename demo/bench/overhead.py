@@ -1,0 +1,108 @@
+"""What the pack costs beside the model: whole runs and single parts, on this CPU."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from demo.bench import components
+from demo.bench.architectures import ARCHITECTURES
+from demo.bench.clock import HOST, MODEL, Clock, instrumented
+from demo.bench.counting import TERA
+from demo.bench.flops import Counters
+from demo.bench.runs import Setting, Subject
+from demo.bench.tables import markdown
+from demo.bench.text import host_tokens
+
+SUBJECT, PRESET = "flux-dev", "FLUX 7x"
+SIDE = 1024
+# TFLOP/s. The paper's A100 took 25.1 s for the 3734.6 TFLOP of FLUX.1-dev's 50 steps; an H100 at
+# 80 % of its dense bf16 peak is faster than any that samples today, so the hardest case.
+RATES = {"A100 as in the paper": 148.8, "H100 at 80 % of its peak": 790.0}
+OUTSIDE_LIMIT = 1.0  # percent of a RALU 7x run
+PARTS_LIMIT = 3.0  # milliseconds: layout, noise and schedule of one run
+GROWTH_LIMIT = 1.1  # 1 is proportional to the tokens; the rest is the spread of such a fit
+REPEATS = 5
+
+
+@dataclass(frozen=True)
+class Outside:
+    """What a run of full-size FLUX.1 does outside forward passes and VAE decodes.
+
+    pack, host  CPU seconds of sections, the fastest of several runs each: the pack's own, and
+                ComfyUI's own, which plain sampling has too.
+    flops       of its forward passes and decodes, attention included.
+    """
+
+    pack: dict[str, float]
+    host: dict[str, float]
+    flops: float
+
+    def share(self, rate: float) -> float:
+        """Percent that the pack's own sections take of a run whose model runs at `rate` TFLOP/s."""
+        pack = sum(self.pack.values())
+        return 100 * pack / (pack + self.flops / TERA / rate)
+
+
+def outside(counters: Counters, setting: Setting, side: int = SIDE) -> Outside:
+    """Run the real sampling code at full size; the network's inside is on the meta device."""
+    text = host_tokens(ARCHITECTURES[SUBJECT].family)
+    run = counters.count(SUBJECT, setting, text, side, side)
+    subject = counters.subject(SUBJECT, text)
+    best: dict[str, float] = {}
+    for _ in range(REPEATS):
+        clock = Clock(subject.patcher.load_device, time.process_time)
+        for name, seconds in timed_sections(subject, setting, side, clock).items():
+            best[name] = min(best.get(name, seconds), seconds)
+    pack = {name: s for name, s in best.items() if name not in MODEL + HOST}
+    host = {name: best.get(name, 0.0) for name in HOST}
+    return Outside(pack, host, (run.model + run.decoded).total)
+
+
+def timed_sections(subject: Subject, setting: Setting, side: int, clock: Clock) -> dict[str, float]:
+    with instrumented(subject, clock), clock.section("node"):
+        setting.run(subject, side, side)
+    return clock.totals()
+
+
+def share_of_real_run(subject: Subject, setting: Setting, side: int) -> tuple[float, float]:
+    """Seconds of a run with real weights, and the share outside forward passes and decodes."""
+    started = time.perf_counter()
+    sections = timed_sections(subject, setting, side, Clock(subject.patcher.load_device))
+    seconds = time.perf_counter() - started
+    inside = sum(sections[name] for name in MODEL)
+    return seconds, 1 - inside / sum(sections.values())
+
+
+def outside_table(runs: dict[str, Outside]) -> str:
+    """Markdown of milliseconds; `node` is the rest of a run, from wires to latent."""
+    names = list(dict.fromkeys(name for run in runs.values() for name in (*run.pack, *run.host)))
+    rows = [
+        (
+            label,
+            *(f"{1000 * (run.pack | run.host).get(name, 0):.2f}" for name in names),
+            f"{1000 * sum(run.pack.values()):.2f}",
+            *(f"{1000 * run.flops / TERA / rate:.0f}" for rate in RATES.values()),
+        )
+        for label, run in runs.items()
+    ]
+    return markdown(("ms", *names, "all of the pack", *(f"model, {name}" for name in RATES)), rows)
+
+
+def parts_table(found: dict[str, list[float]]) -> str:
+    sides = components.SIDES
+    rows = [
+        (
+            name,
+            *(f"{1000 * value:.3f}" for value in seconds),
+            f"{components.growth(sides, seconds):.2f}",
+        )
+        for name, seconds in found.items()
+    ]
+    return markdown(("part", *(f"{side} px ms" for side in sides), "growth"), rows)
+
+
+def parts_of_a_run(found: dict[str, list[float]], schedule: float) -> float:
+    """Layout once, noise for both transitions, schedule once, at 1024 x 1024, in seconds."""
+    at = components.SIDES.index(SIDE)
+    return found["layout"][at] + 2 * found["noise"][at] + schedule
