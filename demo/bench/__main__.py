@@ -33,10 +33,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from demo.bench.benches import BENCHES  # imports ComfyUI
 
     torch.set_num_threads(options.threads)
-    device = torch.device(options.device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    device = _device(options.device)
     chosen = [options.what] if options.what else _default(options)
     for name in chosen:
         BENCHES[name](options, device)
+
+
+def _device(kind: str | None) -> torch.device:
+    found = torch.cuda.is_available()
+    if kind == "cuda" and not found:
+        raise ValueError("torch finds no CUDA device here: leave --device out to use the CPU.")
+    # With its number, as tensors name their device.
+    return torch.device("cuda", 0) if found and kind != "cpu" else torch.device("cpu")
 
 
 def _default(options: argparse.Namespace) -> list[str]:

@@ -159,6 +159,12 @@ def test_the_trace_shows_the_parts_of_a_run(small, tmp_path) -> None:
     assert names.count("forward") == 10 and names.count("packing") == 3
 
 
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_a_missing_gpu_is_said() -> None:
+    with pytest.raises(ValueError, match="finds no CUDA device here"):
+        main(["latency", "--device", "cuda"])
+
+
 def test_an_unknown_architecture_is_refused() -> None:
     with pytest.raises(ValueError, match="Architecture must be one of flux-dev"):
         main(["latency", "--architecture", "sdxl"])
