@@ -23,7 +23,9 @@ def flux_weights(seed: int = 0, guidance: bool = True, in_channels: int = 16) ->
     """Flux.1 of two blocks: dev with guidance, schnell without it, Fill with 96 channels in."""
     from comfy.ldm.flux.model import Flux, FluxParams
 
-    newer = {"txt_ids_dims": []} if "txt_ids_dims" in FluxParams.__annotations__ else {}
+    newer: dict[str, Any] = (
+        {"txt_ids_dims": []} if "txt_ids_dims" in FluxParams.__annotations__ else {}
+    )
     network = Flux(
         in_channels=in_channels,
         out_channels=16,
@@ -52,7 +54,7 @@ def sd3_weights(seed: int = 0, depth: int = 2, dual_attention: bool = False) -> 
     from comfy.ldm.modules.diffusionmodules.mmdit import OpenAISignatureMMDITWrapper
 
     network = OpenAISignatureMMDITWrapper(
-        input_size=None,
+        input_size=None,  # pyright: ignore[reportArgumentType] -- as ComfyUI itself passes it
         patch_size=2,
         in_channels=16,
         depth=depth,

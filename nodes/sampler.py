@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import comfy.sample
 import comfy.samplers
 from comfy_api.latest import io
@@ -101,7 +103,7 @@ class Sampler(io.ComfyNode):
         guider.set_conds(positive, negative)
         guider.set_cfg(cfg)
 
-        def draw_noise(latent: dict):
+        def draw_noise(latent: dict) -> Any:
             return comfy.sample.prepare_noise(latent["samples"], seed, latent.get("batch_index"))
 
         wires = Wires(

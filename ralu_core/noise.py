@@ -13,9 +13,7 @@ from .upsampling import mean_of_siblings
 KEPT_NOISE = ("exact", "released")
 
 
-def white_noise(
-    shape: tuple[int, int, int], seed: int, items: Sequence[int], stream: int
-) -> torch.Tensor:
+def white_noise(shape: Sequence[int], seed: int, items: Sequence[int], stream: int) -> torch.Tensor:
     """Standard normal noise (len(items), *shape), float32 on the CPU.
 
     shape   (C, H, W) of one picture.
@@ -29,7 +27,9 @@ def white_noise(
         sequence = np.random.SeedSequence(seed, spawn_key=(stream, item))
         (word,) = sequence.generate_state(1, np.uint64)
         generator = torch.Generator().manual_seed(int(word >> np.uint64(1)))
-        pictures.append(torch.randn(shape, generator=generator, dtype=torch.float32, device="cpu"))
+        pictures.append(
+            torch.randn(tuple(shape), generator=generator, dtype=torch.float32, device="cpu")
+        )
     return torch.stack(pictures)
 
 

@@ -57,13 +57,14 @@ def _as_mask(entry: dict, canvas: Canvas) -> dict:
     """The entry with its area, and a mask's bounds, told by the mask alone."""
     fitted = dict(entry)
     area = fitted.pop("area", None)
-    bounds = fitted.pop("set_area_to_bounds", False)
-    if area is None and not bounds:
-        return fitted
-    if "mask" not in fitted:
-        fitted["mask"] = area_mask(area, canvas)
-    elif not bounds:  # the host takes the bounds of a mask for its area, whatever the area was
-        fitted["mask"] = _inside(fitted["mask"], area, canvas)
+    # The host takes the bounds of a mask for its area, whatever the area was.
+    bounded_by_mask = fitted.pop("set_area_to_bounds", False) and "mask" in fitted
+    if not bounded_by_mask:
+        if area is None:
+            return fitted
+        mask = fitted.get("mask")
+        whole = area_mask(area, canvas) if mask is None else _inside(mask, area, canvas)
+        fitted["mask"] = whole
     log.info("RALU turned an area prompt into a mask prompt; it sees the whole frame.")
     return fitted
 
