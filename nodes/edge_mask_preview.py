@@ -9,6 +9,7 @@ from comfy_api.latest import io, ui
 from ..ralu_core.edges import image_scores, latent_scores, needs_image
 from ..ralu_core.regions import select_ratio, select_threshold
 from .host.canvas import Canvas
+from .host.inputs import check_memory
 from .host.overlay import outline_regions
 from .shared_inputs import CATEGORY, detector_input, search_words, threshold_input
 
@@ -61,6 +62,7 @@ class EdgeMaskPreview(io.ComfyNode):
     ) -> io.NodeOutput:
         picture = _picture(image, latent, vae)
         canvas = Canvas(picture.shape[1] // 8, picture.shape[2] // 8)
+        check_memory(canvas, picture.shape[0])
         picture = picture[:, : canvas.height * 8, : canvas.width * 8]
         if needs_image(edge_detector):
             scores = _picture_scores(picture, canvas, edge_detector)

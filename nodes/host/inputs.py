@@ -55,6 +55,8 @@ def latent_samples(patcher, latent: dict) -> torch.Tensor:
 
 def check_memory(canvas: Canvas, batch: int) -> None:
     """Refuse, before anything of its size is allocated, a batch that no computer holds."""
+    if batch < 1:
+        raise ValueError("RALU needs a picture to work on, and this batch holds no picture.")
     pixels = batch * canvas.width * canvas.height * 64
     if pixels > MAX_PIXELS:
         raise ValueError(
