@@ -8,8 +8,7 @@ PY := .venv/bin/python
 HOST_VERSIONS := $(if $(COMFYUI_PATH),existing,0.30.0 0.3.75)
 
 .DEFAULT_GOAL := help
-.PHONY: help host venv test test-lint test-core test-host test-ui test-slow demo bench \
-	bench-quality clean
+.PHONY: help host venv test test-lint test-core test-host test-ui test-slow demo bench clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 26
@@ -47,9 +46,6 @@ demo: host ## Make pictures with the real ComfyUI server
 
 bench: host ## Measure speed
 	$(PY) -m demo.bench $(ARGS)
-
-bench-quality: host ## Measure quality
-	$(PY) -m demo.bench_quality $(ARGS)
 
 clean: ## Remove everything that the other targets made
 	rm -rf .venv .comfyui out .ruff_cache .pytest_cache .hypothesis
