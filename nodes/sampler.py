@@ -8,7 +8,7 @@ import comfy.sample
 import comfy.samplers
 from comfy_api.latest import io
 
-from .host.inputs import SAMPLER_NAMES
+from .host.inputs import SAMPLER_NAMES, sampler_named
 from .host.run import Settings, Wires, sample
 from .outputs import latent_output, run_view
 from .shared_inputs import (
@@ -108,7 +108,7 @@ class Sampler(io.ComfyNode):
 
         wires = Wires(
             guider,
-            comfy.samplers.sampler_object(sampler_name),
+            sampler_named(sampler_name),
             latent_image,
             vae,
             draw_noise,

@@ -13,6 +13,7 @@ from .regions import Regions
 from .schedule import StageSchedule
 from .tokens import PATCH, pick, spread
 from .transition import Transition
+from .upsampling import check_upsampling
 
 MIXED, FULL = 1, 2  # stage numbers in code; 0 is the low-resolution stage
 
@@ -57,6 +58,9 @@ class Plan:
     upsampling: str = "token"
     kept: str = "exact"
     start_sigma: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_upsampling(self.upsampling)
 
     @property
     def steps(self) -> list[int]:

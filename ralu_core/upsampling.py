@@ -18,15 +18,19 @@ def upsample(coarse: torch.Tensor, method: str) -> torch.Tensor:
             repeats the packed token); "pixel": each latent pixel is repeated over a 2x2 block;
             "bilinear", "bicubic", "lanczos": interpolation, compared in the paper's ablation.
     """
+    check_upsampling(method)
     if method == "token":
         return _tile_patches(coarse)
     if method == "pixel":
         return spread(coarse)
     if method in ("bilinear", "bicubic"):
         return F.interpolate(coarse, scale_factor=2, mode=method)
-    if method == "lanczos":
-        return _lanczos(coarse)
-    raise ValueError(f"Upsampling must be one of {', '.join(UPSAMPLING)}, got {method!r}.")
+    return _lanczos(coarse)
+
+
+def check_upsampling(method: str) -> None:
+    if method not in UPSAMPLING:
+        raise ValueError(f"Upsampling must be one of {', '.join(UPSAMPLING)}, got {method!r}.")
 
 
 def noise_gain(rows: int, columns: int, method: str) -> torch.Tensor:

@@ -65,6 +65,13 @@ def check_memory(canvas: Canvas, batch: int) -> None:
         )
 
 
+def sampler_named(name: str):
+    """The SAMPLER of a widget's value; older hosts hand on values that the widget never had."""
+    if name not in SAMPLER_NAMES:
+        raise ValueError(f"The sampler must be one of {', '.join(SAMPLER_NAMES)}, got {name!r}.")
+    return comfy.samplers.sampler_object(name)
+
+
 def check_sampler(sampler, steps: list[int]) -> None:
     """Refuse samplers that cannot be right in stages of so many steps."""
     function = getattr(sampler, "sampler_function", None)

@@ -161,17 +161,42 @@ def test_hostile_values_are_refused_or_within_bounds(registered, node, entry):
             kept.append(made[entry.id])
     options = getattr(entry, "options", None)
     for value in kept:
+        # What ComfyUI 0.3.75 does not compare with the options, and no host with NaN, the nodes
+        # refuse themselves: see below.
         if isinstance(value, float) and math.isnan(value):
-            continue  # NaN passes every comparison of the host: see the tests of each node
+            continue
         if options is not None:
-            assert value in options
+            assert value in options or not host_checks_options()
         elif hasattr(entry, "min"):
             assert entry.min <= value <= entry.max
         else:
             assert isinstance(value, (bool, str))
 
 
+def host_checks_options() -> bool:
+    return "Combo" in inspect.getsource(execution)
+
+
 NAN = float("nan")
+NO_OPTION = [value for value in HOSTILE if not isinstance(value, (list, dict))]
+
+
+@pytest.mark.promise("Hostile widget values")
+@pytest.mark.parametrize("widget", ["edge_detector", "upsampling", "sampler_name"])
+@pytest.mark.parametrize("value", NO_OPTION, ids=repr)
+def test_sampler_refuses_what_is_no_option(flux, vae, widget, value):
+    ralu(flux, vae)
+    with nothing_touched(), pytest.raises(ValueError, match="must be one of"):
+        ralu(flux, vae, **{widget: value})
+
+
+@pytest.mark.promise("Hostile widget values")
+@pytest.mark.parametrize("widget", ["preset", "shifts"])
+@pytest.mark.parametrize("value", NO_OPTION, ids=repr)
+def test_schedule_refuses_what_is_no_option(widget, value):
+    widgets = {"preset": "FLUX 5x", "shifts": "match the model", "width": 1024, "height": 1024}
+    with nothing_touched(), pytest.raises(ValueError, match="must be one of"):
+        Schedule.execute(**{**widgets, widget: value})
 
 
 @pytest.mark.promise("Hostile widget values")
@@ -186,18 +211,12 @@ NAN = float("nan")
         {"edge_threshold": -1.0},
         {"cfg": NAN},
         {"cfg": float("inf")},
-        {"edge_detector": "../../etc/passwd"},
-        {"edge_detector": NAN},
-        {"upsampling": "__import__('os')"},
-        {"upsampling": NAN},
-        {"sampler_name": NAN},
-        {"sampler_name": "sample_euler; import os"},
     ],
     ids=str,
 )
 def test_sampler_refuses_what_the_host_lets_through(flux, vae, widget):
     ralu(flux, vae)  # whatever is imported late is imported now
-    with nothing_touched(), pytest.raises((ValueError, AttributeError)):
+    with nothing_touched(), pytest.raises(ValueError):
         ralu(flux, vae, **widget)
 
 
