@@ -19,8 +19,7 @@ def latent_output(latent: dict, samples: torch.Tensor) -> dict:
 
 
 def run_view(sampled: Sampled) -> dict[str, Any]:
-    """What the canvas shows on a sampler after its run: numbers, and the regions it chose."""
-    shown = {"ralu_run": [sampled.report.values()]}
-    if sampled.overlay is None:
-        return shown
-    return {**ui.PreviewImage(sampled.overlay).as_dict(), **shown}
+    """What the canvas shows on a sampler after its run: numbers, and pictures of the regions."""
+    overlay = sampled.overlay
+    regions = [] if overlay is None else ui.PreviewImage(overlay).as_dict()["images"]
+    return {"ralu_run": [{**sampled.report.values(), "regions": regions}]}

@@ -60,7 +60,9 @@ class Schedule(io.ComfyNode):
                 *_override_inputs(),
             ],
             outputs=[
-                ScheduleType.Output(display_name="schedule"),
+                ScheduleType.Output(
+                    display_name="schedule", tooltip="For RALU Sampler's schedule input."
+                ),
                 io.Image.Output(display_name="plot", tooltip="Noise levels and densities."),
                 io.String.Output(display_name="report", tooltip="All numbers, as text."),
             ],
@@ -112,7 +114,9 @@ def make_schedule(chosen: presets.Preset, shifts: str, facts: ModelFacts) -> Sta
     """The schedule of a preset for a model, as the `shifts` widget asks."""
     if shifts == PUBLISHED:
         return presets.published_schedule(chosen)
-    return presets.matched_schedule(chosen, facts.shift)
+    if shifts == MATCH:
+        return presets.matched_schedule(chosen, facts.shift)
+    raise ValueError(f"The shifts must be one of {MATCH}, {PUBLISHED}, got {shifts!r}.")
 
 
 def preview_values(query: Mapping[str, str]) -> dict[str, Any]:

@@ -25,6 +25,8 @@ def schedule_values(
     return {
         "steps": list(schedule.steps),
         "sigmas": [schedule.sigmas(k) for k in range(3)],
+        "width": canvas.width * 8,
+        "height": canvas.height * 8,
         "tokens": list(schedule.tokens(rows, columns)),
         "model_shift": schedule.model_shift,
         "shifts": list(schedule.shifts),

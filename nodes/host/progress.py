@@ -72,6 +72,10 @@ class Progress:
         self._bar = comfy.utils.ProgressBar(self.total)
         self._log_bar = tqdm(total=self.total, disable=not comfy.utils.PROGRESS_BAR_ENABLED)
 
+    @property
+    def has_previews(self) -> bool:
+        return self._previewer is not None
+
     @contextmanager
     def stage(self, number: int, steps: int, tokens: list[int]):
         """Yields the callback for one stage; its steps follow those of the stages before."""

@@ -16,7 +16,8 @@ from .progress import StageRecord
 class RunReport:
     """stages as they ran; seconds of the whole run; the model's size; the coarse grid.
 
-    plain_steps  full-resolution steps that this run stands for; None where nobody published it.
+    plain_steps    full-resolution steps that this run stands for; None where nobody published it.
+    live_previews  whether previews of the steps were sent, not only the chosen regions.
     """
 
     stages: list[StageRecord]
@@ -24,6 +25,7 @@ class RunReport:
     cost: CallCost
     grid: tuple[int, int]
     plain_steps: int | None = None
+    live_previews: bool = False
 
     @property
     def steps(self) -> int:
@@ -62,6 +64,7 @@ class RunReport:
             "plain_steps": self.plain_steps,
             "predicted_equivalents": self.full_step_equivalents(),
             "measured_equivalents": self.measured_equivalents(),
+            "live_previews": self.live_previews,
         }
 
     def line(self) -> str:

@@ -121,6 +121,7 @@ def sample(wires: Wires, settings: Settings) -> Sampled:
         CallCost(facts.blocks, facts.width, facts.text_tokens),
         canvas.grid,
         plain_steps(schedule, settings.denoise),
+        progress.has_previews,
     )
     show_status(report.summary())
     log.info(report.line())

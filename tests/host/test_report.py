@@ -65,16 +65,17 @@ def test_view_is_json_in_lists(flux, vae):
     result = sampled(flux, vae)
     view = run_view(result)
     assert all(isinstance(value, list | tuple) for value in view.values())
-    assert len(view["images"]) == 1
     shown = json.loads(strict_json(view["ralu_run"][0]))
+    assert [file["type"] for file in shown["regions"]] == ["temp"]
     assert shown["steps"] == 6 and len(shown["stages"]) == 3
     assert shown["plain_steps"] is None  # two steps per stage are nobody's preset
 
 
 def test_no_regions_no_picture(flux, vae):
     result = sampled(flux, vae, denoise=0.1)
-    assert result.overlay is None and "images" not in run_view(result)
-    assert [stage["number"] for stage in run_view(result)["ralu_run"][0]["stages"]] == [3]
+    (shown,) = run_view(result)["ralu_run"]
+    assert result.overlay is None and shown["regions"] == []
+    assert [stage["number"] for stage in shown["stages"]] == [3]
 
 
 def test_regions_are_drawn_as_soon_as_they_are_known(flux, vae):

@@ -1,0 +1,108 @@
+"""Texts of the nodes in every language: locale files and help pages."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+import ralu_pack
+
+ROOT = Path(ralu_pack.__file__).parent
+NODES = asyncio.run(asyncio.run(ralu_pack.comfy_entrypoint()).get_node_list())
+LANGUAGES = ("en", "zh", "ja", "ko")
+SCRIPTS = {"zh": "[\u4e00-\u9fff]", "ja": "[\u3040-\u30ff]", "ko": "[\uac00-\ud7a3]"}
+DOCS = ROOT / "web" / "docs"
+PICTURE = re.compile(r"!\[([^]]+)\]\(([^)]+)\)")
+MAX_PICTURE = 150_000  # bytes; the pack is downloaded with its help
+
+
+def schema_texts() -> dict:
+    """What the schemas say, in the form of a locale file."""
+    texts = {}
+    for node in NODES:
+        schema = node.define_schema()
+        texts[schema.node_id] = {
+            "display_name": schema.display_name,
+            "description": schema.description,
+            "inputs": {i.id: {"name": i.id, "tooltip": i.tooltip} for i in schema.inputs},
+            "outputs": {
+                str(k): {"name": out.display_name, "tooltip": out.tooltip}
+                for k, out in enumerate(schema.outputs)
+            },
+        }
+    return texts
+
+
+def locale_texts(language: str) -> dict:
+    return json.loads((ROOT / "locales" / language / "nodeDefs.json").read_text("utf-8"))
+
+
+def leaves(texts: dict, path: tuple[str, ...] = ()) -> dict[tuple[str, ...], str]:
+    found = {}
+    for key, value in texts.items():
+        found |= leaves(value, (*path, key)) if isinstance(value, dict) else {(*path, key): value}
+    return found
+
+
+def test_english_is_what_the_nodes_say():
+    assert locale_texts("en") == schema_texts()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_text_is_missing(language):
+    texts = leaves(locale_texts(language))
+    assert texts.keys() == leaves(schema_texts()).keys()
+    assert all(isinstance(text, str) and text.strip() for text in texts.values())
+
+
+@pytest.mark.parametrize("language", SCRIPTS)
+def test_sentences_are_translated(language):
+    for path, text in leaves(locale_texts(language)).items():
+        if path[-1] in ("tooltip", "description", "display_name"):
+            assert re.search(SCRIPTS[language], text), path
+
+
+@pytest.mark.parametrize("language", SCRIPTS)
+def test_numbers_survive_translation(language):
+    """Presets, options and ranges are the same in every language."""
+    english = leaves(schema_texts())
+    for path, text in leaves(locale_texts(language)).items():
+        if path[-1] == "tooltip" and path[1] == "inputs":
+            wanted = re.findall(r"\d+\.\d+|canny_gpu|latent_gradient|euler|LoRA", english[path])
+            assert all(word in text for word in wanted), path
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("node", NODES)
+def test_help_page_has_headings_and_pictures(node, language):
+    page = (DOCS / node.define_schema().node_id / f"{language}.md").read_text("utf-8")
+    assert page.startswith("# ") and "\n## " in page
+    assert page.splitlines()[0][2:] == locale_texts(language)[page_id(node)]["display_name"]
+    pictures = PICTURE.findall(page)
+    assert pictures
+    for description, name in pictures:
+        assert description and (DOCS / name).stat().st_size <= MAX_PICTURE
+    if language in SCRIPTS:
+        assert re.search(SCRIPTS[language], page)
+
+
+def page_id(node) -> str:
+    return node.define_schema().node_id
+
+
+def test_help_pages_belong_to_nodes():
+    pages = {path.parent.name for path in DOCS.glob("*/*.md")}
+    assert pages == {page_id(node) for node in NODES}
+
+
+@pytest.mark.parametrize("node", NODES)
+def test_english_help_names_what_there_is(node):
+    page = (DOCS / page_id(node) / "en.md").read_text("utf-8")
+    known = {key for texts in schema_texts().values() for key in texts["inputs"]}
+    known |= {out["name"] for texts in schema_texts().values() for out in texts["outputs"].values()}
+    named = set(re.findall(r"`([A-Za-z_0-9]+)`", page))
+    assert named and named <= known

@@ -1,0 +1,41 @@
+"""UI tests drive the real frontend of a real server in headless Chromium, in both renderers."""
+
+from __future__ import annotations
+
+import pytest
+from browser import CHROMIUM_ARGUMENTS, SECONDS, find_chromium, open_tab
+
+from demo.host.server import comfy_server
+from demo.watched import PACK
+
+RENDERERS = {"classic": False, "nodes2": True}
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    path = find_chromium()
+    if path is None:
+        pytest.skip("no Chromium is installed: run `make browser`, or set CHROMIUM to one")
+    from playwright.sync_api import expect, sync_playwright
+
+    expect.set_options(timeout=SECONDS * 1000)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=list(CHROMIUM_ARGUMENTS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def server(chromium):
+    with comfy_server(packs=[PACK]) as server:
+        yield server
+
+
+@pytest.fixture(params=RENDERERS)
+def tab(chromium, server, request):
+    """A fresh tab; fails afterwards if the page raised an error or asked another machine."""
+    settings = {"Comfy.VueNodes.Enabled": RENDERERS[request.param]}
+    with open_tab(chromium, server.url, request.param, settings) as tab:
+        yield tab
+        assert not tab.page_errors
+        assert not tab.outside_requests

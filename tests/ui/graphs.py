@@ -1,0 +1,121 @@
+"""Small graphs in the frontend's own format, on the demo's small models."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Graph = dict[str, Any]
+
+
+def graph(*nodes: Graph, links: list[list[Any]] | None = None, wired_widgets=()) -> Graph:
+    """links are [from node, output, to node, input name, type]; wired_widgets names inputs."""
+    saved = []
+    for number, (source, output, target, name, kind) in enumerate(links or [], 1):
+        into = next(node for node in nodes if node["id"] == target)
+        socket = {"name": name, "type": kind, "link": number}
+        if name in wired_widgets:
+            socket["widget"] = {"name": name}
+        into["inputs"].append(socket)
+        saved.append([number, source, output, target, len(into["inputs"]) - 1, kind])
+    return {
+        "last_node_id": len(nodes),
+        "last_link_id": len(saved),
+        "nodes": list(nodes),
+        "links": saved,
+        "groups": [],
+        "config": {},
+        "extra": {},
+        "version": 0.4,
+    }
+
+
+def node(id: int, type: str, x: int, y: int = 0, values: list | None = None, **more: Any) -> Graph:
+    return {
+        "id": id,
+        "type": type,
+        "pos": [x, y],
+        "size": [360, 100],
+        "flags": {},
+        "order": id,
+        "mode": 0,
+        "inputs": [],
+        "outputs": more.pop("outputs", []),
+        "properties": {},
+        "widgets_values": values or [],
+        **more,
+    }
+
+
+def schedule_values(preset: str = "FLUX 5x", **changed: Any) -> list[Any]:
+    values = {
+        "preset": preset,
+        "shifts": "match the model",
+        "width": 1024,
+        "height": 1024,
+        **{f"steps_{k}": 0 for k in (1, 2, 3)},
+        **{f"end_sigma_{k}": 0.0 for k in (1, 2)},
+        "ratio": 0.0,
+    }
+    return list({**values, **changed}.values())
+
+
+def schedule_only(**changed: Any) -> Graph:
+    return graph(node(1, "RALU_Schedule", 100, 100, schedule_values(**changed)))
+
+
+def outputs(*kinds: str) -> list[dict[str, Any]]:
+    return [{"name": kind, "type": kind, "links": []} for kind in kinds]
+
+
+def sampling(with_vae: bool = True) -> Graph:
+    """Stand-in Flux, schedule, RALU Sampler, decode and preview at 256 x 256."""
+    models = node(
+        1,
+        "RALUDemo_Models",
+        0,
+        0,
+        ["flux1-dev.safetensors", False],
+        outputs=outputs("MODEL", "CLIP", "VAE"),
+    )
+    text = node(2, "CLIPTextEncode", 0, 180, ["a fox"], outputs=outputs("CONDITIONING"))
+    latent = node(3, "EmptySD3LatentImage", 0, 420, [256, 256, 1], outputs=outputs("LATENT"))
+    schedule = node(
+        4,
+        "RALU_Schedule",
+        420,
+        0,
+        schedule_values(),
+        outputs=outputs("RALU_SCHEDULE", "IMAGE", "STRING"),
+    )
+    sampler = node(
+        5,
+        "RALU_Sampler",
+        840,
+        0,
+        [7, "fixed", 1.0, "euler", 1.0, "canny", 0.0, "token"],
+        outputs=outputs("LATENT", "MASK"),
+    )
+    decode = node(6, "VAEDecode", 1260, 0, outputs=outputs("IMAGE"))
+    preview = node(7, "PreviewImage", 1260, 120)
+    return graph(
+        models,
+        text,
+        latent,
+        schedule,
+        sampler,
+        decode,
+        preview,
+        links=[
+            [1, 1, 2, "clip", "CLIP"],
+            [1, 0, 4, "model", "MODEL"],
+            [1, 0, 5, "model", "MODEL"],
+            [2, 0, 5, "positive", "CONDITIONING"],
+            [2, 0, 5, "negative", "CONDITIONING"],
+            [3, 0, 5, "latent_image", "LATENT"],
+            *([[1, 2, 5, "vae", "VAE"]] if with_vae else []),
+            [4, 0, 5, "schedule", "RALU_SCHEDULE"],
+            [5, 0, 6, "samples", "LATENT"],
+            [1, 2, 6, "vae", "VAE"],
+            [6, 0, 7, "images", "IMAGE"],
+        ],
+    )

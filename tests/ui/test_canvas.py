@@ -1,0 +1,224 @@
+"""What the nodes show on the canvas, in both renderers."""
+
+from __future__ import annotations
+
+import re
+
+import graphs
+import pytest
+from browser import open_tab
+from playwright.sync_api import expect
+
+PLOT, PANEL = ".ralu_plot", ".ralu_run"
+POINTS = "() => document.querySelector('.ralu_plot .stage1 polyline')?.getAttribute('points')"
+# The last live preview, or a picture in the panel where there is none.
+REGION_PICTURES = """() => {
+  const { id } = app.rootGraph.nodes.find(n => n.type === 'RALU_Sampler');
+  return (app.nodePreviewImages[id]?.length ?? 0)
+    + document.querySelectorAll('.ralu_run img').length; }"""
+
+
+def wait_for_plot(tab, other_than: str | None = None) -> str:
+    tab.page.wait_for_function(
+        "(old) => { const p = document.querySelector('.ralu_plot .stage1 polyline');"
+        " return p && p.getAttribute('points') !== old; }",
+        arg=other_than,
+    )
+    return tab.page.evaluate(POINTS)
+
+
+def plot_text(tab) -> str:
+    return tab.page.locator(PLOT).inner_text()
+
+
+def node_title(tab, id: int) -> tuple[float, float]:
+    """Where on the page a node's title is."""
+    tab.settle()
+    return tuple(
+        tab.page.evaluate(
+            """(id) => { const node = app.rootGraph.getNodeById(id);
+              const { scale, offset } = app.canvas.ds;
+              const box = document.querySelector('#graph-canvas').getBoundingClientRect();
+              return [box.x + (node.pos[0] + 60 + offset[0]) * scale,
+                      box.y + (node.pos[1] - 15 + offset[1]) * scale]; }""",
+            id,
+        )
+    )
+
+
+# The plot
+
+
+def test_plot_follows_the_widgets(tab):
+    tab.load(graphs.schedule_only())
+    first = wait_for_plot(tab)
+    text = plot_text(tab)
+    assert re.search(r"4 steps\s+1024 tokens\s+h 5\.1", text), text
+    assert re.search(r"z 10\.\d+, c 0\.0\d+, JS distance 0\.01\d+", text), text
+    assert "for model shift 3.158" in text
+    tab.screenshot("plot")
+    tab.set_widget(1, "steps_1", 9)
+    second = wait_for_plot(tab, first)
+    assert len(second.split()) == 10 > len(first.split())
+    tab.set_widget(1, "preset", "SD3 2x")
+    wait_for_plot(tab, second)
+    assert "for model shift 3" in plot_text(tab) and "28 plain steps" in plot_text(tab)
+
+
+def test_plot_follows_a_click(tab, request):
+    tab.load(graphs.schedule_only())
+    first = wait_for_plot(tab)
+    if tab.name == "nodes2":
+        tab.page.locator("[data-node-id='1'] button[role=combobox], [data-node-id='1'] .p-select")
+        tab.page.locator("[data-node-id='1']").get_by_text("FLUX 5x").click()
+        tab.page.get_by_role("option", name="FLUX 7x").click()
+    else:
+        x, y = tab.page.evaluate(
+            """() => { const n = app.rootGraph.getNodeById(1);
+              const w = n.widgets.find(w => w.name === 'preset');
+              const { scale, offset } = app.canvas.ds;
+              const box = document.querySelector('#graph-canvas').getBoundingClientRect();
+              return [box.x + (n.pos[0] + n.size[0] - 25 + offset[0]) * scale,
+                      box.y + (n.pos[1] + w.last_y + 12 + offset[1]) * scale]; }"""
+        )
+        tab.page.mouse.click(x, y)  # the arrow to the next option
+    wait_for_plot(tab, first)
+    expect(tab.page.locator(PLOT)).to_contain_text("2 steps")
+
+
+def test_plot_tells_in_a_sentence_what_cannot_be(tab):
+    tab.load(graphs.schedule_only(end_sigma_1=0.3))
+    plot = tab.page.locator(PLOT)
+    expect(plot).to_contain_text("Stage end sigmas must be three numbers that fall")
+    assert plot.locator("svg").count() == 0
+    tab.screenshot("plot_sentence")
+    tab.set_widget(1, "end_sigma_1", 0.8)
+    wait_for_plot(tab)
+
+
+def test_plot_reads_numbers_from_wires(tab):
+    number = graphs.node(2, "PrimitiveInt", -300, 0, [512, "fixed"], outputs=graphs.outputs("INT"))
+    schedule = graphs.node(1, "RALU_Schedule", 100, 100, graphs.schedule_values())
+    links = [[2, 0, 1, "width", "INT"]]
+    tab.load(graphs.graph(schedule, number, links=links, wired_widgets=("width",)))
+    expect(tab.page.locator(PLOT)).to_contain_text("at 512x1024")
+    tab.set_widget(2, "value", 768)
+    expect(tab.page.locator(PLOT)).to_contain_text("at 768x1024")
+
+
+def test_plot_does_not_reach_the_server_or_the_file(tab):
+    tab.load(graphs.schedule_only())
+    wait_for_plot(tab)
+    saved = tab.page.evaluate("() => app.rootGraph.serialize().nodes[0].widgets_values")
+    assert saved == graphs.schedule_values()
+    prompt = tab.page.evaluate("async () => (await app.graphToPrompt()).output")
+    assert not any("plot" in name for name in prompt["1"]["inputs"])
+
+
+# A run
+
+
+def test_run_shows_stages_regions_and_speed(tab):
+    tab.load(graphs.sampling())
+    wait_for_plot(tab)
+    assert tab.page.locator(PANEL).count() == 0
+    tab.run()
+    texts = tab.page.evaluate("() => window.seen.texts")
+    tab.fit()
+    panel = tab.page.locator(PANEL)
+    expect(panel).to_be_visible()
+    text = panel.inner_text()
+    rows = re.findall(r"stage (\d)\s+(\d+)\s+(\d+)\s+(\d+)\s+([\d.]+)", text)
+    # 4, 5 and 6 steps on 64 coarse, 64 + 3 x 12 mixed and 256 fine tokens
+    assert [tuple(map(int, row[:4])) for row in rows] == [
+        (1, 4, 4, 64),
+        (2, 5, 5, 100),
+        (3, 6, 6, 256),
+    ]
+    assert re.search(r"[\d.]+x as fast as 50 plain steps of [\d.]+ s", text)
+    assert tab.page.evaluate(REGION_PICTURES) == 1
+    tab.screenshot("run")
+    if texts:  # a server that has cached the same run says nothing again
+        assert [t.split(":")[0] for t in texts[:4]] == [
+            "Stage 1 of 3",
+            "After stage 1",
+            "Stage 2 of 3",
+            "Stage 3 of 3",
+        ]
+        assert tab.page.evaluate("() => window.seen.previews") >= 1
+    assert "as last run" in plot_text(tab)
+    tab.set_widget(4, "ratio", 0.25)
+    expect(tab.page.locator(PLOT)).to_contain_text("a run reads the MODEL's")
+
+
+def test_dropped_file_runs(tab):
+    tab.drop("shared.json", graphs.sampling())
+    tab.run()
+    expect(tab.page.locator(PANEL)).to_be_visible()
+
+
+def test_error_is_one_sentence(tab):
+    tab.load(graphs.sampling(with_vae=False))
+    event = tab.wait_until_done(tab.queue())
+    assert event["type"] == "execution_error" and event["detail"]["node_type"] == "RALU_Sampler"
+    sentence = event["detail"]["exception_message"].strip()
+    assert sentence.endswith("latent_gradient.") and "\n" not in sentence
+    overlay = tab.page.get_by_test_id("error-overlay")
+    overlay.get_by_role("button", name="View details").click()
+    shown = tab.page.get_by_text(sentence).locator("visible=true")
+    expect(shown.first).to_be_visible()
+    tab.screenshot("error")
+
+
+# Help, search and languages
+
+
+@pytest.mark.parametrize(
+    ("type", "phrase"),
+    [
+        ("RALU_Schedule", "How to read the plot"),
+        ("RALU_Sampler", "After a run"),
+        ("RALU_SamplerAdvanced", "Instead of SamplerCustomAdvanced"),
+        ("RALU_EdgeMaskPreview", "What the outlines mean"),
+    ],
+)
+def test_help_page_opens_with_text_and_picture(tab, type, phrase):
+    tab.load(graphs.graph(graphs.node(1, type, 300, 250)))
+    tab.page.wait_for_timeout(300)
+    tab.page.mouse.click(*node_title(tab, 1))
+    tab.page.get_by_test_id("info-button").click()
+    expect(tab.page.get_by_text(phrase).first).to_be_visible()
+    picture = tab.page.locator("img[src*='/extensions/ralu/docs/']").first
+    expect(picture).to_be_visible()
+    tab.page.wait_for_function("(img) => img.naturalWidth > 100", arg=picture.element_handle())
+    tab.screenshot(f"help_{type}")
+
+
+@pytest.mark.parametrize("words", ["RALU Sampler", "region adaptive"])
+def test_search_finds_the_sampler(tab, words):
+    tab.load(graphs.schedule_only())
+    tab.page.evaluate("() => { app.canvas.ds.scale = 0.3; }")
+    tab.settle()
+    tab.page.mouse.dblclick(300, 850)  # far from the node
+    tab.page.wait_for_timeout(500)
+    tab.page.keyboard.type(words)
+    expect(tab.page.get_by_text("RALU Sampler").first).to_be_visible()
+    tab.screenshot("search")
+
+
+LANGUAGES = {"zh": "RALU 采样器", "ja": "RALU サンプラー", "ko": "RALU 샘플러"}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_other_languages(chromium, server, language):
+    settings = {"Comfy.VueNodes.Enabled": True, "Comfy.Locale": language}
+    with open_tab(chromium, server.url, language, settings) as tab:
+        tab.load(graphs.graph(graphs.node(1, "RALU_Sampler", 300, 200)))
+        expect(tab.page.get_by_text(LANGUAGES[language]).first).to_be_visible()
+        tab.page.wait_for_timeout(300)
+        tab.page.mouse.click(*node_title(tab, 1))
+        tab.page.get_by_test_id("info-button").click()
+        picture = tab.page.locator("img[src*='/extensions/ralu/docs/']").first
+        expect(picture).to_be_visible()
+        tab.screenshot("help")
+        assert not tab.page_errors

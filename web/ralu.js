@@ -1,0 +1,23 @@
+// Shows on the nodes what the graph and the last run already know; nothing here is saved.
+import { app } from "../../scripts/app.js";
+import { addPlot } from "./schedule_plot.js";
+import { addRunPanel } from "./run_panel.js";
+
+const ADDITIONS = {
+  RALU_Schedule: addPlot,
+  RALU_Sampler: addRunPanel,
+  RALU_SamplerAdvanced: addRunPanel,
+};
+
+app.registerExtension({
+  name: "ralu",
+  setup() {
+    const style = document.createElement("link");
+    style.rel = "stylesheet";
+    style.href = new URL("./ralu.css", import.meta.url);
+    document.head.append(style);
+  },
+  nodeCreated(node) {
+    ADDITIONS[node.comfyClass]?.(node);
+  },
+});

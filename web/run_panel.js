@@ -1,0 +1,65 @@
+// What the last run did, on a sampler: stages, calls, seconds, how it compares, and its regions.
+import { app } from "../../scripts/app.js";
+import { api } from "../../scripts/api.js";
+import { addElement, also, fitHeight, fixed } from "./widget.js";
+
+const HEIGHT = 142;
+const PICTURE_HEIGHT = 200;
+
+export function addRunPanel(node) {
+  let panel;
+  also(node, "onExecuted", (output) => {
+    const run = output?.ralu_run?.[0];
+    if (!run) return;
+    panel ??= addElement(node, "ralu_run", HEIGHT);
+    panel.root.innerHTML = numbers(run);
+    // Without live previews the regions are the last picture sent, which stays on the node.
+    const seen = !run.live_previews && app.nodePreviewImages?.[node.id]?.length;
+    const regions = seen ? [] : run.regions;
+    if (regions.length) panel.root.append(pictures(regions));
+    panel.setHeight(HEIGHT + (regions.length && PICTURE_HEIGHT));
+    fitHeight(node);
+  });
+}
+
+function pictures(files) {
+  const row = document.createElement("div");
+  row.className = "pictures";
+  for (const file of files) {
+    const picture = document.createElement("img");
+    picture.src = api.apiURL(`/view?${new URLSearchParams(file)}`);
+    picture.alt = "regions that grew early";
+    row.append(picture);
+  }
+  return row;
+}
+
+// Numbers only, so that nothing in it needs escaping.
+function numbers(run) {
+  const rows = run.stages.map(
+    (stage) => `<tr class="stage${stage.number}"><td>stage ${stage.number}</td>
+      <td>${stage.steps}</td><td>${stage.calls}</td><td>${tokens(stage.tokens)}</td>
+      <td>${fixed(stage.seconds, 2)}</td></tr>`,
+  );
+  return `<table class="run"><tr><th></th><th>steps</th><th>calls</th><th>tokens</th><th>seconds</th>
+    </tr>${rows.join("")}</table><p>${fixed(run.seconds, 2)} s in all, of which
+    ${fixed(run.loading, 2)} s until the model was loaded.</p><p>${comparison(run)}</p>`;
+}
+
+// Pictures of a batch may differ in how many regions they grow.
+function tokens(counts) {
+  const [least, most] = [Math.min(...counts), Math.max(...counts)];
+  return least === most ? `${most}` : `${least} to ${most}`;
+}
+
+function comparison(run) {
+  const each = `of ${fixed(run.seconds_per_full_step, 2)} s, as measured in stage 3`;
+  if (run.plain_steps == null) {
+    return `As long as ${fixed(run.measured_equivalents, 1)} plain steps ${each}; predicted
+      ${fixed(run.predicted_equivalents, 1)}.`;
+  }
+  const measured = run.plain_steps / run.measured_equivalents;
+  const predicted = run.plain_steps / run.predicted_equivalents;
+  return `<b>${fixed(measured, 2)}x</b> as fast as ${run.plain_steps} plain steps ${each};
+    predicted ${fixed(predicted, 2)}x.`;
+}

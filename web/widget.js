@@ -1,0 +1,49 @@
+import { app } from "../../scripts/app.js";
+
+// An element on a node, in both renderers. It is neither saved nor sent to the server.
+export function addElement(node, name, height) {
+  const root = document.createElement("div");
+  root.className = `ralu ${name}`;
+  const widget = node.addDOMWidget(name, name, root, {
+    serialize: false,
+    hideOnZoom: false,
+    getMinHeight: () => height,
+    getMaxHeight: () => height,
+    getValue: () => "",
+    setValue() {},
+  });
+  widget.serialize = false;
+  root.addEventListener("wheel", zoomCanvas, { passive: false });
+  const setHeight = (pixels) => {
+    height = pixels;
+    root.style.height = `${pixels}px`; // Nodes 2.0 takes the height from here
+  };
+  setHeight(height);
+  return { root, setHeight };
+}
+
+// The classic renderer puts the element above the canvas, where it would swallow zooming.
+function zoomCanvas(event) {
+  if (LiteGraph.vueNodesMode) return;
+  event.preventDefault();
+  app.canvas.processMouseWheel(event);
+}
+
+// Call `added` after whatever the node does at this event already.
+export function also(node, event, added) {
+  const before = node[event];
+  node[event] = function (...args) {
+    before?.apply(this, args);
+    added(...args);
+  };
+}
+
+export function fitHeight(node) {
+  const [width, height] = node.size;
+  node.setSize([width, Math.max(height, node.computeSize()[1])]);
+  app.canvas.setDirty(true, true);
+}
+
+export const fixed = (value, digits) => Number(value).toFixed(digits);
+// At most that many significant digits, without trailing zeros.
+export const short = (value, digits) => String(Number(Number(value).toPrecision(digits)));
