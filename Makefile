@@ -8,7 +8,7 @@ PY := .venv/bin/python
 HOST_VERSIONS := $(if $(COMFYUI_PATH),existing,0.30.0 0.3.75)
 
 .DEFAULT_GOAL := help
-.PHONY: help host venv test test-lint test-core test-host test-ui test-slow demo bench clean
+.PHONY: help host venv test test-lint test-core test-host test-ui test-slow browser demo bench clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 26
@@ -35,7 +35,11 @@ test-host: host ## The nodes inside the real ComfyUI
 		RALU_HOST=$$version $(PY) -m pytest tests/host $(ARGS); \
 	done
 
-test-ui: host ## The nodes in a browser (needs chromium)
+browser: ## Install Debian's chromium if there is no browser and apt-get may be used
+	@test -n "$$CHROMIUM" || command -v chromium || command -v chromium-browser || \
+		command -v google-chrome || { apt-get update -qq && apt-get install -y -qq chromium; }
+
+test-ui: host browser ## The nodes in a browser, in both renderers
 	$(PY) -m pytest tests/ui $(ARGS)
 
 test-slow: host ## The long tests that `make test` leaves out

@@ -67,7 +67,7 @@ def outputs(*kinds: str) -> list[dict[str, Any]]:
     return [{"name": kind, "type": kind, "links": []} for kind in kinds]
 
 
-def sampling(with_vae: bool = True) -> Graph:
+def sampling(seed: int = 7, with_vae: bool = True) -> Graph:
     """Stand-in Flux, schedule, RALU Sampler, decode and preview at 256 x 256."""
     models = node(
         1,
@@ -92,7 +92,7 @@ def sampling(with_vae: bool = True) -> Graph:
         "RALU_Sampler",
         840,
         0,
-        [7, "fixed", 1.0, "euler", 1.0, "canny", 0.0, "token"],
+        [seed, "fixed", 1.0, "euler", 1.0, "canny", 0.0, "token"],
         outputs=outputs("LATENT", "MASK"),
     )
     decode = node(6, "VAEDecode", 1260, 0, outputs=outputs("IMAGE"))
