@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from compat_table import cell, table
 
 HERE = Path(__file__).parent
@@ -32,6 +33,7 @@ def test_one_column_for_each_host():
     ]
 
 
+@pytest.mark.slow
 def test_the_program_collects_real_outcomes(tmp_path):
     program, result = HERE / "compat_table.py", tmp_path / "out.json"
     tests = [str(HERE / "test_compat_regional.py"), "-k", "mask_bounds_become"]
