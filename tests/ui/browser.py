@@ -13,7 +13,8 @@ from typing import Any
 from playwright.sync_api import Browser, Page, Route
 
 SCREENSHOTS = Path(__file__).parents[2] / "out" / "ui"
-SECONDS = 60  # for anything; the machine may be busy
+SECONDS = 60  # for anything but a run; the machine may be busy
+RUN_SECONDS = 300
 CHROMIUM_ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
 FRONTENDS_OWN = "https://api.comfy.org/"  # its error panel asks the registry about every node
 NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -143,7 +144,8 @@ class Tab:
 
     def wait_until_done(self, prompt: str) -> dict[str, Any]:
         """Wait for the prompt's end; returns its last event, {"type", "detail"}."""
-        self.page.wait_for_function("(id) => !!window.seen.done[id]", arg=prompt)
+        done = "(id) => !!window.seen.done[id]"
+        self.page.wait_for_function(done, arg=prompt, timeout=RUN_SECONDS * 1000)
         return self.page.evaluate("(id) => window.seen.done[id]", prompt)
 
     def run(self) -> None:

@@ -26,6 +26,7 @@ def open_template(tab, name: str) -> None:
     tab.click(tab.page.get_by_role("button", name="Templates").first)
     tab.click(tab.page.get_by_text("ralu", exact=True))
     card = tab.page.get_by_test_id(f"template-workflow-{name}")
+    card.scroll_into_view_if_needed()  # pictures further down are not loaded before
     picture = card.locator("img").first.element_handle()
     tab.page.wait_for_function("([img, n]) => img.naturalWidth === n", arg=[picture, THUMBNAIL])
     tab.click(card)
