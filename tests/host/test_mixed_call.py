@@ -13,7 +13,6 @@ from ralu_pack.ralu_core.layout import Layout
 from ralu_pack.ralu_core.tokens import pick, spread
 
 GRID = (6, 8)
-CFG = {"flux": 1.0, "sd3": 4.0}
 
 
 @pytest.fixture
@@ -44,12 +43,12 @@ def test_none_fine_is_plain_low_resolution_sampling(model, x, cfg):
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float8_e4m3fn])
+@pytest.mark.parametrize("cfg", [1.0, 4.0])
 @pytest.mark.parametrize("family", ["flux", "sd3"])
-def test_limits_hold_for_smaller_weights(request, family, dtype, x):
+def test_limits_hold_for_smaller_weights(request, family, cfg, dtype, x):
     weights = request.getfixturevalue(f"{family}_weights")
     model = tiny.load_model(weights, dtype=dtype)
     assert model.model_dtype() == dtype
-    cfg = CFG[family]
     assert torch.equal(plain(model, x, full(True), cfg), plain(model, x, cfg=cfg))
     packed = plain(model, spread(pick(x)), full(False), cfg)
     assert torch.equal(packed, spread(plain(model, pick(x), cfg=cfg)))

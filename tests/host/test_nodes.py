@@ -10,6 +10,7 @@ import pytest
 import torch
 
 import ralu_pack
+from demo import tiny
 from driving import ralu
 from ralu_pack.nodes.edge_mask_preview import EdgeMaskPreview
 from ralu_pack.nodes.host.overlay import OUTLINE
@@ -90,6 +91,25 @@ def test_sampling_nodes_upstream_are_respected(flux, sd3, vae):
     assert torch.isfinite(samples).all()
     with pytest.raises(ValueError, match=r"this MODEL has shift 3\.16"):
         ralu(flux, vae, schedule=shifted)
+
+
+@pytest.mark.parametrize("shifts", [MATCH, PUBLISHED])
+def test_a_preset_of_another_family_is_right_for_the_model(sd3, vae, shifts, caplog):
+    """SD3 has the shift that Flux presets were published for, or they are solved for its own."""
+    caplog.set_level("INFO")
+    schedule = run_schedule("FLUX 7x", shifts, model=sd3)[0]
+    assert schedule.model_shift == pytest.approx(3.0)
+    samples, _ = ralu(sd3, vae, schedule=schedule, cfg=4.0)
+    assert torch.isfinite(samples).all()
+    assert "stage 1: 2 steps x 64 tokens" in caplog.text
+    assert "stage 2: 3 steps x 82 tokens" in caplog.text
+    assert "stage 3: 5 steps x 256 tokens" in caplog.text
+
+
+def test_published_numbers_are_refused_for_a_model_of_another_shift(vae):
+    schnell = tiny.load_model(tiny.flux_weights(seed=1, guidance=False))
+    with pytest.raises(ValueError, match="made for a model of shift 3, and this MODEL has shift 1"):
+        ralu(schnell, vae, schedule=run_schedule("FLUX 5x", PUBLISHED)[0])
 
 
 def test_published_numbers_are_one_click_away():

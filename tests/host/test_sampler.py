@@ -74,6 +74,21 @@ def test_nothing_stays_on_the_model(model, vae):
     assert torch.equal(before, plain(model, x, cfg=cfg_of(model)))
 
 
+def test_weights_are_not_loaded_again(model, vae, monkeypatch):
+    """Stage 2 samples on a clone of the MODEL, which shares what is already loaded."""
+    ralu(model, vae, cfg=cfg_of(model))
+    loads = []
+    load = type(model).load
+
+    def counted(patcher, *args, **kwargs):
+        loads.append(patcher)
+        return load(patcher, *args, **kwargs)
+
+    monkeypatch.setattr(type(model), "load", counted)
+    ralu(model, vae, cfg=cfg_of(model))
+    assert not any(patcher.model is model.model for patcher in loads)
+
+
 @pytest.fixture
 def previews():
     """Live previews on; without them the host passes on only a few of these fast steps."""
