@@ -9,13 +9,15 @@ Graph = dict[str, Any]
 
 def graph(*nodes: Graph, links: list[list[Any]] | None = None, wired_widgets=()) -> Graph:
     """links are [from node, output, to node, input name, type]; wired_widgets names inputs."""
+    by_id = {node["id"]: node for node in nodes}
     saved = []
     for number, (source, output, target, name, kind) in enumerate(links or [], 1):
-        into = next(node for node in nodes if node["id"] == target)
+        into, out = by_id[target], by_id[source]["outputs"][output]
         socket = {"name": name, "type": kind, "link": number}
         if name in wired_widgets:
             socket["widget"] = {"name": name}
         into["inputs"].append(socket)
+        out["links"].append(number)
         saved.append([number, source, output, target, len(into["inputs"]) - 1, kind])
     return {
         "last_node_id": len(nodes),
