@@ -114,18 +114,6 @@ def test_reference_limits(flux, method, count):
 
 
 @pytest.mark.promise("Kontext reference pictures")
-def test_references_at_timestep_zero():
-    """One picture without guidance embedding: otherwise the host's own sampling fails."""
-    schnell = tiny.load_model(tiny.flux_weights(seed=43, guidance=False))
-    values = {"reference_latents": [picture()], "reference_latents_method": "index_timestep_zero"}
-    positive = with_values(tiny.conditioning(5), **values)
-    made, without = (guider(schnell, p, p, cfg=1.0) for p in (positive, tiny.conditioning(5)))
-    assert_limits(made, batch=1, atol=1e-5)
-    one, other = (mixed(g, noise(batch=1), scattered(1)) for g in (made, without))
-    assert (one - other).abs().max() > 1e-3
-
-
-@pytest.mark.promise("Kontext reference pictures")
 def test_reference_of_one_prompt(flux):
     positive = with_values(GUIDANCE, reference_latents=[picture()])
     assert_limits(guider(flux, positive), atol=1e-5)

@@ -284,7 +284,7 @@ BOMBS = {
     "side": ((1, 16, 32, 10**6), "at most 16384 pixels each way"),
     "both sides": ((1, 1, 10**6, 10**6), "at most 16384 pixels each way"),
     "batch": ((4096, 16, 2048, 2048), f"at most {MAX_PIXELS >> 20} million pixels at once"),
-    "channels": ((1, 10**6, 32, 32), "latents of 16 channels, got"),
+    "channels": ((1, 1000, 32, 32), "latents of 16 channels, got"),
     "nothing": ((0, 16, 32, 32), "holds no picture"),
 }
 
