@@ -70,7 +70,7 @@ def denoise_input() -> io.Input:
         max=1.0,
         step=0.01,
         tooltip="1 samples from noise. Below 1 keeps that much of the latent, as in a KSampler; "
-        "stages that end above the starting noise level are skipped, so the speed-up shrinks.",
+        "stages that would add more noise than that are skipped, so the speed-up shrinks.",
     )
 
 
