@@ -40,8 +40,8 @@ class Width:
     """How broad the distribution is.
 
     scale is a range; shift (share of the picture), rotation (degrees) and light (relative gain)
-    are half widths of uniform draws; mirror and gradient (a ground that runs from one colour to
-    another) are probabilities.
+    are half widths of uniform draws; mirror, gradient (a ground that runs from one colour to
+    another) and texture (a ground of soft stripes of two colours) are probabilities.
     """
 
     scale: tuple[float, float] = (0.78, 0.98)
@@ -50,6 +50,7 @@ class Width:
     rotation: float = 0.0
     light: float = 0.0
     gradient: float = 0.0
+    texture: float = 0.0
 
 
 def list_emoji() -> list[Emoji]:
@@ -129,9 +130,13 @@ class Pictures:
         other = (colour + torch.rand(count, 3, generator=self.generator) - 0.5).clamp(0, 1)
         angle = self.uniform(count, 0, 2 * math.pi).view(-1, 1, 1)
         axis = torch.linspace(-0.5, 0.5, size)
-        ramp = (axis * angle.cos() + axis.view(-1, 1) * angle.sin()) / 1.42 + 0.5
-        is_gradient = (self.uniform(count, 0, 1) < self.width.gradient).view(-1, 1, 1)
-        ramp = (ramp * is_gradient).unsqueeze(1)
+        place = (axis * angle.cos() + axis.view(-1, 1) * angle.sin()) / 1.42 + 0.5
+        periods = self.uniform(count, 3, 8).view(-1, 1, 1)
+        stripes = 0.5 - 0.5 * (2 * math.pi * periods * place).cos()
+        choice = self.uniform(count, 0, 1).view(-1, 1, 1)
+        is_gradient = choice < self.width.gradient
+        is_texture = ~is_gradient & (choice < self.width.gradient + self.width.texture)
+        ramp = (place * is_gradient + stripes * is_texture).unsqueeze(1)
         return colour.view(-1, 3, 1, 1) * (1 - ramp) + other.view(-1, 3, 1, 1) * ramp
 
     def prompt(self, which: int, ground: str) -> str:
