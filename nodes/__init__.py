@@ -5,7 +5,8 @@ from .sampler import Sampler
 from .sampler_advanced import SamplerAdvanced
 from .schedule import Schedule
 from .schedule_route import add_schedule_route
+from .temporal_acceleration import TemporalAcceleration
 
 __all__ = ["NODES", "add_schedule_route"]
 
-NODES = [Schedule, Sampler, SamplerAdvanced, EdgeMaskPreview]
+NODES = [Schedule, Sampler, SamplerAdvanced, EdgeMaskPreview, TemporalAcceleration]

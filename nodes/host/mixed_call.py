@@ -9,13 +9,14 @@ import torch.nn.functional as F
 from comfy.patcher_extension import WrappersMP
 
 from ...ralu_core.layout import Layout
-from ...ralu_core.tokens import PATCH, patchify
+from ...ralu_core.tokens import patchify, unpatchify
 from .positions import token_positions
 
 IMAGE_CHANNELS = 16
 MASK_CHANNELS = 64  # Flux Fill's mask: 8x8 picture pixels per latent pixel
 
 CACHE = "easycache"  # ComfyUI's key of the cache's state and of its wrapper
+ROWS = "ralu_rows"  # which rows of the whole call the network sees, where it is called in parts
 
 
 class MixedCall:
@@ -60,7 +61,8 @@ class MixedCall:
         for items, layout in self.layout.groups:
             rows = _rows_of(items, self.layout.batch, x.shape[0])
             part = call if rows is None else select_rows(call, rows, x.shape[0])
-            denoised = _call_packed(executor, layout, dict(part), options)
+            known = options if rows is None else {**options, ROWS: rows}
+            denoised = _call_packed(executor, layout, dict(part), known)
             if rows is None:
                 return denoised
             out[rows] = denoised
@@ -96,15 +98,14 @@ def _call_packed(executor, layout: Layout, call: dict, transformer_options: dict
         call["attention_mask"] = gather_attention_mask(layout, call["attention_mask"], x.shape[0])
     network = executor.class_obj.diffusion_model
     with token_positions(network, layout, x.shape[0]) as asked:
-        strip = to_strip(layout.pack(x))
-        out = executor(strip, t, concat, context, control, transformer_options, **call)
+        out = executor(layout.to_strip(x), t, concat, context, control, transformer_options, **call)
     if not asked and not _was_skipped(transformer_options):
         raise RuntimeError(
             f"RALU told {type(network).__name__} where its tokens lie, and the model did not ask: "
             "another node replaced the forward pass. Remove that node, or use a KSampler for this "
             "MODEL."
         )
-    return layout.unpack(from_strip(out))
+    return layout.from_strip(out)
 
 
 def _was_skipped(transformer_options: dict) -> bool:
@@ -119,18 +120,6 @@ def _check_cache(transformer_options: dict) -> None:
             "EasyCache remembers one set of tokens, and these pictures have different numbers of "
             "them: set edge_threshold to 0, or sample one picture at a time."
         )
-
-
-def to_strip(tokens: torch.Tensor) -> torch.Tensor:
-    """(n, N, C*4) tokens -> (n, C, 2, 2N) latent whose patches are those tokens, left to right."""
-    n, count, d = tokens.shape
-    patches = tokens.reshape(n, count, d // PATCH**2, PATCH, PATCH)
-    return patches.permute(0, 2, 3, 1, 4).reshape(n, d // PATCH**2, PATCH, count * PATCH)
-
-
-def from_strip(strip: torch.Tensor) -> torch.Tensor:
-    """Undo `to_strip`."""
-    return patchify(strip)
 
 
 def pack_concat(layout: Layout, concat: torch.Tensor) -> torch.Tensor:
@@ -148,7 +137,8 @@ def pack_concat(layout: Layout, concat: torch.Tensor) -> torch.Tensor:
             f"RALU knows concat conditioning of 16 or 80 channels, got {concat.shape[1]}: "
             "use a KSampler for this MODEL."
         )
-    return to_strip(layout.gather(patchify(coarse), patchify(concat)))
+    tokens = layout.gather(patchify(coarse), patchify(concat))
+    return unpatchify(tokens, 1, tokens.shape[1])
 
 
 def gather_control(layout: Layout, control: dict) -> dict:

@@ -17,7 +17,7 @@ FUNCTION_LINES = 60
 # A module of the core imports from earlier lines only.
 LAYERS = (
     ("flow", "tokens"),
-    ("schedule", "layout", "upsampling", "edges"),
+    ("schedule", "layout", "upsampling", "edges", "forecast"),
     ("noise", "regions", "cost", "nt_matching"),
     ("transition", "presets"),
     ("sampler",),

@@ -1,0 +1,1 @@
+"""Skip work of later evaluations inside one sampling call, with what earlier ones computed."""

@@ -1,0 +1,116 @@
+"""Put the acceleration on a copy of a MODEL, and refuse what cannot stand beside it."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from comfy.patcher_extension import WrappersMP
+
+from ..gate import inspect_model
+from ..status import show_status
+from .call import Call
+from .run import RunState
+from .settings import TEACACHE, TOCA, Settings
+
+KEY = "ralu_temporal"  # of both wrappers, and of the run's state in transformer_options
+HOST_CACHE = "easycache"  # ComfyUI's key of EasyCache's and LazyCache's state
+
+log = logging.getLogger(__name__)
+
+
+def accelerate(patcher, settings: Settings):
+    """A copy of the MODEL that skips as `settings` say. ValueError where it cannot.
+
+    The copy holds two wrappers and no state; an acceleration that was already there is replaced.
+    """
+    if settings.method in (TOCA, TEACACHE):
+        raise ValueError(f"{settings.method} is not ready in this version: use TaylorSeer.")
+    facts = inspect_model(patcher)
+    settings.blocks(facts.blocks)  # refuses an empty range before anything is sampled
+    check_neighbours(patcher.model_options, patcher.wrappers)
+    clone = patcher.clone()
+    wrappers = {WrappersMP.OUTER_SAMPLE: Sampling(settings), WrappersMP.APPLY_MODEL: call_network}
+    for kind, wrapper in wrappers.items():
+        if clone.get_wrappers(kind, KEY) and kind == WrappersMP.OUTER_SAMPLE:
+            log.warning("RALU Temporal Acceleration replaces the one in front of it.")
+        clone.remove_wrappers_with_key(kind, KEY)
+        clone.add_wrapper_with_key(kind, KEY, wrapper)
+    return clone
+
+
+class Sampling:
+    """An OUTER_SAMPLE wrapper: the caches live as long as one sampling call, so one RALU stage."""
+
+    def __init__(self, settings: Settings):
+        self.settings = settings
+
+    def __call__(self, executor, *args, **kwargs):
+        guider = executor.class_obj
+        options = guider.model_options
+        inner = options.get("transformer_options", {})
+        check_neighbours(options, inner.get("wrappers", {}))
+        state = RunState(self.settings)
+        guider.model_options = {**options, "transformer_options": {**inner, KEY: state}}
+        try:
+            result = executor(*args, **kwargs)
+        finally:
+            guider.model_options = options
+            state.close()
+        if not self.settings.computes_all:
+            log.info(state.line())
+            show_status(state.line())
+        return result
+
+
+def call_network(
+    executor,
+    x,
+    t,
+    c_concat=None,
+    c_crossattn=None,
+    control=None,
+    transformer_options=None,
+    **kwargs,
+):
+    """An APPLY_MODEL wrapper, outside of RALU's mixed call: its rows are whole pictures."""
+    options = transformer_options or {}
+    state = options.get(KEY)
+    if state is not None and not state.settings.computes_all and options.get("uuids"):
+        network = executor.class_obj.diffusion_model
+        network = getattr(network, "_orig_mod", network)
+        options = Call(state, network, options, t).options
+    return executor(x, t, c_concat, c_crossattn, control, options, **kwargs)
+
+
+def check_neighbours(model_options: dict, wrappers: dict[str, dict[str, list]]) -> None:
+    """Refuse other caches by name; name a model_function_wrapper, which may be one."""
+    holder = model_options.get("transformer_options", {}).get(HOST_CACHE)
+    if holder is not None:
+        refuse(getattr(holder, "name", "EasyCache"))
+    for kinds in wrappers.values():
+        for key, functions in kinds.items():
+            for function in functions:
+                if "cache" in f"{key} {_name(function)}".lower():
+                    refuse(_name(function))
+    function = model_options.get("model_function_wrapper")
+    if function is None:
+        return
+    if "cache" in _name(function).lower():
+        refuse(_name(function))
+    log.warning(
+        "RALU Temporal Acceleration runs inside the model_function_wrapper %s.", _name(function)
+    )
+
+
+def refuse(name: str) -> None:
+    raise ValueError(
+        f"Two caches would skip steps on each other's guesses, and this MODEL has {name}: remove "
+        "it or RALU Temporal Acceleration."
+    )
+
+
+def _name(function: Any) -> str:
+    """Module and name of a function, or of the class of a callable object."""
+    named = function if hasattr(function, "__qualname__") else type(function)
+    return f"{named.__module__}.{named.__qualname__}"

@@ -1,0 +1,108 @@
+"""What one sampling call remembers: residuals per prompt, counted and bounded."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+
+import torch
+
+from .settings import GIGABYTE, Settings
+
+
+@dataclass
+class Memory:
+    """Residuals of some rows of one prompt, newest first. The rows are always the same.
+
+    values  (rows, n, C) each: the tokens after the blocks less those before.
+    sigmas  (rows,) noise levels of the evaluations they come from.
+    extra   what else a method keeps for these rows.
+    """
+
+    values: list[torch.Tensor] = field(default_factory=list)
+    sigmas: list[torch.Tensor] = field(default_factory=list)
+    extra: dict[str, torch.Tensor] = field(default_factory=dict)
+
+    def fits(self, like: torch.Tensor) -> bool:
+        """Whether a forecast can be made for tokens of this shape, type and device."""
+        return bool(self.values) and all(
+            getattr(self.values[0], name) == getattr(like, name)
+            for name in ("shape", "dtype", "device")
+        )
+
+    def push(self, value: torch.Tensor, sigma: torch.Tensor, keep: int) -> None:
+        if self.values and not self.fits(value):
+            self.values.clear()
+            self.sigmas.clear()
+        self.values.insert(0, value)
+        self.sigmas.insert(0, sigma)
+        del self.values[keep:], self.sigmas[keep:]
+
+
+@dataclass
+class Track:
+    """One prompt, seen by one kind of guidance: how often it was evaluated, and its memories.
+
+    memories  by the items of the batch that share a token count; None is the whole batch.
+    """
+
+    evaluations: int = 0
+    memories: dict[Hashable, Memory] = field(default_factory=dict)
+
+
+@dataclass
+class RunState:
+    """The caches of one sampling call, thus of one RALU stage; nothing outlives it.
+
+    computed, skipped  calls of the network that ran its blocks, and that did not.
+    partial            calls that ran them for some tokens.
+    reserved           bytes that the caches take when they are full.
+    """
+
+    settings: Settings
+    computed: int = 0
+    skipped: int = 0
+    partial: int = 0
+    reserved: int = 0
+    pattern: str = ""
+
+    def __post_init__(self) -> None:
+        self._tracks: dict[Hashable, Track] = {}
+        self._lock = threading.Lock()  # ComfyUI may run prompts on several GPUs at once
+
+    def track(self, key: Hashable) -> Track:
+        with self._lock:
+            return self._tracks.setdefault(key, Track())
+
+    def reserve(self, size: int) -> None:
+        """Account for a cache before it is made. ValueError where it would exceed the bound."""
+        with self._lock:
+            limit = self.settings.max_memory * GIGABYTE
+            if self.reserved + size > limit:
+                raise ValueError(
+                    f"{self.settings.method} would keep {(self.reserved + size) / GIGABYTE:.2g} GB "
+                    f"beside the model, and max_memory allows {self.settings.max_memory:g} GB: "
+                    "raise it, lower the order, or make a smaller picture or batch."
+                )
+            self.reserved += size
+
+    def note(self, kind: str) -> None:
+        """Count a call: "computed", "partial" or "skipped"."""
+        with self._lock:
+            setattr(self, kind, getattr(self, kind) + 1)
+            self.pattern += {"computed": "F", "partial": "p", "skipped": "s"}[kind]
+
+    def close(self) -> None:
+        """Let go of every tensor, also where something still refers to this state."""
+        self._tracks.clear()
+
+    def line(self) -> str:
+        """What happened, for the log and the status of the node that samples."""
+        some = f", {self.partial} for some tokens" if self.partial else ""
+        total = self.computed + self.partial + self.skipped
+        return (
+            f"RALU Temporal Acceleration, {self.settings.method}: {self.computed} of {total} "
+            f"network calls computed{some}, {self.skipped} skipped ({self.pattern}); caches "
+            f"of {self.reserved / 1e6:.0f} MB"
+        )

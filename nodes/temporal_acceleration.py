@@ -1,0 +1,141 @@
+"""RALU Temporal Acceleration: forecasts across steps, inside each stage or in a plain KSampler."""
+
+from __future__ import annotations
+
+from comfy_api.latest import io
+
+from .host.temporal.attach import accelerate
+from .host.temporal.settings import MAX_ORDER, METHODS, Settings
+from .shared_inputs import CATEGORY, advanced, search_words
+
+DEFAULT = Settings()
+
+
+class TemporalAcceleration(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="RALU_TemporalAcceleration",
+            display_name="RALU Temporal Acceleration",
+            category=CATEGORY,
+            description="Forecasts some steps from the steps before, so that they cost almost "
+            "nothing. Works inside each stage of a RALU Sampler and in a plain KSampler, on Flux "
+            "and SD3.",
+            inputs=[
+                io.Model.Input("model", tooltip="Flux.1, SD3 or SD3.5, with any LoRAs."),
+                io.Combo.Input(
+                    "method",
+                    options=list(METHODS),
+                    default=DEFAULT.method,
+                    tooltip="TaylorSeer extrapolates the network's output. Delta-DiT holds a range "
+                    "of blocks. ToCa computes the most urgent tokens only. TeaCache skips while "
+                    "the input changes little.",
+                ),
+                io.Int.Input(
+                    "interval",
+                    default=DEFAULT.interval,
+                    min=1,
+                    max=100,
+                    tooltip="TaylorSeer, Delta-DiT, ToCa: every N-th step is computed, the rest "
+                    "skipped; 1 skips nothing. Papers: 2 to 6.",
+                ),
+                io.Int.Input(
+                    "order",
+                    default=DEFAULT.order,
+                    min=0,
+                    max=MAX_ORDER,
+                    tooltip="TaylorSeer: 0 holds the last computed step, 1 extends it by a line, 2 "
+                    "by a parabola in the noise level. Less where fewer steps were computed.",
+                ),
+                io.Int.Input(
+                    "warm_up",
+                    default=DEFAULT.warm_up,
+                    min=1,
+                    max=100,
+                    tooltip="TaylorSeer, Delta-DiT, ToCa: the first steps of every stage that are "
+                    "computed in any case. Papers: 1 to 3.",
+                ),
+                io.Float.Input(
+                    "threshold",
+                    default=DEFAULT.threshold,
+                    min=0.0,
+                    max=10.0,
+                    step=0.01,
+                    tooltip="TeaCache: relative change of the first block's input that may add up "
+                    "before a step is computed; 0 skips nothing.",
+                ),
+                *_expert_inputs(),
+            ],
+            outputs=[io.Model.Output(display_name="MODEL", tooltip="For any sampler.")],
+            **search_words("ralu", "taylorseer", "teacache", "toca", "delta-dit", "cache"),
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        model,
+        method,
+        interval,
+        order,
+        warm_up,
+        threshold,
+        range_start=DEFAULT.range_start,
+        range_end=DEFAULT.range_end,
+        cached_ratio=DEFAULT.cached_ratio,
+        max_memory=DEFAULT.max_memory,
+    ) -> io.NodeOutput:
+        settings = Settings(
+            method,
+            interval,
+            order,
+            warm_up,
+            range_start,
+            range_end,
+            cached_ratio,
+            threshold,
+            max_memory,
+        )
+        return io.NodeOutput(accelerate(model, settings))
+
+
+def _expert_inputs() -> list[io.Input]:
+    shares = [
+        advanced(
+            io.Float.Input(
+                name,
+                default=default,
+                min=0.0,
+                max=1.0,
+                step=0.01,
+                tooltip=f"Delta-DiT: where the held blocks {where}, as a share of the network's "
+                "depth. Flux's single blocks begin at 0.33.",
+            )
+        )
+        for name, default, where in (
+            ("range_start", DEFAULT.range_start, "begin"),
+            ("range_end", DEFAULT.range_end, "end"),
+        )
+    ]
+    ratio = advanced(
+        io.Float.Input(
+            "cached_ratio",
+            default=DEFAULT.cached_ratio,
+            min=0.0,
+            max=0.99,
+            step=0.01,
+            tooltip="ToCa: share of tokens that skipped steps take from the cache; the rest is "
+            "computed. Paper: 0.9.",
+        )
+    )
+    memory = advanced(
+        io.Float.Input(
+            "max_memory",
+            default=DEFAULT.max_memory,
+            min=0.01,
+            max=1000.0,
+            step=0.1,
+            tooltip="Most GB that caches may take beside the model; a run that would need more "
+            "stops before its first step.",
+        )
+    )
+    return [*shares, ratio, memory]
