@@ -95,5 +95,21 @@ KNOBS_DISTILLED = f"""{_SCHEDULE}
 - **cfg** stays 1: a distilled model has its guidance built in.
 {_SAMPLER}"""
 
+FLUX_5X_TAYLORSEER = f"""## FLUX.1-dev, RALU 5x and TaylorSeer
+{_HOW}
+
+Inside each stage TaylorSeer computes some steps and forecasts the others from them, so that they
+cost almost nothing. For drafts: expect some loss of small detail against RALU alone."""
+
+FLUX_TAYLORSEER = """## FLUX.1-dev with TaylorSeer alone
+TaylorSeer computes some of the 50 steps and forecasts the others from them, at full size
+throughout. The composition stays that of plain sampling with the same seed."""
+
+KNOBS_TEMPORAL = """- **interval** 3: one step in three is computed. 2 is safer, 4 to 6 faster.
+- **order** 1 extends the last computed steps by a line; 0 repeats the last one.
+- **warm_up**: first steps that are always computed, in every stage of RALU anew.
+- The other methods read the widgets that their tooltips name.
+- Bypass the node to compare with all steps computed."""
+
 PLAIN = """The paper compares with 50 steps of plain sampling. Set fewer to compare with the
 number you use."""

@@ -3,48 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from demo.authoring import texts
+from demo.authoring.files import (
+    CLIP_G,
+    CLIP_L,
+    FLUX_VAE,
+    SD3_MEDIUM,
+    SD35_LARGE,
+    SD35_TURBO,
+    T5,
+    flux_file,
+)
 from demo.authoring.sheet import ModelFile, Out, Sheet
-
-COMFY_ORG, ENCODERS, STABILITY = (
-    "https://huggingface.co/Comfy-Org",
-    "https://huggingface.co/comfyanonymous/flux_text_encoders/resolve/main",
-    "https://huggingface.co/stabilityai",
-)
-SD35 = f"{COMFY_ORG}/stable-diffusion-3.5-fp8/resolve/main"
-CLIP_L = ModelFile("clip_l.safetensors", f"{ENCODERS}/clip_l.safetensors", "text_encoders")
-CLIP_G = ModelFile(
-    "clip_g.safetensors", f"{SD35}/text_encoders/clip_g.safetensors", "text_encoders"
-)
-T5 = ModelFile("t5xxl_fp16.safetensors", f"{ENCODERS}/t5xxl_fp16.safetensors", "text_encoders")
-FLUX_VAE = ModelFile(
-    "ae.safetensors",
-    f"{COMFY_ORG}/Lumina_Image_2.0_Repackaged/resolve/main/split_files/vae/ae.safetensors",
-    "vae",
-)
-
-
-def _checkpoint(repository: str, name: str) -> ModelFile:
-    return ModelFile(name, f"{repository}/{name}", "checkpoints")
-
-
-def _flux_file(kind: str) -> ModelFile:
-    name = f"flux1-{kind}.safetensors"
-    url = f"{COMFY_ORG}/flux1-{kind}/resolve/main/{name}"
-    return ModelFile(name, url, "diffusion_models")
-
-
-SD3_MEDIUM = _checkpoint(
-    f"{STABILITY}/stable-diffusion-3-medium/resolve/main",
-    "sd3_medium_incl_clips_t5xxlfp8.safetensors",
-)
-SD35_LARGE = _checkpoint(SD35, "sd3.5_large_fp8_scaled.safetensors")
-SD35_TURBO = _checkpoint(
-    f"{STABILITY}/stable-diffusion-3.5-large-turbo/resolve/main", "sd3.5_large_turbo.safetensors"
-)
 
 
 @dataclass(frozen=True)
@@ -160,6 +133,32 @@ def _sample(sheet: Sheet, job: Job, preset: str) -> dict[str, Out]:
     return sampler
 
 
+def _accelerate(sheet: Sheet, loaded: Loaded) -> Loaded:
+    """The same, with a model that skips steps."""
+    sheet.column(360, "Skip steps", "#b58b2a")
+    node = sheet.add("RALU_TemporalAcceleration", "TaylorSeer", model=loaded.model)
+    sheet.note(texts.KNOBS_TEMPORAL, 300, "What TaylorSeer's knobs do")
+    return replace(loaded, model=node["MODEL"])
+
+
+def _plain_sampler(sheet: Sheet, job: Job, title: str) -> Out:
+    """Core's sampler with the 50 steps that the paper compares with; returns its latent."""
+    return sheet.add(
+        "KSampler",
+        title,
+        300,
+        model=job.loaded.model,
+        positive=job.positive,
+        negative=job.negative,
+        latent_image=job.loaded.latent,
+        seed=job.seed,
+        steps=50,
+        cfg=job.cfg,
+        sampler_name="euler",
+        scheduler="simple",
+    )["LATENT"]
+
+
 def _save(sheet: Sheet, image: Out, title: str, prefix: str) -> None:
     sheet.add("SaveImage", title, 460, images=image, filename_prefix=f"RALU/{prefix}")
 
@@ -183,7 +182,7 @@ def _text_to_picture(sheet: Sheet, job: Job, preset: str) -> None:
 
 def _flux_dev(preset: str, about: str) -> Callable[[Sheet], None]:
     def draw(sheet: Sheet) -> None:
-        file = _flux_file("dev")
+        file = flux_file("dev")
         _about(sheet, about, [file, CLIP_L, T5, FLUX_VAE], texts.KNOBS)
         job = _prompt_flux(sheet, _load_flux(sheet, file), guidance=3.5)
         _text_to_picture(sheet, job, preset)
@@ -192,7 +191,7 @@ def _flux_dev(preset: str, about: str) -> Callable[[Sheet], None]:
 
 
 def _flux_schnell(sheet: Sheet) -> None:
-    file = _flux_file("schnell")
+    file = flux_file("schnell")
     _about(sheet, texts.FLUX_SCHNELL, [file, CLIP_L, T5, FLUX_VAE], texts.KNOBS_DISTILLED)
     job = _prompt_flux(sheet, _load_flux(sheet, file), guidance=None)
     _text_to_picture(sheet, job, "4-step distilled")
@@ -214,29 +213,16 @@ def _sd35_turbo(sheet: Sheet) -> None:
 
 
 def _flux_dev_compare(sheet: Sheet) -> None:
-    file = _flux_file("dev")
+    file = flux_file("dev")
     _about(sheet, texts.COMPARE, [file, CLIP_L, T5, FLUX_VAE], texts.KNOBS)
     job = _prompt_flux(sheet, _load_flux(sheet, file), guidance=3.5)
     sampler = _sample(sheet, job, "FLUX 5x")
     sheet.column(340, "Plain sampling", "#8a4a4a")
-    plain = sheet.add(
-        "KSampler",
-        "Plain sampling, 50 steps",
-        300,
-        model=job.loaded.model,
-        positive=job.positive,
-        negative=job.negative,
-        latent_image=job.loaded.latent,
-        seed=job.seed,
-        steps=50,
-        cfg=job.cfg,
-        sampler_name="euler",
-        scheduler="simple",
-    )
+    plain = _plain_sampler(sheet, job, "Plain sampling, 50 steps")
     sheet.note(texts.PLAIN, 200, "Why 50 steps")
     sheet.column(420, "Pictures", "#4a8a5a")
     pictures = []
-    for latent, title in ((plain["LATENT"], "Plain"), (sampler["LATENT"], "RALU 5x")):
+    for latent, title in ((plain, "Plain"), (sampler["LATENT"], "RALU 5x")):
         pictures.append(_decode(sheet, latent, job.loaded.vae, f"Decode: {title}"))
         _save(sheet, pictures[-1], title, f"compare_{title.split()[0].lower()}")
     sheet.column(460, "Side by side", "#4a8a5a")
@@ -248,6 +234,24 @@ def _flux_dev_compare(sheet: Sheet) -> None:
     pair = sheet.add("ImageStitch", "Plain | RALU", image1=pictures[0], image2=pictures[1])
     row = sheet.add("ImageStitch", "... | edges", image1=pair["IMAGE"], image2=edges["overlay"])
     _save(sheet, row["IMAGE"], "Plain | RALU 5x | edges", "compare")
+
+
+def _flux_dev_5x_taylorseer(sheet: Sheet) -> None:
+    file = flux_file("dev")
+    _about(sheet, texts.FLUX_5X_TAYLORSEER, [file, CLIP_L, T5, FLUX_VAE], texts.KNOBS)
+    loaded = _accelerate(sheet, _load_flux(sheet, file))
+    _text_to_picture(sheet, _prompt_flux(sheet, loaded, guidance=3.5), "FLUX 5x")
+
+
+def _flux_dev_taylorseer(sheet: Sheet) -> None:
+    file = flux_file("dev")
+    _about(sheet, texts.FLUX_TAYLORSEER, [file, CLIP_L, T5, FLUX_VAE])
+    loaded = _accelerate(sheet, _load_flux(sheet, file))
+    job = _prompt_flux(sheet, loaded, guidance=3.5)
+    sheet.column(360, "Sample", "#8a4a4a")
+    latent = _plain_sampler(sheet, job, "50 steps, some of them skipped")
+    sheet.column(460, "Result", "#4a8a5a")
+    _save(sheet, _decode(sheet, latent, loaded.vae, "Decode"), "Picture", sheet.name)
 
 
 def _edge_mask_preview(sheet: Sheet) -> None:
@@ -274,6 +278,8 @@ def _edge_mask_preview(sheet: Sheet) -> None:
 DRAWINGS: dict[str, Callable[[Sheet], None]] = {
     "flux_dev_5x": _flux_dev("FLUX 5x", texts.FLUX_5X),
     "flux_dev_7x": _flux_dev("FLUX 7x", texts.FLUX_7X),
+    "flux_dev_5x_taylorseer": _flux_dev_5x_taylorseer,
+    "flux_dev_taylorseer": _flux_dev_taylorseer,
     "flux_schnell_4_steps": _flux_schnell,
     "flux_dev_compare": _flux_dev_compare,
     "sd3_medium_2x": _sd3(SD3_MEDIUM, "SD3 2x", 7.0, texts.SD3_2X),

@@ -17,9 +17,10 @@ from demo.host.client import PromptInterrupted, Watch
 from demo.host.pins import HOSTS
 from demo.stand_ins import STAND_INS
 from demo.watched import Bench, Run, bench_server
+from ralu_core.forecast import is_computed
 
 NAMES = sorted(file.stem for file in workflow.WORKFLOWS.glob("*.json"))
-SAMPLING = [name for name in NAMES if name != "edge_mask_preview"]
+SAMPLING = [name for name in NAMES if name not in ("edge_mask_preview", "flux_dev_taylorseer")]
 WIDTH, HEIGHT = 256, 192
 PLAIN_STEPS = 50  # of the comparison
 ANNOUNCED = re.compile(r"stage \d: (\d+) steps?, .* (\d+) tokens")
@@ -164,7 +165,10 @@ def test_runs_as_the_schedule_announces(bench, name):
     (report,) = workflow.nodes_of(prompt, "PreviewAny")
     announced = stages(ANNOUNCED, run.outputs[report]["text"][0])
     assert len(announced) == 3 and len({tokens for _, tokens in announced}) == 3
-    expected = [tokens for steps, tokens in announced for _ in range(steps)]
+    skips = skipping(prompt)
+    expected = [
+        tokens for steps, tokens in announced for step in range(steps) if is_computed(step, *skips)
+    ]
     if name == "flux_dev_compare":
         expected += PLAIN_STEPS * [announced[-1][1]]
         assert sorted(call.tokens for call in run.calls) == sorted(expected)
@@ -178,6 +182,23 @@ def test_runs_as_the_schedule_announces(bench, name):
         size = Image.open(io.BytesIO(bench.picture(run, node))).size
         wide = 3 if prompt[node]["_meta"]["title"].startswith("Plain |") else 1
         assert size == (wide * WIDTH, HEIGHT)
+
+
+def skipping(prompt: workflow.Prompt) -> tuple[int, int]:
+    """Interval and warm-up of the acceleration; without one every step is computed."""
+    nodes = workflow.nodes_of(prompt, "RALU_TemporalAcceleration")
+    inputs = prompt[nodes[0]]["inputs"] if nodes else {"interval": 1, "warm_up": 1}
+    return inputs["interval"], inputs["warm_up"]
+
+
+def test_plain_sampling_skips_steps(bench):
+    prompt = small(bench, "flux_dev_taylorseer")
+    run = bench.run(prompt)
+    computed = [step for step in range(PLAIN_STEPS) if is_computed(step, *skipping(prompt))]
+    assert 2 * len(computed) < PLAIN_STEPS
+    assert [call.tokens for call in run.calls] == [WIDTH * HEIGHT // 16**2] * len(computed)
+    picture = bench.picture(run, workflow.titled(prompt, "Picture"))
+    assert Image.open(io.BytesIO(picture)).size == (WIDTH, HEIGHT)
 
 
 def stages(pattern: re.Pattern, text: str) -> list[tuple[int, int]]:
