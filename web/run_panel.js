@@ -7,11 +7,11 @@ const HEIGHT = 142;
 const PICTURE_HEIGHT = 200;
 
 export function addRunPanel(node) {
-  let panel;
+  // Added at once, since Nodes 2.0 of older frontends shows no widget that comes after the wires.
+  const panel = addElement(node, "ralu_run", 0);
   also(node, "onExecuted", (output) => {
     const run = output?.ralu_run?.[0];
     if (!run) return;
-    panel ??= addElement(node, "ralu_run", HEIGHT);
     panel.root.innerHTML = numbers(run);
     // Without live previews the regions are the last picture sent, which stays on the node.
     const seen = !run.live_previews && app.nodePreviewImages?.[node.id]?.length;

@@ -1,6 +1,6 @@
 import { app } from "../../scripts/app.js";
 
-// An element on a node, in both renderers. It is neither saved nor sent to the server.
+// An element on a node, in both renderers; height 0 hides it. Neither saved nor sent to the server.
 export function addElement(node, name, height) {
   const root = document.createElement("div");
   root.className = `ralu ${name}`;
@@ -16,7 +16,9 @@ export function addElement(node, name, height) {
   root.addEventListener("wheel", zoomCanvas, { passive: false });
   const setHeight = (pixels) => {
     height = pixels;
-    root.style.height = `${pixels}px`; // Nodes 2.0 takes the height from here
+    widget.hidden = !pixels; // for the classic renderer; Nodes 2.0 looks at the element
+    root.style.display = pixels ? "" : "none";
+    root.style.height = `${pixels}px`;
   };
   setHeight(height);
   return { root, setHeight };

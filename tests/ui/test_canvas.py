@@ -151,9 +151,9 @@ def test_cached_run_is_shown_again(tab):
     tab.drop("shared.json", graphs.sampling(seed=100 + len(tab.name)))
     tab.run()
     tab.load(graphs.sampling(seed=100 + len(tab.name)))
-    assert tab.page.locator(PANEL).count() == 0
-    tab.run()
     panel = tab.page.locator(PANEL)
+    expect(panel).to_be_hidden()
+    tab.run()
     expect(panel).to_contain_text("plain steps")
     regions = panel.locator("img")
     expect(regions).to_be_visible()
