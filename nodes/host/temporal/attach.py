@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from pathlib import PurePath
 from typing import Any
 
 from comfy.patcher_extension import WrappersMP
@@ -12,8 +13,11 @@ from ..status import show_status
 from .call import Call
 from .run import RunState
 from .settings import TEACACHE, TOCA, Settings
+from .signal_call import SignalCall
+from .token_call import TokenCall
 
 KEY = "ralu_temporal"  # of both wrappers, and of the run's state in transformer_options
+CALLS: dict[str, type[Call]] = {TOCA: TokenCall, TEACACHE: SignalCall}
 HOST_CACHE = "easycache"  # ComfyUI's key of EasyCache's and LazyCache's state
 
 log = logging.getLogger(__name__)
@@ -24,8 +28,6 @@ def accelerate(patcher, settings: Settings):
 
     The copy holds two wrappers and no state; an acceleration that was already there is replaced.
     """
-    if settings.method in (TOCA, TEACACHE):
-        raise ValueError(f"{settings.method} is not ready in this version: use TaylorSeer.")
     facts = inspect_model(patcher)
     settings.blocks(facts.blocks)  # refuses an empty range before anything is sampled
     check_neighbours(patcher.model_options, patcher.wrappers)
@@ -79,7 +81,8 @@ def call_network(
     if state is not None and not state.settings.computes_all and options.get("uuids"):
         network = executor.class_obj.diffusion_model
         network = getattr(network, "_orig_mod", network)
-        options = Call(state, network, options, t).options
+        call = CALLS.get(state.settings.method, Call)
+        options = call(state, network, options, t).options
     return executor(x, t, c_concat, c_crossattn, control, options, **kwargs)
 
 
@@ -111,6 +114,9 @@ def refuse(name: str) -> None:
 
 
 def _name(function: Any) -> str:
-    """Module and name of a function, or of the class of a callable object."""
+    """Module and name of a function, or of the class of a callable object.
+
+    ComfyUI names the modules of a pack by their path; the folders above the pack say nothing.
+    """
     named = function if hasattr(function, "__qualname__") else type(function)
-    return f"{named.__module__}.{named.__qualname__}"
+    return f"{PurePath(named.__module__).name}.{named.__qualname__}"

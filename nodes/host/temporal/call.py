@@ -11,7 +11,7 @@ from ..mixed_call import ROWS
 from .blocks import BlockKey, Span, block_keys, guidance_kind, replaced, run_block
 from .run import Memory, RunState, Track
 
-RowGroup = tuple[Track, Memory, slice]
+RowGroup = tuple[Memory, slice]
 
 
 class Call:
@@ -27,7 +27,6 @@ class Call:
     def __init__(self, state: RunState, network, options: dict, sigma: torch.Tensor):
         self.state, self.network, self.sigma = state, network, sigma
         self.tracks = tracks_of(state, options)
-        self.items = sigma.shape[0] // len(self.tracks)
         keys = block_keys(network)
         self.depth = len(keys)
         blocks = [keys[k] for k in state.settings.blocks(self.depth)]
@@ -86,11 +85,8 @@ class Call:
         """Which groups of rows can be forecast now."""
         return [
             due and memory.fits(tokens[rows])
-            for due, (_, memory, rows) in zip(self._due_groups(), self.groups, strict=True)
+            for due, (memory, rows) in zip(self.due, self.groups, strict=False)
         ]
-
-    def _due_groups(self) -> list[bool]:
-        return self.due if self.groups else []
 
     def block(self, args: dict, extra: dict, previous: Callable | None) -> dict:
         if self.computes:
@@ -105,14 +101,14 @@ class Call:
             return self.span.write(out, joined(self.forecasts))
         assert self.before is not None
         after = self.span.read_out(out, self.before.shape[1])
-        for (_, memory, rows), forecast in zip(self.groups, self.forecasts, strict=True):
+        for (memory, rows), forecast in zip(self.groups, self.forecasts, strict=True):
             if forecast is None:
                 self.remember(memory, rows, after[rows] - self.before[rows])
         if all(forecast is None for forecast in self.forecasts):
             return out
         pairs = zip(self.groups, self.forecasts, strict=True)
         return self.span.write(
-            out, joined([after[rows] if one is None else one for (_, _, rows), one in pairs])
+            out, joined([after[rows] if one is None else one for (_, rows), one in pairs])
         )
 
     def remember(self, memory: Memory, rows: slice, residual: torch.Tensor) -> None:
@@ -138,15 +134,21 @@ class Call:
         items = None if self.rows is None else tuple(self.rows[:count])
         groups = []
         for k, track in enumerate(self.tracks):
-            rows = slice(k * count, (k + 1) * count)
-            if items not in track.memories:
-                self.state.reserve(self.cache_bytes(args, tokens, count))
-                track.memories[items] = Memory()
-            groups.append((track, track.memories[items], rows))
+            for part in self.parts(count):
+                rows = slice(k * count + part.start, k * count + part.stop)
+                memory = track.memories.get((items, part.start))
+                if memory is None:
+                    self.state.reserve(self.cache_bytes(args, tokens, part.stop - part.start))
+                    memory = track.memories[items, part.start] = Memory()
+                groups.append((memory, rows))
         return groups
 
+    def parts(self, count: int) -> list[slice]:
+        """Which of a prompt's `count` rows are decided together: all."""
+        return [slice(0, count)]
+
     def _forecast(self, group: RowGroup, tokens: torch.Tensor) -> torch.Tensor:
-        _, memory, rows = group
+        memory, rows = group
         return extrapolate(memory.values, memory.sigmas, self.sigma_of(rows)).add_(tokens[rows])
 
 

@@ -15,14 +15,16 @@ from .settings import GIGABYTE, Settings
 class Memory:
     """Residuals of some rows of one prompt, newest first. The rows are always the same.
 
-    values  (rows, n, C) each: the tokens after the blocks less those before.
-    sigmas  (rows,) noise levels of the evaluations they come from.
-    extra   what else a method keeps for these rows.
+    values     (rows, n, C) each: the tokens after the blocks less those before.
+    sigmas     (rows,) noise levels of the evaluations they come from.
+    extra      what else a method keeps for these rows.
+    attention  ToCa: keys and values of all tokens, by the order of the attention calls.
     """
 
     values: list[torch.Tensor] = field(default_factory=list)
     sigmas: list[torch.Tensor] = field(default_factory=list)
     extra: dict[str, torch.Tensor] = field(default_factory=dict)
+    attention: dict[int, tuple[torch.Tensor, torch.Tensor]] = field(default_factory=dict)
 
     def fits(self, like: torch.Tensor) -> bool:
         """Whether a forecast can be made for tokens of this shape, type and device."""

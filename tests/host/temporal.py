@@ -1,0 +1,88 @@
+"""Short ways to sample with RALU Temporal Acceleration and to see what it computed."""
+
+from __future__ import annotations
+
+import torch
+
+from driving import plain, ralu
+from ralu_pack.nodes.host.temporal import attach
+from ralu_pack.nodes.host.temporal.run import RunState
+from ralu_pack.nodes.host.temporal.settings import Settings
+from ralu_pack.ralu_core.schedule import StageSchedule
+
+STEPS = 8
+SIGMAS = torch.linspace(1, 0, STEPS + 1) ** 0.8  # uneven, as real ones
+SHIFT = {"Flux": 3.158193, "SD3": 3.0}
+METHODS = {
+    "TaylorSeer": Settings(order=2),
+    "Delta-DiT": Settings("Delta-DiT", interval=2, warm_up=1, range_start=0.5),
+    "Delta-DiT, first half": Settings("Delta-DiT", interval=2, warm_up=1, range_end=0.5),
+    "ToCa": Settings("ToCa", cached_ratio=0.7),
+    "TeaCache": Settings("TeaCache", threshold=0.6),
+}
+
+
+def accelerated(model, settings: Settings | None = None, **changes):
+    return attach.accelerate(model, settings or Settings(**changes))
+
+
+def noise(batch: int = 1, seed: int = 0, side: int = 16) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(batch, 16, side, side, generator=generator)
+
+
+def sample(model, batch: int = 1, x: torch.Tensor | None = None, **options) -> torch.Tensor:
+    """A plain run of 8 uneven steps."""
+    x = noise(batch) if x is None else x
+    return plain(model, x, **{"sigmas": SIGMAS, **options})
+
+
+def stages(model, steps=(4, 5, 6)) -> StageSchedule:
+    shift = SHIFT[type(model.model).__name__]
+    return StageSchedule(steps, (0.7, 0.55, 0.0), (4.4, 2.1, 2.0), 4.0, 0.3, shift)
+
+
+def in_stages(model, vae, **options) -> torch.Tensor:
+    """The samples of a RALU Sampler's run of 4, 5 and 6 steps."""
+    return ralu(model, vae, **{"schedule": stages(model), **options})[0]
+
+
+class Runs:
+    """Keeps the state of every sampling call, to look at when it is over."""
+
+    def __init__(self, monkeypatch):
+        self.states: list[RunState] = []
+        keep = self.states
+
+        class Kept(RunState):
+            def __post_init__(self):
+                super().__post_init__()
+                keep.append(self)
+
+        monkeypatch.setattr(attach, "RunState", Kept)
+
+    @property
+    def patterns(self) -> list[str]:
+        return [state.pattern for state in self.states]
+
+
+class BlockCalls:
+    """Counts forward passes of the network's real blocks, and the image tokens of the first."""
+
+    def __init__(self, model):
+        network = model.model.diffusion_model
+        if hasattr(network, "joint_blocks"):
+            blocks = list(network.joint_blocks)
+        else:
+            blocks = [*network.double_blocks, *network.single_blocks]
+        self.count = 0
+        self.tokens: list[int] = []
+        for block in blocks:
+            block.register_forward_pre_hook(self._note)
+        blocks[0].register_forward_pre_hook(self._note_tokens, with_kwargs=True)
+
+    def _note(self, _module, _args):
+        self.count += 1
+
+    def _note_tokens(self, _module, args, kwargs):
+        self.tokens.append(kwargs["img"].shape[1] if "img" in kwargs else args[1].shape[1])
