@@ -45,9 +45,17 @@ def image_scores(image: torch.Tensor, grid: tuple[int, int], detector: str) -> t
 
 def edge_pixels(image: torch.Tensor, detector: str) -> torch.Tensor:
     """Canny edges of (B, H, W, 3) in [0, 1]: (B, H, W) float32 of 0 and 1."""
-    red, green, blue = (image.float() * image.new_tensor(LUMA, dtype=torch.float32)).unbind(-1)
-    levels = ((red + green + blue).clamp(0, 1) * 255).to(torch.uint8)
+    levels = _grey_levels(image)
     return _canny_opencv(levels) if detector == "canny" else _canny_tensor(levels)
+
+
+def _grey_levels(image: torch.Tensor) -> torch.Tensor:
+    """Channel by channel: a decoder's channels lie apart, and no product of all is kept."""
+    red, green, blue = image.float().unbind(-1)
+    grey = red * LUMA[0]
+    grey += green * LUMA[1]
+    grey += blue * LUMA[2]
+    return grey.clamp_(0, 1).mul_(255).to(torch.uint8)
 
 
 def latent_scores(latent: torch.Tensor) -> torch.Tensor:
@@ -67,23 +75,31 @@ def latent_scores(latent: torch.Tensor) -> torch.Tensor:
 def _canny_opencv(levels: torch.Tensor) -> torch.Tensor:
     cv2 = _opencv()
     edges = [cv2.Canny(one, CANNY_LOW, CANNY_HIGH) for one in levels.cpu().numpy()]
-    found = torch.stack([torch.from_numpy(one) for one in edges]) > 0
-    return found.to(device=levels.device, dtype=torch.float32)
+    found = torch.stack([torch.from_numpy(one) for one in edges]).ne_(0)
+    return found.float().to(levels.device)
 
 
 def _canny_tensor(levels: torch.Tensor) -> torch.Tensor:
     """OpenCV's Canny in tensor operations, pixel for pixel.
 
     Not kornia's `canny`: that one drops a pixel whose neighbour is equally strong, so it loses
-    straight edges, which have two such rows.
+    straight edges, which have two such rows. Numbers are as small as they may be: at 4096 pixels
+    every pass over the picture goes to main memory.
     """
-    from kornia.filters import spatial_gradient
-
-    gradients = spatial_gradient(levels[:, None].float(), normalized=False)[:, 0]
-    dx, dy = gradients.round().to(torch.int32).unbind(1)
+    dx, dy = _sobel(levels)
     strength = dx.abs() + dy.abs()
     ridge = _is_ridge(dx, dy, strength)
-    return _connected(ridge & (strength > CANNY_HIGH), ridge & (strength > CANNY_LOW))
+    return _connected(ridge & (strength > CANNY_HIGH), ridge & (strength > CANNY_LOW)).float()
+
+
+def _sobel(levels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Horizontal and vertical gradient of (B, H, W) uint8, borders repeated: int16, to 1020."""
+    tall = torch.cat([levels[:, :1], levels, levels[:, -1:]], dim=1)
+    padded = torch.cat([tall[..., :1], tall, tall[..., -1:]], dim=2).to(torch.int16)
+    above, here, below = padded[:, :-2], padded[:, 1:-1], padded[:, 2:]
+    smooth, slope = above + 2 * here + below, below - above
+    dx = smooth[..., 2:] - smooth[..., :-2]
+    return dx, slope[..., :-2] + 2 * slope[..., 1:-1] + slope[..., 2:]
 
 
 def _is_ridge(dx: torch.Tensor, dy: torch.Tensor, strength: torch.Tensor) -> torch.Tensor:
@@ -94,7 +110,7 @@ def _is_ridge(dx: torch.Tensor, dy: torch.Tensor, strength: torch.Tensor) -> tor
     def exceeds(down: int, right: int, margin: int = 0) -> torch.Tensor:
         return strength + margin > padded[:, 1 + down : 1 + down + h, 1 + right : 1 + right + w]
 
-    x, y = dx.abs(), dy.abs() << 15
+    x, y = dx.abs().int(), dy.abs().int() << 15
     beside = exceeds(0, -1) & exceeds(0, 1, margin=1)
     above = exceeds(-1, 0) & exceeds(1, 0, margin=1)
     falling = exceeds(-1, -1) & exceeds(1, 1)
@@ -105,13 +121,46 @@ def _is_ridge(dx: torch.Tensor, dy: torch.Tensor, strength: torch.Tensor) -> tor
 
 
 def _connected(strong: torch.Tensor, weak: torch.Tensor) -> torch.Tensor:
-    """The weak pixels that touch a strong one, directly or through others: float32 of 0 and 1."""
-    weak, edges = weak.float(), strong.float()
+    """The weak pixels that touch a strong one, directly or through others: (B, H, W) bool.
+
+    Growing from the strong ones takes a pass for every pixel of the longest edge. Here all weak
+    pixels are joined into components, in a number of rounds that grows with its logarithm.
+    """
+    row = weak.shape[-1] + 2
+    padded = F.pad(weak, (1, 1, 1, 1))
+    flat = padded.flatten()
+    places = flat.nonzero()[:, 0]
+    component = _components(flat, places, (1, row - 1, row, row + 1))
+    touches = torch.zeros_like(places, dtype=torch.bool)
+    touches[component[F.pad(strong, (1, 1, 1, 1)).flatten()[places]]] = True
+    flat[places] = touches[component]
+    return flat.reshape(padded.shape)[:, 1:-1, 1:-1]
+
+
+def _components(flat: torch.Tensor, places: torch.Tensor, steps: tuple[int, ...]) -> torch.Tensor:
+    """Join neighbouring pixels: for each place the number of one place, equal where connected.
+
+    flat    bool, the pixels of a padded picture.
+    places  where it is True.
+    steps   from a pixel to those neighbours that come after it.
+    """
+    numbers = torch.arange(places.numel(), device=places.device)
+    number = torch.zeros_like(flat, dtype=torch.int64)
+    number[places] = numbers
+    ends = places + torch.tensor(steps, device=places.device)[:, None]
+    step, one = flat[ends].nonzero().unbind(1)
+    other = number[ends[step, one]]
+    component = numbers
     while True:
-        grown = F.max_pool2d(edges, 3, stride=1, padding=1) * weak
-        if torch.equal(grown, edges):
-            return edges
-        edges = grown
+        a, b = component[one], component[other]
+        apart = a != b
+        if not apart.any():
+            return component
+        one, other, a, b = (part[apart] for part in (one, other, a, b))
+        component = component.clone()
+        component[torch.maximum(a, b)] = torch.minimum(a, b)  # of several smaller ones, any
+        while not torch.equal(component, further := component[component]):
+            component = further
 
 
 def _opencv():

@@ -12,7 +12,7 @@ from functools import cached_property
 
 import torch
 
-from .tokens import PATCH, patchify, pick, spread
+from .tokens import PATCH, patchify, pick, spread, unpatchify
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,15 +89,15 @@ class Layout:
 
     @cached_property
     def pixels(self) -> torch.Tensor:
-        """(B, N, 4) where each token's 2x2 patch lies in a flattened (H, W) mixed state."""
+        """(B, 2, 2*N) where the pixels of a strip lie in a flattened (H, W) mixed state."""
         height, width = self.latent_size
         places = torch.arange(height * width, device=self.fine.device).reshape(1, 1, height, width)
         bank = torch.cat([patchify(pick(places)), patchify(places)], dim=1)
-        return bank[0][self.index]
+        return unpatchify(bank[0][self.index], 1, self.index.shape[1])[:, 0]
 
     @cached_property
     def sources(self) -> torch.Tensor:
-        """(B, H, W) which of the 4*N token values each latent pixel of a mixed state repeats."""
+        """(B, H, W) which of a strip's 4*N pixels each latent pixel of a mixed state repeats."""
         places = self.pixels.flatten(1)
         values = torch.arange(places.shape[1], device=places.device).expand(self.batch, -1)
         state = values.new_zeros(self.batch, 1, *self.latent_size)
@@ -155,17 +155,24 @@ class Layout:
 
     def pack(self, latent: torch.Tensor) -> torch.Tensor:
         """(n, C, H, W) mixed state -> (n, N, C*4) tokens."""
-        n, c, _, _ = latent.shape
-        picked = self._take(latent.flatten(2), self.pixels.flatten(1))
-        patches = picked.reshape(n, c, -1, PATCH * PATCH)
-        return patches.transpose(1, 2).flatten(2)
+        return patchify(self.to_strip(latent))
 
     def unpack(self, tokens: torch.Tensor) -> torch.Tensor:
         """(n, N, C*4) tokens -> (n, C, H, W) mixed state. Undoes `pack`."""
-        n, count, d = tokens.shape
-        patches = tokens.reshape(n, count, d // PATCH**2, PATCH**2).transpose(1, 2)
-        state = self._take(patches.flatten(2), self.sources.flatten(1))
-        return state.reshape(n, -1, *self.latent_size)
+        return self.from_strip(unpatchify(tokens, 1, tokens.shape[1]))
+
+    def to_strip(self, latent: torch.Tensor) -> torch.Tensor:
+        """(n, C, H, W) mixed state -> (n, C, 2, 2*N): its tokens as a picture of one row of them.
+
+        The same as `unpatchify` of `pack`, in one pass over the data.
+        """
+        strip = self._take(latent.flatten(2), self.pixels.flatten(1))
+        return strip.reshape(*latent.shape[:2], PATCH, -1)
+
+    def from_strip(self, strip: torch.Tensor) -> torch.Tensor:
+        """(n, C, 2, 2*N) strip -> (n, C, H, W) mixed state. Undoes `to_strip`."""
+        state = self._take(strip.flatten(2), self.sources.flatten(1))
+        return state.reshape(*strip.shape[:2], *self.latent_size)
 
     def _take(self, values: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
         """(n, C, K) values at (B, M) places along the last axis: (n, C, M)."""

@@ -21,16 +21,16 @@ def white_noise(shape: Sequence[int], seed: int, items: Sequence[int], stream: i
             is the same alone and in a batch.
     stream  separates the uses of one seed: 1 and 2 for the transitions into stages 2 and 3.
     """
-    pictures = []
-    for item in items:
+    white = torch.empty(len(items), *shape, dtype=torch.float32, device="cpu")
+    for picture, item in zip(white, items, strict=True):
         # A spawn key keeps seeds of any size apart; one flat list runs long seeds into the rest.
         sequence = np.random.SeedSequence(seed, spawn_key=(stream, item))
         (word,) = sequence.generate_state(1, np.uint64)
         generator = torch.Generator().manual_seed(int(word >> np.uint64(1)))
-        pictures.append(
-            torch.randn(tuple(shape), generator=generator, dtype=torch.float32, device="cpu")
+        torch.randn(
+            tuple(shape), generator=generator, dtype=torch.float32, device="cpu", out=picture
         )
-    return torch.stack(pictures)
+    return white
 
 
 def sibling_noise(white: torch.Tensor, c: float, method: str) -> torch.Tensor:

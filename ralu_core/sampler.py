@@ -77,14 +77,16 @@ class Plan:
 class Source:
     """Where a run begins.
 
-    noise   (B, C, H, W) standard normal; H and W multiples of 4, so that coarse tokens are whole.
-    clean   (B, C, H, W) clean latent to start from or to keep under a mask; zero for none.
-    coarse  (B, C, H/2, W/2) the same at half size.
+    noise    (B, C, H, W) standard normal; H and W multiples of 4, so that coarse tokens are whole.
+    clean    (B, C, H, W) clean latent to start from or to keep under a mask; zero for none.
+    coarse   (B, C, H/2, W/2) the same at half size.
+    is_zero  whether the clean latent is known to be zero, which saves the arithmetic on it.
     """
 
     noise: torch.Tensor
     clean: torch.Tensor
     coarse: torch.Tensor
+    is_zero: bool = False
 
     def __post_init__(self) -> None:
         h, w = self.noise.shape[-2:]
@@ -93,7 +95,7 @@ class Source:
 
     @classmethod
     def from_noise(cls, noise: torch.Tensor) -> Source:
-        return cls(noise, torch.zeros_like(noise), torch.zeros_like(pick(noise)))
+        return cls(noise, torch.zeros_like(noise), torch.zeros_like(pick(noise)), is_zero=True)
 
     def stage(
         self, index: int, sigmas: Sequence[float], white: torch.Tensor, layout: Layout | None
@@ -103,8 +105,19 @@ class Source:
             return Stage(index, sigmas, pick(white), self.coarse)
         if index == FULL or layout is None:
             return Stage(index, sigmas, white, self.clean)
-        mixed = torch.where(layout.fine_pixels, self.clean, spread(self.coarse))
-        return Stage(index, sigmas, layout.settle(white), mixed, layout)
+        return Stage(index, sigmas, layout.settle(white), self._mixed(layout), layout)
+
+    def start(self, stage: Stage) -> torch.Tensor:
+        """Where the first stage begins: its noise and clean latent at its first sigma."""
+        sigma = stage.sigmas[0]
+        if self.is_zero:
+            return sigma * stage.white
+        return sigma * stage.white + (1 - sigma) * stage.clean
+
+    def _mixed(self, layout: Layout) -> torch.Tensor:
+        if self.is_zero:
+            return self.clean
+        return torch.where(layout.fine_pixels, self.clean, spread(self.coarse))
 
 
 @dataclass(frozen=True)
@@ -146,7 +159,7 @@ def run_stages(
         white = source.noise if end is None else draw_noise(index)
         stage = source.stage(index, sigmas, white, layout)
         if end is None:
-            x = sigmas[0] * stage.white + (1 - sigmas[0]) * stage.clean
+            x = source.start(stage)
         else:
             x = _cross(plan.transition_into(index), end.x, layout, white)
         end = run_stage(stage, x)

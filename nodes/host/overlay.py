@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
+
 import torch
 import torch.nn.functional as F
 
@@ -26,6 +29,18 @@ def outline_regions(picture: torch.Tensor, mask: torch.Tensor, patch: int = 32) 
     return torch.where(border, picture.new_tensor(OUTLINE), shown)
 
 
+@dataclass(frozen=True, eq=False)
+class Overlay:
+    """The arguments of `region_overlay`, drawn when somebody looks."""
+
+    picture: torch.Tensor | None
+    chosen: torch.Tensor
+
+    @cached_property
+    def drawn(self) -> torch.Tensor:
+        return region_overlay(self.picture, self.chosen)
+
+
 def region_overlay(picture: torch.Tensor | None, chosen: torch.Tensor) -> torch.Tensor:
     """A small picture of the chosen regions, (B, h, w, 3) in [0, 1] on the CPU.
 
@@ -39,7 +54,9 @@ def region_overlay(picture: torch.Tensor | None, chosen: torch.Tensor) -> torch.
         shown = torch.full((b, *size, 3), GREY)
     else:
         image = picture[..., :3].float().cpu().movedim(-1, 1)
-        shown = F.interpolate(image, size, mode="bilinear", antialias=True).movedim(1, -1)
+        if image.shape[-2:] != size:
+            image = F.interpolate(image, size, mode="bilinear", antialias=True)
+        shown = image.movedim(1, -1)
     mask = chosen.cpu().repeat_interleave(patch, 1).repeat_interleave(patch, 2)
     return outline_regions(shown.clamp(0, 1), mask, patch)
 

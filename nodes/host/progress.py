@@ -18,8 +18,8 @@ import torch
 from PIL import Image
 from tqdm.auto import tqdm
 
-from .overlay import region_overlay
-from .status import show_status
+from .overlay import Overlay, region_overlay
+from .status import is_watched, show_status
 
 STAGE_TEXTS = {
     1: "Stage 1 of 3: half size",
@@ -53,13 +53,13 @@ class StageRecord:
 class Progress:
     """Steps of all stages on the host's bar. `records` tells afterwards what was run.
 
-    overlay  (B, h, w, 3) the regions chosen after stage 1, drawn on its picture; None before.
+    overlay  the regions chosen after stage 1 on its picture; None before.
     """
 
     patcher: Any
     total: int
     records: list[StageRecord] = field(default_factory=list)
-    overlay: torch.Tensor | None = None
+    overlay: Overlay | None = None
 
     def __post_init__(self) -> None:
         self._done = 0
@@ -124,9 +124,10 @@ class Progress:
     def show_regions(self, chosen: torch.Tensor) -> torch.Tensor:
         """Show the chosen coarse tokens, (B, rows, columns) bool, at once; returns them."""
         self._regions = chosen
-        self.overlay = region_overlay(self._picture, chosen)
+        self.overlay = Overlay(self._picture, chosen)
         self._picture = None
-        self._bar.update_absolute(self._done, self.total, _as_preview(self.overlay))
+        if self._bar.hook is not None and is_watched():
+            self._bar.update_absolute(self._done, self.total, _as_preview(self.overlay.drawn))
         return chosen
 
     def take_denoised(self) -> torch.Tensor:

@@ -30,9 +30,10 @@ from .inputs import (
     extend_noise,
     latent_samples,
 )
+from .overlay import Overlay
 from .progress import Progress
 from .report import RunReport, plain_steps
-from .stages import GuiderStages
+from .stages import GuiderStages, all_finite
 from .status import show_status
 
 log = logging.getLogger(__name__)
@@ -72,14 +73,19 @@ class Settings:
 class Sampled:
     """samples and denoised as LATENT tensors, the edge mask as MASK, and what happened.
 
-    overlay  IMAGE of the regions chosen after stage 1; None when that stage was skipped.
+    drawing  the regions chosen after stage 1 on its picture; None when that stage was skipped.
     """
 
     samples: torch.Tensor
     denoised: torch.Tensor
     edge_mask: torch.Tensor
     report: RunReport
-    overlay: torch.Tensor | None
+    drawing: Overlay | None
+
+    @property
+    def overlay(self) -> torch.Tensor | None:
+        """IMAGE of the drawing, made when it is first asked for."""
+        return None if self.drawing is None else self.drawing.drawn
 
 
 def sample(wires: Wires, settings: Settings) -> Sampled:
@@ -158,18 +164,20 @@ def _prepare(
     noise = wires.draw_noise({**wires.latent, "samples": samples})
     items = batch_items(wires.latent, len(samples))
     noise = extend_noise(noise.to(device, torch.float32), canvas, wires.seed, items)
-    clean = patcher.model.process_latent_in(latent) if torch.any(latent) else latent
     mask = wires.latent.get("noise_mask")
-    progress = Progress(patcher, sum(plan.steps))
-    return Source(noise, clean, F.avg_pool2d(clean, 2)), GuiderStages(
+    stages = GuiderStages(
         guider=wires.guider,
         sampler=wires.sampler,
         conds=fit_to_canvas(wires.guider.original_conds, canvas),
         latent=latent,
         mask=None if mask is None else canvas.extend(mask),
         seed=wires.seed,
-        progress=progress,
+        progress=Progress(patcher, sum(plan.steps)),
     )
+    if stages.is_empty:
+        return Source.from_noise(noise), stages
+    clean = patcher.model.process_latent_in(latent)
+    return Source(noise, clean, F.avg_pool2d(clean, 2)), stages
 
 
 def _decoder(vae, model) -> Callable[[torch.Tensor], torch.Tensor] | None:
@@ -180,7 +188,7 @@ def _decoder(vae, model) -> Callable[[torch.Tensor], torch.Tensor] | None:
     def decode(denoised: torch.Tensor) -> torch.Tensor:
         comfy.model_management.throw_exception_if_processing_interrupted()
         picture = vae.decode(model.process_latent_out(denoised))
-        if not torch.isfinite(picture).all():
+        if not all_finite(picture):
             raise ValueError(
                 "The VAE returned values that are not numbers after stage 1: start ComfyUI with "
                 "--fp32-vae, or set the detector to latent_gradient."

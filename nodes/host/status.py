@@ -15,6 +15,12 @@ def running_server() -> Any | None:
     return getattr(getattr(module, "PromptServer", None), "instance", None)
 
 
+def is_watched() -> bool:
+    """Whether a picture of the run could reach anybody: a browser, or a caller without a server."""
+    server = running_server()
+    return server is None or bool(server.sockets)
+
+
 def show_status(text: str) -> None:
     """Show a text on the running node in the browser that queued it; else do nothing."""
     context, server = get_executing_context(), running_server()

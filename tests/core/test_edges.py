@@ -8,6 +8,7 @@ import torch.nn.functional as F
 
 from ralu_core.edges import (
     DETECTORS,
+    _connected,
     edge_pixels,
     image_scores,
     latent_scores,
@@ -87,6 +88,30 @@ def test_weak_edges_count_where_they_touch_a_strong_one(detector: str) -> None:
     for step in (weak, weaker):
         alone = torch.where(x >= 16, 0.2 + step, 0.2)
         assert edge_pixels(picture(alone), detector).sum() == 0
+
+
+def grown(strong: torch.Tensor, weak: torch.Tensor) -> torch.Tensor:
+    """Hysteresis the slow way: a pass for every pixel of the longest edge."""
+    while True:
+        near = F.max_pool2d(strong.float(), 3, stride=1, padding=1).bool() & weak
+        if torch.equal(near, strong):
+            return strong
+        strong = near
+
+
+@pytest.mark.parametrize("density", [0.2, 0.35, 0.45])
+def test_weak_pixels_are_joined_as_by_growing(density: float) -> None:
+    generator = torch.Generator().manual_seed(0)
+    weak = torch.rand(2, 48, 64, generator=generator) < density
+    strong = weak & (torch.rand(2, 48, 64, generator=generator) < 0.02)
+    expected = grown(strong, weak)
+    assert torch.equal(_connected(strong, weak), expected)
+    assert not torch.equal(expected, weak) and not torch.equal(expected, strong)
+
+
+def test_nothing_weak_is_no_edge() -> None:
+    none = torch.zeros(1, 4, 4, dtype=torch.bool)
+    assert torch.equal(_connected(none, none), none)
 
 
 @pytest.mark.parametrize("detector", CANNY)

@@ -67,6 +67,16 @@ def test_pack_undoes_unpack(two_pictures: Layout) -> None:
     assert torch.equal(two_pictures.pack(two_pictures.unpack(tokens)), tokens)
 
 
+def test_a_strip_is_the_packed_tokens_in_one_row(two_pictures: Layout) -> None:
+    x = some_latent(2, 2, 3)
+    strip = two_pictures.to_strip(x)
+    assert strip.shape == (2, 3, 2, 2 * 12)
+    first = torch.stack([strip[0, :, 0, 0], strip[0, :, 0, 1], strip[0, :, 1, 0]])
+    assert torch.equal(first, torch.stack([x[0, :, 0, 4], x[0, :, 0, 6], x[0, :, 2, 4]]))
+    assert torch.equal(patchify(strip), two_pictures.pack(x))
+    assert torch.equal(two_pictures.from_strip(strip), two_pictures.settle(x))
+
+
 def test_unpack_undoes_pack_of_a_settled_state(two_pictures: Layout) -> None:
     x = two_pictures.settle(some_latent(2, 2, 3))
     assert torch.equal(two_pictures.unpack(two_pictures.pack(x)), x)

@@ -7,7 +7,7 @@ import torch
 
 from demo import tiny
 from driving import guider_for, plain
-from ralu_pack.nodes.host.mixed_call import MixedCall, from_strip, to_strip
+from ralu_pack.nodes.host.mixed_call import MixedCall
 from ralu_pack.nodes.host.positions import interpolate_table
 from ralu_pack.ralu_core.layout import Layout
 from ralu_pack.ralu_core.tokens import pick, spread
@@ -153,11 +153,6 @@ def test_a_replaced_forward_is_noticed(flux, x, scattered, monkeypatch):
 def test_tiles_are_refused(flux, x, scattered):
     with pytest.raises(ValueError, match="cuts pictures into tiles"):
         plain(flux, x[..., :16], Layout(scattered))
-
-
-def test_strip_is_undone():
-    tokens = torch.randn(2, 7, 64)
-    assert torch.equal(from_strip(to_strip(tokens)), tokens)
 
 
 def test_table_is_read_between_its_entries():
