@@ -12,11 +12,20 @@ from ralu_pack.nodes.sampler import Sampler
 from ralu_pack.ralu_core.schedule import StageSchedule
 
 SIGMAS = torch.tensor([1.0, 0.8, 0.5, 0.0])
+SHIFT = {"Flux": 3.158193, "SD3": 3.0}
+
+
+def family(model) -> str:
+    return type(model.model).__name__
 
 
 def quick_schedule(model_shift: float = 3.158193, ratio: float = 0.3) -> StageSchedule:
     """Two steps per stage: enough to pass every seam."""
     return StageSchedule((2, 2, 2), (0.7, 0.55, 0.0), (4.4, 2.1, 2.0), 4.0, ratio, model_shift)
+
+
+def schedule_for(model, ratio: float = 0.3) -> StageSchedule:
+    return quick_schedule(SHIFT[family(model)], ratio)
 
 
 def guider_for(model, cfg: float = 1.0, batch: int = 1) -> comfy.samplers.CFGGuider:
@@ -58,3 +67,26 @@ def ralu(model, vae, size=(256, 256), batch=1, seed=7, cfg=1.0, latent=None, **o
         **settings,
     )
     return out.args[0]["samples"], out.args[1]
+
+
+def sample(model, vae, schedule=None, **options) -> torch.Tensor:
+    """The RALU Sampler's samples, with the quick schedule of the MODEL's family unless given."""
+    return ralu(model, vae, schedule=schedule or schedule_for(model), **options)[0]
+
+
+class Calls:
+    """Counts the rows of tokens that pass the network's first block."""
+
+    def __init__(self, model):
+        network = model.model.diffusion_model
+        blocks = (
+            network.double_blocks if hasattr(network, "double_blocks") else network.joint_blocks
+        )
+        self.tokens: list[int] = []
+        self.handle = blocks[0].register_forward_pre_hook(self._note, with_kwargs=True)
+
+    def _note(self, _module, args, kwargs):
+        self.tokens.append(kwargs["img"].shape[1] if "img" in kwargs else args[1].shape[1])
+
+    def per_stage(self, schedule: StageSchedule) -> list[int]:
+        return [self.tokens.count(n) for n in schedule.tokens(16, 16)]

@@ -7,8 +7,11 @@ import comfy.latent_formats
 import comfy.ops
 import pytest
 import torch
-from comfy.cldm.mmdit import ControlNet as SD3ControlNet
-from comfy.ldm.flux.controlnet import ControlNetFlux
+from comfy_extras.nodes_controlnet import (
+    ControlNetInpaintingAliMamaApply,
+    SetUnionControlNetType,
+)
+from controls import applied, controlnet, hint
 from limits import (
     LATENT,
     all_fine,
@@ -20,7 +23,6 @@ from limits import (
     noise,
     scattered,
 )
-from nodes import ControlNetApplyAdvanced
 
 from demo import tiny
 from driving import quick_schedule, ralu
@@ -29,40 +31,6 @@ from ralu_pack.nodes.host.conds import fit_to_canvas, fit_to_layout
 from ralu_pack.nodes.host.control import TwoPassControl
 
 KINDS = ["flux instantx", "flux xlabs", "sd3"]
-FP32 = {"dtype": torch.float32, "device": "cpu", "operations": comfy.ops.disable_weight_init}
-
-
-def controlnet(model, kind: str, seed: int = 11):
-    """A tiny ControlNet built and wrapped as core's loader for this kind does."""
-    config = {**model.model.model_config.unet_config}
-    config.pop("disable_unet_model_creation", None)
-    device = {"load_device": model.load_device}
-    if kind == "sd3":
-        config.pop("dtype", None)
-        network = SD3ControlNet(num_blocks=1, control_latent_channels=16, **config, **FP32)
-        wrapped = {"compression_ratio": 1, "latent_format": comfy.latent_formats.SD3()}
-    elif kind == "flux instantx":
-        config.pop("dtype", None)
-        network = ControlNetFlux(latent_input=True, control_latent_channels=16, **config, **FP32)
-        wrapped = {"compression_ratio": 1, "latent_format": comfy.latent_formats.Flux()}
-        wrapped["extra_conds"] = ["y", "guidance"]
-    else:
-        config.pop("dtype", None)
-        network = ControlNetFlux(**config, **FP32)
-        wrapped = {"extra_conds": ["y", "guidance"]}
-    network.load_state_dict(tiny.seeded(network.state_dict(), seed))
-    return comfy.controlnet.ControlNet(network, **wrapped, **device)
-
-
-def hint(seed=21, size=(8 * LATENT[0], 8 * LATENT[1])):
-    return torch.rand(1, *size, 3, generator=torch.Generator().manual_seed(seed))
-
-
-def applied(net, vae, strength=1.0, start=0.0, end=1.0, image=None, conds=None):
-    """Positive and negative conditioning from core's Apply ControlNet node."""
-    conds = conds or (tiny.conditioning(5), tiny.conditioning(6))
-    image = hint() if image is None else image
-    return ControlNetApplyAdvanced().apply_controlnet(*conds, net, image, strength, start, end, vae)
 
 
 @pytest.fixture(params=KINDS)
@@ -172,6 +140,41 @@ def test_hint_of_a_picture_that_is_extended(model, kind, vae):
         schedule=quick_schedule(3.0),
     )
     assert samples.shape[-2:] == (22, 31) and torch.isfinite(samples).all()
+
+
+@pytest.mark.promise("ControlNet Union, inpainting ControlNets, SD3.5 Large ControlNets")
+@pytest.mark.parametrize("mode", ["openpose", "tile"])
+def test_union_type(flux, vae, mode):
+    net = controlnet(flux, "flux union")
+    chosen = SetUnionControlNetType.execute(net, mode).args[0]
+    controlled = guider(flux, *applied(chosen, vae))
+    assert_limits(controlled)
+    assert_matters(controlled, guider(flux, *applied(net, vae)))
+
+
+@pytest.mark.promise("ControlNet Union, inpainting ControlNets, SD3.5 Large ControlNets")
+def test_inpainting_controlnet(flux, vae):
+    net = controlnet(flux, "flux inpainting")
+    mask = torch.zeros(1, *hint().shape[1:3])
+    mask[:, :, : mask.shape[2] // 2] = 1
+    masked, other = (guider(flux, *inpainting(net, vae, one), cfg=1.0) for one in (mask, 1 - mask))
+    assert_limits(masked)
+    assert_matters(masked, other)
+
+
+def inpainting(net, vae, mask):
+    conds = (tiny.conditioning(5), tiny.conditioning(6))
+    return ControlNetInpaintingAliMamaApply.execute(
+        *conds, net, vae, hint(), mask, 1.0, 0.0, 1.0
+    ).args
+
+
+@pytest.mark.promise("ControlNet Union, inpainting ControlNets, SD3.5 Large ControlNets")
+def test_sd35_large(sd3, vae):
+    net = controlnet(sd3, "sd3.5 large")
+    controlled = guider(sd3, *applied(net, vae))
+    assert_limits(controlled)
+    assert_matters(controlled, guider(sd3))
 
 
 def test_prompts_that_share_a_controlnet_still_share_it(model, kind, vae):

@@ -18,10 +18,8 @@ from comfy_extras.nodes_tcfg import TCFG
 from limits import all_fine, assert_limits, assert_matters, guider, mixed, native, noise
 
 from demo import tiny
-from driving import quick_schedule, ralu
+from driving import quick_schedule, ralu, schedule_for
 from ralu_pack.nodes.sampler_advanced import SamplerAdvanced
-
-SHIFT = {"Flux": 3.158193, "SD3": 3.0}
 
 
 def made_by(node, *args, **kwargs):
@@ -88,7 +86,7 @@ def test_guider_in_a_whole_run(model, vae, make):
         latent_image={"samples": torch.zeros(2, 16, 32, 32)},
         denoise=1.0,
         vae=vae,
-        schedule=quick_schedule(SHIFT[type(model.model).__name__]),
+        schedule=schedule_for(model),
     )
     assert torch.isfinite(out.args[0]["samples"]).all()
     assert made.original_conds == conds and made.model_options is options

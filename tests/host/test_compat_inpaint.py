@@ -10,11 +10,9 @@ from comfy_extras.nodes_custom_sampler import Noise_RandomNoise
 from comfy_extras.nodes_differential_diffusion import DifferentialDiffusion
 from limits import LATENT, assert_limits, guider, mixed, native, noise, scattered
 
-from driving import quick_schedule, ralu
+from driving import quick_schedule, ralu, schedule_for
 from ralu_pack.nodes.host import run
 from ralu_pack.nodes.sampler_advanced import SamplerAdvanced
-
-SHIFT = {"Flux": 3.158193, "SD3": 3.0}
 
 
 def picture(batch=1, size=(32, 32), seed=9):
@@ -34,7 +32,7 @@ def ramp(size=(256, 256)):
 
 def run_masked(model, vae, latent, mask=None, **options):
     given = {"samples": latent} if mask is None else {"samples": latent, "noise_mask": mask}
-    schedule = quick_schedule(SHIFT[type(model.model).__name__])
+    schedule = schedule_for(model)
     return ralu(model, vae, latent=given, schedule=schedule, **options)[0]
 
 
@@ -123,7 +121,7 @@ def test_each_picture_of_a_batch_has_its_own_mask(model, vae):
             },
             denoise=1.0,
             vae=vae,
-            schedule=quick_schedule(SHIFT[type(model.model).__name__]),
+            schedule=schedule_for(model),
         ).args[0]["samples"]
         torch.testing.assert_close(both[i : i + 1], alone, atol=1e-3, rtol=1e-3)
 
@@ -196,7 +194,7 @@ def test_masks_with_every_start_stage(model, vae, denoise, stages):
         lambda given: comfy.sample.prepare_noise(given["samples"], 7),
         7,
     )
-    schedule = quick_schedule(SHIFT[type(model.model).__name__])
+    schedule = schedule_for(model)
     sampled = run.sample(wires, run.Settings(schedule, denoise))
     assert [record.number for record in sampled.report.stages] == stages
     kept = torch.ones(32, 32, dtype=torch.bool)

@@ -1,8 +1,6 @@
-"""LoRAs, weight formats, compiled models, caches and several GPUs."""
+"""LoRAs, weight formats and compiled models."""
 
 from __future__ import annotations
-
-import threading
 
 import comfy.hooks
 import comfy.model_patcher
@@ -12,30 +10,16 @@ import comfy.sd
 import pytest
 import torch
 from comfy.patcher_extension import WrappersMP
-from comfy_extras.nodes_easycache import EasyCacheNode, LazyCacheNode
 from comfy_extras.nodes_torch_compile import TorchCompileModel
 from limits import assert_limits, assert_matters, guider, mixed, native, noise, scattered
 
 from demo import tiny
-from driving import quick_schedule, ralu
-from ralu_pack.nodes.host.mixed_call import MixedCall
-from ralu_pack.ralu_core.layout import Layout
-from ralu_pack.ralu_core.schedule import StageSchedule
+from driving import family, sample, schedule_for
 
-SHIFT = {"Flux": 3.158193, "SD3": 3.0}
 QKV = {
     "Flux": "diffusion_model.double_blocks.0.img_attn.qkv",
     "SD3": "diffusion_model.joint_blocks.0.x_block.attn.qkv",
 }
-
-
-def family(model) -> str:
-    return type(model.model).__name__
-
-
-def sample(model, vae, **options):
-    schedule = options.pop("schedule", None) or quick_schedule(SHIFT[family(model)])
-    return ralu(model, vae, schedule=schedule, **options)[0]
 
 
 def lora(model, seed=60, scale=1.0) -> dict:
@@ -165,7 +149,7 @@ def test_compiled_model_gives_the_same_pictures(model, vae):
     torch._dynamo.reset()
     quick = compiled(model)
     for seed, ratio in ((7, 0.3), (8, 0.3), (7, 0.2)):
-        schedule = quick_schedule(SHIFT[family(model)], ratio)
+        schedule = schedule_for(model, ratio)
         eager = sample(model, vae, seed=seed, schedule=schedule)
         torch.testing.assert_close(
             sample(quick, vae, seed=seed, schedule=schedule), eager, atol=1e-4, rtol=1e-4
@@ -181,184 +165,3 @@ def test_compiled_model_whose_positions_are_not_asked_for_stops(flux, vae, monke
     with pytest.raises(RuntimeError, match="another node replaced the forward pass"):
         sample(quick, vae)
     torch._dynamo.reset()
-
-
-CACHES = {"EasyCache": EasyCacheNode, "LazyCache": LazyCacheNode}
-STEPS = StageSchedule((5, 6, 9), (0.7, 0.55, 0.0), (4.4, 2.1, 2.0), 4.0, 0.3, 3.158193)
-
-
-def cached(model, node, threshold, start=0.0, end=1.0):
-    return node.execute(model, threshold, start, end, False).args[0]
-
-
-class Calls:
-    """Counts the rows of tokens that pass the network's first block."""
-
-    def __init__(self, model):
-        network = model.model.diffusion_model
-        blocks = (
-            network.double_blocks if hasattr(network, "double_blocks") else network.joint_blocks
-        )
-        self.tokens: list[int] = []
-        self.handle = blocks[0].register_forward_pre_hook(self._note, with_kwargs=True)
-
-    def _note(self, _module, args, kwargs):
-        self.tokens.append(kwargs["img"].shape[1] if "img" in kwargs else args[1].shape[1])
-
-    def per_stage(self, schedule=STEPS) -> list[int]:
-        return [self.tokens.count(n) for n in schedule.tokens(16, 16)]
-
-
-@pytest.mark.promise("EasyCache and LazyCache")
-@pytest.mark.parametrize("node", CACHES.values(), ids=CACHES)
-def test_cache_that_skips_nothing_changes_nothing(flux, vae, node):
-    calls = Calls(flux)
-    plain = sample(flux, vae, schedule=STEPS)
-    assert calls.per_stage() == [5, 6, 9]
-    assert torch.equal(plain, sample(cached(flux, node, 0.0), vae, schedule=STEPS))
-    assert calls.per_stage() == [10, 12, 18]
-
-
-@pytest.mark.promise("EasyCache and LazyCache")
-@pytest.mark.parametrize("node", CACHES.values(), ids=CACHES)
-def test_every_stage_fills_its_cache_anew(flux, vae, node):
-    """Each stage computes as many steps as plain sampling over its noise levels would."""
-    lazy = cached(flux, node, 1e9)
-    expected = []
-    for stage in range(3):
-        calls = Calls(flux)
-        sigmas = torch.tensor(STEPS.sigmas(stage))
-        guider(lazy, cfg=1.0).sample(
-            torch.randn(1, 16, 32, 32, generator=torch.Generator().manual_seed(0)),
-            torch.zeros(1, 16, 32, 32),
-            comfy.samplers.sampler_object("euler"),
-            sigmas,
-            disable_pbar=True,
-            seed=0,
-        )
-        calls.handle.remove()
-        expected.append(len(calls.tokens))
-    assert all(1 < n < steps for n, steps in zip(expected, STEPS.steps, strict=True))
-    calls = Calls(flux)
-    samples = sample(lazy, vae, schedule=STEPS)
-    assert calls.per_stage() == expected
-    assert torch.isfinite(samples).all()
-
-
-@pytest.mark.promise("EasyCache and LazyCache")
-@pytest.mark.parametrize("node", CACHES.values(), ids=CACHES)
-def test_cached_runs_repeat_and_leave_plain_sampling_alone(flux, vae, node):
-    plain = sample(flux, vae, schedule=STEPS)
-    lazy = cached(flux, node, 1e9)
-    first = sample(lazy, vae, schedule=STEPS)
-    assert torch.equal(first, sample(lazy, vae, schedule=STEPS))
-    assert not torch.equal(first, plain)
-    assert torch.equal(plain, sample(flux, vae, schedule=STEPS))
-
-
-@pytest.mark.promise("EasyCache and LazyCache")
-def test_easycache_with_guidance_and_a_batch(flux, vae):
-    """Its state is kept for each prompt, over all pictures of the batch."""
-    samples = sample(cached(flux, EasyCacheNode, 0.2), vae, schedule=STEPS, batch=2, cfg=3.0)
-    assert torch.isfinite(samples).all()
-    exact = sample(flux, vae, schedule=STEPS, batch=2, cfg=3.0)
-    none = sample(cached(flux, EasyCacheNode, 0.0), vae, schedule=STEPS, batch=2, cfg=3.0)
-    assert torch.equal(none, exact)
-
-
-def test_easycache_over_pictures_of_unequal_counts_is_refused(flux, vae):
-    painted = torch.zeros(2, 256, 256)
-    painted[0, :128] = 1
-    with pytest.raises(ValueError, match="EasyCache remembers one set of tokens"):
-        sample(cached(flux, EasyCacheNode, 0.2), vae, batch=2, region_mask=painted)
-    samples = sample(cached(flux, LazyCacheNode, 0.2), vae, batch=2, region_mask=painted)
-    assert torch.isfinite(samples).all()
-
-
-@pytest.fixture
-def twin(request, model):
-    """The same model again, with a network of its own."""
-    return tiny.load_model(request.getfixturevalue(f"{family(model).lower()}_weights"))
-
-
-@pytest.mark.promise("Several GPUs (ComfyUI 0.30's copies of a model)")
-def test_a_mixed_call_holds_nothing_that_a_call_changes(model, twin):
-    """Two threads, each with a network of its own, share one MixedCall and one layout."""
-    layouts = [scattered(), uneven()]
-    for layout in layouts:
-        call = MixedCall(layout)
-        copies = [model.model, twin.model]
-        states = [noise(seed) for seed in (70, 71)]
-        alone = [apply(base, call, x).clone() for base, x in zip(copies, states, strict=True)]
-        before = {**call.__dict__}
-        out: dict[int, list] = {0: [], 1: []}
-        start = threading.Barrier(2)
-
-        def work(i, call=call, copies=copies, states=states, out=out, start=start):
-            with torch.no_grad():
-                for _ in range(6):
-                    start.wait()
-                    out[i].append(apply(copies[i], call, states[i]))
-
-        threads = [threading.Thread(target=work, args=(i,)) for i in range(2)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        for i in range(2):
-            assert len(out[i]) == 6 and all(torch.equal(alone[i], one) for one in out[i])
-        assert call.__dict__ == before
-
-
-def uneven() -> Layout:
-    fine = scattered().fine.clone()
-    fine[1, 0] = True
-    return Layout(fine)
-
-
-def apply(base, call: MixedCall, x: torch.Tensor) -> torch.Tensor:
-    conditioning = tiny.conditioning(5, batch=2)
-    options = {"wrappers": {WrappersMP.APPLY_MODEL: {"ralu": [call]}}}
-    kwargs = {"guidance": torch.full((2,), 3.5)} if type(base).__name__ == "Flux" else {}
-    return base.apply_model(
-        x,
-        torch.full((2,), 0.8),
-        c_crossattn=conditioning[0][0],
-        y=conditioning[0][1]["pooled_output"],
-        transformer_options=options,
-        **kwargs,
-    )
-
-
-def two_devices(model, twin):
-    """The MODEL with a copy on a second device, through the host's own machinery."""
-    second = torch.device("cpu", 0)  # to the host another device than "cpu", to torch the same
-    clone = model.clone(model_override=(twin.model, ({}, {}, {}, set())))
-    clone.hook_backup, clone.load_device = {}, second
-    clone.is_multigpu_base_clone = True
-    both = model.clone()
-    both.set_additional_models("multigpu", [clone])
-    both.match_multigpu_clones()
-    return both, clone
-
-
-NEWER = hasattr(comfy.model_patcher.ModelPatcher, "match_multigpu_clones")
-
-
-@pytest.mark.promise("Several GPUs (ComfyUI 0.30's copies of a model)")
-@pytest.mark.skipif(not NEWER, reason="ComfyUI 0.3.75 runs a model on one GPU")
-@pytest.mark.parametrize("control", [False, True], ids=["plain", "ControlNet"])
-def test_guidance_split_over_two_devices(model, twin, vae, control, monkeypatch):
-    from test_compat_control import applied, controlnet
-
-    monkeypatch.setattr(comfy.model_management, "set_torch_device", lambda device: None)
-    kind = "flux instantx" if family(model) == "Flux" else "sd3"
-    conds = applied(controlnet(model, kind), vae) if control else (None, None)
-    single = guider(model, *conds)
-    both, clone = two_devices(model, twin)
-    calls = [Calls(model), Calls(clone)]
-    split = guider(both, *conds)
-    one, other = (mixed(g, noise(), scattered()) for g in (single, split))
-    torch.testing.assert_close(one, other, atol=1e-3, rtol=1e-3)
-    assert len(calls[1].tokens) == 3 and len(calls[0].tokens) == 3 + 3
-    assert "process_img" not in clone.model.diffusion_model.__dict__

@@ -11,18 +11,17 @@ from comfy.cli_args import LatentPreviewMethod
 from safetensors.torch import save_file
 
 from demo import tiny
-from driving import quick_schedule, ralu
+from driving import SHIFT, family, ralu, schedule_for
 from ralu_pack.nodes.host.canvas import Canvas
 from ralu_pack.ralu_core.layout import Layout
 from ralu_pack.ralu_core.schedule import StageSchedule
 
-SHIFT = {"Flux": 3.158193, "SD3": 3.0}
 SIZES = [(64, 64), (256, 256), (256, 768), (264, 1000), (216, 384), (104, 520), (520, 72)]
 LARGE = [(2048, 256), (256, 2048), (1024, 1024), (1080, 1920), (1920, 1080), (1504, 1000)]
 
 
 def short(model) -> StageSchedule:
-    shift = SHIFT[type(model.model).__name__]
+    shift = SHIFT[family(model)]
     return StageSchedule((1, 1, 1), (0.7, 0.55, 0.0), (4.4, 2.1, 2.0), 4.0, 0.3, shift)
 
 
@@ -91,7 +90,7 @@ def seen():
 
 
 def shown_sizes(model, vae, shown) -> list:
-    ralu(model, vae, size=(256, 192), schedule=quick_schedule(SHIFT[type(model.model).__name__]))
+    ralu(model, vae, size=(256, 192), schedule=schedule_for(model))
     return [preview[1].size for *_, preview in shown if preview is not None]
 
 
@@ -122,7 +121,7 @@ def test_taesd_previews(model, vae, seen, tmp_path, monkeypatch):
 
 @pytest.mark.promise("Batches")
 def test_a_picture_of_a_batch_is_the_single_picture(model, vae):
-    schedule = quick_schedule(SHIFT[type(model.model).__name__])
+    schedule = schedule_for(model)
     batch, masks = ralu(model, vae, batch=4, cfg=4.0, schedule=schedule)
     for i in (0, 3):
         latent = {"samples": torch.zeros(1, 16, 32, 32), "batch_index": [i]}

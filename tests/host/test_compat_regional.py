@@ -19,11 +19,10 @@ from limits import (
 from nodes import ConditioningSetArea, ConditioningSetAreaPercentage, ConditioningSetMask
 
 from demo import tiny
-from driving import quick_schedule, ralu
+from driving import ralu, schedule_for
 from ralu_pack.nodes.host.canvas import Canvas
 from ralu_pack.nodes.host.conds import fit_to_canvas
 
-SHIFT = {"Flux": 3.158193, "SD3": 3.0}
 LEFT, REST = tiny.conditioning(7), tiny.conditioning(8)
 
 
@@ -135,7 +134,7 @@ def test_area_samples_as_its_mask(model, name):
 
 @pytest.mark.promise("Regional prompts by area")
 def test_area_in_a_whole_run(model, vae):
-    schedule = quick_schedule(SHIFT[type(model.model).__name__])
+    schedule = schedule_for(model)
     regional, _ = ralu(model, vae, positive=by_area(LEFT, "corner") + REST, schedule=schedule)
     plain, _ = ralu(model, vae, positive=REST, schedule=schedule)
     assert torch.isfinite(regional).all() and (regional - plain).abs().max() > 1e-2
@@ -168,7 +167,7 @@ def test_timestep_range_means_noise_level_in_every_stage(model, vae):
     longer = [[torch.cat([LEFT[0][0], LEFT[0][0]], dim=1), LEFT[0][1]]]
     positive = with_values(LEFT, start_percent=0.0, end_percent=0.4)
     positive += with_values(longer, start_percent=0.4, end_percent=1.0)
-    schedule = quick_schedule(SHIFT[type(model.model).__name__])
+    schedule = schedule_for(model)
     ralu(watched, vae, positive=positive, schedule=schedule)
     border = sampling.percent_to_sigma(0.4)
     visited = [sigma for k in range(3) for sigma in schedule.sigmas(k)[:-1]]
@@ -186,7 +185,7 @@ def test_each_picture_of_a_batch_has_its_own_prompt(model, vae):
             {"pooled_output": torch.cat([p[0][1]["pooled_output"] for p in prompts])},
         ]
     ]
-    schedule = quick_schedule(SHIFT[type(model.model).__name__])
+    schedule = schedule_for(model)
     both, _ = ralu(model, vae, batch=2, positive=joined, schedule=schedule)
     for i in range(2):
         latent = {"samples": torch.zeros(1, 16, 32, 32), "batch_index": [i]}

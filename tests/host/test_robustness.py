@@ -12,18 +12,12 @@ from comfy_extras.nodes_custom_sampler import Noise_RandomNoise
 from limits import guider, with_values
 
 from demo import tiny
-from driving import quick_schedule, ralu
+from driving import quick_schedule, sample
 from ralu_pack.nodes.sampler_advanced import SamplerAdvanced
 
-SHIFT = {"Flux": 3.158193, "SD3": 3.0}
 STAGES = {1: 0, 2: 2, 3: 4}  # the model call that begins each stage of the quick schedule
 Interrupted = comfy.model_management.InterruptProcessingException
 OutOfMemory = comfy.model_management.OOM_EXCEPTION
-
-
-def sample(model, vae, **options):
-    schedule = quick_schedule(SHIFT[type(model.model).__name__])
-    return ralu(model, vae, schedule=schedule, **options)[0]
 
 
 def traces(model) -> tuple:
