@@ -113,7 +113,13 @@ def check_vae(vae, detector: str) -> None:
 
 def batch_items(latent: dict, count: int) -> list[int]:
     """The number of each picture within its seed; Latent From Batch keeps the original ones."""
-    return list(latent.get("batch_index") or range(count))[:count]
+    items = list(latent.get("batch_index") or range(count))
+    if len(items) != count:
+        raise ValueError(
+            f"A LATENT's batch_index must number each of its {count} pictures, got {len(items)} "
+            "numbers: set it anew with Latent Batch Seed Behavior."
+        )
+    return items
 
 
 def extend_noise(noise: torch.Tensor, canvas: Canvas, seed: int, items: list[int]) -> torch.Tensor:
