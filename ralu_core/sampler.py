@@ -38,7 +38,10 @@ class Stage:
 
 @dataclass(frozen=True)
 class StageEnd:
-    """x is the state at the stage's last sigma, denoised the model's last clean estimate."""
+    """x is the state at the stage's last sigma, denoised the model's last clean estimate.
+
+    The transition is computed where x lies, which need not be where the run began.
+    """
 
     x: torch.Tensor
     denoised: torch.Tensor
@@ -171,6 +174,9 @@ def _cross(
     transition: Transition, x: torch.Tensor, layout: Layout | None, white: torch.Tensor
 ) -> torch.Tensor:
     assert layout is not None  # only the stages after the first have a transition
+    white = white.to(x.device)
+    if layout.fine.device != x.device:
+        layout = Layout(layout.fine.to(x.device))
     if x.shape[-2:] == layout.latent_size:
         return transition.to_full(x, layout, white)
     return transition.to_mixed(x, layout, white)

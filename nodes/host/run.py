@@ -133,7 +133,7 @@ def sample(wires: Wires, settings: Settings) -> Sampled:
     log.info(report.line())
     return Sampled(
         canvas.crop(result.x),
-        canvas.crop(model.process_latent_out(result.denoised.float())),
+        canvas.crop(model.process_latent_out(result.denoised.float().to(result.x.device))),
         canvas.mask(fine),
         report,
         progress.overlay,

@@ -57,10 +57,13 @@ class GuiderStages:
                 disable_pbar=True,
                 seed=(self.seed + stage.index) % SEEDS,
             )
-        out, denoised = out.to(x.device), self.progress.take_denoised().to(x.device)
+        denoised = self.progress.take_denoised()
         _check_numbers(out, stage)
         if end > 0:  # back from the host's finished latent to the model's own scaling
-            out = self.guider.model_patcher.model.process_latent_in(out) * (1 - end)
+            patcher = self.guider.model_patcher
+            if patcher.load_device.type == "cuda":  # so that the transition is computed there
+                out = out.to(patcher.load_device)
+            out = patcher.model.process_latent_in(out) * (1 - end)
         return StageEnd(out, denoised)
 
     def _guider_for(self, stage: Stage):

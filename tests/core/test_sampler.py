@@ -8,7 +8,7 @@ from closed_form import Known, gaussian, gaussian_variance
 
 from ralu_core import Layout, Plan, Regions, Result, Source, StageSchedule, euler, run_stages
 from ralu_core.noise import white_noise
-from ralu_core.sampler import sample
+from ralu_core.sampler import Stage, StageEnd, sample
 from ralu_core.tokens import pick, spread
 from ralu_core.upsampling import UPSAMPLING
 
@@ -129,6 +129,24 @@ def test_mixed_states_repeat_what_is_coarse() -> None:
         return 0.3 * x
 
     sample(check, None, Source.from_noise(normal(3, *SIZE)), Plan(SCHEDULE), 0, LATENT)
+
+
+def test_a_transition_is_computed_where_the_stage_ended() -> None:
+    begun = []
+
+    def elsewhere(stage: Stage, x: torch.Tensor) -> StageEnd:
+        begun.append(x.device.type)
+        assert stage.white.device.type == stage.clean.device.type == "cpu"
+        return StageEnd(x.to("meta"), x.to("cpu") if stage.index == 0 else x)
+
+    run_stages(
+        Plan(SCHEDULE),
+        Source.from_noise(normal(3, *SIZE)),
+        elsewhere,
+        lambda denoised: LATENT.choose(denoised, SCHEDULE.ratio, None),
+        lambda stage: normal(stage, *SIZE),
+    )
+    assert begun == ["cpu", "meta", "meta"]
 
 
 def run_one(items: list[int], regions: Regions, model, noise: torch.Tensor) -> Result:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from types import SimpleNamespace
 
 import comfy.samplers
 import comfy.utils
@@ -92,6 +93,16 @@ def test_regions_are_drawn_as_soon_as_they_are_known(flux, vae):
     outlined = (torch.tensor(OUTLINE) - result.overlay[0]).abs().amax(-1) < 1e-3
     chosen = result.edge_mask[0, ::32, ::32]
     assert torch.equal(outlined[::64, ::64], chosen > 0)
+
+
+def test_nothing_is_drawn_when_nobody_watches(flux, vae, monkeypatch):
+    result = sampled(flux, vae)
+    assert "drawn" not in vars(result.drawing)  # no bar is shown, and the picture not yet asked for
+    watched, empty = (SimpleNamespace(sockets=sockets) for sockets in ({"browser": None}, {}))
+    for server, pictures in ((empty, 0), (watched, 1)):
+        monkeypatch.setattr(status, "running_server", lambda server=server: server)
+        (shown,) = run_view(result)["ralu_run"]
+        assert len(shown["regions"]) == pictures
 
 
 def test_overlay_without_a_picture_is_grey():
