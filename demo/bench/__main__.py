@@ -1,4 +1,4 @@
-"""Measure FLOPs, time and memory: `python -m demo.bench [flops|overhead|latency|trace]`."""
+"""Measure FLOPs, time, memory: `python -m demo.bench [flops|overhead|latency|temporal|trace]`."""
 
 from __future__ import annotations
 
@@ -10,19 +10,22 @@ import torch
 
 from demo.bench.pack import start
 
-NAMES = ("flops", "overhead", "latency", "trace")
+NAMES = ("flops", "overhead", "latency", "temporal", "trace")
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m demo.bench", description=__doc__)
-    parser.add_argument("what", nargs="?", choices=NAMES, help="default: all but the trace")
+    parser.add_argument("what", nargs="?", choices=NAMES, help="default: the first three")
     parser.add_argument("--device", choices=("cpu", "cuda"), help="default: cuda where there is")
     parser.add_argument("--architecture", help="of latency and trace, see architectures.py")
     parser.add_argument("--sizes", type=int, nargs="+", metavar="PIXELS", help="sides of squares")
     parser.add_argument("--repeats", type=int, help="of latency; default 7 on a GPU, 2 on a CPU")
     parser.add_argument("--steps", type=int, default=0, help="of the plain run of latency")
     parser.add_argument("--preset", default="FLUX 7x", help="that trace runs")
-    parser.add_argument("--threads", type=int, default=1, help="of torch on the CPU")
+    parser.add_argument("--prompts", type=int, default=16, help="of temporal, on the miniature")
+    parser.add_argument("--seeds", type=int, default=2, help="of temporal, on the miniature")
+    parser.add_argument("--weights", type=Path, help="of temporal: another miniature Flux")
+    parser.add_argument("--threads", type=int, help="of torch on the CPU; default 1 without a GPU")
     parser.add_argument("--out", type=Path, help="folder of the results, or file of the trace")
     return parser.parse_args(arguments)
 
@@ -32,8 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     start(cpu=options.device == "cpu")
     from demo.bench.benches import BENCHES  # imports ComfyUI
 
-    torch.set_num_threads(options.threads)
     device = _device(options.device)
+    if options.threads or device.type == "cpu":
+        torch.set_num_threads(options.threads or 1)
     chosen = [options.what] if options.what else _default(options)
     for name in chosen:
         BENCHES[name](options, device)

@@ -7,7 +7,16 @@ from pathlib import Path
 
 import torch
 
-from demo.bench import components, latency, machine, overhead, syncs
+from demo.bench import (
+    components,
+    latency,
+    machine,
+    overhead,
+    syncs,
+    temporal_flops,
+    temporal_quality,
+    temporal_speed,
+)
 from demo.bench import trace as tracing
 from demo.bench.architectures import ARCHITECTURES, Architecture
 from demo.bench.flops import Counters, paper_table, size_table
@@ -20,6 +29,7 @@ GPU_PENDING = "No CUDA device here: GPU figures are pending, and these say nothi
 FLOPS_LIMIT = 0.1  # percent between the paper's rows and ours
 SPEED_LIMIT = 0.97  # of the speed-up by FLOPs
 MID_SIDE = 512
+GAIN_LIMIT = 0.9  # of a skipped step's FLOPs, in its time
 
 
 def flops(options: argparse.Namespace, device: torch.device) -> None:
@@ -79,6 +89,9 @@ def _limits(
         share = runs["RALU 7x"].share(rate)
         label = f"the pack's share of a RALU 7x run, {device} ({rate:g} TFLOP/s)"
         lines.append(limit(label, share, overhead.OUTSIDE_LIMIT, "%"))
+        left = runs["RALU 7x"].without(overhead.ON_DEVICE).share(rate)
+        label += f", {' and '.join(overhead.ON_DEVICE)} left to the GPU"
+        lines.append(limit(label, left, overhead.OUTSIDE_LIMIT, "%"))
     for name, seconds in parts.items():
         exponent = components.growth(components.SIDES, seconds)
         lines.append(limit(f"growth of {name}", exponent, overhead.GROWTH_LIMIT, "(exponent)"))
@@ -108,8 +121,8 @@ def latency_bench(options: argparse.Namespace, device: torch.device) -> None:
         )
         if not on_gpu:
             results.say(GPU_PENDING)
-        subject = latency.build(architecture, device)
         sizes = [(side, side) for side in options.sizes or ((1024, 2048) if on_gpu else (256,))]
+        subject = latency.build_with_room(architecture, device, sizes)
         repeats = options.repeats or (7 if on_gpu else 2)
         timings = latency.measure(subject, key, sizes, repeats, options.steps)
         results.data["timings"] = latency.records(timings)
@@ -122,6 +135,34 @@ def latency_bench(options: argparse.Namespace, device: torch.device) -> None:
         results.data["waits"] = [vars(one) for one in waits]
         results.say(f"{syncs.table(waits)}\n\n{syncs.verdict(waits)}")
         results.save(_folder(options))
+        del subject  # the next model needs its memory
+
+
+def temporal(options: argparse.Namespace, device: torch.device) -> None:
+    """RALU Temporal Acceleration: FLOPs beside the paper's, time of a skip, cost in pictures."""
+    results = Results("temporal", "Caches across steps", machine.describe(torch.device("cpu")))
+    text, rows = temporal_flops.table()
+    results.data["paper"] = rows
+    results.say(
+        f"FLUX.1-dev at 1024x1024, {temporal_flops.TEXT} text tokens, ratio "
+        f"{temporal_flops.RATIO:g} ({temporal_flops.LETTERS}):\n\n{text}"
+    )
+    gain = temporal_speed.measure()
+    results.data["gain"] = {**vars(gain), "seconds": gain.of_seconds, "flops": gain.of_flops}
+    share = gain.of_seconds / gain.of_flops
+    results.say(
+        f"A skipped call of a mid-size Flux takes {1000 * gain.skipped:.0f} ms of CPU time, a "
+        f"computed one {1000 * gain.computed:.0f} ms: saves {gain.of_seconds:.1%} of the time and "
+        f"{gain.of_flops:.1%} of the FLOPs, {share:.1%} of its share, limit {GAIN_LIMIT:.0%}: "
+        f"{'kept' if share >= GAIN_LIMIT else 'MISSED'}."
+    )
+    outcomes = temporal_quality.measure(options.prompts, options.seeds, options.weights)
+    results.data["miniature"] = temporal_quality.finite(outcomes)
+    results.say(
+        f"Miniature Flux, {options.prompts} prompts, {options.seeds} seeds, 256x256:\n\n"
+        + temporal_quality.table(outcomes)
+    )
+    results.save(_folder(options))
 
 
 def trace(options: argparse.Namespace, device: torch.device) -> None:
@@ -129,7 +170,7 @@ def trace(options: argparse.Namespace, device: torch.device) -> None:
     key = options.architecture or ("flux-dev" if device.type == "cuda" else "small")
     side = (options.sizes or [1024 if device.type == "cuda" else 256])[0]
     out = options.out or OUT / "trace.json"
-    subject = latency.build(_architecture(key), device)
+    subject = latency.build_with_room(_architecture(key), device, [(side, side)])
     tracing.export(subject, options.preset, side, side, out)
     print(f"{out}: open it in ui.perfetto.dev or chrome://tracing")
 
@@ -148,4 +189,10 @@ def _folder(options: argparse.Namespace) -> Path:
     return options.out or OUT
 
 
-BENCHES = {"flops": flops, "overhead": overhead_bench, "latency": latency_bench, "trace": trace}
+BENCHES = {
+    "flops": flops,
+    "overhead": overhead_bench,
+    "latency": latency_bench,
+    "temporal": temporal,
+    "trace": trace,
+}

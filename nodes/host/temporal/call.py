@@ -115,9 +115,9 @@ class Call:
         memory.push(residual, self.sigma_of(rows), self.state.settings.kept_evaluations)
 
     def sigma_of(self, rows: slice) -> torch.Tensor:
-        """Noise levels of rows of the running group."""
+        """Noise levels of rows of the running group, on the device of its tokens."""
         sigma = self.sigma if self.rows is None else self.sigma[self.rows]
-        return sigma[rows]
+        return sigma[rows].to(self.device)
 
     def cache_bytes(self, args: dict, tokens: torch.Tensor, rows: int) -> int:
         """What the method will keep for `rows` rows of these tokens."""
@@ -127,6 +127,7 @@ class Call:
     def _groups(self, args: dict, tokens: torch.Tensor) -> list[RowGroup]:
         """Prompt, memory and rows of the tokens; none where rows are not what was announced."""
         self.rows = (args.get("transformer_options") or {}).get(ROWS)
+        self.device = tokens.device
         announced = self.sigma.shape[0] if self.rows is None else len(self.rows)
         if tokens.shape[0] != announced or announced % len(self.tracks):
             return []

@@ -51,16 +51,11 @@ class SignalCall(Call):
             return memory.extra["change"]
         change = (signal - before).abs().float().mean() / before.abs().float().mean()
         memory.extra["change"] = memory.extra["change"] + change
-        steps = self.options_sigmas
+        steps = self.options.get("sample_sigmas")  # of the stage
         if steps is None or len(steps) < 2:
             return memory.extra["change"]
-        is_last = self.sigma_of(rows)[0] <= steps[-2].to(self.sigma)
+        is_last = self.sigma_of(rows)[0] <= steps[-2].to(signal.device)
         return memory.extra["change"].masked_fill(is_last, torch.inf)
-
-    @property
-    def options_sigmas(self) -> torch.Tensor | None:
-        """Noise levels of the stage's steps, which the host tells every call."""
-        return self.options.get("sample_sigmas")
 
     def cache_bytes(self, args: dict, tokens: torch.Tensor, rows: int) -> int:
         return 2 * super().cache_bytes(args, tokens, rows)
