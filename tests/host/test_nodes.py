@@ -106,6 +106,14 @@ def test_a_preset_of_another_family_is_right_for_the_model(sd3, vae, shifts, cap
     assert "stage 3: 5 steps x 256 tokens" in caplog.text
 
 
+@pytest.mark.parametrize(("family", "preset"), [("flux", "FLUX 5x"), ("sd3", "SD3 2x")])
+def test_a_muted_schedule_node_is_the_recommended_preset(request, vae, family, preset):
+    model = request.getfixturevalue(family)
+    schedule = run_schedule(preset, model=model)[0]
+    without, _ = ralu(model, vae, schedule=None)
+    assert torch.equal(without, ralu(model, vae, schedule=schedule)[0])
+
+
 def test_published_numbers_are_refused_for_a_model_of_another_shift(vae):
     schnell = tiny.load_model(tiny.flux_weights(seed=1, guidance=False))
     with pytest.raises(ValueError, match="made for a model of shift 3, and this MODEL has shift 1"):

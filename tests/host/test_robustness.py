@@ -132,6 +132,23 @@ def test_the_vae_itself_fails(flux, vae, monkeypatch):
     assert torch.equal(undisturbed, sample(flux, vae))
 
 
+@pytest.mark.promise("Interrupts, out-of-memory and other errors in any stage")
+def test_a_vae_short_of_memory_decodes_in_tiles(flux, vae, monkeypatch):
+    """As in VAE Decode; TAESD sees few pixels around each, so that its tiles are the picture."""
+    undisturbed, network = sample(flux, vae), vae.first_stage_model
+    decode, sizes = network.decode, []
+
+    def short_of_memory(latent, *args, **kwargs):
+        sizes.append(tuple(latent.shape[-2:]))
+        if len(sizes) == 1:
+            raise OutOfMemory("out of memory")
+        return decode(latent, *args, **kwargs)
+
+    monkeypatch.setattr(network, "decode", short_of_memory)
+    assert torch.equal(undisturbed, sample(flux, vae))
+    assert len(sizes) > 1
+
+
 @pytest.mark.parametrize("vae_returns", ["numbers", "size"])
 def test_a_vae_that_decodes_to_something_else(flux, vae, monkeypatch, vae_returns):
     decode = vae.decode
