@@ -163,7 +163,7 @@ def randomise(module: torch.nn.Module, seed: int = 0) -> None:
     generator = torch.Generator(device=first.device).manual_seed(seed)
     with torch.no_grad():
         for name, weight in sorted(module.named_parameters()):
-            if name.endswith(("norm.scale", "norm.weight", "ln_q.weight", "ln_k.weight")):
+            if weight.ndim < 2 and ("norm" in name or "ln_" in name) and "bias" not in name:
                 weight.fill_(1)
             elif weight.ndim < 2:
                 weight.zero_()
@@ -174,15 +174,16 @@ def randomise(module: torch.nn.Module, seed: int = 0) -> None:
 
 
 def random_model(architecture: Architecture, device: torch.device, seed: int = 0):
-    """A MODEL with random weights created on `device`: bf16, or float32 on a CPU."""
+    """A MODEL with random weights created on `device`: bf16, or float32 on a CPU.
+
+    They are offloaded to the same device, that is never.
+    """
     import comfy.model_patcher
 
     dtype = torch.float32 if device.type == "cpu" else torch.bfloat16
     model = host_model(architecture, device, dtype)
     randomise(model.diffusion_model, seed)
-    return comfy.model_patcher.ModelPatcher(
-        model, load_device=device, offload_device=torch.device("cpu")
-    )
+    return comfy.model_patcher.ModelPatcher(model, load_device=device, offload_device=device)
 
 
 def random_vae(device: torch.device, seed: int = 0):
@@ -202,7 +203,8 @@ def conditioning(architecture: Architecture, text_tokens: int, seed: int = 0) ->
     """A CONDITIONING of random text of that length."""
     generator = torch.Generator().manual_seed(seed)
     context = torch.randn(1, text_tokens, architecture.context, generator=generator)
-    options: dict[str, Any] = {"pooled_output": torch.randn(1, architecture.pooled)}
+    pooled = torch.randn(1, architecture.pooled, generator=generator)
+    options: dict[str, Any] = {"pooled_output": pooled}
     if architecture.guidance:
         options["guidance"] = 3.5
     return [[context, options]]

@@ -156,7 +156,7 @@ def temporal(options: argparse.Namespace, device: torch.device) -> None:
         f"{gain.of_flops:.1%} of the FLOPs, {share:.1%} of its share, limit {GAIN_LIMIT:.0%}: "
         f"{'kept' if share >= GAIN_LIMIT else 'MISSED'}."
     )
-    outcomes = temporal_quality.measure(options.prompts, options.seeds, options.weights)
+    outcomes = list(temporal_quality.measure(options.prompts, options.seeds, options.weights))
     results.data["miniature"] = temporal_quality.finite(outcomes)
     results.say(
         f"Miniature Flux, {options.prompts} prompts, {options.seeds} seeds, 256x256:\n\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import statistics
 import time
 from dataclasses import asdict, dataclass, replace
@@ -57,6 +58,54 @@ def build(architecture: Architecture, device: torch.device) -> Subject:
     return Subject.of(architecture, patcher, vae, host_tokens(architecture.family))
 
 
+def build_with_room(
+    architecture: Architecture, device: torch.device, sizes: list[tuple[int, int]]
+) -> Subject:
+    """`build`, or ValueError where the device has no room for its pictures."""
+    if device.type != "cuda":
+        return build(architecture, device)
+    free = free_memory(device)
+    try:
+        subject = build(architecture, device)
+    except torch.OutOfMemoryError as error:
+        raise ValueError(
+            f"The weights of {architecture.name} do not fit into the {free / GIGABYTE:.1f} GB that "
+            "are free on the device: close what else uses it, or choose --architecture sd3-medium."
+        ) from error
+    check_memory(subject, sizes, torch.cuda.mem_get_info(device)[0])
+    return subject
+
+
+def check_memory(subject: Subject, sizes: list[tuple[int, int]], free: int) -> None:
+    """Refuse sizes at which the host, by its own estimates, would decode in tiles or move weights.
+
+    free  bytes of device memory beside the model's weights.
+    """
+    prompts = 2 if subject.architecture.cfg > 1 else 1
+    for width, height in sizes:
+        shape = (1, 16, height // 8, width // 8)
+        needed = max(
+            subject.vae.memory_used_decode(shape, subject.vae.vae_dtype),
+            subject.patcher.model.memory_required([prompts, *shape[1:]]),
+        )
+        if needed > free:
+            raise ValueError(
+                f"{subject.architecture.name} at {width}x{height} needs {needed / GIGABYTE:.1f} GB "
+                f"of device memory beside its weights, and {free / GIGABYTE:.1f} GB are free: "
+                "choose smaller --sizes, or --architecture sd3-medium."
+            )
+
+
+def free_memory(device: torch.device) -> int:
+    """Let go of all models that nobody holds, and tell how many bytes are free on the device."""
+    import comfy.model_management
+
+    comfy.model_management.unload_all_models()
+    gc.collect()
+    comfy.model_management.soft_empty_cache(True)
+    return torch.cuda.mem_get_info(device)[0]
+
+
 def measure(
     subject: Subject, key: str, sizes: list[tuple[int, int]], repeats: int, steps: int = 0
 ) -> list[Timing]:
@@ -67,6 +116,7 @@ def measure(
     """
     architecture = replace(subject.architecture, steps=steps or subject.architecture.steps)
     chosen = settings(architecture)
+    counters = Counters()
     timings = []
     for width, height in sizes:
         for setting in chosen:
@@ -75,7 +125,7 @@ def measure(
             [_timed_run(subject, setting, width, height) for setting in chosen]
             for _ in range(repeats)
         ]
-        speed_ups = _counted(subject, key, chosen, width, height)
+        speed_ups = _counted(counters, subject, key, chosen, width, height)
         for k, (setting, counted) in enumerate(zip(chosen, speed_ups, strict=True)):
             seconds, sections, peaks = zip(*(run[k] for run in runs), strict=True)
             medians = {n: statistics.median(one[n] for one in sections) for n in sections[0]}
@@ -100,6 +150,7 @@ def _timed_run(
 ) -> tuple[float, dict[str, float], int | None]:
     device = subject.patcher.load_device
     on_gpu = device.type == "cuda"
+    gc.collect()  # or what the run before left in cycles would count as this one's memory
     if on_gpu:
         torch.cuda.synchronize(device)
         torch.cuda.reset_peak_memory_stats(device)
@@ -114,10 +165,9 @@ def _timed_run(
 
 
 def _counted(
-    subject: Subject, key: str, chosen: list[Setting], width: int, height: int
+    counters: Counters, subject: Subject, key: str, chosen: list[Setting], width: int, height: int
 ) -> list[float]:
     """True-FLOPs speed-ups of what is timed: forward passes, and decodes by a full-size VAE."""
-    counters = Counters()
     text = host_tokens(subject.architecture.family)
     runs = [counters.count(key, setting, text, width, height) for setting in chosen]
     on_gpu = subject.patcher.load_device.type == "cuda"

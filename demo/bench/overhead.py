@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from demo.bench import components
 from demo.bench.architectures import ARCHITECTURES
@@ -22,7 +23,8 @@ RATES = {"A100 as in the paper": 148.8, "H100 at 80 % of its peak": 790.0}
 OUTSIDE_LIMIT = 1.0  # percent of a RALU 7x run
 PARTS_LIMIT = 3.0  # milliseconds: layout, noise and schedule of one run
 GROWTH_LIMIT = 1.1  # 1 is proportional to the tokens; the rest is the spread of such a fit
-REPEATS = 5
+ON_DEVICE = ("transition", "packing")  # tensor arithmetic that is the GPU's where there is one
+REPEATS = 15
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,11 @@ class Outside:
     pack: dict[str, float]
     host: dict[str, float]
     flops: float
+
+    def without(self, sections: Sequence[str]) -> Outside:
+        """The same without some of the pack's sections."""
+        rest = {name: s for name, s in self.pack.items() if name not in sections}
+        return replace(self, pack=rest)
 
     def share(self, rate: float) -> float:
         """Percent that the pack's own sections take of a run whose model runs at `rate` TFLOP/s."""

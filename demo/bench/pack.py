@@ -15,13 +15,17 @@ NAME = "ralu_pack"
 
 
 def start(cpu: bool = False) -> None:
-    """Import ComfyUI, then the pack; once per process. cpu keeps ComfyUI off a GPU."""
+    """Import ComfyUI, then the pack; once per process. cpu keeps ComfyUI off a GPU.
+
+    On a GPU the host keeps every model there, so that no run is timed with weights on the way.
+    """
     if NAME in sys.modules:
         return
     activate()
     from comfy.cli_args import args
 
     args.cpu = args.cpu or cpu
+    args.highvram = not args.cpu
     import comfy.utils
 
     comfy.utils.set_progress_bar_enabled(False)

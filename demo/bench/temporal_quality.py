@@ -154,8 +154,8 @@ def words(settings: dict) -> str:
     return ", ".join([settings.get("method", "TaylorSeer"), *numbers, *ranged])
 
 
-def measure(prompts: int, seeds: int, weights: Path | None = None) -> list[Outcome]:
-    """Every run on the same prompts and noise."""
+def measure(prompts: int, seeds: int, weights: Path | None = None) -> Iterator[Outcome]:
+    """Every run on the same prompts and noise, as they finish."""
     miniature = Miniature(weights)
     names = [emoji.name for emoji in list_emoji()]
     names = [names[k * len(names) // prompts] for k in range(prompts)]
@@ -166,7 +166,7 @@ def measure(prompts: int, seeds: int, weights: Path | None = None) -> list[Outco
     ]
     plain: list[torch.Tensor] = []
     bases: dict[int, list[torch.Tensor]] = {}
-    outcomes, whole = [], 0.0
+    whole = 0.0
     for run in runs():
         parts = [miniature.pictures(run, *batch) for batch in batches]
         found, flops = [part[0] for part in parts], sum(part[1] for part in parts)
@@ -175,8 +175,7 @@ def measure(prompts: int, seeds: int, weights: Path | None = None) -> list[Outco
         if run.settings is None:
             bases[run.steps] = found
         base = None if run.settings is None else psnr(found, bases[run.steps])
-        outcomes.append(Outcome(run.name, flops / whole, psnr(found, plain), base))
-    return outcomes
+        yield Outcome(run.name, flops / whole, psnr(found, plain), base)
 
 
 def psnr(found: list[torch.Tensor], wanted: list[torch.Tensor]) -> float:

@@ -7,9 +7,9 @@ import json
 import pytest
 import torch
 
-from demo.bench import latency, syncs, trace
+from demo.bench import latency, overhead, syncs, trace
 from demo.bench.__main__ import main
-from demo.bench.architectures import ARCHITECTURES, empty_network
+from demo.bench.architectures import ARCHITECTURES, empty_network, random_vae
 from demo.bench.clock import MODEL, Clock, instrumented
 from demo.bench.counting import MetaNetwork, counted
 from demo.bench.flops import Counters, predicted
@@ -129,6 +129,27 @@ def test_sections_add_up_to_the_run_and_leave_nothing_patched(small) -> None:
     own = {"noise", "edges", "transition", "packing", "stage 1", "stage 2", "stage 3", *MODEL}
     assert own < set(totals) and min(totals.values()) > 0
     assert "forward" not in vars(network) and "decode" not in vars(small.vae)
+
+
+def test_random_weights_decode_to_a_picture_with_edges() -> None:
+    vae = random_vae(CPU)
+    latent = torch.randn(1, 16, 8, 8, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        picture = vae.decode(latent)
+    assert picture.shape == (1, 64, 64, 3) and torch.isfinite(picture).all()
+    assert picture.std() > 0.1
+
+
+def test_sizes_without_room_on_the_device_are_refused(small) -> None:
+    latency.check_memory(small, [(1024, 1024)], free=10**11)
+    with pytest.raises(ValueError, match=r"at 2048x2048 needs .* beside its weights, and 5\.0 GB"):
+        latency.check_memory(small, [(512, 512), (2048, 2048)], free=5 * 10**9)
+
+
+def test_a_share_can_leave_out_what_the_gpu_does() -> None:
+    run = overhead.Outside({"edges": 0.002, "packing": 0.001}, {}, flops=1e12)
+    assert run.share(1.0) == pytest.approx(100 * 0.003 / 1.003)
+    assert run.without(overhead.ON_DEVICE).share(1.0) == pytest.approx(100 * 0.002 / 1.002)
 
 
 def test_latency_bench_writes_its_table_and_figures(tmp_path, capsys) -> None:
