@@ -14,7 +14,9 @@ from .outputs import latent_output, run_view
 from .shared_inputs import (
     CATEGORY,
     denoise_input,
+    edge_mask_output,
     expert_inputs,
+    latent_input,
     region_mask_input,
     schedule_input,
     search_words,
@@ -38,9 +40,7 @@ class Sampler(io.ComfyNode):
                 io.Conditioning.Input(
                     "negative", tooltip="What it avoids; has no effect at cfg 1 (Flux)."
                 ),
-                io.Latent.Input(
-                    "latent_image", tooltip="Empty, or a picture for img2img and inpainting."
-                ),
+                latent_input(),
                 vae_input(),
                 schedule_input(),
                 region_mask_input(),
@@ -73,9 +73,7 @@ class Sampler(io.ComfyNode):
             ],
             outputs=[
                 io.Latent.Output(display_name="LATENT", tooltip="The finished latent."),
-                io.Mask.Output(
-                    display_name="edge_mask", tooltip="Regions that grew early, in picture pixels."
-                ),
+                edge_mask_output(),
             ],
             **shows_runs(),
             **search_words("ralu", "region adaptive", "speed up", "fast flux", "ksampler"),

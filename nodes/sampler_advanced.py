@@ -9,7 +9,9 @@ from .outputs import latent_output, run_view
 from .shared_inputs import (
     CATEGORY,
     denoise_input,
+    edge_mask_output,
     expert_inputs,
+    latent_input,
     region_mask_input,
     schedule_input,
     search_words,
@@ -31,9 +33,7 @@ class SamplerAdvanced(io.ComfyNode):
                 io.Noise.Input("noise", tooltip="RandomNoise. Its seed also drives RALU's noise."),
                 io.Guider.Input("guider", tooltip="Basic, CFG, DualCFG or another guider."),
                 io.Sampler.Input("sampler", tooltip="KSamplerSelect; euler is the paper's."),
-                io.Latent.Input(
-                    "latent_image", tooltip="Empty, or a picture for img2img and inpainting."
-                ),
+                latent_input(),
                 vae_input(),
                 schedule_input(),
                 region_mask_input(),
@@ -45,9 +45,7 @@ class SamplerAdvanced(io.ComfyNode):
                 io.Latent.Output(
                     display_name="denoised_output", tooltip="The last step's clean estimate."
                 ),
-                io.Mask.Output(
-                    display_name="edge_mask", tooltip="Regions that grew early, in picture pixels."
-                ),
+                edge_mask_output(),
             ],
             **shows_runs(),
             **search_words("ralu", "region adaptive", "speed up", "SamplerCustomAdvanced"),

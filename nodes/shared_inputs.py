@@ -35,6 +35,12 @@ def advanced(widget: io.Input) -> io.Input:
     return widget
 
 
+def latent_input() -> io.Input:
+    return io.Latent.Input(
+        "latent_image", tooltip="Empty, or a picture for img2img and inpainting."
+    )
+
+
 def schedule_input() -> io.Input:
     return ScheduleType.Input(
         "schedule",
@@ -115,4 +121,10 @@ def threshold_input() -> io.Input:
             tooltip="0: the schedule's fixed ratio of early regions. Above 0: every region with at "
             "least this share of edge pixels (try 0.05 to 0.2), so the ratio follows the picture.",
         )
+    )
+
+
+def edge_mask_output() -> io.Output:
+    return io.Mask.Output(
+        display_name="edge_mask", tooltip="Regions that grew early, in picture pixels."
     )

@@ -12,6 +12,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from trees import make_tree
 
 from demo.host import HostError, find_host
 from demo.host.client import Preview, decode_preview, describe_rejection
@@ -25,14 +26,6 @@ def run_script(code: str, **environment: str) -> subprocess.CompletedProcess[str
     command = [sys.executable, "-c", code]
     env = {**os.environ, **environment}
     return subprocess.run(command, cwd=REPOSITORY, env=env, capture_output=True, text=True)
-
-
-def make_tree(folder: Path, main: str = "") -> Path:
-    (folder / "comfy").mkdir(parents=True)
-    (folder / "comfy" / "cli_args.py").write_text('"--disable-auto-launch"')
-    (folder / "main.py").write_text(main)
-    (folder / "comfyui_version.py").write_text('__version__ = "9.9.9"\n')
-    return folder
 
 
 # The shim

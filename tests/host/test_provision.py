@@ -14,6 +14,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from trees import make_tree
 
 from demo.host import HostError, archive, find_host
 from demo.host.environment import drop_half_installed, require_space
@@ -263,14 +264,6 @@ def test_every_pin_is_exact():
 
 
 # Finding ComfyUI
-
-
-def make_tree(folder: Path, main: str = "") -> Path:
-    (folder / "comfy").mkdir(parents=True)
-    (folder / "comfy" / "cli_args.py").write_text('"--disable-auto-launch"')
-    (folder / "main.py").write_text(main)
-    (folder / "comfyui_version.py").write_text('__version__ = "9.9.9"\n')
-    return folder
 
 
 def test_existing_comfyui_is_used_as_it_is(tmp_path):

@@ -8,9 +8,8 @@ import comfy.samplers
 import comfy.utils
 import pytest
 import torch
-from comfy_extras.nodes_custom_sampler import Guider_DualCFG, Noise_RandomNoise
+from comfy_extras.nodes_custom_sampler import Noise_RandomNoise
 
-from demo import tiny
 from driving import guider_for, plain, quick_schedule, ralu
 from ralu_pack.nodes.host import run
 from ralu_pack.nodes.sampler_advanced import SamplerAdvanced
@@ -170,25 +169,6 @@ def test_advanced_equals_the_simple_node(model, vae):
     torch.testing.assert_close(out.args[1]["samples"], simple, atol=1e-5, rtol=0)
 
 
-def test_three_conditionings_of_dual_guidance(sd3, vae):
-    guider = Guider_DualCFG(sd3)
-    guider.set_conds(tiny.conditioning(1), tiny.conditioning(2), tiny.conditioning(3))
-    guider.set_cfg(3.0, 2.0)
-    conds = dict(guider.original_conds)
-    options = guider.model_options
-    out = SamplerAdvanced.execute(
-        noise=Noise_RandomNoise(7),
-        guider=guider,
-        sampler=comfy.samplers.sampler_object("euler"),
-        latent_image={"samples": torch.zeros(2, 16, 32, 32)},
-        denoise=1.0,
-        vae=vae,
-        schedule=quick_schedule(),
-    )
-    assert torch.isfinite(out.args[0]["samples"]).all()
-    assert guider.original_conds == conds and guider.model_options is options
-
-
 def test_region_mask_adds_its_regions(flux, vae):
     _, edges = ralu(flux, vae)
     painted = torch.zeros(1, 256, 256)
@@ -241,18 +221,6 @@ def test_without_a_schedule_the_models_own_preset_is_solved(flux, sd3, vae, capl
 def test_latent_gradient_needs_no_vae(flux):
     samples, _ = ralu(flux, None, edge_detector="latent_gradient")
     assert torch.isfinite(samples).all()
-
-
-def test_inpainting_keeps_what_is_not_masked(model, vae):
-    picture = torch.randn(1, 16, 32, 32, generator=torch.Generator().manual_seed(9))
-    mask = torch.zeros(1, 1, 256, 256)
-    mask[..., 64:192, 64:192] = 1
-    latent = {"samples": picture, "noise_mask": mask}
-    samples, _ = ralu(model, vae, latent=latent, cfg=cfg_of(model))
-    kept = torch.ones(32, 32, dtype=torch.bool)
-    kept[7:25, 7:25] = False
-    torch.testing.assert_close(samples[..., kept], picture[..., kept], atol=1e-5, rtol=0)
-    assert (samples - picture)[..., ~kept].abs().max() > 0.1
 
 
 @pytest.mark.parametrize(("denoise", "stages"), [(0.99, [1, 2, 3]), (0.65, [2, 3]), (0.4, [3])])
