@@ -1,14 +1,39 @@
-"""Pictures of the demo: regions outlined, and everything on one sheet."""
+"""Pictures of the demo: regions outlined, differences, and everything on one sheet."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from PIL import Image, ImageChops, ImageDraw
 
 REGION = 32  # pixels of one coarse token
-CELL, EDGE, LABEL = 320, 12, 26
+CELL, GAP, MARGIN = 256, 10, 16
+TITLE, HEADINGS, CAPTION = 44, 58, 28  # heights of lines of text
 OUTLINE, SHADE = (255, 38, 26), 0.55
-HEADINGS = ("plain", "RALU", "RALU, regions that grew early")
-Row = tuple[str, Image.Image, Image.Image, Image.Image]
+INK, FAINT = "#1b1d21", "#6b7078"
+GAIN = 2  # of differences
+
+
+@dataclass(frozen=True)
+class Section:
+    """One model's part of the sheet.
+
+    columns  heading of each column, and a smaller line below it.
+    rows     a prompt and its pictures, one for each column.
+    """
+
+    title: str
+    columns: Sequence[tuple[str, str]]
+    rows: Sequence[tuple[str, Sequence[Image.Image]]]
+
+    @property
+    def height(self) -> int:
+        return TITLE + HEADINGS + len(self.rows) * (CAPTION + CELL + GAP)
+
+    @property
+    def width(self) -> int:
+        return len(self.columns) * (CELL + GAP) - GAP
 
 
 def outline(picture: Image.Image, early: Image.Image) -> Image.Image:
@@ -25,18 +50,34 @@ def outline(picture: Image.Image, early: Image.Image) -> Image.Image:
     return marked
 
 
-def contact_sheet(rows: list[Row]) -> Image.Image:
-    """One line for each (title, plain, RALU, overlay), under headings."""
-    width = EDGE + len(HEADINGS) * (CELL + EDGE)
-    height = LABEL + EDGE + len(rows) * (CELL + LABEL + EDGE)
+def difference(one: Image.Image, other: Image.Image) -> Image.Image:
+    """Mean of the colours' absolute differences, times GAIN: black where the pictures agree."""
+    mean = ImageChops.difference(one, other).convert("L", (1 / 3, 1 / 3, 1 / 3, 0))
+    return mean.point([min(255, GAIN * value) for value in range(256)]).convert("RGB")
+
+
+def contact_sheet(sections: Sequence[Section]) -> Image.Image:
+    """The sections below each other."""
+    width = 2 * MARGIN + max(section.width for section in sections)
+    height = MARGIN + sum(section.height + MARGIN for section in sections)
     sheet = Image.new("RGB", (width, height), "white")
-    draw = ImageDraw.Draw(sheet)
-    for column, heading in enumerate(HEADINGS):
-        draw.text((EDGE + column * (CELL + EDGE), EDGE), heading, fill="black", font_size=15)
-    for row, (title, *pictures) in enumerate(rows):
-        top = LABEL + EDGE + row * (CELL + LABEL + EDGE)
-        draw.text((EDGE, top), title, fill="#666", font_size=14)
-        for column, picture in enumerate(pictures):
-            cell = picture.resize((CELL, CELL), Image.Resampling.LANCZOS)
-            sheet.paste(cell, (EDGE + column * (CELL + EDGE), top + LABEL - 4))
+    top = MARGIN
+    for section in sections:
+        _draw_section(sheet, section, top)
+        top += section.height + MARGIN
     return sheet
+
+
+def _draw_section(sheet: Image.Image, section: Section, top: int) -> None:
+    draw = ImageDraw.Draw(sheet)
+    draw.text((MARGIN, top), section.title, fill=INK, font_size=28)
+    lefts = [MARGIN + column * (CELL + GAP) for column in range(len(section.columns))]
+    for left, (heading, detail) in zip(lefts, section.columns, strict=True):
+        draw.text((left, top + TITLE), heading, fill=INK, font_size=21)
+        draw.text((left, top + TITLE + 27), detail, fill=FAINT, font_size=17)
+    top += TITLE + HEADINGS
+    for caption, pictures in section.rows:
+        draw.text((MARGIN, top), caption, fill=INK, font_size=19)
+        for left, picture in zip(lefts, pictures, strict=True):
+            sheet.paste(picture.resize((CELL, CELL)), (left, top + CAPTION))
+        top += CAPTION + CELL + GAP

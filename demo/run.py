@@ -5,48 +5,56 @@ from __future__ import annotations
 import argparse
 import io
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import median
 
 from PIL import Image
 
 from demo import workflow
-from demo.contact_sheet import contact_sheet, outline
+from demo.bench.tables import markdown
+from demo.contact_sheet import GAIN, Section, contact_sheet, difference, outline
 from demo.host import HostError
 from demo.host.locate import REPOSITORY
-from demo.stand_ins import STAND_INS, StandIn
+from demo.stand_ins import STAND_INS, TRAINED, Miniature, StandIn
 from demo.watched import Bench, Run, bench_server
+from ralu_core.cost import CallCost
 
 OUT = REPOSITORY / "out" / "demo"
-FULL_SIZE = 1024  # pixels a side of the picture whose FLOPs are predicted
-RANDOM = (
-    "THE WEIGHTS OF {titles} ARE RANDOM: these pictures mean nothing. They show that every stage "
-    "runs in ComfyUI, on how many tokens and how long."
+COMPARISON, COMPARED = "comparison.jpg", 4  # the README's picture, and its prompts
+FULL_SIZE = 1024  # pixels a side of the picture that the full-size model would make
+# A named ground, or every method would choose a colour of its own.
+PROMPTS = (
+    "fox face on blue",
+    "hamburger on green",
+    "soccer ball on pink",
+    "robot face on grey",
+    "rocket on black",
 )
 
 
 @dataclass(frozen=True)
 class Shown:
-    """One model: the file it stands in for, plain steps, the workflows to run, a prompt.
-
-    prompt  for the trained miniature, which knows a few things only.
-    """
+    """One model: the file it stands in for, plain steps, the workflows to run."""
 
     file: str
     plain_steps: int
     workflows: tuple[str, ...]
-    prompt: str = ""
 
     @property
     def stand_in(self) -> StandIn:
         return STAND_INS[self.file]
 
+    @property
+    def miniature(self) -> Miniature:
+        assert self.stand_in.miniature is not None
+        return self.stand_in.miniature
+
 
 SHOWN = (
-    Shown("flux1-dev.safetensors", 50, ("flux_dev_5x", "flux_dev_7x"), "fox face"),
-    Shown("flux1-schnell.safetensors", 4, ("flux_schnell_4_steps",)),
-    Shown("sd3_medium_incl_clips_t5xxlfp8.safetensors", 28, ("sd3_medium_2x",), "red apple"),
+    Shown("flux1-dev.safetensors", 50, ("flux_dev_5x", "flux_dev_7x")),
+    Shown("sd3_medium_incl_clips_t5xxlfp8.safetensors", 28, ("sd3_medium_2x", "sd3_medium_3x")),
 )
 
 
@@ -54,122 +62,180 @@ SHOWN = (
 class Result:
     """A picture, the regions that grew early (None for plain sampling), and how it was made."""
 
-    title: str
     picture: Image.Image
     early: Image.Image | None
     run: Run
     seconds: float
 
-
-def make_pictures(bench: Bench, shown: Shown, size: int) -> list[Result]:
-    """Plain sampling first, then every workflow of a model."""
-    kind = "" if shown.stand_in.is_trained else " (random weights)"
-    results = []
-    for name in shown.workflows:
-        prompt = _prompt(bench, shown, name, size)
-        if not results:
-            bench.run(workflow.as_plain(workflow.with_number(prompt, 1), steps=1))  # warm up
-            plain = workflow.as_plain(prompt, shown.plain_steps)
-            title = f"{shown.stand_in.title}, {shown.plain_steps} plain steps{kind}"
-            results.append(_make(bench, plain, title, "KSampler"))
-        preset = prompt[workflow.nodes_of(prompt, "RALU_Schedule")[0]]["inputs"]["preset"]
-        title = f"{shown.stand_in.title}, RALU {preset}{kind}"
-        results.append(_make(bench, prompt, title, "RALU_Sampler"))
-    return results
+    def flops(self, cost: CallCost, scale: float = 1) -> float:
+        """FLOPs of the calls that were counted, each on `scale` times the tokens."""
+        return sum(
+            call.pictures * cost.flops(round(scale * call.tokens)) for call in self.run.calls
+        )
 
 
-def _prompt(bench: Bench, shown: Shown, name: str, size: int) -> workflow.Prompt:
-    trained = shown.stand_in.is_trained
+@dataclass(frozen=True)
+class Method:
+    """Plain sampling or one workflow of a model, and its result for each prompt."""
+
+    name: str
+    file: str
+    results: list[Result]
+
+    @property
+    def seconds(self) -> float:
+        return median(result.seconds for result in self.results)
+
+
+def sample(bench: Bench, shown: Shown, prompts: Sequence[str], size: int) -> list[Method]:
+    """Plain sampling first, then every workflow of a model; prompts take turns."""
+    graphs = {name: _graph(bench, shown, name, size) for name in shown.workflows}
+    plain = workflow.as_plain(graphs[shown.workflows[0]], shown.plain_steps)
+    bench.run(workflow.as_plain(graphs[shown.workflows[0]], steps=1))  # warm up
+    model = shown.workflows[0].rsplit("_", 1)[0]
+    methods = [Method("plain", f"{model}_plain", [])]
+    methods += [Method(_title(graph), name, []) for name, graph in graphs.items()]
+    for number, text in enumerate(prompts, 1):
+        print(f"{shown.miniature.title}, {size}x{size}: {text} ...", flush=True)
+        for method, graph in zip(methods, (plain, *graphs.values()), strict=True):
+            method.results.append(_make(bench, workflow.with_text(graph, text, number)))
+    return methods
+
+
+def _graph(bench: Bench, shown: Shown, name: str, size: int) -> workflow.Prompt:
     prompt = workflow.to_prompt(workflow.read_workflow(name), bench.object_info)
-    prompt = workflow.with_stand_ins(workflow.with_size(prompt, size, size), trained)
-    if trained:
-        prompt[workflow.titled(prompt, "Prompt")]["inputs"]["text"] = shown.prompt
+    prompt = workflow.with_stand_ins(workflow.with_size(prompt, size, size), trained=True)
+    (sampler,) = workflow.nodes_of(prompt, "RALU_Sampler")
+    prompt[sampler]["inputs"]["cfg"] = shown.miniature.cfg
     return prompt
 
 
-def _make(bench: Bench, prompt: workflow.Prompt, title: str, sampler: str) -> Result:
+def _title(graph: workflow.Prompt) -> str:
+    (schedule,) = workflow.nodes_of(graph, "RALU_Schedule")
+    return f"RALU {graph[schedule]['inputs']['preset'].split()[-1]}"
+
+
+def _make(bench: Bench, prompt: workflow.Prompt) -> Result:
     run = bench.run(prompt)
-    (node,) = workflow.nodes_of(prompt, sampler)
+    (sampler,) = (node for kind in workflow.SAMPLERS for node in workflow.nodes_of(prompt, kind))
     early = None
-    if sampler == "RALU_Sampler":
+    if prompt[sampler]["class_type"] == "RALU_Sampler":
         early = _image(bench, run, workflow.titled(prompt, "Early regions (white)"))
     picture = _image(bench, run, workflow.titled(prompt, "Picture"))
-    return Result(title, picture, early, run, run.seconds[node])
+    return Result(picture, early, run, run.seconds[sampler])
 
 
 def _image(bench: Bench, run: Run, node: str) -> Image.Image:
     return Image.open(io.BytesIO(bench.picture(run, node))).convert("RGB")
 
 
-def table(shown: Shown, results: list[Result], size: int) -> Iterator[str]:
-    """Markdown rows of a model's results; the first result is plain sampling."""
-    baseline = _full_size_flops(shown, results[0].run, size)
-    for result in results:
-        tokens = ", ".join(f"{calls} x {n}" for calls, n in result.run.tokens_per_stage())
-        fewer = baseline / _full_size_flops(shown, result.run, size)
-        faster = results[0].seconds / result.seconds
-        yield (
-            f"| {result.title} | {len(result.run.calls)} | {tokens} | {fewer:.2f}x | "
-            f"{result.seconds:.2f} s | {faster:.2f}x |"
+def save(methods: list[Method], out: Path) -> None:
+    """Every picture as a file; those of the first prompt are named by the workflow alone."""
+    for method in methods:
+        for number, result in enumerate(method.results, 1):
+            name = method.file if number == 1 else f"{method.file}_{number}"
+            result.picture.save(out / f"{name}.png")
+            if result.early is not None:
+                outline(result.picture, result.early).save(out / f"{name}_edges.png")
+
+
+def section(shown: Shown, methods: list[Method], prompts: Sequence[str]) -> Section:
+    """Pictures of a model: plain, RALU, its regions, its difference, RALU at higher speed."""
+    first = methods[1].name
+    columns = [(method.name, f"{len(method.results[0].run.calls)} steps") for method in methods]
+    columns[2:2] = [
+        ("grew early", f"in {first}"),
+        ("difference", f"plain to {first}, times {GAIN}"),
+    ]
+    rows = []
+    for prompt, a, b, c in zip(prompts, *(one.results for one in methods), strict=True):
+        assert b.early is not None
+        marked, unlike = outline(b.picture, b.early), difference(a.picture, b.picture)
+        rows.append((prompt, (a.picture, b.picture, marked, unlike, c.picture)))
+    return Section(shown.miniature.title, columns, rows)
+
+
+def table(shown: Shown, methods: list[Method], size: int) -> list[tuple[str, ...]]:
+    """A line for each method, medians over its prompts; the first method is plain sampling."""
+    lines, baseline = [], (0.0, 0.0, 0.0)
+    for method in methods:
+        here = median(one.flops(shown.miniature.size) for one in method.results)
+        scale = (FULL_SIZE / size) ** 2
+        full = median(one.flops(shown.stand_in.size, scale) for one in method.results)
+        baseline = baseline if lines else (here, full, method.seconds)
+        run = method.results[0].run
+        lines.append(
+            (
+                f"{shown.miniature.title}, {method.name}",
+                str(len(run.calls)),
+                ", ".join(f"{calls} x {tokens}" for calls, tokens in run.tokens_per_stage()),
+                f"{here / 1e9:.0f}",
+                f"{baseline[0] / here:.2f}x",
+                f"{full / 1e12:.0f}",
+                f"{baseline[1] / full:.2f}x",
+                f"{method.seconds:.2f}",
+                f"{baseline[2] / method.seconds:.2f}x",
+            )
         )
+    return lines
 
 
-def _full_size_flops(shown: Shown, run: Run, size: int) -> float:
-    """FLOPs of the calls that were counted, had the full-size model made a full-size picture."""
-    scale = (FULL_SIZE / size) ** 2
-    cost = shown.stand_in.size
-    return sum(call.pictures * cost.flops(round(scale * call.tokens)) for call in run.calls)
+HEADER = ("run", "calls", "calls x tokens", "GFLOP", "fewer", "full-size TFLOP", "fewer",
+          "seconds", "faster")  # fmt: skip
 
 
-HEADER = (
-    f"| run | network calls | calls x tokens | fewer FLOPs, full-size model at "
-    f"{FULL_SIZE}x{FULL_SIZE} | sampling, this small model | faster |",
-    "|---|---|---|---|---|---|",
-)
+def legend(shown: Sequence[Shown], count: int) -> str:
+    names = " and ".join(one.stand_in.title for one in shown)
+    return (
+        f"Medians over {count} prompts. Calls of the network and their tokens are counted inside "
+        "it. FLOPs are those of its blocks in these calls: of the miniature, which makes the "
+        f"pictures, and of the full-size model ({names}) at {FULL_SIZE}x{FULL_SIZE}. Seconds are "
+        "the sampler node's on this computer."
+    )
 
 
-def run_demo(out: Path, size: int | None) -> str:
+def left_out(shown: Sequence[Shown]) -> list[str]:
+    """A sentence for each model that has no trained miniature."""
+    return [
+        f"{one.stand_in.title} is left out: no trained miniature of it is in {TRAINED}."
+        for one in shown
+        if not one.stand_in.is_trained
+    ]
+
+
+def run_demo(out: Path, size: int, prompts: Sequence[str]) -> str:
     """Write pictures, contact sheet and table below `out`; returns the table."""
     out.mkdir(parents=True, exist_ok=True)
-    lines, rows = [], []
+    trained = [shown for shown in SHOWN if shown.stand_in.is_trained]
+    if not trained:
+        raise HostError(" ".join(left_out(SHOWN)))
+    sections, lines = [], []
     with bench_server() as bench:
         print(f"ComfyUI {bench.server.host.version} is up after {bench.server.boot_seconds:.0f} s.")
-        for shown in SHOWN:
-            side = size or shown.stand_in.side
-            print(f"Sampling {shown.stand_in.title} at {side}x{side} ...", flush=True)
-            plain, *accelerated = results = make_pictures(bench, shown, side)
-            lines += table(shown, results, side)
-            _save(plain.picture, out, f"{shown.workflows[0].rsplit('_', 1)[0]}_plain")
-            for name, result in zip(shown.workflows, accelerated, strict=True):
-                assert result.early is not None
-                overlay = outline(result.picture, result.early)
-                _save(result.picture, out, name)
-                _save(overlay, out, f"{name}_edges")
-                rows.append((result.title, plain.picture, result.picture, overlay))
-    contact_sheet(rows).save(out / "contact_sheet.png")
-    text = "\n".join((*_warning(), *HEADER, *lines))
+        for shown in trained:
+            methods = sample(bench, shown, prompts, size)
+            save(methods, out)
+            sections.append(section(shown, methods, prompts))
+            lines += table(shown, methods, size)
+    contact_sheet(sections).save(out / "contact_sheet.png")
+    comparison = replace(sections[0], rows=sections[0].rows[:COMPARED])
+    contact_sheet([comparison]).save(out / COMPARISON, quality=88)
+    parts = (markdown(HEADER, lines), legend(trained, len(prompts)), *left_out(SHOWN))
+    text = "\n\n".join(parts)
     (out / "table.md").write_text(f"{text}\n", encoding="utf-8")
     return text
-
-
-def _save(picture: Image.Image, out: Path, name: str) -> None:
-    picture.save(out / f"{name}.png")
-
-
-def _warning() -> list[str]:
-    titles = [shown.stand_in.title for shown in SHOWN if not shown.stand_in.is_trained]
-    return [RANDOM.format(titles=" and ".join(titles)), ""] if titles else []
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
     parser.add_argument("--out", type=Path, default=OUT, help="folder for the pictures")
-    parser.add_argument("--size", type=int, help="pixels a side, a multiple of 32")
+    parser.add_argument("--size", type=int, default=256, choices=(128, 256), help="pixels a side")
+    parser.add_argument(
+        "--prompts", nargs="+", default=PROMPTS, help="see demo/miniature/README.md"
+    )
     options = parser.parse_args()
     try:
-        if options.size is not None and (options.size < 64 or options.size % 32):
-            raise HostError(f"--size must be a multiple of 32 from 64, got {options.size}.")
-        print(run_demo(options.out, options.size))
+        print(run_demo(options.out, options.size, options.prompts))
     except (HostError, OSError) as error:
         print(f"demo: {error}", file=sys.stderr)
         return 1

@@ -28,53 +28,64 @@ def _random(kind: str, **options: Any) -> Weights:
 
 
 @dataclass(frozen=True)
+class Miniature:
+    """A small model of demo/miniature.
+
+    name   of its weights.
+    size   its blocks, width and text tokens.
+    cfg    guidance scale that it samples with.
+    """
+
+    title: str
+    name: str
+    size: CallCost
+    cfg: float
+
+    @property
+    def files(self) -> tuple[Path, Path]:
+        """Trained network and VAE."""
+        network = TRAINED / "diffusion_models" / f"{self.name}.safetensors"
+        return network, TRAINED / "vae" / f"{self.name}_vae.safetensors"
+
+
+@dataclass(frozen=True)
 class StandIn:
     """What stands in for one full-size model.
 
     title      the full-size model's name.
     random     makes seeded weights of its class.
-    miniature  name of the trained weights in demo/miniature/weights, or "" where none are made.
     size       the full-size model's blocks, width and text tokens.
+    miniature  of its class; None where none is made.
     """
 
     title: str
     random: Callable[[], Weights]
-    miniature: str
     size: CallCost
-
-    @property
-    def files(self) -> tuple[Path, Path]:
-        """Trained network and VAE."""
-        name = f"miniature_{self.miniature}"
-        network = TRAINED / "diffusion_models" / f"{name}.safetensors"
-        return network, TRAINED / "vae" / f"{name}_vae.safetensors"
+    miniature: Miniature | None = None
 
     @property
     def is_trained(self) -> bool:
-        return bool(self.miniature) and all(file.is_file() for file in self.files)
-
-    @property
-    def side(self) -> int:
-        """Pixels a side of the pictures it makes; the miniatures were trained on 256."""
-        return 256 if self.is_trained else 512
+        return self.miniature is not None and all(map(Path.is_file, self.miniature.files))
 
 
 FLUX_SIZE = CallCost(blocks=57, width=3072, text_tokens=256)
 SD3_SIZE = CallCost(blocks=24, width=1536, text_tokens=154)
 SD35_SIZE = CallCost(blocks=38, width=2432, text_tokens=154)
+MINIATURE_FLUX = Miniature("Miniature Flux", "miniature_flux", CallCost(6, 256, 8), cfg=1.0)
+MINIATURE_SD3 = Miniature("Miniature SD3", "miniature_sd3", CallCost(4, 256, 8), cfg=4.0)
 _SD35 = partial(_random, "sd3", seed=3, dual_attention=True)
 STAND_INS = {
     "flux1-dev.safetensors": StandIn(
-        "FLUX.1-dev", partial(_random, "flux", seed=1), "flux", FLUX_SIZE
+        "FLUX.1-dev", partial(_random, "flux", seed=1), FLUX_SIZE, MINIATURE_FLUX
     ),
     "flux1-schnell.safetensors": StandIn(
-        "FLUX.1-schnell", partial(_random, "flux", seed=2, guidance=False), "", FLUX_SIZE
+        "FLUX.1-schnell", partial(_random, "flux", seed=2, guidance=False), FLUX_SIZE
     ),
     "sd3_medium_incl_clips_t5xxlfp8.safetensors": StandIn(
-        "SD3 Medium", partial(_random, "sd3", seed=3), "sd3", SD3_SIZE
+        "SD3 Medium", partial(_random, "sd3", seed=3), SD3_SIZE, MINIATURE_SD3
     ),
-    "sd3.5_large_fp8_scaled.safetensors": StandIn("SD3.5 Large", _SD35, "", SD35_SIZE),
-    "sd3.5_large_turbo.safetensors": StandIn("SD3.5 Large Turbo", _SD35, "", SD35_SIZE),
+    "sd3.5_large_fp8_scaled.safetensors": StandIn("SD3.5 Large", _SD35, SD35_SIZE),
+    "sd3.5_large_turbo.safetensors": StandIn("SD3.5 Large Turbo", _SD35, SD35_SIZE),
 }
 
 
@@ -106,11 +117,11 @@ def load_stand_in(file: str, trained: bool) -> tuple[Any, TextEncoder, Any]:
     if not trained:
         vae = tiny.load_vae(tiny.taesd_weights(seed=4))
         return tiny.load_model(stand_in.random()), TextEncoder(trained), vae
-    if not stand_in.is_trained:
+    if stand_in.miniature is None or not stand_in.is_trained:
         raise HostError(
             f"{stand_in.title} has no trained miniature in {TRAINED}: use a random one."
         )
     from safetensors.torch import load_file
 
-    network, vae = map(load_file, stand_in.files)
+    network, vae = map(load_file, stand_in.miniature.files)
     return tiny.load_model(network), TextEncoder(trained), tiny.load_vae(vae)

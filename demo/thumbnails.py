@@ -7,6 +7,7 @@ with the regions that RALU chooses on it.
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from PIL import Image, ImageDraw
 
 from demo.contact_sheet import outline
 from demo.host.locate import REPOSITORY
-from demo.run import OUT, SHOWN
+from demo.run import COMPARISON, OUT, SHOWN
 from demo.workflow import WORKFLOWS
 from ralu_core.edges import image_scores
 from ralu_core.presets import PUBLISHED_SHIFT, Preset, matched_schedule, preset
@@ -120,6 +121,8 @@ def main() -> None:
     outlined = outline(scene, early_regions(scene, DOCS_RATIO))
     outlined.save(DOCS / "regions.jpg", quality=85)
     icon().save(DOCS / "icon.png")
+    if (OUT / COMPARISON).is_file():
+        shutil.copy(OUT / COMPARISON, DOCS / COMPARISON)
     trained = {name for shown in SHOWN if shown.stand_in.is_trained for name in shown.workflows}
     for workflow in sorted(WORKFLOWS.glob("*.json")):
         shown = preset_of(workflow)

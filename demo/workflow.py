@@ -126,6 +126,18 @@ def with_size(prompt: Prompt, width: int, height: int) -> Prompt:
     return changed
 
 
+def with_text(prompt: Prompt, text: str, seed: int) -> Prompt:
+    """The same prompt for another text, without a negative one, and for another seed."""
+    changed = copy.deepcopy(prompt)
+    for node in nodes_of(changed, "CLIPTextEncode"):
+        is_positive = node == titled(changed, "Prompt")
+        changed[node]["inputs"]["text"] = text if is_positive else ""
+    for entry in changed.values():
+        if entry["class_type"] in SAMPLERS:
+            entry["inputs"]["seed"] = seed
+    return changed
+
+
 def with_stand_ins(prompt: Prompt, trained: bool = False, number: int = 0) -> Prompt:
     """The same prompt on the small model that stands in for its file.
 

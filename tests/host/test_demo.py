@@ -7,16 +7,32 @@ import subprocess
 import sys
 
 import pytest
+import torch
 from PIL import Image
 
 from demo import workflow
-from demo.contact_sheet import OUTLINE, outline
+from demo.bench.counting import counted
+from demo.contact_sheet import CELL, OUTLINE, difference, outline
 from demo.host import HostError
 from demo.host.locate import REPOSITORY
+from demo.run import SHOWN, Shown, left_out
 from demo.stand_ins import STAND_INS, StandIn, load_stand_in
 
 SIDE = 128
-PICTURES = ("flux_dev_5x", "flux_dev_7x", "flux_schnell_4_steps", "sd3_medium_2x")
+OUTSIDE_BLOCKS = 0.015  # share of FLOPs that the table leaves out
+TRAINED = [shown for shown in SHOWN if shown.stand_in.is_trained]
+ROWS = {
+    "flux": (
+        "plain | 50 | 50 x 64 |",
+        "RALU 5x | 15 | 4 x 16, 5 x 25, 6 x 64 |",
+        "RALU 7x | 10 | 2 x 16, 3 x 19, 5 x 64 |",
+    ),
+    "sd3": (
+        "plain | 28 | 28 x 64 |",
+        "RALU 2x | 20 | 5 x 16, 6 x 28, 9 x 64 |",
+        "RALU 3x | 12 | 3 x 16, 3 x 25, 6 x 64 |",
+    ),
+}
 
 
 def run_demo(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -26,31 +42,43 @@ def run_demo(*arguments: str, **environment: str) -> subprocess.CompletedProcess
 
 
 def test_demo_writes_pictures_and_counts(tmp_path):
-    done = run_demo("--size", str(SIDE), "--out", str(tmp_path))
+    prompts = ("fox face on blue", "red apple")
+    done = run_demo("--size", str(SIDE), "--out", str(tmp_path), "--prompts", *prompts)
     assert done.returncode == 0, done.stderr
-    for name in PICTURES:
-        for kind in ("", "_edges"):
-            assert Image.open(tmp_path / f"{name}{kind}.png").size == (SIDE, SIDE)
-    assert Image.open(tmp_path / "contact_sheet.png").height > 4 * SIDE
     table = (tmp_path / "table.md").read_text()
     assert table in done.stdout + "\n"
-    for row in (
-        "50 plain steps | 50 | 50 x 64 | 1.00x |",
-        "RALU FLUX 5x | 15 | 4 x 16, 5 x 25, 6 x 64 | ",
-        "RALU FLUX 7x | 10 | 2 x 16, 3 x 19, 5 x 64 | ",
-        "28 plain steps | 28 | 28 x 64 | 1.00x |",
-        "RALU SD3 2x | 20 | 5 x 16, 6 x 28, 9 x 64 | ",
-    ):
-        assert row in table.replace(" (random weights)", "")
-    # No miniature of schnell is made, so part of the demo always is random.
-    assert "FLUX.1-schnell" in table.splitlines()[0]
-    assert "ARE RANDOM: these pictures mean nothing" in table
+    lines = [" ".join(line.split()) for line in table.splitlines()]
+    assert TRAINED
+    for shown in TRAINED:
+        for row in ROWS[shown.miniature.name.removeprefix("miniature_")]:
+            assert any(f"| {shown.miniature.title}, {row}" in line for line in lines), row
+        for name in shown.workflows:
+            pictures = [tmp_path / f"{name}{number}.png" for number in ("", "_2")]
+            assert len({picture.read_bytes() for picture in pictures}) == 2
+            for picture in (*pictures, *(p.with_stem(f"{p.stem}_edges") for p in pictures)):
+                assert Image.open(picture).size == (SIDE, SIDE)
+    sheet = Image.open(tmp_path / "contact_sheet.png")
+    assert sheet.width > 5 * CELL and sheet.height > 2 * len(TRAINED) * CELL
+
+
+def test_models_without_a_miniature_are_named():
+    (sentence,) = left_out([Shown("flux1-schnell.safetensors", 4, ()), *TRAINED])
+    assert sentence.startswith("FLUX.1-schnell is left out")
+
+
+@pytest.mark.parametrize("shown", TRAINED, ids=lambda shown: shown.miniature.name)
+def test_flops_of_the_table_are_those_of_the_network(shown):
+    model, clip, _ = load_stand_in(shown.file, trained=True)
+    [[context, options]] = clip.encode_from_tokens_scheduled("fox face")
+    network, zero = model.model.diffusion_model.float(), torch.zeros(1)
+    latent, pooled = torch.zeros(1, 16, 16, 16), options["pooled_output"]
+    _, count = counted(network, latent, zero, context=context, y=pooled, guidance=zero)
+    assert shown.miniature.size.flops(64) == pytest.approx(count.total, rel=OUTSIDE_BLOCKS)
 
 
 @pytest.mark.parametrize(
     ("arguments", "environment", "sentence"),
     [
-        (("--size", "100"), {}, "--size must be a multiple of 32 from 64, got 100."),
         ((), {"COMFYUI_PATH": "/nowhere"}, "/nowhere is not a ComfyUI folder"),
         (("--out", "/dev/null/x"), {}, "Not a directory"),
     ],
@@ -69,6 +97,14 @@ def test_regions_are_outlined():
     assert shown.getpixel((48, 16)) == (200, 100, 40)
     assert shown.getpixel((32, 16)) == shown.getpixel((63, 31)) == OUTLINE
     assert shown.getpixel((16, 16)) == shown.getpixel((31, 16)) == (110, 55, 22)
+
+
+def test_differences_are_grey_and_scaled():
+    one, other = Image.new("RGB", (2, 1), (200, 100, 40)), Image.new("RGB", (2, 1))
+    other.putpixel((0, 0), (200, 70, 70))
+    shown = difference(one, other)
+    assert shown.getpixel((0, 0)) == (40, 40, 40)  # a mean difference of 20, doubled
+    assert shown.getpixel((1, 0)) == (226, 226, 226)
 
 
 def test_only_what_a_node_needs_is_kept():
