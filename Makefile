@@ -8,7 +8,7 @@ PY := .venv/bin/python
 HOST_VERSIONS := $(if $(COMFYUI_PATH),existing,0.30.0 0.3.75)
 
 .DEFAULT_GOAL := help
-.PHONY: help host venv test test-lint test-core test-host test-ui test-slow browser demo bench clean
+.PHONY: help host venv test test-lint test-core test-host test-ui test-slow browser demo bench bench-quality clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 26
@@ -51,6 +51,9 @@ demo: host ## Make pictures with the real ComfyUI server
 
 bench: host ## Measure speed
 	$(PY) -m demo.bench $(ARGS)
+
+bench-quality: host ## Measure picture quality at equal FLOPs
+	$(PY) -m demo.quality $(ARGS)
 
 clean: ## Remove everything that the other targets made
 	rm -rf .venv .comfyui out .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,68 @@
+"""Bootstrap over prompt-seed pairs: intervals of one set, and of the difference of two."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+DRAWS = 1000
+LEVEL = 0.95
+SEED = 20
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value and its bootstrap draws (R,); `low` and `high` bound the middle 95 %."""
+
+    value: float
+    draws: torch.Tensor
+
+    @property
+    def low(self) -> float:
+        return torch.quantile(self.draws, (1 - LEVEL) / 2).item()
+
+    @property
+    def high(self) -> float:
+        return torch.quantile(self.draws, (1 + LEVEL) / 2).item()
+
+    def minus(self, other: Estimate) -> Estimate:
+        """The difference, draw by draw: both must come from the same pairs."""
+        return Estimate(self.value - other.value, self.draws - other.draws)
+
+
+def draw_weights(count: int, draws: int = DRAWS) -> torch.Tensor:
+    """(draws + 1, count): ones, then how often each pair was drawn; the same for each method."""
+    generator = torch.Generator().manual_seed(SEED)
+    picks = torch.randint(count, (draws, count), generator=generator)
+    weights = torch.zeros(draws, count).scatter_add_(1, picks, torch.ones(draws, count))
+    return torch.cat([torch.ones(1, count), weights])
+
+
+def estimate(values: torch.Tensor) -> Estimate:
+    """From a statistic per row of `draw_weights`.
+
+    The draws are moved to have the value as their mean: drawing with replacement biases a Frechet
+    distance upwards, by as much as having half the pictures.
+    """
+    value, draws = values[0].item(), values[1:]
+    return Estimate(value, draws - draws.mean() + value)
+
+
+def mean_estimate(values: torch.Tensor, weights: torch.Tensor) -> Estimate:
+    """Mean of one number per picture (n,)."""
+    return estimate(weights.double() @ values.double() / weights.double().sum(1))
+
+
+def verdict(ours: Estimate, theirs: Estimate, sign: int) -> str:
+    """RALU against a rival: wins, ties or loses; sign 1 where more is better, -1 where less.
+
+    "clearly" where even the separate intervals do not overlap; without it the paired difference
+    alone is told from zero.
+    """
+    difference = ours.minus(theirs)
+    if difference.low <= 0 <= difference.high:
+        return "ties"
+    better = (difference.value > 0) == (sign > 0)
+    apart = ours.low > theirs.high or ours.high < theirs.low
+    return ("wins" if better else "loses") + (" clearly" if apart else "")
