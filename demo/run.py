@@ -26,10 +26,11 @@ COMPARISON, COMPARED = "comparison.jpg", 4  # the README's picture, and its prom
 FULL_SIZE = 1024  # pixels a side of the picture that the full-size model would make
 # A named ground, or every method would choose a colour of its own.
 PROMPTS = (
-    "fox face on blue",
-    "hamburger on green",
+    "frog face on purple",
+    "strawberry on white",
     "soccer ball on pink",
-    "robot face on grey",
+    "hamburger on green",
+    "sunflower on blue",
     "rocket on black",
 )
 

@@ -9,8 +9,10 @@ from pathlib import Path
 import torch
 
 from demo.bench.pack import start
+from demo.bench.results import record
 
 NAMES = ("flops", "overhead", "latency", "temporal", "trace")
+ON_CPU = ("flops", "overhead", "temporal")  # also where there is a GPU
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -25,22 +27,26 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--prompts", type=int, default=16, help="of temporal, on the miniature")
     parser.add_argument("--seeds", type=int, default=2, help="of temporal, on the miniature")
     parser.add_argument("--weights", type=Path, help="of temporal: another miniature Flux")
-    parser.add_argument("--threads", type=int, help="of torch on the CPU; default 1 without a GPU")
+    parser.add_argument("--threads", type=int, help="of torch; default 1 on a CPU")
     parser.add_argument("--out", type=Path, help="folder of the results, or file of the trace")
+    parser.add_argument("--record", type=Path, metavar="FILE", help="all results, as one Markdown")
     return parser.parse_args(arguments)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     options = parse(arguments)
     start(cpu=options.device == "cpu")
-    from demo.bench.benches import BENCHES  # imports ComfyUI
+    from demo.bench.benches import BENCHES, OUT  # imports ComfyUI
 
     device = _device(options.device)
-    if options.threads or device.type == "cpu":
-        torch.set_num_threads(options.threads or 1)
+    threads = torch.get_num_threads()
     chosen = [options.what] if options.what else _default(options)
     for name in chosen:
+        alone = device.type == "cpu" or name in ON_CPU
+        torch.set_num_threads(options.threads or (1 if alone else threads))
         BENCHES[name](options, device)
+    if options.record:
+        record(options.out or OUT, options.record)
 
 
 def _device(kind: str | None) -> torch.device:

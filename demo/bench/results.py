@@ -29,6 +29,13 @@ class Results:
         (folder / f"{self.name}.json").write_text(figures + "\n", encoding="utf-8")
 
 
+def record(folder: Path, out: Path) -> None:
+    """Put the Markdown of all results in a folder into one file."""
+    parts = [path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.md"))]
+    title = "# Results\n\nWritten by `python -m demo.bench --record`; README.md explains them.\n"
+    out.write_text("\n".join((title, *parts)), encoding="utf-8")
+
+
 def limit(what: str, value: float, most: float, unit: str) -> str:
     """A line that says whether a figure keeps its limit."""
     verdict = "kept" if value <= most else "MISSED"

@@ -146,16 +146,23 @@ def test_sizes_without_room_on_the_device_are_refused(small) -> None:
         latency.check_memory(small, [(512, 512), (2048, 2048)], free=5 * 10**9)
 
 
-def test_a_share_can_leave_out_what_the_gpu_does() -> None:
-    run = overhead.Outside({"edges": 0.002, "packing": 0.001}, {}, flops=1e12)
-    assert run.share(1.0) == pytest.approx(100 * 0.003 / 1.003)
-    assert run.without(overhead.ON_DEVICE).share(1.0) == pytest.approx(100 * 0.002 / 1.002)
+def test_shares_leave_to_the_gpu_what_grows_with_the_picture() -> None:
+    pack, host = {"edges": 0.002, "packing": 0.004}, {"host call": 0.01}
+    fixed = {"edges": 0.001, "packing": 0.001, "host call": 0.002}
+    run = overhead.Outside(pack, host, fixed, flops=1e12)
+    assert run.share(1.0) == pytest.approx(100 * 0.006 / 1.006)
+    assert run.share(1.0, host=True) == pytest.approx(100 * 0.016 / 1.016)
+    beside = run.beside_gpu()
+    assert beside.pack == {"edges": 0.002, "packing": 0.001}
+    assert beside.host == {"host call": 0.002} and beside.flops == run.flops
 
 
 def test_latency_bench_writes_its_table_and_figures(tmp_path, capsys) -> None:
     device = ["--device", "cpu", "--architecture", "small"]
     short = ["--sizes", "128", "--repeats", "1", "--steps", "3"]
-    main([*device, *short, "--out", str(tmp_path)])
+    recorded = tmp_path / "records" / "RESULTS.md"
+    recorded.parent.mkdir()
+    main([*device, *short, "--out", str(tmp_path), "--record", str(recorded)])
     assert "GPU figures are pending" in capsys.readouterr().out
     figures = json.loads((tmp_path / "latency-small.json").read_text())
     plain, *presets = figures["timings"]
@@ -164,7 +171,8 @@ def test_latency_bench_writes_its_table_and_figures(tmp_path, capsys) -> None:
     for one in figures["timings"]:
         assert sum(one["sections"].values()) == pytest.approx(one["seconds"][0], rel=0.1)
         assert 0 < one["outside_share"] < 1
-    assert "| 128x128 | RALU FLUX 7x" in (tmp_path / "latency-small.md").read_text()
+    table = (tmp_path / "latency-small.md").read_text()
+    assert "| 128x128 | RALU FLUX 7x" in table and table in recorded.read_text()
 
 
 def test_a_mixed_step_waits_no_more_often_than_a_plain_one(small) -> None:
