@@ -134,7 +134,7 @@ def _expert_inputs() -> list[io.Input]:
             min=0.01,
             max=1000.0,
             step=0.1,
-            tooltip="Most GB that caches may take beside the model; a run that would need more "
+            tooltip="Most GB that caches may take beside the model; a stage that would need more "
             "stops before its first step.",
         )
     )

@@ -20,6 +20,7 @@ from tqdm.auto import tqdm
 
 from .overlay import Overlay, region_overlay
 from .status import is_watched, show_status
+from .temporal.run import share_of
 
 STAGE_TEXTS = {
     1: "Stage 1 of 3: half size",
@@ -39,6 +40,7 @@ class StageRecord:
     calls    evaluations of the guided model; some samplers make two in a step.
     loading  seconds before the first call, when the model is moved to its device.
     seconds  from then to the end of the stage.
+    share    of the blocks' work in these calls, what ran; RALU Temporal Acceleration skips some.
     """
 
     number: int
@@ -47,6 +49,7 @@ class StageRecord:
     calls: int = 0
     loading: float = 0.0
     seconds: float = 0.0
+    share: float = 1.0
 
 
 @dataclass
@@ -95,14 +98,16 @@ class Progress:
         record.seconds = time.perf_counter() - started - record.loading
 
     def timed(self, sampler):
-        """A copy of a SAMPLER that notes when the model is loaded, and counts its calls."""
+        """A copy of a SAMPLER that notes when the model is loaded, its calls, and what they ran."""
         function, started = sampler.sampler_function, time.perf_counter()
 
         @functools.wraps(function)
         def sample(model, *args, **kwargs):
             record = self.records[-1]
             record.loading = time.perf_counter() - started
-            return function(_Counted(model, record), *args, **kwargs)
+            samples = function(_Counted(model, record), *args, **kwargs)
+            record.share = share_of((kwargs.get("extra_args") or {}).get("model_options", {}))
+            return samples
 
         timed = copy.copy(sampler)
         timed.sampler_function = sample

@@ -41,13 +41,21 @@ class RunReport:
 
     def full_step_equivalents(self) -> float:
         """The model calls of the run, counted in full-resolution calls by their FLOPs."""
+        return sum(stage.share * self._equivalents(stage) for stage in self.stages)
+
+    def _equivalents(self, stage: StageRecord) -> float:
+        """The same of one stage, had it skipped nothing."""
         full = self.cost.flops(4 * self.grid[0] * self.grid[1])
-        return sum(s.steps * self.cost.flops(max(s.tokens)) / full for s in self.stages)
+        return stage.steps * self.cost.flops(max(stage.tokens)) / full
+
+    def share(self) -> float:
+        """Of the model compute of all steps, what was run; 1 where nothing was skipped."""
+        return self.full_step_equivalents() / sum(map(self._equivalents, self.stages))
 
     def seconds_per_full_step(self) -> float:
-        """Of a full-resolution step, from this run's own stage 3."""
+        """Of a full-resolution step that skips nothing, from this run's own stage 3."""
         last = self.stages[-1]
-        return last.seconds / last.steps
+        return last.seconds / (last.share * last.steps)
 
     def measured_equivalents(self) -> float:
         """The time of the run, without the first loading, in its own full-resolution steps."""
@@ -69,14 +77,16 @@ class RunReport:
 
     def line(self) -> str:
         stages = "; ".join(
-            f"stage {s.number}: {s.steps} steps x {max(s.tokens)} tokens {s.seconds:.2f} s"
+            f"stage {s.number}: {s.steps} steps x {max(s.tokens)} tokens"
+            f"{_computed(s.share)} {s.seconds:.2f} s"
             for s in self.stages
         )
         return f"RALU {self.steps} steps in {self.seconds:.2f} s ({stages}), {self._comparison()}"
 
     def summary(self) -> str:
         """What stays on the node's status line after the run."""
-        return f"{self.steps} steps in {self.seconds:.2f} s: {self._comparison()}"
+        computed = _computed(self.share())
+        return f"{self.steps} steps{computed} in {self.seconds:.2f} s: {self._comparison()}"
 
     def _comparison(self) -> str:
         predicted, measured = self.full_step_equivalents(), self.measured_equivalents()
@@ -89,6 +99,10 @@ class RunReport:
             f"{self.plain_steps / measured:.2f}x as fast as {self.plain_steps} full-resolution "
             f"steps, predicted {self.plain_steps / predicted:.2f}x"
         )
+
+
+def _computed(share: float) -> str:
+    return f" ({100 * share:.0f} % computed)" if share < 1 else ""
 
 
 def plain_steps(schedule: StageSchedule, denoise: float) -> int | None:

@@ -13,6 +13,10 @@ from ralu_pack.ralu_core.schedule import StageSchedule
 
 SIGMAS = torch.tensor([1.0, 0.8, 0.5, 0.0])
 SHIFT = {"Flux": 3.158193, "SD3": 3.0}
+QKV = {
+    "Flux": "diffusion_model.double_blocks.0.img_attn.qkv",
+    "SD3": "diffusion_model.joint_blocks.0.x_block.attn.qkv",
+}
 
 
 def family(model) -> str:
@@ -72,6 +76,17 @@ def ralu(model, vae, size=(256, 256), batch=1, seed=7, cfg=1.0, latent=None, **o
 def sample(model, vae, schedule=None, **options) -> torch.Tensor:
     """The RALU Sampler's samples, with the quick schedule of the MODEL's family unless given."""
     return ralu(model, vae, schedule=schedule or schedule_for(model), **options)[0]
+
+
+def lora(model, seed=60, scale=1.0) -> dict:
+    """A rank-4 LoRA of one attention's weights, in the format that core loads."""
+    name = QKV[family(model)]
+    out_width, in_width = model.model.state_dict()[f"{name}.weight"].shape
+    generator = torch.Generator().manual_seed(seed)
+    return {
+        f"{name}.lora_up.weight": scale * torch.randn(out_width, 4, generator=generator),
+        f"{name}.lora_down.weight": torch.randn(4, in_width, generator=generator) / 8,
+    }
 
 
 class Calls:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import comfy.samplers
 import torch
 
-from driving import plain, ralu
+from driving import guider_for, plain, ralu
+from ralu_pack.nodes.host import run
 from ralu_pack.nodes.host.temporal import attach
 from ralu_pack.nodes.host.temporal.run import RunState
 from ralu_pack.nodes.host.temporal.settings import Settings
@@ -45,6 +47,14 @@ def stages(model, steps=(4, 5, 6)) -> StageSchedule:
 def in_stages(model, vae, **options) -> torch.Tensor:
     """The samples of a RALU Sampler's run of 4, 5 and 6 steps."""
     return ralu(model, vae, **{"schedule": stages(model), **options})[0]
+
+
+def staged_report(model, vae) -> run.RunReport:
+    """What the node shows of such a run."""
+    latent = {"samples": torch.zeros(1, 16, 32, 32)}
+    euler = comfy.samplers.sampler_object("euler")
+    wires = run.Wires(guider_for(model), euler, latent, vae, lambda _: noise(side=32), 7)
+    return run.sample(wires, run.Settings(stages(model))).report
 
 
 class Runs:

@@ -14,23 +14,7 @@ from comfy_extras.nodes_torch_compile import TorchCompileModel
 from limits import assert_limits, assert_matters, guider, mixed, native, noise, scattered
 
 from demo import tiny
-from driving import family, sample, schedule_for
-
-QKV = {
-    "Flux": "diffusion_model.double_blocks.0.img_attn.qkv",
-    "SD3": "diffusion_model.joint_blocks.0.x_block.attn.qkv",
-}
-
-
-def lora(model, seed=60, scale=1.0) -> dict:
-    """A rank-4 LoRA of one attention's weights, in the format that core loads."""
-    name = QKV[family(model)]
-    out_width, in_width = model.model.state_dict()[f"{name}.weight"].shape
-    generator = torch.Generator().manual_seed(seed)
-    return {
-        f"{name}.lora_up.weight": scale * torch.randn(out_width, 4, generator=generator),
-        f"{name}.lora_down.weight": torch.randn(4, in_width, generator=generator) / 8,
-    }
+from driving import family, lora, sample, schedule_for
 
 
 @pytest.mark.promise("LoRA")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import comfy.model_management
+import comfy.samplers
 import pytest
 import torch
 from temporal import (
@@ -15,10 +16,12 @@ from temporal import (
     in_stages,
     noise,
     sample,
+    staged_report,
     stages,
 )
 
 from demo import tiny
+from driving import guider_for
 from ralu_pack.nodes.host.temporal.attach import KEY
 from ralu_pack.nodes.host.temporal.settings import Settings
 from ralu_pack.nodes.temporal_acceleration import TemporalAcceleration
@@ -27,6 +30,7 @@ every_method = pytest.mark.parametrize("settings", METHODS.values(), ids=METHODS
 IDLE = {
     "interval 1": Settings(interval=1),
     "all in the warm-up": Settings(warm_up=100, order=2),
+    "Delta-DiT, interval 1": Settings("Delta-DiT", interval=1),
     "Delta-DiT": Settings("Delta-DiT", warm_up=100, range_start=0.5),
     "ToCa, interval 1": Settings("ToCa", interval=1),
     "ToCa, all in the warm-up": Settings("ToCa", warm_up=100),
@@ -48,9 +52,11 @@ def test_nothing_skipped_changes_no_byte(model, settings):
 
 
 @pytest.mark.promise("RALU Temporal Acceleration")
-@pytest.mark.parametrize("settings", [IDLE["interval 1"], IDLE["all in the warm-up"]])
+@pytest.mark.parametrize("settings", IDLE.values(), ids=IDLE)
 def test_nothing_skipped_changes_no_byte_of_a_staged_run(model, vae, settings):
-    assert torch.equal(in_stages(accelerated(model, settings), vae), in_stages(model, vae))
+    schedule = stages(model, (2, 3, 2))
+    exact = in_stages(model, vae, schedule=schedule)
+    assert torch.equal(in_stages(accelerated(model, settings), vae, schedule=schedule), exact)
 
 
 @pytest.mark.promise("RALU Temporal Acceleration")
@@ -113,6 +119,47 @@ def test_prompts_in_one_call_or_in_two(model, monkeypatch, name):
     apart = sample(fast, cfg=2.0)
     assert blocks.count
     assert torch.allclose(batched, apart, atol=5e-4)
+
+
+@pytest.mark.promise("RALU Temporal Acceleration")
+@pytest.mark.parametrize("name", ["TaylorSeer", "ToCa", "TeaCache"])
+def test_a_prompt_that_was_left_out_for_some_steps_begins_anew(flux, runs, name):
+    """The cfg is 1 in steps 4 to 6, where the host leaves the negative prompt out."""
+    guider = guider_for(accelerated(flux, METHODS[name]), cfg=2.0)
+
+    def change_cfg(step, *_):
+        guider.set_cfg(1.0 if 2 <= step < 5 else 2.0)
+
+    x = noise()
+    sampler = comfy.samplers.sampler_object("euler")
+    options = {"callback": change_cfg, "disable_pbar": True, "seed": 0}
+    guider.sample(x, torch.zeros_like(x), sampler, SIGMAS, **options)
+    assert runs.patterns[0][6] == "F"
+
+
+@pytest.mark.promise("RALU Temporal Acceleration")
+def test_toca_with_prompts_of_unequal_length(sd3, monkeypatch):
+    """The host lengthens the shorter one where both meet in a call, which depends on memory."""
+    positive, negative = tiny.conditioning(5), tiny.conditioning(6)
+    positive[0][0] = positive[0][0].repeat(1, 2, 1)
+    guider = comfy.samplers.CFGGuider(accelerated(sd3, METHODS["ToCa"]))
+    guider.set_conds(positive, negative)
+    guider.set_cfg(2.0)
+    memory = []
+    monkeypatch.setattr(
+        type(sd3.model), "memory_required", lambda *a, **k: 1e30 if len(memory) > 3 else 0
+    )
+    x = noise()
+    samples = guider.sample(
+        x,
+        torch.zeros_like(x),
+        comfy.samplers.sampler_object("euler"),
+        SIGMAS,
+        callback=lambda *_: memory.append(1),
+        disable_pbar=True,
+        seed=0,
+    )
+    assert torch.isfinite(samples).all()
 
 
 @pytest.mark.promise("RALU Temporal Acceleration")
@@ -208,6 +255,33 @@ def test_higher_order_is_closer_on_a_smooth_path(flux):
         for order in (0, 1, 2)
     ]
     assert errors[0] > 2 * errors[1] > 2 * errors[2]
+
+
+@pytest.mark.promise("RALU Temporal Acceleration")
+@pytest.mark.parametrize(
+    ("settings", "shares"),
+    [
+        (Settings(interval=3, warm_up=2), (2 / 4, 3 / 5, 3 / 6)),
+        (METHODS["Delta-DiT"], (3 / 4, 4 / 5, 3 / 4)),
+        (Settings("ToCa", cached_ratio=0.7), (2.6 / 4, 3.6 / 5, 3.9 / 6)),
+        (IDLE["interval 1"], (1, 1, 1)),
+    ],
+)
+def test_a_staged_run_reports_what_share_it_computed(flux, vae, caplog, settings, shares):
+    """Else half of the steps, skipped in stage 3, would pass for a plain step's speed."""
+    caplog.set_level("INFO")
+    report = staged_report(accelerated(flux, settings), vae)
+    assert [stage.share for stage in report.stages] == pytest.approx(shares)
+    whole = staged_report(flux, vae)
+    assert report.full_step_equivalents() == pytest.approx(
+        sum(
+            share * stage.steps * report.cost.flops(max(stage.tokens)) / report.cost.flops(256)
+            for share, stage in zip(shares, whole.stages, strict=True)
+        )
+    )
+    last = report.stages[-1]
+    assert report.seconds_per_full_step() == pytest.approx(last.seconds / 6 / shares[-1])
+    assert ("computed) in" in report.summary()) == (shares[0] < 1)
 
 
 @pytest.mark.promise("RALU Temporal Acceleration")

@@ -45,13 +45,15 @@ def test_two_caches_are_refused_by_name(flux, name):
 
 
 @pytest.mark.parametrize("behind", [False, True])
-def test_a_cache_in_a_function_wrapper_is_refused_by_name(flux, behind):
-    def first_block_cache(apply_model, options):
+@pytest.mark.parametrize("name", ["first_block_cache", "TaylorSeer.apply.<locals>.wrapper"])
+def test_a_cache_in_a_function_wrapper_is_refused_by_name(flux, behind, name):
+    def cache(apply_model, options):
         return apply_model(options["input"], options["timestep"], **options["c"])
 
+    cache.__qualname__ = name
     model = accelerated(flux) if behind else flux.clone()
-    model.set_model_unet_function_wrapper(first_block_cache)
-    with pytest.raises(ValueError, match="first_block_cache"):
+    model.set_model_unet_function_wrapper(cache)
+    with pytest.raises(ValueError, match=name):
         sample(model) if behind else accelerated(model)
 
 

@@ -11,14 +11,14 @@ from comfy.patcher_extension import WrappersMP
 from ..gate import inspect_model
 from ..status import show_status
 from .call import Call
-from .run import RunState
+from .run import KEY, RunState
 from .settings import TEACACHE, TOCA, Settings
 from .signal_call import SignalCall
 from .token_call import TokenCall
 
-KEY = "ralu_temporal"  # of both wrappers, and of the run's state in transformer_options
 CALLS: dict[str, type[Call]] = {TOCA: TokenCall, TEACACHE: SignalCall}
 HOST_CACHE = "easycache"  # ComfyUI's key of EasyCache's and LazyCache's state
+CACHE_WORDS = ("cache", "taylorseer")  # in the names of other packs' functions
 
 log = logging.getLogger(__name__)
 
@@ -26,16 +26,20 @@ log = logging.getLogger(__name__)
 def accelerate(patcher, settings: Settings):
     """A copy of the MODEL that skips as `settings` say. ValueError where it cannot.
 
-    The copy holds two wrappers and no state; an acceleration that was already there is replaced.
+    The copy holds three wrappers and no state; an acceleration that was already there is replaced.
     """
     facts = inspect_model(patcher)
     settings.blocks(facts.blocks)  # refuses an empty range before anything is sampled
     check_neighbours(patcher.model_options, patcher.wrappers)
     clone = patcher.clone()
-    wrappers = {WrappersMP.OUTER_SAMPLE: Sampling(settings), WrappersMP.APPLY_MODEL: call_network}
+    if clone.get_wrappers(WrappersMP.OUTER_SAMPLE, KEY):
+        log.warning("RALU Temporal Acceleration replaces the one in front of it.")
+    wrappers = {
+        WrappersMP.OUTER_SAMPLE: Sampling(settings),
+        WrappersMP.PREDICT_NOISE: count_evaluation,
+        WrappersMP.APPLY_MODEL: call_network,
+    }
     for kind, wrapper in wrappers.items():
-        if clone.get_wrappers(kind, KEY) and kind == WrappersMP.OUTER_SAMPLE:
-            log.warning("RALU Temporal Acceleration replaces the one in front of it.")
         clone.remove_wrappers_with_key(kind, KEY)
         clone.add_wrapper_with_key(kind, KEY, wrapper)
     return clone
@@ -63,6 +67,14 @@ class Sampling:
             log.info(state.line())
             show_status(state.line())
         return result
+
+
+def count_evaluation(executor, x, timestep, model_options, seed):
+    """A PREDICT_NOISE wrapper, so that a prompt's gaps are known without reading noise levels."""
+    state = model_options.get("transformer_options", {}).get(KEY)
+    if state is not None:
+        state.evaluation += 1
+    return executor(x, timestep, model_options, seed)
 
 
 def call_network(
@@ -94,12 +106,12 @@ def check_neighbours(model_options: dict, wrappers: dict[str, dict[str, list]]) 
     for kinds in wrappers.values():
         for key, functions in kinds.items():
             for function in functions:
-                if "cache" in f"{key} {_name(function)}".lower():
+                if _is_cache(f"{key} {_name(function)}"):
                     refuse(_name(function))
     function = model_options.get("model_function_wrapper")
     if function is None:
         return
-    if "cache" in _name(function).lower():
+    if _is_cache(_name(function)):
         refuse(_name(function))
     log.warning(
         "RALU Temporal Acceleration runs inside the model_function_wrapper %s.", _name(function)
@@ -111,6 +123,10 @@ def refuse(name: str) -> None:
         f"Two caches would skip steps on each other's guesses, and this MODEL has {name}: remove "
         "it or RALU Temporal Acceleration."
     )
+
+
+def _is_cache(name: str) -> bool:
+    return any(word in name.lower() for word in CACHE_WORDS)
 
 
 def _name(function: Any) -> str:

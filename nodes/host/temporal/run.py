@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 
 import torch
 
-from .settings import GIGABYTE, Settings
+from .settings import DELTA_DIT, GIGABYTE, Settings
+
+KEY = "ralu_temporal"  # of the node's wrappers, and of the run's state in transformer_options
 
 
 @dataclass
@@ -19,12 +21,14 @@ class Memory:
     sigmas     (rows,) noise levels of the evaluations they come from.
     extra      what else a method keeps for these rows.
     attention  ToCa: keys and values of all tokens, by the order of the attention calls.
+    text       how many of those tokens are text.
     """
 
     values: list[torch.Tensor] = field(default_factory=list)
     sigmas: list[torch.Tensor] = field(default_factory=list)
     extra: dict[str, torch.Tensor] = field(default_factory=dict)
     attention: dict[int, tuple[torch.Tensor, torch.Tensor]] = field(default_factory=dict)
+    text: int = 0
 
     def fits(self, like: torch.Tensor) -> bool:
         """Whether a forecast can be made for tokens of this shape, type and device."""
@@ -35,21 +39,27 @@ class Memory:
 
     def push(self, value: torch.Tensor, sigma: torch.Tensor, keep: int) -> None:
         if self.values and not self.fits(value):
-            self.values.clear()
-            self.sigmas.clear()
+            self.forget()
         self.values.insert(0, value)
         self.sigmas.insert(0, sigma)
         del self.values[keep:], self.sigmas[keep:]
+
+    def forget(self) -> None:
+        """Drop the residuals, so that the next evaluation is computed."""
+        self.values.clear()
+        self.sigmas.clear()
 
 
 @dataclass
 class Track:
     """One prompt, seen by one kind of guidance: how often it was evaluated, and its memories.
 
+    seen      the sampler's evaluation that it was last part of.
     memories  by the items of the batch that share a token count; None is the whole batch.
     """
 
     evaluations: int = 0
+    seen: int = 0
     memories: dict[Hashable, Memory] = field(default_factory=dict)
 
 
@@ -60,6 +70,7 @@ class RunState:
     computed, skipped  calls of the network that ran its blocks, and that did not.
     partial            calls that ran them for some tokens.
     reserved           bytes that the caches take when they are full.
+    evaluation         how often the sampler has asked for a prediction.
     """
 
     settings: Settings
@@ -67,6 +78,7 @@ class RunState:
     skipped: int = 0
     partial: int = 0
     reserved: int = 0
+    evaluation: int = 0
     pattern: str = ""
 
     def __post_init__(self) -> None:
@@ -74,8 +86,15 @@ class RunState:
         self._lock = threading.Lock()  # ComfyUI may run prompts on several GPUs at once
 
     def track(self, key: Hashable) -> Track:
+        """The prompt's track; anew where it was left out of evaluations, as guiders may do."""
         with self._lock:
-            return self._tracks.setdefault(key, Track())
+            track = self._tracks.setdefault(key, Track())
+            if self.evaluation - track.seen > 1:
+                track.evaluations = 0
+                for memory in track.memories.values():
+                    memory.forget()
+            track.seen = self.evaluation
+            return track
 
     def reserve(self, size: int) -> None:
         """Account for a cache before it is made. ValueError where it would exceed the bound."""
@@ -99,6 +118,15 @@ class RunState:
         """Let go of every tensor, also where something still refers to this state."""
         self._tracks.clear()
 
+    @property
+    def share(self) -> float:
+        """Of the work of the network's blocks, what was run: 1 where nothing was skipped."""
+        total = self.computed + self.partial + self.skipped
+        chosen = self.settings
+        beside = 1 - (chosen.range_end - chosen.range_start) if chosen.method == DELTA_DIT else 0
+        run = self.computed + self.partial * (1 - chosen.cached_ratio) + self.skipped * beside
+        return run / total if total else 1.0
+
     def line(self) -> str:
         """What happened, for the log and the status of the node that samples."""
         some = f", {self.partial} for some tokens" if self.partial else ""
@@ -108,3 +136,9 @@ class RunState:
             f"network calls computed{some}, {self.skipped} skipped ({self.pattern}); caches "
             f"of {self.reserved / 1e6:.0f} MB"
         )
+
+
+def share_of(model_options: dict) -> float:
+    """What the accelerated call of these options has run so far; 1 without an acceleration."""
+    state = model_options.get("transformer_options", {}).get(KEY)
+    return 1.0 if state is None else state.share

@@ -45,8 +45,7 @@ class SignalCall(Call):
         before = memory.extra.get("input")
         memory.extra["input"] = signal
         if before is None or before.shape != signal.shape or before.device != signal.device:
-            memory.values.clear()
-            memory.sigmas.clear()
+            memory.forget()
             memory.extra["change"] = signal.new_zeros((), dtype=torch.float32)
             return memory.extra["change"]
         change = (signal - before).abs().float().mean() / before.abs().float().mean()

@@ -41,16 +41,19 @@ class TokenCall(Call):
         tokens = self.span.read(args)
         self.groups = self._groups(args, tokens)
         due = self.decide(args, tokens)
-        self.partial = bool(due) and all(due) and self._can_gather(args)
         self.before = tokens.clone()
         self.text = args["txt"].shape[1]
+        self.partial = bool(due) and all(due) and self._can_gather(args)
         if self.partial:
             self.chosen = joined([self._choose(m, tokens.shape[1]) for m, _ in self.groups])
             self.joint = torch.cat((self._turn(args["txt"]), self.chosen + self.text), 1)
         self.state.note("partial" if self.partial else "computed")
 
     def _can_gather(self, args: dict) -> bool:
+        """Whether blocks can run on a share of these tokens."""
         mask = args.get("attn_mask")
+        if any(memory.text != self.text for memory, _ in self.groups):
+            return False  # prompts of unequal length that now meet in one call, or no longer do
         return args["vec"].ndim == 2 and (mask is None or mask.ndim in (2, 3))
 
     def _choose(self, memory: Memory, tokens: int) -> torch.Tensor:
@@ -100,19 +103,19 @@ class TokenCall(Call):
         after = self.span.read_out(out, self.before.shape[1])
         if not self.partial:
             for memory, rows in self.groups:
-                self._remember_tokens(memory, after[rows] - self.before[rows])
-                memory.push(memory.extra.pop("residual"), self.sigma_of(rows), 1)
+                self.remember(memory, rows, after[rows] - self.before[rows])
             return out
         residuals = take(after, self.chosen) - take(self.before, self.chosen)
         for memory, rows in self.groups:
             put(memory.values[0], self.chosen[rows], residuals[rows])
         return self.span.write(out, self.before + joined([m.values[0] for m, _ in self.groups]))
 
-    def _remember_tokens(self, memory: Memory, residual: torch.Tensor) -> None:
+    def remember(self, memory: Memory, rows: slice, residual: torch.Tensor) -> None:
         change = residual - memory.values[0] if memory.fits(residual) else residual
         memory.extra["change"] = change.float().norm(dim=-1)
         memory.extra["age"] = torch.zeros_like(memory.extra["change"])
-        memory.extra["residual"] = residual
+        memory.text = self.text
+        super().remember(memory, rows, residual)
 
     def attention(self, function: Callable, q, k, v, *args, **kwargs):
         """The host's attention, with keys and values of all tokens."""
