@@ -115,6 +115,21 @@ def test_only_what_a_node_needs_is_kept():
     assert workflow.only_for(prompt, "d").keys() == {"a", "b", "d"}
 
 
+def test_a_text_takes_the_place_of_both_prompts():
+    def entry(class_type: str, title: str, **inputs) -> dict:
+        return {"class_type": class_type, "inputs": inputs, "_meta": {"title": title}}
+
+    prompt = {
+        "a": entry("CLIPTextEncode", "Prompt", text="a lighthouse"),
+        "b": entry("CLIPTextEncode", "Negative prompt", text="blurry"),
+        "c": entry("RALU_Sampler", "RALU Sampler", seed=1, cfg=4.0),
+    }
+    changed = workflow.with_text(prompt, "red apple", seed=7)
+    assert [changed[node]["inputs"].get("text") for node in "abc"] == ["red apple", "", None]
+    assert changed["c"]["inputs"] == {"seed": 7, "cfg": 4.0}
+    assert prompt["a"]["inputs"]["text"] == "a lighthouse"
+
+
 def test_workflows_that_cannot_be_converted_are_refused():
     node = {"id": 7, "type": "Known", "mode": 4, "inputs": [], "widgets_values": []}
     saved = {"nodes": [node], "links": []}
