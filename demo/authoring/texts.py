@@ -106,8 +106,10 @@ TaylorSeer computes some of the 50 steps and forecasts the others from them, at 
 throughout. The composition stays that of plain sampling with the same seed."""
 
 KNOBS_TEMPORAL = """- **interval** 3: one step in three is computed. 2 is safer, 4 to 6 faster.
-- **order** 1 extends the last computed steps by a line; 0 repeats the last one.
-- **warm_up**: first steps that are always computed, in every stage of RALU anew.
+- **order** 1 extends the last computed steps by a line; 0 repeats the last one; 2 overshoots in
+  RALU's short stages.
+- **warm_up**: first steps that are always computed, in every stage of RALU anew. 2 is faster and
+  loses detail.
 - The other methods read the widgets that their tooltips name.
 - Bypass the node to compare with all steps computed."""
 

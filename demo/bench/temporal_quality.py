@@ -6,7 +6,7 @@ import math
 import statistics
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,30 +20,31 @@ from demo.miniature.pictures import list_emoji
 
 WEIGHTS = Path(__file__).resolve().parents[1] / "miniature" / "weights"
 SIDE, SHIFT, REFERENCE_STEPS, PER_BATCH = 256, 3.158193, 50, 8
+RALU_STEPS = (4, 5, 6)
 LINEAR = 24  # FLOPs per token, block and width squared, as in ralu_core.cost
 
 
 @dataclass(frozen=True)
 class Run:
-    """steps > 0: plain Euler steps, else RALU 5x; settings of the acceleration, None without."""
+    """Plain Euler steps, or the steps of RALU 5x's three stages; settings of the acceleration."""
 
     name: str
-    steps: int = 0
+    steps: int | tuple[int, int, int] = RALU_STEPS
     settings: dict | None = None
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """Means over pictures. share: FLOPs of the plain 50 steps; PSNR in dB.
+    """share: FLOPs of the plain 50 steps. PSNR in dB, mean over pictures and its standard error.
 
     to_plain  to the plain 50 steps from the same noise.
-    to_base   to the same run without acceleration; None without one.
+    to_base   to the same run without acceleration, or with all of RALU 5x's steps; else None.
     """
 
     name: str
     share: float
-    to_plain: float
-    to_base: float | None
+    to_plain: tuple[float, float]
+    to_base: tuple[float, float] | None
 
 
 class Miniature:
@@ -80,12 +81,13 @@ class Miniature:
         sampler = comfy.samplers.sampler_object("euler")
         latent = torch.zeros(len(prompts), 16, SIDE // 8, SIDE // 8)
         noise = torch.randn(latent.shape, generator=torch.Generator().manual_seed(seed))
-        if run.steps:
+        if isinstance(run.steps, int):
             sampling = patcher.get_model_object("model_sampling")
             sigmas = comfy.samplers.calculate_sigmas(sampling, "simple", run.steps)
             return guider.sample(noise, latent, sampler, sigmas, disable_pbar=True, seed=seed)
         host, presets = load("nodes.host.run"), load("ralu_core.presets")
-        schedule = presets.matched_schedule(presets.preset("FLUX 5x"), SHIFT)
+        chosen = presets.adjusted(presets.preset("FLUX 5x"), run.steps, (0, 0), 0)
+        schedule = presets.matched_schedule(chosen, SHIFT)
         wires = host.Wires(
             guider, sampler, {"samples": latent}, self.vae, lambda _latent: noise, seed
         )
@@ -118,33 +120,38 @@ def block_flops(patcher: Any) -> Iterator[list[float]]:
 
 
 def runs() -> list[Run]:
-    """Plain steps first; every acceleration alone over 50 steps, and inside RALU 5x."""
-    plain = [Run(f"plain {n} steps", n) for n in (REFERENCE_STEPS, 28, 20, 14, 10, 8, 7, 6)]
+    """Plain and RALU with fewer and fewer steps; accelerations inside RALU 5x and alone."""
+    plain = [Run(f"plain {n} steps", n) for n in (REFERENCE_STEPS, 20, 14, 10, 7)]
+    fewer = [
+        Run(f"RALU 5x in {', '.join(map(str, steps))} steps", steps)
+        for steps in ((3, 4, 5), (2, 3, 4), (2, 2, 3), (1, 2, 2))
+    ]
     taylor = [
         {"interval": n, "order": o, "warm_up": w}
         for n, o, w in (
-            (2, 0, 2), (2, 1, 2), (2, 2, 2), (2, 1, 1), (3, 0, 2), (3, 1, 2), (3, 2, 2), (3, 1, 3),
-            (3, 2, 3), (4, 1, 2), (4, 1, 3),
+            (2, 0, 1), (2, 0, 2), (2, 1, 2), (2, 2, 2), (3, 0, 2), (3, 1, 2), (3, 2, 2), (3, 0, 3),
+            (3, 1, 3), (3, 2, 3), (4, 1, 2),
         )
     ]  # fmt: skip
     others = [
         {"method": "Delta-DiT", "interval": 2, "warm_up": 1, "range_start": 1 / 3},
-        {"method": "Delta-DiT", "interval": 2, "warm_up": 1},
-        {"method": "ToCa", "interval": 2, "warm_up": 2},
         {"method": "ToCa", "interval": 3, "warm_up": 2},
         {"method": "ToCa", "interval": 3, "warm_up": 3},
-        *({"method": "TeaCache", "threshold": t} for t in (0.1, 0.2, 0.3, 0.5)),
+        *({"method": "TeaCache", "threshold": t} for t in (0.15, 0.25, 0.4)),
     ]
-    staged = [Run(f"RALU 5x, {words(one)}", 0, one) for one in (*taylor, *others)]
+    staged = [Run(f"RALU 5x, {words(one)}", settings=one) for one in (*taylor, *others)]
     alone = [
         Run(f"50 steps, {words(one)}", REFERENCE_STEPS, one)
         for one in (
-            *({"interval": n, "order": o, "warm_up": 3} for n in (3, 5, 7) for o in (0, 1, 2)),
-            {"method": "ToCa", "interval": 4, "warm_up": 3},
-            *({"method": "TeaCache", "threshold": t} for t in (0.1, 0.2, 0.4)),
+            *({"interval": n, "order": o, "warm_up": 2} for n in (3, 5) for o in (0, 1)),
+            {"interval": 3, "order": 2, "warm_up": 2},
+            {"interval": 7, "order": 1, "warm_up": 2},
+            *({"method": "TeaCache", "threshold": t} for t in (0.1, 0.25)),
+            {"method": "ToCa", "interval": 4, "warm_up": 2},
+            {"method": "Delta-DiT", "interval": 2, "warm_up": 1, "range_start": 1 / 3},
         )
     ]
-    return [*plain, Run("RALU 5x"), *staged, *alone]
+    return [*plain, Run("RALU 5x"), *fewer, *staged, *alone]
 
 
 def words(settings: dict) -> str:
@@ -156,16 +163,23 @@ def words(settings: dict) -> str:
 
 def measure(prompts: int, seeds: int, weights: Path | None = None) -> Iterator[Outcome]:
     """Every run on the same prompts and noise, as they finish."""
-    miniature = Miniature(weights)
+    yield from compare(Miniature(weights), batches(prompts, seeds))
+
+
+def batches(prompts: int, seeds: int) -> list[tuple[list[str], int]]:
+    """Prompts and seed of every batch; emoji in even distances on the list of all."""
     names = [emoji.name for emoji in list_emoji()]
     names = [names[k * len(names) // prompts] for k in range(prompts)]
-    batches = [
+    return [
         (names[start : start + PER_BATCH], 1000 * seed + start)
         for seed in range(seeds)
         for start in range(0, prompts, PER_BATCH)
     ]
+
+
+def compare(miniature: Miniature, batches: list[tuple[list[str], int]]) -> Iterator[Outcome]:
     plain: list[torch.Tensor] = []
-    bases: dict[int, list[torch.Tensor]] = {}
+    bases: dict[int | tuple[int, int, int], list[torch.Tensor]] = {}
     whole = 0.0
     for run in runs():
         parts = [miniature.pictures(run, *batch) for batch in batches]
@@ -174,20 +188,23 @@ def measure(prompts: int, seeds: int, weights: Path | None = None) -> Iterator[O
             plain, whole = found, flops
         if run.settings is None:
             bases[run.steps] = found
-        base = None if run.settings is None else psnr(found, bases[run.steps])
-        yield Outcome(run.name, flops / whole, psnr(found, plain), base)
+        base = bases.get(RALU_STEPS if isinstance(run.steps, tuple) else run.steps)
+        to_base = None if base is None or base is found else psnr(found, base)
+        yield Outcome(run.name, flops / whole, psnr(found, plain), to_base)
 
 
-def psnr(found: list[torch.Tensor], wanted: list[torch.Tensor]) -> float:
-    """Mean over pictures in [0, 1], in dB; infinite where all are equal."""
+def psnr(found: list[torch.Tensor], wanted: list[torch.Tensor]) -> tuple[float, float]:
+    """Of pictures in [0, 1], in dB: mean and its standard error; infinite where one is equal."""
     errors = [
         error
         for a, b in zip(found, wanted, strict=True)
         for error in (a - b).square().flatten(1).mean(1).tolist()
     ]
     if min(errors) == 0:
-        return math.inf
-    return statistics.mean(-10 * math.log10(error) for error in errors)
+        return math.inf, 0.0
+    found_db = [-10 * math.log10(error) for error in errors]
+    spread = statistics.stdev(found_db) if len(found_db) > 1 else 0.0
+    return statistics.mean(found_db), spread / math.sqrt(len(found_db))
 
 
 def table(outcomes: list[Outcome]) -> str:
@@ -196,15 +213,23 @@ def table(outcomes: list[Outcome]) -> str:
             one.name,
             f"{100 * one.share:.1f} %",
             f"{1 / one.share:.1f}x",
-            f"{one.to_plain:.2f}",
-            "" if one.to_base is None else f"{one.to_base:.2f}",
+            _with_error(one.to_plain),
+            "" if one.to_base is None else _with_error(one.to_base),
         )
         for one in outcomes
     ]
-    head = ("run", "FLOPs", "fewer", "dB to plain 50", "dB to the same without cache")
+    head = ("run", "FLOPs", "fewer", "dB to plain 50", "dB to the same with all steps")
     return markdown(head, lines)
+
+
+def _with_error(value: tuple[float, float]) -> str:
+    return "same" if math.isinf(value[0]) else f"{value[0]:.2f} ± {value[1]:.2f}"
 
 
 def finite(outcomes: list[Outcome]) -> list[dict]:
     """As JSON knows no infinity."""
-    return [vars(replace(one, to_plain=min(one.to_plain, 999.0))) for one in outcomes]
+    records = []
+    for one in outcomes:
+        to_plain = None if math.isinf(one.to_plain[0]) else one.to_plain
+        records.append({**vars(one), "to_plain": to_plain})
+    return records

@@ -16,10 +16,10 @@ STEPS = 8
 SIGMAS = torch.linspace(1, 0, STEPS + 1) ** 0.8  # uneven, as real ones
 SHIFT = {"Flux": 3.158193, "SD3": 3.0}
 METHODS = {
-    "TaylorSeer": Settings(order=2),
+    "TaylorSeer": Settings(order=2, warm_up=2),
     "Delta-DiT": Settings("Delta-DiT", interval=2, warm_up=1, range_start=0.5),
     "Delta-DiT, first half": Settings("Delta-DiT", interval=2, warm_up=1, range_end=0.5),
-    "ToCa": Settings("ToCa", cached_ratio=0.7),
+    "ToCa": Settings("ToCa", warm_up=2, cached_ratio=0.7),
     "TeaCache": Settings("TeaCache", threshold=0.6),
 }
 

@@ -263,7 +263,7 @@ def test_higher_order_is_closer_on_a_smooth_path(flux):
     [
         (Settings(interval=3, warm_up=2), (2 / 4, 3 / 5, 3 / 6)),
         (METHODS["Delta-DiT"], (3 / 4, 4 / 5, 3 / 4)),
-        (Settings("ToCa", cached_ratio=0.7), (2.6 / 4, 3.6 / 5, 3.9 / 6)),
+        (METHODS["ToCa"], (2.6 / 4, 3.6 / 5, 3.9 / 6)),
         (IDLE["interval 1"], (1, 1, 1)),
     ],
 )

@@ -32,8 +32,9 @@ def test_toca_costs_what_the_paper_says_with_released_attention():
 
 def test_distance_of_pictures():
     picture = torch.zeros(2, 4, 4, 3)
-    assert temporal_quality.psnr([picture + 0.1], [picture]) == pytest.approx(20.0)
-    assert temporal_quality.psnr([picture], [picture]) == float("inf")
+    nearby = torch.cat([picture[:1] + 0.1, picture[1:] + 0.01])
+    assert temporal_quality.psnr([nearby], [picture]) == pytest.approx((30.0, 10.0))
+    assert temporal_quality.psnr([picture], [picture])[0] == float("inf")
 
 
 def test_blocks_that_ran_are_counted(flux):

@@ -27,7 +27,7 @@ class Settings:
     method: str = TAYLORSEER
     interval: int = 3
     order: int = 1
-    warm_up: int = 2
+    warm_up: int = 3
     range_start: float = 0.0
     range_end: float = 1.0
     cached_ratio: float = 0.9
