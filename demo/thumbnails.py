@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,9 @@ from demo.host.locate import REPOSITORY
 from demo.run import COMPARISON, OUT, SHOWN
 from demo.workflow import WORKFLOWS
 from ralu_core.edges import image_scores
-from ralu_core.presets import PUBLISHED_SHIFT, Preset, matched_schedule, preset
+from ralu_core.flow import shift_sigma
+from ralu_core.forecast import is_computed
+from ralu_core.presets import PUBLISHED_SHIFT, matched_schedule, preset
 from ralu_core.regions import select_ratio
 
 DOCS = REPOSITORY / "web" / "docs"
@@ -29,6 +32,65 @@ GRID = 16  # regions along the drawing's side, 32 pixels each
 BACKGROUND, INK, FAINT = (24, 26, 31), (222, 226, 234), (150, 156, 168)
 STAGE_COLOURS = ((92, 169, 255), (255, 184, 77), (120, 214, 140))
 DOCS_RATIO = 0.2
+# Where a workflow's file keeps what its card tells: node, place among its widgets.
+WIDGETS = {
+    "preset": ("RALU_Schedule", 0),
+    "plain steps": ("KSampler", 2),
+    "interval": ("RALU_TemporalAcceleration", 1),
+    "warm-up": ("RALU_TemporalAcceleration", 3),
+}
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a workflow samples: noise levels of each stage, and which of its steps are computed.
+
+    ratio  share of regions that grow early; 0 in plain sampling.
+    """
+
+    title: str
+    sigmas: list[list[float]]
+    computed: list[list[bool]]
+    ratio: float
+
+    @property
+    def line(self) -> str:
+        steps = [step for stage in self.computed for step in stage]
+        stages = " in three stages" if self.ratio else ""
+        if all(steps):
+            return f"{len(steps)} steps{stages}"
+        return f"{sum(steps)} of {len(steps)} steps computed{stages}"
+
+
+def run_of(workflow: Path) -> Run | None:
+    """What the workflow's nodes say; None where nothing is sampled."""
+    nodes = json.loads(workflow.read_text(encoding="utf-8"))["nodes"]
+    found = {
+        name: node["widgets_values"][place]
+        for name, (kind, place) in WIDGETS.items()
+        for node in nodes
+        if node["type"] == kind
+    }
+    skips = "interval" in found
+    if "preset" in found:
+        chosen = preset(found["preset"])
+        schedule = matched_schedule(chosen, PUBLISHED_SHIFT)
+        sigmas, ratio = [list(schedule.sigmas(k)) for k in range(3)], chosen.ratio
+        title = f"{chosen.name} + TaylorSeer" if skips else chosen.name
+    elif skips:
+        count = found["plain steps"]
+        sigmas = [[shift_sigma(PUBLISHED_SHIFT, 1 - k / count) for k in range(count + 1)]]
+        title, ratio = "TaylorSeer", 0.0
+    else:
+        return None
+    computed = [
+        [
+            not skips or is_computed(k, found["interval"], found["warm-up"])
+            for k in range(len(s) - 1)
+        ]
+        for s in sigmas
+    ]
+    return Run(title, sigmas, computed, ratio)
 
 
 def drawing() -> Image.Image:
@@ -65,32 +127,38 @@ def early_regions(picture: Image.Image, ratio: float) -> Image.Image:
     return Image.fromarray(chosen).resize(picture.size, Image.Resampling.NEAREST)
 
 
-def thumbnail(picture: Image.Image, regions: Image.Image, shown: Preset) -> Image.Image:
-    """Picture and regions side by side, above the noise levels of the preset."""
+def thumbnail(pictures: list[Image.Image], shown: Run) -> Image.Image:
+    """Pictures side by side, above the noise levels of the run; skipped steps are hollow."""
     card = Image.new("RGB", (SIDE, SIDE), BACKGROUND)
-    for left, half in ((0, picture), (HALF, regions)):
-        card.paste(half.resize((HALF, HALF), Image.Resampling.LANCZOS), (left, 0))
+    width = SIDE // len(pictures)
+    above = (width - HALF) // 2
+    for k, picture in enumerate(pictures):
+        scaled = picture.resize((width, width), Image.Resampling.LANCZOS)
+        card.paste(scaled.crop((0, above, width, above + HALF)), (k * width, 0))
     draw = ImageDraw.Draw(card)
-    draw.text((24, HALF + 16), shown.name, fill=INK, font_size=30)
-    steps = f"{sum(shown.steps)} steps in three stages"
-    draw.text((24, HALF + 54), steps, fill=FAINT, font_size=18)
+    draw.text((24, HALF + 16), shown.title, fill=INK, font_size=30)
+    draw.text((24, HALF + 54), shown.line, fill=FAINT, font_size=18)
     _draw_sigmas(draw, shown, (24, HALF + 88, SIDE - 24, SIDE - 24))
     return card
 
 
-def _draw_sigmas(draw: ImageDraw.ImageDraw, shown: Preset, box: tuple[int, ...]) -> None:
+def _draw_sigmas(draw: ImageDraw.ImageDraw, shown: Run, box: tuple[int, ...]) -> None:
     left, top, right, bottom = box
-    schedule = matched_schedule(shown, PUBLISHED_SHIFT)
-    done = 0
-    for k, colour in enumerate(STAGE_COLOURS):
+    total = sum(map(len, shown.computed))
+    radius, done = 5 if total < 30 else 4, 0
+    for sigmas, computed, colour in zip(shown.sigmas, shown.computed, STAGE_COLOURS, strict=False):
         points = [
-            (left + (done + i) / schedule.total_steps * (right - left), bottom - s * (bottom - top))
-            for i, s in enumerate(schedule.sigmas(k))
+            (left + (done + i) / total * (right - left), bottom - s * (bottom - top))
+            for i, s in enumerate(sigmas)
         ]
-        draw.line(points, fill=colour, width=4)
-        for x, y in points:
-            draw.ellipse((x - 5, y - 5, x + 5, y + 5), fill=colour)
-        done += schedule.steps[k]
+        draw.line(points, fill=colour, width=radius - 1)
+        for (x, y), is_filled in zip(points, [*computed, True], strict=True):
+            draw.ellipse(
+                (x - radius, y - radius, x + radius, y + radius),
+                fill=colour if is_filled else BACKGROUND,
+                outline=colour,
+            )
+        done += len(computed)
 
 
 def icon() -> Image.Image:
@@ -108,14 +176,6 @@ def icon() -> Image.Image:
     return image
 
 
-def preset_of(workflow: Path) -> Preset | None:
-    """The preset that a workflow's schedule node names; None without such a node."""
-    for node in json.loads(workflow.read_text(encoding="utf-8"))["nodes"]:
-        if node["type"] == "RALU_Schedule":
-            return preset(node["widgets_values"][0])
-    return None
-
-
 def main() -> None:
     scene = drawing()
     outlined = outline(scene, early_regions(scene, DOCS_RATIO))
@@ -125,14 +185,17 @@ def main() -> None:
         shutil.copy(OUT / COMPARISON, DOCS / COMPARISON)
     trained = {name for shown in SHOWN if shown.stand_in.is_trained for name in shown.workflows}
     for workflow in sorted(WORKFLOWS.glob("*.json")):
-        shown = preset_of(workflow)
+        shown = run_of(workflow)
         made, edges = OUT / f"{workflow.stem}.png", OUT / f"{workflow.stem}_edges.png"
         if shown is None:
             card = outlined
         elif workflow.stem in trained and made.is_file():
-            card = thumbnail(Image.open(made), Image.open(edges), shown)
+            card = thumbnail([Image.open(made), Image.open(edges)], shown)
+        elif shown.ratio:
+            regions = outline(scene, early_regions(scene, shown.ratio))
+            card = thumbnail([scene, regions], shown)
         else:
-            card = thumbnail(scene, outline(scene, early_regions(scene, shown.ratio)), shown)
+            card = thumbnail([scene], shown)
         card.save(workflow.with_suffix(".jpg"), quality=88)
 
 
