@@ -66,9 +66,13 @@ def select_ratio(
     b, h, w = scores.shape
     always = _forced(scores, always)
     flat = scores.flatten(1).masked_fill(always.flatten(1), float("-inf"))
-    order = flat.sort(dim=1, descending=True, stable=True).indices
-    chosen = torch.zeros_like(flat, dtype=torch.bool)
-    chosen.scatter_(1, order[:, : selected_count(ratio, h * w)], True)
+    count = selected_count(ratio, h * w)
+    if count == 0:
+        return always
+    least = flat.kthvalue(h * w - count + 1, dim=1, keepdim=True).values
+    above, equal = flat > least, flat == least
+    left = count - above.sum(dim=1, keepdim=True)
+    chosen = above | (equal & (equal.cumsum(dim=1) <= left))
     return chosen.reshape(b, h, w) | always
 
 
