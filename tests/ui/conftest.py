@@ -31,6 +31,12 @@ def server(chromium):
         yield server
 
 
+@pytest.fixture(scope="session")
+def is_newer(server) -> bool:
+    """Whether server and frontend are newer than the oldest that the pack supports."""
+    return tuple(map(int, server.host.version.split(".")[:2])) > (0, 3)
+
+
 @pytest.fixture(params=RENDERERS)
 def tab(chromium, server, request):
     """A fresh tab; fails afterwards if the page raised an error or asked another machine."""

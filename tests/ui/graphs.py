@@ -69,7 +69,43 @@ def outputs(*kinds: str) -> list[dict[str, Any]]:
     return [{"name": kind, "type": kind, "links": []} for kind in kinds]
 
 
-def sampling(seed: int = 7, with_vae: bool = True) -> Graph:
+def acceleration(id: int) -> Graph:
+    values = ["TaylorSeer", 3, 1, 2, 0.25, 0.0, 1.0, 0.9, 4.0]
+    kind = "RALU_TemporalAcceleration"
+    return node(id, kind, 420, 620, values, outputs=outputs("MODEL"))
+
+
+def accelerated_ksampler(seed: int) -> Graph:
+    """Stand-in Flux, RALU Temporal Acceleration, core's KSampler in 8 steps, decode, preview."""
+    graph = sampling(seed)
+    steps = [seed, "fixed", 8, 1.0, "euler", "simple", 1.0]
+    plain = node(5, "KSampler", 840, 0, steps, outputs=outputs("LATENT"))
+    models, text, latent, decode, preview = (graph["nodes"][k - 1] for k in (1, 2, 3, 6, 7))
+    return rewired(
+        [models, text, latent, acceleration(4), plain, decode, preview],
+        [
+            [1, 1, 2, "clip", "CLIP"],
+            [1, 0, 4, "model", "MODEL"],
+            [4, 0, 5, "model", "MODEL"],
+            [2, 0, 5, "positive", "CONDITIONING"],
+            [2, 0, 5, "negative", "CONDITIONING"],
+            [3, 0, 5, "latent_image", "LATENT"],
+            [5, 0, 6, "samples", "LATENT"],
+            [1, 2, 6, "vae", "VAE"],
+            [6, 0, 7, "images", "IMAGE"],
+        ],
+    )
+
+
+def rewired(nodes: list[Graph], links: list[list[Any]]) -> Graph:
+    """A graph of the same nodes with other wires."""
+    for one in nodes:
+        one["inputs"] = []
+        one["outputs"] = [{**output, "links": []} for output in one["outputs"]]
+    return graph(*nodes, links=links)
+
+
+def sampling(seed: int = 7, with_vae: bool = True, accelerated: bool = False) -> Graph:
     """Stand-in Flux, schedule, RALU Sampler, decode and preview at 256 x 256."""
     models = node(
         1,
@@ -107,10 +143,12 @@ def sampling(seed: int = 7, with_vae: bool = True) -> Graph:
         sampler,
         decode,
         preview,
+        *([acceleration(8)] if accelerated else []),
         links=[
             [1, 1, 2, "clip", "CLIP"],
             [1, 0, 4, "model", "MODEL"],
-            [1, 0, 5, "model", "MODEL"],
+            *([[1, 0, 8, "model", "MODEL"]] if accelerated else []),
+            [8 if accelerated else 1, 0, 5, "model", "MODEL"],
             [2, 0, 5, "positive", "CONDITIONING"],
             [2, 0, 5, "negative", "CONDITIONING"],
             [3, 0, 5, "latent_image", "LATENT"],
