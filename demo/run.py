@@ -219,7 +219,7 @@ def run_demo(out: Path, size: int, prompts: Sequence[str]) -> str:
             sections.append(section(shown, methods, prompts))
             lines += table(shown, methods, size)
     contact_sheet(sections).save(out / "contact_sheet.png")
-    short = [replace(section, rows=section.rows[:COMPARED]) for section in sections]
+    short = [replace(one, rows=one.rows[:COMPARED]) for one in sections]
     contact_sheet(short).save(out / COMPARISON, quality=88)
     parts = (markdown(HEADER, lines), legend(trained, len(prompts)), *left_out(SHOWN))
     text = "\n\n".join(parts)
