@@ -14,10 +14,7 @@ from demo import tiny
 from demo.miniature.comfy_pack.text import WIDTH, WORDS, encode_prompt
 
 WEIGHTS = Path(__file__).resolve().parents[2] / "demo" / "miniature" / "weights"
-MODELS = [
-    path.stem.removeprefix("miniature_")
-    for path in sorted((WEIGHTS / "diffusion_models").glob("miniature_*.safetensors"))
-]
+MODELS = ("flux", "sd3")
 
 
 def load_vae(model: str) -> comfy.sd.VAE:

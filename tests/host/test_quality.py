@@ -6,8 +6,10 @@ import pytest
 import torch
 
 from demo.bench.pack import load
-from demo.quality import flops, methods, ralu, rivals
+from demo.quality import flops, measures, methods, ralu, rivals
+from demo.quality.judge import FEATURES, load_judge
 from demo.quality.rivals import Batch
+from demo.quality.store import as_bytes, as_pictures
 from demo.quality.subject import WEIGHTS, architecture, list_pairs, load_subject
 from ralu_pack.nodes.sampler import Sampler
 
@@ -144,3 +146,14 @@ def test_without_early_edges_no_token_grows_early(subject):
     schedule = ralu.matched(subject, "FLUX 5x", ralu.NO_EARLY_REGIONS)
     assert schedule.tokens(16, 16) == (64, 64, 256)
     assert load("ralu_core.schedule").selected_count(ralu.NO_EARLY_REGIONS, 64) == 0
+
+
+@pytest.mark.parametrize("kind", ["flux", "sd3"])
+def test_the_judge_recognises_plain_pictures(kind):
+    pairs = list_pairs(36)[::3]
+    with torch.inference_mode():
+        batch = Batch(load_subject(kind), pairs)
+        pictures = as_pictures(as_bytes(batch.subject.vae.decode(rivals.plain(batch, 14))))
+        scores = measures.judged(load_judge(), pictures)[:, FEATURES:]
+    hits = measures.recognised(scores, [pair.prompt for pair in pairs])
+    assert hits.sum() >= 9, [p.prompt for p, hit in zip(pairs, hits, strict=True) if not hit]
