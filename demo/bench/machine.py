@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import subprocess
 from datetime import datetime, timezone
@@ -12,13 +13,14 @@ import torch
 
 
 def describe(device: torch.device) -> dict[str, Any]:
-    """Device, driver, versions and date; no host name."""
+    """Device, driver, versions, date and what else the machine does; no host name."""
     import comfyui_version
 
     facts = {
         "date": datetime.now(timezone.utc).strftime("%Y-%m-%d"),
         "device": _cpu_name(),
         "threads": torch.get_num_threads(),
+        "load": round(os.getloadavg()[0], 1),
         "python": platform.python_version(),
         "torch": torch.__version__,
         "comfyui": comfyui_version.__version__,
