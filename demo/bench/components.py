@@ -51,7 +51,8 @@ def components(side: int, pictures: int = 1) -> dict[str, Callable[[], object]]:
     transition = Transition(END_SIGMA, Z)
     return {
         "noise": lambda: white_noise((CHANNELS, latent, latent), 0, range(pictures), 1),
-        "layout": lambda: built_layout(fine),
+        # One by one: the pictures of a batch share what does not depend on their regions.
+        "layout": lambda: [built_layout(one[None]) for one in fine],
         "pack": lambda: layout.pack(white),
         "unpack": lambda: layout.unpack(tokens),
         "transition to mixed": lambda: transition.to_mixed(coarse, layout, white),
