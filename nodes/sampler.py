@@ -8,6 +8,7 @@ import comfy.sample
 import comfy.samplers
 from comfy_api.latest import io
 
+from ..ralu_core.upsampling import DEFAULT_UPSAMPLING
 from .host.inputs import SAMPLER_NAMES, sampler_named
 from .host.run import Settings, Wires, sample
 from .outputs import latent_output, run_view
@@ -92,7 +93,7 @@ class Sampler(io.ComfyNode):
         denoise,
         edge_detector="canny",
         edge_threshold=0.0,
-        upsampling="token",
+        upsampling=DEFAULT_UPSAMPLING,
         vae=None,
         schedule=None,
         region_mask=None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
+from ..ralu_core.upsampling import DEFAULT_UPSAMPLING
 from .host.run import Settings, Wires, sample
 from .outputs import latent_output, run_view
 from .shared_inputs import (
@@ -61,7 +62,7 @@ class SamplerAdvanced(io.ComfyNode):
         denoise,
         edge_detector="canny",
         edge_threshold=0.0,
-        upsampling="token",
+        upsampling=DEFAULT_UPSAMPLING,
         vae=None,
         schedule=None,
         region_mask=None,

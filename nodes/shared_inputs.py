@@ -8,7 +8,7 @@ from typing import Any
 from comfy_api.latest import io
 
 from ..ralu_core.edges import DETECTORS
-from ..ralu_core.upsampling import UPSAMPLING
+from ..ralu_core.upsampling import DEFAULT_UPSAMPLING, UPSAMPLING
 
 CATEGORY = "model/sampling/RALU"
 ScheduleType = io.Custom("RALU_SCHEDULE")
@@ -81,7 +81,7 @@ def denoise_input() -> io.Input:
 
 
 def expert_inputs() -> list[io.Input]:
-    """Detector, adaptive threshold and upsampling; the defaults are the paper's method."""
+    """Detector, adaptive threshold and upsampling; the defaults suit every picture."""
     return [
         detector_input(),
         threshold_input(),
@@ -89,9 +89,9 @@ def expert_inputs() -> list[io.Input]:
             io.Combo.Input(
                 "upsampling",
                 options=list(UPSAMPLING),
-                default="token",
-                tooltip="How a coarse region grows: token repeats each 2x2 patch as the authors' "
-                "code does, pixel repeats each latent pixel; the others interpolate (paper's "
+                default=DEFAULT_UPSAMPLING,
+                tooltip="How a coarse region grows: pixel repeats each latent pixel, token repeats "
+                "each 2x2 patch as the authors' code does; the others interpolate (paper's "
                 "ablation).",
             )
         ),

@@ -13,7 +13,7 @@ from .regions import Regions
 from .schedule import StageSchedule
 from .tokens import PATCH, pick, spread
 from .transition import Transition
-from .upsampling import check_upsampling
+from .upsampling import DEFAULT_UPSAMPLING, check_upsampling
 
 MIXED, FULL = 1, 2  # stage numbers in code; 0 is the low-resolution stage
 
@@ -58,7 +58,7 @@ class Plan:
     """
 
     schedule: StageSchedule
-    upsampling: str = "token"
+    upsampling: str = DEFAULT_UPSAMPLING
     kept: str = "exact"
     start_sigma: float = 1.0
 

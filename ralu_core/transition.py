@@ -14,7 +14,7 @@ from .flow import signal_scale, stage_start
 from .layout import Layout
 from .noise import kept_noise, sibling_noise
 from .tokens import pick, spread
-from .upsampling import noise_gain, upsample
+from .upsampling import DEFAULT_UPSAMPLING, noise_gain, upsample
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Transition:
 
     end_sigma: float
     z: float
-    upsampling: str = "token"
+    upsampling: str = DEFAULT_UPSAMPLING
     kept: str = "exact"
 
     @property

@@ -8,14 +8,15 @@ import torch.nn.functional as F
 from .tokens import PATCH, spread
 
 UPSAMPLING = ("token", "pixel", "bilinear", "bicubic", "lanczos")
+DEFAULT_UPSAMPLING = "pixel"  # the tables of demo/quality say why
 LANCZOS_TAPS = 3
 
 
 def upsample(coarse: torch.Tensor, method: str) -> torch.Tensor:
     """Grow a latent (B, C, H, W) to (B, C, 2H, 2W).
 
-    method  "token": each 2x2 patch is tiled into its four children, as the released code does (it
-            repeats the packed token); "pixel": each latent pixel is repeated over a 2x2 block;
+    method  "pixel": each latent pixel is repeated over a 2x2 block; "token": each 2x2 patch is
+            tiled into its four children, as the released code does (it repeats packed tokens);
             "bilinear", "bicubic", "lanczos": interpolation, compared in the paper's ablation.
     """
     check_upsampling(method)

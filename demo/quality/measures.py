@@ -15,7 +15,7 @@ from demo.quality.judge import Judge
 from demo.quality.texture import texture_features
 
 Measure = Callable[[torch.Tensor], torch.Tensor]
-# Name, meaning. Of all artifact measures less is better.
+# Name, meaning. An artifact raises them; what lies below real pictures is no better than above.
 ARTIFACTS: dict[str, tuple[Measure, str]] = {
     "aliasing": (artifacts.edge_aliasing, "share of gradient energy along edges"),
     "block 8": (partial(artifacts.block_energy, period=8), "kinks at latent pixels"),

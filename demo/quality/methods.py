@@ -17,6 +17,7 @@ THRESHOLDS = (0.05, 0.15)
 JUMPS = (2.0, 3.0, 4.5)
 TURN, JUMP = 0.7, 2.0  # of Bottleneck Sampling; others are tried in RIVAL_SETTINGS
 OURS = "RALU"
+PUBLISHED = "RALU, token upsampling"  # the released code's; the ablations vary its settings
 Sample = Callable[[Batch], torch.Tensor]
 
 
@@ -71,7 +72,7 @@ def reference(steps: int) -> Method:
 
 
 def compared(subject: Subject, budget: Budget) -> list[Method]:
-    """The rivals, then RALU without each of its parts, then RALU."""
+    """The rivals, RALU without each of its parts, as published, and as the node does it."""
     preset = budget.preset
     low, high = budget.naive
     whole = ralu.matched(subject, preset)
@@ -87,6 +88,7 @@ def compared(subject: Subject, budget: Budget) -> list[Method]:
         f"Bottleneck Sampling {counts}": turned,
         f"{OURS} without NT-Matching": partial(ralu.node, schedule=unmatched),
         f"{OURS} without early edges": partial(ralu.node, schedule=waiting),
+        PUBLISHED: partial(ralu.node, schedule=whole, upsampling="token"),
         OURS: partial(ralu.node, schedule=whole),
     }
     return [Method(preset, name, run) for name, run in runs.items()]
@@ -115,7 +117,7 @@ def _bottleneck(steps: tuple[int, int, int], turn: float, jump: float) -> Sample
 
 
 def ablations(subject: Subject, budget: Budget) -> list[Method]:
-    """Every choice of the paper varied alone, at the settings of one budget."""
+    """Every choice of the paper varied alone, from the published settings of one budget."""
     preset = budget.preset
     whole = ralu.matched(subject, preset)
     rows = [
@@ -125,9 +127,13 @@ def ablations(subject: Subject, budget: Budget) -> list[Method]:
         Method(
             f"{preset} regions",
             "latent gradient",
-            partial(ralu.node, schedule=whole, detector="latent_gradient"),
+            partial(ralu.node, schedule=whole, upsampling="token", detector="latent_gradient"),
         ),
-        Method(f"{preset} regions", "random regions", partial(ralu.random_regions, schedule=whole)),
+        Method(
+            f"{preset} regions",
+            "random regions",
+            partial(ralu.random_regions, schedule=whole, upsampling="token"),
+        ),
         *(
             Method(
                 f"{preset} upsampling",
@@ -140,14 +146,14 @@ def ablations(subject: Subject, budget: Budget) -> list[Method]:
             Method(
                 f"{preset} adaptive",
                 f"adaptive r, threshold {threshold:g}",
-                partial(ralu.node, schedule=whole, threshold=threshold),
+                partial(ralu.node, schedule=whole, upsampling="token", threshold=threshold),
             )
             for threshold in THRESHOLDS
         ),
         Method(
             f"{preset} noise",
             "released code's noise on kept tokens",
-            partial(ralu.by_core, schedule=whole, kept="released"),
+            partial(ralu.by_core, schedule=whole, upsampling="token", kept="released"),
         ),
     ]
     return rows
@@ -155,8 +161,8 @@ def ablations(subject: Subject, budget: Budget) -> list[Method]:
 
 def with_ratio(subject: Subject, preset: str, ratio: float) -> Method:
     """RALU with another share of early regions."""
-    schedule = ralu.matched(subject, preset, ratio)
-    return Method(f"{preset} ratio", f"r {ratio:g}", partial(ralu.node, schedule=schedule))
+    run = partial(ralu.node, schedule=ralu.matched(subject, preset, ratio), upsampling="token")
+    return Method(f"{preset} ratio", f"r {ratio:g}", run)
 
 
 def _schedules(subject: Subject, preset: str) -> list[Method]:
@@ -176,7 +182,12 @@ def _schedules(subject: Subject, preset: str) -> list[Method]:
         schedule = ralu.rescheduled(subject, preset, shifts, z)
         found.append((ralu.js_distance(subject, schedule), name, schedule))
     return [
-        Method(f"{preset} JSD", name, partial(ralu.node, schedule=schedule), f"JSD {distance:.3f}")
+        Method(
+            f"{preset} JSD",
+            name,
+            partial(ralu.node, schedule=schedule, upsampling="token"),
+            f"JSD {distance:.3f}",
+        )
         for distance, name, schedule in sorted(found, key=lambda row: row[0])
     ]
 

@@ -83,12 +83,16 @@ def _sampled(batch: Batch, schedule, **settings: Any):
 
 
 def by_core(
-    batch: Batch, schedule, kept: str = "exact", choose: Callable | None = None
+    batch: Batch,
+    schedule,
+    upsampling: str,
+    kept: str = "exact",
+    choose: Callable | None = None,
 ) -> torch.Tensor:
     """The same run put together here, for what the node does not offer.
 
-    kept    law of the noise on kept tokens.
-    choose  clean estimate -> regions; None finds them as the node does.
+    kept        law of the noise on kept tokens.
+    choose      clean estimate -> regions; None finds them as the node does.
     """
     sampler = load("ralu_core.sampler")
     subject = batch.subject
@@ -98,7 +102,7 @@ def by_core(
         return subject.vae.decode(subject.patcher.model.process_latent_out(denoised))
 
     return sampler.run_stages(
-        sampler.Plan(schedule, kept=kept),
+        sampler.Plan(schedule, upsampling, kept=kept),
         sampler.Source.from_noise(batch.noise(batch.latent)),
         stages,
         choose or (lambda denoised: regions.choose(denoised, schedule.ratio, decode)),
@@ -106,7 +110,7 @@ def by_core(
     ).x
 
 
-def random_regions(batch: Batch, schedule) -> torch.Tensor:
+def random_regions(batch: Batch, schedule, upsampling: str) -> torch.Tensor:
     """As many early regions as RALU takes, anywhere."""
     select = load("ralu_core.regions").select_ratio
 
@@ -114,4 +118,4 @@ def random_regions(batch: Batch, schedule) -> torch.Tensor:
         scores = batch.fresh_noise(9)[:, 0, ::4, ::4]
         return select(scores, schedule.ratio)
 
-    return by_core(batch, schedule, choose=choose)
+    return by_core(batch, schedule, upsampling, choose=choose)

@@ -50,9 +50,9 @@ def figures_table(
     return markdown(["method", "", *names], lines)
 
 
-def cost_table(rows: Sequence[Row]) -> str:
-    """FLOPs of each method against RALU's."""
-    ours = next(row.cost for row in rows if row.method.name == OURS)
+def cost_table(rows: Sequence[Row], name: str = OURS) -> str:
+    """FLOPs of each method against those of the row with that name."""
+    ours = next(row.cost for row in rows if row.method.name == name)
     assert ours is not None  # its ratio is fixed
     lines = []
     for row in rows:
@@ -64,15 +64,23 @@ def cost_table(rows: Sequence[Row]) -> str:
     return markdown(["method", "calls", "GFLOP", "against RALU"], lines)
 
 
-def verdicts(rows: Sequence[Row]) -> dict[str, dict[str, str]]:
-    """RALU against every other row: method -> figure -> verdict."""
-    ours = next(row.figures for row in rows if row.method.name == OURS)
+def verdicts(rows: Sequence[Row], real: Figures, name: str = OURS) -> dict[str, dict[str, str]]:
+    """The row with that name against every other one: method -> figure -> verdict.
+
+    real  figures of real pictures; of artifacts, who comes closer to theirs wins.
+    """
+
+    def judged(figures: Figures, key: str) -> Estimate:
+        figure = figures[key]
+        return figure.departure(real[key].value) if key in measures.ARTIFACTS else figure
+
+    ours = next(row.figures for row in rows if row.method.name == name)
     return {
         row.method.name: {
-            name: verdict(ours[name], row.figures[name], sign(name)) for name in JUDGED
+            key: verdict(judged(ours, key), judged(row.figures, key), sign(key)) for key in JUDGED
         }
         for row in rows
-        if row.method.name != OURS
+        if row.method.name != name
     }
 
 
@@ -84,7 +92,7 @@ def verdict_table(found: Mapping[str, Mapping[str, str]]) -> str:
 def verdict_lines(found: Mapping[str, Mapping[str, str]], names: Sequence[str]) -> str:
     """The same with a line for each method, for many methods and few figures."""
     lines = [[rival, *(row[name] for name in names)] for rival, row in found.items()]
-    return markdown([f"{OURS} against", *names], lines)
+    return markdown(["against", *names], lines)
 
 
 def _turned(found: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:

@@ -30,6 +30,10 @@ class Estimate:
         """The difference, draw by draw: both must come from the same pairs."""
         return Estimate(self.value - other.value, self.draws - other.draws)
 
+    def departure(self, target: float) -> Estimate:
+        """How far the value and its draws lie from a target, on either side."""
+        return Estimate(abs(self.value - target), (self.draws - target).abs())
+
 
 def draw_weights(count: int, draws: int = DRAWS) -> torch.Tensor:
     """(draws + 1, count): ones, then how often each pair was drawn; the same for each method."""

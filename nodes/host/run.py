@@ -19,6 +19,7 @@ from ...ralu_core.presets import matched_schedule, preset
 from ...ralu_core.regions import Regions
 from ...ralu_core.sampler import MIXED, Plan, Source, run_stages
 from ...ralu_core.schedule import StageSchedule
+from ...ralu_core.upsampling import DEFAULT_UPSAMPLING
 from .canvas import Canvas
 from .conds import check_conds, fit_to_canvas
 from .gate import ModelFacts, check_schedule_fits, check_size, inspect_model, text_width
@@ -65,7 +66,7 @@ class Settings:
     denoise: float = 1.0
     detector: str = "canny"
     threshold: float = 0.0
-    upsampling: str = "token"
+    upsampling: str = DEFAULT_UPSAMPLING
     region_mask: torch.Tensor | None = None
 
 

@@ -31,22 +31,24 @@ def row(name: str, giga: float = 10.0, **changed: float) -> Row:
 def test_words_follow_the_verdicts():
     rows = [
         row("plain", **dict.fromkeys(DISTANCES, 2.0)),
-        row("other", aliasing=0.5),
-        row(OURS),
+        row("other"),
+        row(OURS, aliasing=0.5, block_8=1.5),
     ]
-    found = report.verdicts(rows)
+    found = report.verdicts(rows, figures(aliasing=0.4))
     assert set(found) == {"plain", "other"}
     assert found["plain"]["KID judge"] == "wins clearly"
-    assert found["other"]["aliasing"] == "loses clearly"
+    assert found["other"]["aliasing"] == "wins clearly"
+    assert found["other"]["block 8"] == "loses clearly"
     words = report.in_words("FLUX 5x", found)
     assert "distance to real pictures: against plain RALU wins clearly on all" in words
     assert "against other RALU ties on all" in words
-    assert "loses clearly on aliasing" in words
+    assert "wins clearly on aliasing and ties on" in words and "loses clearly on block 8" in words
     assert words.count("\n") == 3
 
 
 def test_more_is_better_for_recognition_and_likeness():
-    found = report.verdicts([row("plain", recognised=2.0, SSIM=0.5), row(OURS)])["plain"]
+    rows = [row("plain", recognised=2.0, SSIM=0.5), row(OURS)]
+    found = report.verdicts(rows, figures())["plain"]
     assert (found["recognised"], found["SSIM"]) == ("loses clearly", "wins clearly")
 
 
@@ -59,7 +61,7 @@ def test_tables_hold_every_row_and_figure():
     assert all(name in table.splitlines()[0] for name in JUDGED)
     assert "1.000 [0.905, 1.095]" in table
     assert "+10.0 %" in report.cost_table(rows)
-    found = report.verdicts(rows)
+    found = report.verdicts(rows, figures())
     assert len(report.verdict_table(found).splitlines()) == 2 + len(JUDGED)
     assert len(report.verdict_lines(found, JUDGED).splitlines()) == 3
 

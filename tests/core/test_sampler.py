@@ -186,7 +186,7 @@ def test_sample_draws_the_noise_of_each_picture_from_the_seed() -> None:
     assert not torch.equal(final(5), final(6))
 
 
-@pytest.mark.parametrize("change", [{"upsampling": "pixel"}, {"kept": "released"}])
+@pytest.mark.parametrize("change", [{"upsampling": "token"}, {"kept": "released"}])
 def test_options_change_the_picture(change: dict[str, str]) -> None:
     source = Source.from_noise(normal(3, *SIZE))
     plain, changed = (

@@ -105,7 +105,7 @@ def test_released_run_is_reproduced(name):
         return seen[stage.index]
 
     result = run_stages(
-        Plan(schedule, kept="released"),
+        Plan(schedule, "token", kept="released"),
         Source.from_noise(noise),
         record,
         lambda denoised: layout.fine,

@@ -200,7 +200,7 @@ def test_every_expert_widget_changes_something(flux, vae):
     for widget in (
         {"edge_detector": "latent_gradient"},
         {"edge_threshold": 0.02},
-        {"upsampling": "pixel"},
+        {"upsampling": "token"},
         {"upsampling": "lanczos"},
         {"sampler_name": "dpmpp_2m"},
         {"denoise": 0.9},
