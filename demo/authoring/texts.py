@@ -81,7 +81,7 @@ _SCHEDULE = """- **preset** sets steps, noise levels and the share of early regi
 
 _SAMPLER = """- **region_mask** (optional): what is white there always grows early, a face
   for example.
-- **edge_detector, edge_threshold, upsampling**: leave them for the paper's method."""
+- **edge_detector, edge_threshold, upsampling**: leave them unless you compare methods."""
 
 KNOBS = f"""{_SCHEDULE}
 - **Guidance** 3.5 is the paper's. **cfg** stays 1: Flux has no negative prompt.
