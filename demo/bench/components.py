@@ -23,6 +23,7 @@ RATIO, END_SIGMA, Z = 0.1, 0.8, 6.26  # FLUX 7x
 CHANNELS = 16
 FLUX_SHIFT = 3.158193
 ROUNDS = 4
+CLOCK_STEP = 0.002  # seconds for which the clock of CPU time may stand still
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
 
 
@@ -84,17 +85,23 @@ def synthetic_picture(side: int) -> torch.Tensor:
 
 
 def best_seconds(function: Callable[[], object], least: int = 5, budget: float = 0.3) -> float:
-    """CPU time of the fastest of at least `least` calls, more while they fit into `budget` seconds.
+    """CPU time of a call, from the fastest of at least `least` rounds, more while they fit into
+    `budget` seconds.
 
-    CPU time of all threads, so that other work on the machine does not count.
+    CPU time of all threads, so that other work on the machine does not count. A round holds as
+    many calls as fill CLOCK_STEP.
     """
     function()
-    best, spent, calls = math.inf, 0.0, 0
-    while calls < least or spent < budget:
+    started = time.perf_counter()
+    function()
+    calls = math.ceil(CLOCK_STEP / (time.perf_counter() - started))
+    best, spent, rounds = math.inf, 0.0, 0
+    while rounds < least or spent < budget:
         started = time.process_time()
-        function()
+        for _ in range(calls):
+            function()
         seconds = time.process_time() - started
-        best, spent, calls = min(best, seconds), spent + seconds, calls + 1
+        best, spent, rounds = min(best, seconds / calls), spent + seconds, rounds + 1
     return best
 
 
