@@ -238,7 +238,7 @@ def test_search_finds_the_sampler(tab, is_newer, words):
     tab.page.evaluate("() => { app.canvas.ds.scale = 0.3; }")
     tab.settle()
     tab.page.mouse.dblclick(300, 850)  # far from the node
-    tab.page.wait_for_timeout(500)
+    tab.page.wait_for_function("() => document.activeElement?.tagName === 'INPUT'")
     tab.page.keyboard.type(words)
     expect(tab.page.get_by_text("RALU Sampler").first).to_be_visible()
     tab.screenshot("search")
