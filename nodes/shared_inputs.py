@@ -81,7 +81,7 @@ def denoise_input() -> io.Input:
 
 
 def expert_inputs() -> list[io.Input]:
-    """Detector, adaptive threshold and upsampling; the defaults suit every picture."""
+    """Detector, adaptive threshold and upsampling; see `upsampling.DEFAULT_UPSAMPLING` for its default."""
     return [
         detector_input(),
         threshold_input(),
