@@ -81,7 +81,7 @@ def denoise_input() -> io.Input:
 
 
 def expert_inputs() -> list[io.Input]:
-    """Detector, adaptive threshold and upsampling; see `upsampling.DEFAULT_UPSAMPLING` for its default."""
+    """Detector, adaptive threshold and upsampling."""
     return [
         detector_input(),
         threshold_input(),
