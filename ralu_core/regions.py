@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 
 from .edges import check_detector, image_scores, latent_scores, needs_image
 from .schedule import selected_count
 from .tokens import PATCH
+
+TIE = 2.0**-40  # a token of distance to an edge: less than scores differ by
 
 
 @dataclass(frozen=True)
@@ -57,23 +60,35 @@ def select_ratio(
     """The best-scoring share of coarse tokens of each picture.
 
     scores  (B, h, w).
-    ratio   in (0, 1); floor(ratio * h * w) tokens are chosen. Equal scores go to the lower index.
+    ratio   in (0, 1); floor(ratio * h * w) tokens are chosen. Of equal scores the one nearer to an
+            edge is chosen, so that a picture with few edges grows around them; then the lower index.
     always  (B, h, w) bool, tokens that grow in any case; the share comes on top, from the rest.
-    Returns (B, h, w) bool on the device of `scores`.
+    Returns (B, h, w) bool on the device of `scores`. It is found on the CPU, alike for any device.
     """
     if not 0 < ratio < 1:
         raise ValueError(f"The ratio of early tokens must lie in (0, 1), got {ratio:g}: try 0.3.")
     b, h, w = scores.shape
     always = _forced(scores, always)
-    flat = scores.flatten(1).masked_fill(always.flatten(1), float("-inf"))
     count = selected_count(ratio, h * w)
     if count == 0:
         return always
+    ranks = scores.cpu().double()
+    ranks -= TIE * _edge_distance(ranks)
+    flat = ranks.masked_fill_(always.cpu(), float("-inf")).flatten(1)
     least = flat.kthvalue(h * w - count + 1, dim=1, keepdim=True).values
     above, equal = flat > least, flat == least
     left = count - above.sum(dim=1, keepdim=True)
     chosen = above | (equal & (equal.cumsum(dim=1) <= left))
-    return chosen.reshape(b, h, w) | always
+    return chosen.reshape(b, h, w).to(scores.device) | always
+
+
+def _edge_distance(scores: torch.Tensor) -> torch.Tensor:
+    """(B, h, w) tokens to the nearest one with a score; without any, to the picture's centre."""
+    from scipy.ndimage import distance_transform_edt
+
+    blank = scores.numpy() == 0
+    blank[:, scores.shape[1] // 2, scores.shape[2] // 2] &= ~blank.all(axis=(1, 2))
+    return torch.from_numpy(np.stack([distance_transform_edt(one) for one in blank]))
 
 
 def select_threshold(

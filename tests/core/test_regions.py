@@ -37,11 +37,28 @@ def test_the_highest_scores_of_each_picture() -> None:
     assert chosen(select_ratio(scores, 0.5)) == [[1, 3, 5], [0, 4, 5]]
 
 
-def test_ties_go_to_the_lower_index() -> None:
-    scores = torch.zeros(1, 40, 50)
-    assert chosen(select_ratio(scores, 0.3)) == [list(range(600))]
-    scores[0, 39] = 1
-    assert chosen(select_ratio(scores, 0.3)) == [[*range(550), *range(1950, 2000)]]
+def test_few_edges_grow_with_what_lies_around_them() -> None:
+    scores = torch.zeros(2, 9, 9)
+    scores[0, 6, 6] = scores[0, 2, 2] = 0.01
+    regions = select_ratio(scores, 10.5 / 81)
+    around = [[row, column] for row in (1, 2, 3) for column in (1, 2, 3)]
+    crosses = [p for p in around if 2 in p] + [[r + 4, c + 4] for r, c in around if 2 in (r, c)]
+    assert regions[0].nonzero().tolist() == sorted(crosses)
+    assert select_ratio(scores, 9.5 / 81)[1].nonzero().tolist() == [
+        [row + 2, column + 2] for row, column in around
+    ]
+
+
+def test_edges_come_before_what_lies_around_them() -> None:
+    scores = torch.zeros(1, 64, 64)
+    scores[0, 10:20, 10:20] = 1
+    scores[0, 63, 63] = 1e-3
+    regions = select_ratio(scores, 101.5 / 64**2)
+    assert regions[0, 10:20, 10:20].all() and regions[0, 63, 63] and regions.sum() == 101
+
+
+def test_equal_scores_at_equal_distance_go_to_the_lower_index() -> None:
+    assert chosen(select_ratio(torch.ones(1, 40, 50), 0.3)) == [list(range(600))]
 
 
 def test_a_mask_adds_to_the_share() -> None:
