@@ -19,7 +19,7 @@ host: ## Install ComfyUI and everything else into .venv and .comfyui
 
 venv: host ## The same as host
 
-test: test-lint test-core test-host ## All tests: lint, core, and inside both ComfyUI versions
+test: test-lint test-core test-host ## lint, core, and inside both ComfyUI versions: all but the browser and the slow tests
 
 test-lint: host ## ruff and pyright
 	$(PY) -m ruff check .

@@ -1,4 +1,4 @@
-"""RALU for ComfyUI: Flux and Stable Diffusion 3 pictures 2-7x faster, without training."""
+"""RALU for ComfyUI: Flux and Stable Diffusion 3 with 2-7x less model compute, without training."""
 
 from __future__ import annotations
 
