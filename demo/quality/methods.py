@@ -17,7 +17,7 @@ THRESHOLDS = (0.05, 0.15)
 JUMPS = (2.0, 3.0, 4.5)
 TURN, JUMP = 0.7, 2.0  # of Bottleneck Sampling; others are tried in RIVAL_SETTINGS
 OURS = "RALU"
-PUBLISHED = "RALU, token upsampling"  # the released code's; the ablations vary its settings
+TILED = "RALU, token upsampling"  # the released code's
 Sample = Callable[[Batch], torch.Tensor]
 
 
@@ -88,7 +88,7 @@ def compared(subject: Subject, budget: Budget) -> list[Method]:
         f"Bottleneck Sampling {counts}": turned,
         f"{OURS} without NT-Matching": partial(ralu.node, schedule=unmatched),
         f"{OURS} without early edges": partial(ralu.node, schedule=waiting),
-        PUBLISHED: partial(ralu.node, schedule=whole, upsampling="token"),
+        TILED: partial(ralu.node, schedule=whole, upsampling="token"),
         OURS: partial(ralu.node, schedule=whole),
     }
     return [Method(preset, name, run) for name, run in runs.items()]
@@ -117,22 +117,23 @@ def _bottleneck(steps: tuple[int, int, int], turn: float, jump: float) -> Sample
 
 
 def ablations(subject: Subject, budget: Budget) -> list[Method]:
-    """Every choice of the paper varied alone, from the published settings of one budget."""
+    """Every choice varied alone, from what the node does by default."""
     preset = budget.preset
     whole = ralu.matched(subject, preset)
     rows = [
+        with_ratio(subject, preset, ralu.NO_EARLY_REGIONS, "r 0"),
         *(with_ratio(subject, preset, ratio) for ratio in RATIOS if ratio != whole.ratio),
         *_schedules(subject, preset),
         *_jumps(subject, preset),
         Method(
             f"{preset} regions",
             "latent gradient",
-            partial(ralu.node, schedule=whole, upsampling="token", detector="latent_gradient"),
+            partial(ralu.node, schedule=whole, detector="latent_gradient"),
         ),
         Method(
             f"{preset} regions",
             "random regions",
-            partial(ralu.random_regions, schedule=whole, upsampling="token"),
+            partial(ralu.random_regions, schedule=whole),
         ),
         *(
             Method(
@@ -140,29 +141,29 @@ def ablations(subject: Subject, budget: Budget) -> list[Method]:
                 f"{name} upsampling",
                 partial(ralu.node, schedule=whole, upsampling=name),
             )
-            for name in ("pixel", "bilinear", "bicubic", "lanczos")
+            for name in ("token", "bilinear", "bicubic", "lanczos")
         ),
         *(
             Method(
                 f"{preset} adaptive",
                 f"adaptive r, threshold {threshold:g}",
-                partial(ralu.node, schedule=whole, upsampling="token", threshold=threshold),
+                partial(ralu.node, schedule=whole, threshold=threshold),
             )
             for threshold in THRESHOLDS
         ),
         Method(
             f"{preset} noise",
             "released code's noise on kept tokens",
-            partial(ralu.by_core, schedule=whole, upsampling="token", kept="released"),
+            partial(ralu.by_core, schedule=whole, kept="released"),
         ),
     ]
     return rows
 
 
-def with_ratio(subject: Subject, preset: str, ratio: float) -> Method:
+def with_ratio(subject: Subject, preset: str, ratio: float, name: str = "") -> Method:
     """RALU with another share of early regions."""
-    run = partial(ralu.node, schedule=ralu.matched(subject, preset, ratio), upsampling="token")
-    return Method(f"{preset} ratio", f"r {ratio:g}", run)
+    run = partial(ralu.node, schedule=ralu.matched(subject, preset, ratio))
+    return Method(f"{preset} ratio", name or f"r {ratio:g}", run)
 
 
 def _schedules(subject: Subject, preset: str) -> list[Method]:
@@ -185,7 +186,7 @@ def _schedules(subject: Subject, preset: str) -> list[Method]:
         Method(
             f"{preset} JSD",
             name,
-            partial(ralu.node, schedule=schedule, upsampling="token"),
+            partial(ralu.node, schedule=schedule),
             f"JSD {distance:.3f}",
         )
         for distance, name, schedule in sorted(found, key=lambda row: row[0])
@@ -198,7 +199,7 @@ def _jumps(subject: Subject, preset: str) -> list[Method]:
     for z in JUMPS:
         schedule = ralu.matched_jump(subject, preset, z)
         note = f"JSD {ralu.js_distance(subject, schedule):.3f}"
-        for upsampling in ("token", "bicubic"):
+        for upsampling in ("pixel", "bicubic"):
             run = partial(ralu.node, schedule=schedule, upsampling=upsampling)
             found.append(Method(f"{preset} jump", f"z {z:g}, {upsampling}", run, note))
     return found

@@ -85,7 +85,6 @@ def _sampled(batch: Batch, schedule, **settings: Any):
 def by_core(
     batch: Batch,
     schedule,
-    upsampling: str,
     kept: str = "exact",
     choose: Callable | None = None,
 ) -> torch.Tensor:
@@ -102,7 +101,7 @@ def by_core(
         return subject.vae.decode(subject.patcher.model.process_latent_out(denoised))
 
     return sampler.run_stages(
-        sampler.Plan(schedule, upsampling, kept=kept),
+        sampler.Plan(schedule, kept=kept),
         sampler.Source.from_noise(batch.noise(batch.latent)),
         stages,
         choose or (lambda denoised: regions.choose(denoised, schedule.ratio, decode)),
@@ -110,7 +109,7 @@ def by_core(
     ).x
 
 
-def random_regions(batch: Batch, schedule, upsampling: str) -> torch.Tensor:
+def random_regions(batch: Batch, schedule) -> torch.Tensor:
     """As many early regions as RALU takes, anywhere."""
     select = load("ralu_core.regions").select_ratio
 
@@ -118,4 +117,4 @@ def random_regions(batch: Batch, schedule, upsampling: str) -> torch.Tensor:
         scores = batch.fresh_noise(9)[:, 0, ::4, ::4]
         return select(scores, schedule.ratio)
 
-    return by_core(batch, schedule, upsampling, choose=choose)
+    return by_core(batch, schedule, choose=choose)

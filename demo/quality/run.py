@@ -146,13 +146,13 @@ def _sheet(going: Run, budget: Budget, compared: Sequence[Method]) -> None:
 
 
 def _ablations(going: Run, results: Results, budget: Budget) -> None:
-    """One table: RALU as published, every choice varied alone, and other settings of the rivals."""
+    """One table: RALU by default, every choice varied alone, and other settings of the rivals."""
     count = min(going.options.ablation_pairs, going.options.pairs)
     subject = going.subject
-    name = methods.PUBLISHED
+    name = methods.OURS
     base = next(m for m in methods.compared(subject, budget) if m.name == name)
     distance = ralu.js_distance(subject, ralu.matched(subject, budget.preset))
-    base = Method(base.group, base.name, base.run, f"published, JSD {distance:.3f}")
+    base = Method(base.group, base.name, base.run, f"the default, JSD {distance:.3f}")
     varied = methods.ablations(subject, budget)
     rows = going.rows([base, *varied, *methods.rival_settings(subject, budget)], count)
     rows = [_with_share(going, row, budget) for row in rows]

@@ -61,7 +61,7 @@ def test_ralu_is_what_the_node_makes(subject, short):
     assert set(conds) == {"positive", "negative"}
     latent = ralu.node(batch, short)
     assert torch.equal(latent, wired.args[0]["samples"])
-    assert torch.equal(ralu.by_core(batch, short, "pixel"), latent)
+    assert torch.equal(ralu.by_core(batch, short), latent)
 
 
 def _conditioning(pairs):
@@ -75,8 +75,8 @@ def test_variants_differ_from_ralu(subject, short):
     batch = Batch(subject, list_pairs(1))
     latent = ralu.node(batch, short)
     for other in (
-        ralu.by_core(batch, short, "pixel", kept="released"),
-        ralu.random_regions(batch, short, "pixel"),
+        ralu.by_core(batch, short, kept="released"),
+        ralu.random_regions(batch, short),
     ):
         assert not torch.allclose(other, latent, atol=0.01)
 
@@ -87,7 +87,7 @@ def test_random_regions_are_as_many_as_ralus(subject):
     costs = {
         flops.cost(methods.Method("", "", run), counting)
         for run in (
-            lambda batch: ralu.random_regions(batch, schedule, "pixel"),
+            lambda batch: ralu.random_regions(batch, schedule),
             lambda batch: ralu.node(batch, schedule),
         )
     }
