@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from browser import CHROMIUM_ARGUMENTS, SECONDS, find_chromium, open_tab
 
+from demo import browser
+from demo.browser import SECONDS, find_chromium, open_tab
 from demo.host.server import comfy_server
 from demo.watched import PACK
 
@@ -13,16 +14,13 @@ RENDERERS = {"classic": False, "nodes2": True}
 
 @pytest.fixture(scope="session")
 def chromium():
-    path = find_chromium()
-    if path is None:
+    if find_chromium() is None:
         pytest.skip("no Chromium is installed: run `make browser`, or set CHROMIUM to one")
-    from playwright.sync_api import expect, sync_playwright
+    from playwright.sync_api import expect
 
     expect.set_options(timeout=SECONDS * 1000)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=list(CHROMIUM_ARGUMENTS))
-        yield browser
-        browser.close()
+    with browser.chromium() as started:
+        yield started
 
 
 @pytest.fixture(scope="session")

@@ -6,8 +6,9 @@ import re
 
 import graphs
 import pytest
-from browser import open_tab
 from playwright.sync_api import expect
+
+from demo.browser import open_tab
 
 PLOT, PANEL = ".ralu_plot", ".ralu_run"
 POINTS = "() => document.querySelector('.ralu_plot .stage1 polyline')?.getAttribute('points')"

@@ -7,17 +7,20 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, Page, Route
+from playwright.sync_api import Browser, Page, Route, sync_playwright
 
-SCREENSHOTS = Path(__file__).parents[2] / "out" / "ui"
+from demo.host import HostError
+from demo.host.locate import REPOSITORY
+
+SCREENSHOTS = REPOSITORY / "out" / "ui"
 SECONDS = 60  # for anything but a run; the machine may be busy
 RUN_SECONDS = 300
 CHROMIUM_ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
 FRONTENDS_OWN = "https://api.comfy.org/"  # its error panel asks the registry about every node
 NAMES = ("chromium", "chromium-browser", "google-chrome")
+VIEW = (1600, 1000)  # width and height of a tab
 
 # Keeps first-run dialogs and update notices away; everything else stays at its default.
 SETTINGS = {
@@ -179,8 +182,31 @@ def _is_prompt(response: Any) -> bool:
 
 
 @contextmanager
-def open_tab(browser: Browser, url: str, name: str, settings: dict[str, Any]) -> Iterator[Tab]:
-    context = browser.new_context(viewport={"width": 1600, "height": 1000})
+def chromium() -> Iterator[Browser]:
+    """A headless Chromium; raises HostError where none is installed."""
+    path = find_chromium()
+    if path is None:
+        raise HostError("No Chromium is installed: run `make browser`, or set CHROMIUM to one.")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=list(CHROMIUM_ARGUMENTS))
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+@contextmanager
+def open_tab(
+    browser: Browser,
+    url: str,
+    name: str,
+    settings: dict[str, Any],
+    view: tuple[int, int] = VIEW,
+    density: float = 1,
+) -> Iterator[Tab]:
+    """A tab with a profile of its own; `density` is the picture's pixels for one of the page's."""
+    size = {"width": view[0], "height": view[1]}
+    context = browser.new_context(viewport=size, device_scale_factor=density)  # type: ignore
     try:
         tab = Tab(context.new_page(), url, name)
         tab.open(settings)
