@@ -9,7 +9,7 @@ from comfy_api.latest import io, ui
 from ..ralu_core.edges import image_scores, latent_scores, needs_image
 from ..ralu_core.regions import select_ratio, select_threshold
 from .host.canvas import Canvas
-from .host.inputs import check_memory
+from .host.inputs import check_memory, placed_for
 from .host.overlay import outline_regions
 from .shared_inputs import CATEGORY, detector_input, search_words, threshold_input
 
@@ -85,9 +85,12 @@ def _picture(image, latent, vae) -> torch.Tensor:
             f"got {'both' if image is not None else 'neither'}."
         )
     if image is not None:
-        return image[..., :3]
+        return image[..., :3].expand(*image.shape[:-1], 3)  # a grey one has one channel
     if vae is None:
-        raise ValueError("A latent needs its VAE to be shown: connect the VAE, or an image.")
+        raise ValueError(
+            "A latent needs its VAE to be shown, and none is connected: connect it, or an image "
+            "instead of the latent."
+        )
     return vae.decode(latent["samples"])
 
 
@@ -95,7 +98,7 @@ def _picture_scores(picture: torch.Tensor, canvas: Canvas, detector: str) -> tor
     """Edges of the half-size picture, which is what the sampler sees after stage 1."""
     full = canvas.extend(picture.movedim(-1, 1))
     half = F.avg_pool2d(full, 2).movedim(1, -1)
-    return image_scores(half, canvas.grid, detector)
+    return image_scores(placed_for(detector, half), canvas.grid, detector)
 
 
 def _latent_scores(latent, canvas: Canvas) -> torch.Tensor:

@@ -29,7 +29,7 @@ class Layout:
         if self.fine.ndim != 3 or self.fine.dtype != torch.bool:
             raise ValueError(
                 f"A layout needs a (B, h, w) bool mask, got {self.fine.dtype} of shape "
-                f"{tuple(self.fine.shape)}."
+                f"{tuple(self.fine.shape)}: make it with `select_ratio` or `select_threshold`."
             )
 
     @property
@@ -139,7 +139,10 @@ class Layout:
 
         Here and below n is B or a multiple of it, see `rows`.
         """
-        bank = torch.cat([coarse, fine], dim=1)
+        return self.take(torch.cat([coarse, fine], dim=1))
+
+    def take(self, bank: torch.Tensor) -> torch.Tensor:
+        """The same from both in one tensor, (n, 5*h*w, D), the coarse rows first."""
         index = self.rows(self.index, bank.shape[0])
         return bank.gather(1, index[..., None].expand(-1, -1, bank.shape[-1]))
 
@@ -149,7 +152,9 @@ class Layout:
         Classifier-free guidance stacks whole batches, so row r belongs to picture r % B.
         """
         if rows % self.batch:
-            raise ValueError(f"{rows} rows cannot hold batches of {self.batch} pictures.")
+            raise ValueError(
+                f"{rows} rows cannot hold batches of {self.batch} pictures: stack whole batches."
+            )
         repeats = rows // self.batch
         return per_picture.repeat(repeats, *[1] * (per_picture.ndim - 1))
 

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from .tokens import pick, spread
 from .upsampling import mean_of_siblings
 
 KEPT_NOISE = ("exact", "released")
@@ -44,7 +43,10 @@ def sibling_noise(white: torch.Tensor, c: float, method: str) -> torch.Tensor:
     sample the same law through a dense covariance.
     """
     if not 0 <= c <= 0.25:
-        raise ValueError(f"Sibling noise needs 0 <= c <= 1/4 (z of at least 2), got c = {c:g}.")
+        raise ValueError(
+            f"Sibling noise needs 0 <= c <= 1/4 (z of at least 2), got c = {c:g}: take the c of a "
+            "StageSchedule."
+        )
     return white.add(mean_of_siblings(white, method), alpha=(1 - 4 * c) ** 0.5 - 1)
 
 
@@ -58,8 +60,3 @@ def kept_noise(white: torch.Tensor, c: float, law: str = "exact") -> torch.Tenso
     if law not in KEPT_NOISE:
         raise ValueError(f"Kept noise must be one of {', '.join(KEPT_NOISE)}, got {law!r}.")
     return white if law == "released" else white * (1 - c) ** 0.5
-
-
-def coarse_noise(white: torch.Tensor) -> torch.Tensor:
-    """Full-size noise as a mixed state carries it where the picture is coarse."""
-    return spread(pick(white))

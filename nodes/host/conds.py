@@ -12,7 +12,7 @@ from comfy.utils import common_upscale
 from ...ralu_core.layout import Layout
 from ...ralu_core.tokens import spread
 from .canvas import Canvas
-from .control import TwoPassControl, copy_chain
+from .control import RememberingVae, TwoPassControl, copy_chain, links
 
 log = logging.getLogger(__name__)
 
@@ -46,9 +46,9 @@ def fit_to_canvas(conds: Conds, canvas: Canvas) -> Conds:
     A cropped area cannot be packed, and its place would differ between stages; as a mask the same
     prompt is weighed over the same part, and sees the whole frame.
     """
-    extend_hints = _HintExtender(canvas)
+    prepare = _ControlPreparer(canvas)
     return {
-        name: [_extend(_as_mask(entry, canvas), canvas, extend_hints) for entry in entries]
+        name: [_extend(_as_mask(entry, canvas), canvas, prepare) for entry in entries]
         for name, entries in conds.items()
     }
 
@@ -69,20 +69,23 @@ def _as_mask(entry: dict, canvas: Canvas) -> dict:
     return fitted
 
 
-def _extend(entry: dict, canvas: Canvas, extend_hints: Callable) -> dict:
-    if canvas.is_whole:
-        return entry
+def _extend(entry: dict, canvas: Canvas, prepare: Callable) -> dict:
     extended = dict(entry)
+    if entry.get("control") is not None:
+        extended["control"] = prepare(entry["control"])
+    if canvas.is_whole:
+        return extended
     for key in ("mask", "concat_latent_image", "concat_mask"):
         if torch.is_tensor(entry.get(key)):
             extended[key] = canvas.extend(entry[key])
-    if entry.get("control") is not None:
-        extended["control"] = extend_hints(entry["control"])
     return extended
 
 
-class _HintExtender:
-    """Extends the hints of copies of ControlNets; entries that share one share its copy."""
+class _ControlPreparer:
+    """Fits copies of ControlNets for a run; entries that share one share its copy.
+
+    Their hints are extended to the canvas, and their VAEs remember what they encoded.
+    """
 
     def __init__(self, canvas: Canvas):
         self.canvas = canvas
@@ -90,15 +93,17 @@ class _HintExtender:
 
     def __call__(self, control):
         if id(control) not in self.copies:
-            self.copies[id(control)] = self._extended(control)
+            self.copies[id(control)] = self._prepared(control)
         return self.copies[id(control)]
 
-    def _extended(self, control):
-        link = copied = copy_chain(control)
-        while link is not None:
+    def _prepared(self, control):
+        if self.canvas.is_whole and all(link.vae is None for link in links(control)):
+            return control
+        copied = copy_chain(control)
+        for link in links(copied):
             link.cond_hint_original = self.canvas.extend(link.cond_hint_original)
             link.extra_concat_orig = [self.canvas.extend(c) for c in link.extra_concat_orig]
-            link = link.previous_controlnet
+            link.vae = None if link.vae is None else RememberingVae(link.vae)
         return copied
 
 
@@ -167,7 +172,9 @@ def fit_to_layout(conds: Conds, layout: Layout) -> Conds:
             fitted["mask"] = _mixed_mask(entry["mask"], layout)
         control = entry.get("control")
         if control is not None:
-            fitted["control"] = stand_ins.setdefault(id(control), TwoPassControl(control))
+            if id(control) not in stand_ins:
+                stand_ins[id(control)] = TwoPassControl(control, layout)
+            fitted["control"] = stand_ins[id(control)]
         return fitted
 
     return {name: [fit(entry) for entry in entries] for name, entries in conds.items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 
+import comfy.model_management
 import comfy.sample
 import comfy.samplers
 import torch
@@ -56,7 +57,10 @@ def latent_samples(patcher, latent: dict) -> torch.Tensor:
 def check_memory(canvas: Canvas, batch: int) -> None:
     """Refuse, before anything of its size is allocated, a batch that no computer holds."""
     if batch < 1:
-        raise ValueError("RALU needs a picture to work on, and this batch holds no picture.")
+        raise ValueError(
+            "RALU needs a picture to work on, and this batch holds no picture: connect a LATENT or "
+            "an IMAGE of at least one."
+        )
     pixels = batch * canvas.width * canvas.height * 64
     if pixels > MAX_PIXELS:
         raise ValueError(
@@ -77,8 +81,8 @@ def check_sampler(sampler, steps: list[int]) -> None:
     function = getattr(sampler, "sampler_function", None)
     if function is None:
         raise ValueError(
-            "RALU starts a sampler from a state of its own, and the SAMPLER "
-            f"{type(sampler).__name__} cannot: use one of ComfyUI's own samplers."
+            f"RALU cannot use the SAMPLER {type(sampler).__name__}: it has no sampler function "
+            "that could go on from one stage to the next; connect KSamplerSelect."
         )
     name = getattr(function, "__name__", "")
     for refused in REFUSED_SAMPLERS:
@@ -104,11 +108,23 @@ def check_vae(vae, detector: str) -> None:
             "connect one, or set the detector to latent_gradient."
         )
     channels = getattr(vae, "latent_channels", LATENT_CHANNELS)
+    if getattr(vae, "latent_dim", 2) != 2:
+        raise ValueError(
+            "This MODEL needs a VAE of still pictures, got one of videos: load the VAE that "
+            "belongs to the model."
+        )
     if channels != LATENT_CHANNELS:
         raise ValueError(
             f"This MODEL needs a VAE of {LATENT_CHANNELS} latent channels, got one of {channels}: "
             "load the VAE that belongs to the model."
         )
+
+
+def placed_for(detector: str, picture: torch.Tensor) -> torch.Tensor:
+    """A decoded picture where the detector looks at it: canny_gpu on the GPU, if there is one."""
+    if detector != "canny_gpu":
+        return picture
+    return picture.to(comfy.model_management.get_torch_device())
 
 
 def batch_items(latent: dict, count: int) -> list[int]:
@@ -145,6 +161,7 @@ def always_regions(mask: torch.Tensor | None, canvas: Canvas, batch: int) -> tor
         )
     if mask.shape[0] not in (1, batch):
         raise ValueError(
-            f"The region mask must hold 1 mask or one per picture ({batch}), got {mask.shape[0]}."
+            f"The region mask must hold 1 mask or one per picture ({batch}), got {mask.shape[0]}: "
+            "connect one for all, or cut the batch with MaskToImage, ImageFromBatch, ImageToMask."
         )
     return mask_regions(canvas.extend(mask), canvas.grid).expand(batch, -1, -1)

@@ -10,12 +10,13 @@ from comfy.patcher_extension import WrappersMP
 
 from ...ralu_core.layout import Layout
 from ...ralu_core.tokens import patchify, unpatchify
+from .control import check_bank, each_residual
 from .positions import token_positions
 
 IMAGE_CHANNELS = 16
 MASK_CHANNELS = 64  # Flux Fill's mask: 8x8 picture pixels per latent pixel
 
-CACHE = "easycache"  # ComfyUI's key of the cache's state and of its wrapper
+CACHE = "easycache"  # ComfyUI's key of EasyCache's and LazyCache's state, and of its wrapper
 ROWS = "ralu_rows"  # which rows of the whole call the network sees, where it is called in parts
 
 
@@ -55,30 +56,32 @@ class MixedCall:
             **kwargs,
         }
         options = transformer_options or {}
-        if len(self.layout.groups) > 1:
-            _check_cache(options)
-        out = torch.empty_like(x)
+        if len(self.layout.groups) == 1:
+            return _call_packed(executor, self.layout, call, options)
+        _check_cache(options)
+        out: list[torch.Tensor] = [x] * x.shape[0]
         for items, layout in self.layout.groups:
             rows = _rows_of(items, self.layout.batch, x.shape[0])
-            part = call if rows is None else select_rows(call, rows, x.shape[0])
-            known = options if rows is None else {**options, ROWS: rows}
-            denoised = _call_packed(executor, layout, dict(part), known)
-            if rows is None:
-                return denoised
-            out[rows] = denoised
-        return out
+            part = select_rows(call, rows, x.shape[0])
+            denoised = _call_packed(executor, layout, part, {**options, ROWS: rows})
+            for row, one in zip(rows, denoised, strict=True):
+                out[row] = one
+        return torch.stack(out)
 
 
-def _rows_of(items: list[int], batch: int, rows: int) -> list[int] | None:
-    if len(items) == batch:
-        return None
+def _rows_of(items: list[int], batch: int, rows: int) -> list[int]:
     return [chunk * batch + item for chunk in range(rows // batch) for item in items]
 
 
 def select_rows(value: Any, rows: list[int], total: int) -> Any:
-    """The given rows of every tensor of `total` rows inside dicts and lists."""
+    """The given rows of every tensor of `total` rows inside dicts and lists.
+
+    Taken one by one: a list as an index would wait for the device.
+    """
     if torch.is_tensor(value):
-        return value[rows] if value.ndim and value.shape[0] == total else value
+        if value.ndim and value.shape[0] == total:
+            return torch.stack([value[row] for row in rows])
+        return value
     if isinstance(value, dict):
         return {key: select_rows(part, rows, total) for key, part in value.items()}
     if isinstance(value, list):
@@ -91,19 +94,20 @@ def _call_packed(executor, layout: Layout, call: dict, transformer_options: dict
     layout = layout.to(x.device)
     concat, context, control = (call.pop(k) for k in ("c_concat", "c_crossattn", "control"))
     if concat is not None:
-        concat = pack_concat(layout, concat)
+        concat = pack_concat(layout, concat.to(x.device))
     if control is not None:
         control = gather_control(layout, control)
-    if call.get("attention_mask") is not None:
-        call["attention_mask"] = gather_attention_mask(layout, call["attention_mask"], x.shape[0])
+    mask = call.get("attention_mask")
+    if mask is not None:  # on the text's device until the host moves it, within this call
+        call["attention_mask"] = gather_attention_mask(layout, mask.to(x.device), x.shape[0])
     network = executor.class_obj.diffusion_model
     with token_positions(network, layout, x.shape[0]) as asked:
         out = executor(layout.to_strip(x), t, concat, context, control, transformer_options, **call)
     if not asked and not _was_skipped(transformer_options):
         raise RuntimeError(
-            f"RALU told {type(network).__name__} where its tokens lie, and the model did not ask: "
-            "another node replaced the forward pass. Remove that node, or use a KSampler for this "
-            "MODEL."
+            f"RALU told {type(network).__name__} where its tokens lie, and the model did not ask, "
+            "because another node replaced the forward pass: remove that node, or use a KSampler "
+            "for this MODEL."
         )
     return layout.from_strip(out)
 
@@ -142,23 +146,19 @@ def pack_concat(layout: Layout, concat: torch.Tensor) -> torch.Tensor:
 
 
 def gather_control(layout: Layout, control: dict) -> dict:
-    """Pick the rows of ControlNet residuals that `control.TwoPassControl` left as a bank."""
-    h, w = layout.grid
-    gathered: dict[int, torch.Tensor] = {}  # one tensor may serve many blocks: gather it once
+    """ControlNet residuals of the layout's tokens, from what `control.TwoPassControl` made.
 
-    def pick_rows(residual):
-        if residual is None:
-            return None
-        if residual.shape[1] != 5 * h * w:
-            raise ValueError(
-                f"RALU needs ControlNet residuals of {5 * h * w} tokens in its mixed stage, got "
-                f"{residual.shape[1]}: apply the ControlNet with ComfyUI's own Apply node."
-            )
-        if id(residual) not in gathered:
-            gathered[id(residual)] = layout.gather(residual[:, : h * w], residual[:, h * w :])
-        return gathered[id(residual)]
+    It gathers them where all pictures have equally many tokens, and else leaves a bank of both
+    sizes for each group of pictures to take its own from.
+    """
 
-    return {key: [pick_rows(r) for r in residuals] for key, residuals in control.items()}
+    def rows_of(residual: torch.Tensor) -> torch.Tensor:
+        if residual.shape[1] == layout.index.shape[1]:
+            return residual
+        check_bank(residual, layout)
+        return layout.take(residual)
+
+    return each_residual(rows_of, control)
 
 
 def gather_attention_mask(layout: Layout, mask: torch.Tensor, rows: int) -> torch.Tensor:

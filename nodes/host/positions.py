@@ -26,14 +26,13 @@ def token_positions(network, layout: Layout, rows: int) -> Iterator[list[bool]]:
     Yields a list that stays empty if the network never asks: its result would be scrambled.
     """
     network = getattr(network, "_orig_mod", network)
-    positions = layout.rows(layout.positions, rows)
     if hasattr(network, "cropped_pos_embed"):
         name, make = "cropped_pos_embed", _table_positions
     else:
         name, make = "process_img", _rotary_positions
     asked: list[bool] = []
     shadowed = network.__dict__.get(name)
-    setattr(network, name, make(network, layout, positions, asked))
+    setattr(network, name, make(network, layout, rows, asked))
     try:
         yield asked
     finally:
@@ -42,10 +41,9 @@ def token_positions(network, layout: Layout, rows: int) -> Iterator[list[bool]]:
             setattr(network, name, shadowed)
 
 
-def _rotary_positions(
-    network, layout: Layout, positions: torch.Tensor, asked: list[bool]
-) -> Callable:
+def _rotary_positions(network, layout: Layout, rows: int, asked: list[bool]) -> Callable:
     original = network.process_img
+    positions = layout.rows(layout.positions, rows)
     count = positions.shape[1]
 
     def process_img(x, index=0, h_offset=0, w_offset=0, **kwargs):
@@ -67,20 +65,20 @@ def _rotary_positions(
     return process_img
 
 
-def _table_positions(
-    network, layout: Layout, positions: torch.Tensor, asked: list[bool]
-) -> Callable:
+def _table_positions(network, layout: Layout, rows: int, asked: list[bool]) -> Callable:
     original = network.cropped_pos_embed
-    rows, columns = layout.position_grid
+    positions, grid = layout.positions, layout.position_grid
     # Where the picture fills the table, positions past the last row read that row.
-    margin = 1 if max(rows, columns) + 2 <= network.pos_embed_max_size else 0
+    margin = 1 if max(grid) + 2 <= network.pos_embed_max_size else 0
 
     def cropped_pos_embed(hw, device=None):
         asked.append(True)
         # Asked for a grid larger by two, the centred crop starts exactly one token earlier.
-        h, w = rows + 2 * margin, columns + 2 * margin
-        table = original((h * PATCH, w * PATCH), device=device)[0].float().reshape(h, w, -1)
-        return interpolate_table(table, positions + margin)
+        h, w = (side + 2 * margin for side in grid)
+        table = original((h * PATCH, w * PATCH), device=device)[0]
+        # The table may have stayed on the CPU where the model is loaded in part.
+        table = table.to(positions.device, torch.float32).reshape(h, w, -1)
+        return layout.rows(interpolate_table(table, positions + margin), rows)
 
     return cropped_pos_embed
 
@@ -88,9 +86,8 @@ def _table_positions(
 def interpolate_table(table: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
     """Bilinear reading of an (h, w, D) table at (n, N, 2) rows and columns: (n, N, D)."""
     h, w, _ = table.shape
-    where = positions.to(table.device)
-    low = where.floor().long()
-    part = (where - low).unbind(-1)
+    low = positions.floor().long()
+    part = (positions - low).unbind(-1)
     y, x = low[..., 0], low[..., 1]
     y2, x2 = (y + 1).clamp(max=h - 1), (x + 1).clamp(max=w - 1)
     top = torch.lerp(table[y, x], table[y, x2], part[1][..., None])

@@ -41,6 +41,7 @@ class StageRecord:
     loading  seconds before the first call, when the model is moved to its device.
     seconds  from then to the end of the stage.
     share    of the blocks' work in these calls, what ran; RALU Temporal Acceleration skips some.
+    is_cold  whether weights were still on their way to the device in these calls.
     """
 
     number: int
@@ -50,6 +51,7 @@ class StageRecord:
     loading: float = 0.0
     seconds: float = 0.0
     share: float = 1.0
+    is_cold: bool = False
 
 
 @dataclass
@@ -105,7 +107,9 @@ class Progress:
         def sample(model, *args, **kwargs):
             record = self.records[-1]
             record.loading = time.perf_counter() - started
+            loaded = self.patcher.loaded_size()
             samples = function(_Counted(model, record), *args, **kwargs)
+            record.is_cold = self.patcher.loaded_size() > loaded
             record.share = share_of((kwargs.get("extra_args") or {}).get("model_options", {}))
             return samples
 
@@ -128,8 +132,8 @@ class Progress:
 
     def show_regions(self, chosen: torch.Tensor) -> torch.Tensor:
         """Show the chosen coarse tokens, (B, rows, columns) bool, at once; returns them."""
-        self._regions = chosen
-        self.overlay = Overlay(self._picture, chosen)
+        self._regions = chosen.cpu()
+        self.overlay = Overlay(self._picture, self._regions)
         self._picture = None
         if self._bar.hook is not None and is_watched():
             self._bar.update_absolute(self._done, self.total, _as_preview(self.overlay.drawn))

@@ -39,6 +39,11 @@ class RunReport:
         """
         return self.stages[0].loading
 
+    @property
+    def is_cold(self) -> bool:
+        """Whether the time holds loading that is not known: newer hosts load weights in a call."""
+        return any(stage.is_cold for stage in self.stages)
+
     def full_step_equivalents(self) -> float:
         """The model calls of the run, counted in full-resolution calls by their FLOPs."""
         return sum(stage.share * self._equivalents(stage) for stage in self.stages)
@@ -68,6 +73,7 @@ class RunReport:
             "steps": self.steps,
             "seconds": self.seconds,
             "loading": self.loading,
+            "is_cold": self.is_cold,
             "seconds_per_full_step": self.seconds_per_full_step(),
             "plain_steps": self.plain_steps,
             "predicted_equivalents": self.full_step_equivalents(),
@@ -90,6 +96,11 @@ class RunReport:
 
     def _comparison(self) -> str:
         predicted, measured = self.full_step_equivalents(), self.measured_equivalents()
+        if self.is_cold:
+            return (
+                f"predicted the model compute of {predicted:.1f} full-resolution steps, not "
+                "measured: weights were still being loaded"
+            )
         if self.plain_steps is None:
             return (
                 f"the model compute of {predicted:.1f} and the time of {measured:.1f} "

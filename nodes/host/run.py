@@ -30,6 +30,7 @@ from .inputs import (
     check_vae,
     extend_noise,
     latent_samples,
+    placed_for,
 )
 from .overlay import Overlay
 from .progress import Progress
@@ -105,7 +106,7 @@ def sample(wires: Wires, settings: Settings) -> Sampled:
     regions = _regions(settings, plan, wires.vae, canvas, samples.shape[0])
     source, stages = _prepare(wires, canvas, samples, plan)
     model, progress = patcher.model, stages.progress
-    decode = progress.watched(_decoder(wires.vae, model))
+    decode = progress.watched(_decoder(wires.vae, model, settings.detector))
     try:
         result = run_stages(
             plan,
@@ -132,9 +133,10 @@ def sample(wires: Wires, settings: Settings) -> Sampled:
     )
     show_status(report.summary())
     log.info(report.line())
+    device = comfy.model_management.intermediate_device()
     return Sampled(
-        canvas.crop(result.x),
-        canvas.crop(model.process_latent_out(result.denoised.float().to(result.x.device))),
+        canvas.crop(result.x).to(device),
+        canvas.crop(model.process_latent_out(result.denoised.float())).to(device),
         canvas.mask(fine),
         report,
         progress.overlay,
@@ -181,14 +183,14 @@ def _prepare(
     return Source(noise, clean, F.avg_pool2d(clean, 2)), stages
 
 
-def _decoder(vae, model) -> Callable[[torch.Tensor], torch.Tensor] | None:
+def _decoder(vae, model, detector: str) -> Callable[[torch.Tensor], torch.Tensor] | None:
     """Decode a clean estimate to (B, H, W, 3) pictures, or None without a VAE."""
     if vae is None:
         return None
 
     def decode(denoised: torch.Tensor) -> torch.Tensor:
         comfy.model_management.throw_exception_if_processing_interrupted()
-        picture = vae.decode(model.process_latent_out(denoised))
+        picture = placed_for(detector, vae.decode(model.process_latent_out(denoised)))
         if not all_finite(picture):
             raise ValueError(
                 "The VAE returned values that are not numbers after stage 1: start ComfyUI with "

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import comfy.model_management
-import comfy.patcher_extension
 import comfy.sampler_helpers
 import torch
+from comfy.model_patcher import create_model_options_clone
+from comfy.patcher_extension import WrappersMP, add_wrapper_with_key
 
 from ...ralu_core.sampler import FULL, Stage, StageEnd
 from ...ralu_core.tokens import spread
@@ -57,13 +58,10 @@ class GuiderStages:
                 disable_pbar=True,
                 seed=(self.seed + stage.index) % SEEDS,
             )
+            _check_numbers(out, stage)  # waits for the device, so that the stage's time is whole
         denoised = self.progress.take_denoised()
-        _check_numbers(out, stage)
         if end > 0:  # back from the host's finished latent to the model's own scaling
-            patcher = self.guider.model_patcher
-            if patcher.load_device.type == "cuda":  # so that the transition is computed there
-                out = out.to(patcher.load_device)
-            out = patcher.model.process_latent_in(out) * (1 - end)
+            out = self.guider.model_patcher.model.process_latent_in(out) * (1 - end)
         return StageEnd(out, denoised)
 
     def _guider_for(self, stage: Stage):
@@ -71,13 +69,16 @@ class GuiderStages:
         guider.original_conds = self.conds
         if stage.layout is None:
             return guider
-        patcher = self.guider.model_patcher.clone()
-        wrapper = comfy.patcher_extension.WrappersMP.APPLY_MODEL
-        patcher.add_wrapper_with_key(
-            wrapper, WRAPPER_KEY, MixedCall(stage.layout.to(patcher.load_device))
+        layout = stage.layout.to(guider.model_patcher.load_device)
+        guider.original_conds = fit_to_layout(self.conds, layout)
+        guider.model_options = create_model_options_clone(guider.model_options)
+        add_wrapper_with_key(
+            WrappersMP.OUTER_SAMPLE,
+            WRAPPER_KEY,
+            functools.partial(_sample_through, MixedCall(layout)),
+            guider.model_options,
+            is_model_options=True,
         )
-        guider.model_patcher = patcher
-        guider.original_conds = fit_to_layout(self.conds, stage.layout)
         return guider
 
     def _tokens(self, stage: Stage) -> list[int]:
@@ -110,6 +111,16 @@ class GuiderStages:
     def _mask_at(self, shape) -> torch.Tensor:
         mask = comfy.sampler_helpers.prepare_mask(self.mask, shape, self.latent.device)
         return mask[:, :1]  # the host repeats it over channels again, counting masks by rows
+
+
+def _sample_through(call: MixedCall, executor, *args, **kwargs):
+    """An OUTER_SAMPLE wrapper: `call` joins last, so that all others see full-size latents.
+
+    Not by a clone of the MODEL: the host unpins the weights of the MODEL where a clone ends.
+    """
+    options = executor.class_obj.model_options  # the host's own copy, for this sampling alone
+    add_wrapper_with_key(WrappersMP.APPLY_MODEL, WRAPPER_KEY, call, options, is_model_options=True)
+    return executor(*args, **kwargs)
 
 
 def begin_at(sampler, x: torch.Tensor):

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import time
 from types import SimpleNamespace
 
+import comfy.patcher_extension
 import comfy.samplers
 import comfy.utils
 import pytest
@@ -15,7 +17,7 @@ from aiohttp.test_utils import make_mocked_request
 from comfy_execution.utils import CurrentNodeContext
 
 from driving import guider_for, quick_schedule, ralu
-from ralu_pack.nodes.host import progress, run, status
+from ralu_pack.nodes.host import progress, run, stages, status
 from ralu_pack.nodes.host.overlay import OUTLINE, region_overlay
 from ralu_pack.nodes.host.progress import StageRecord
 from ralu_pack.nodes.host.report import RunReport, plain_steps
@@ -132,6 +134,33 @@ def test_speed_is_measured_by_stage_3_and_leaves_the_first_loading_out():
     assert report.measured_equivalents() == 4.0
     assert "5.00x as fast as 20 full-resolution steps" in report.line()
     assert report.values()["loading"] == 10.0
+
+
+def test_a_run_that_still_loaded_weights_is_not_compared(flux, vae):
+    """As newer hosts do: a weight reaches the GPU when it is first needed."""
+
+    def load_more(executor, *args, **kwargs):
+        flux.model.model_loaded_weight_memory += 1
+        return executor(*args, **kwargs)
+
+    kind = comfy.patcher_extension.WrappersMP.APPLY_MODEL
+    cold = flux.clone()
+    cold.add_wrapper_with_key(kind, "test", load_more)
+    loaded = flux.model.model_loaded_weight_memory
+    try:
+        report = sampled(cold, vae).report
+    finally:
+        flux.model.model_loaded_weight_memory = loaded
+    assert report.values()["is_cold"] and "not measured" in report.summary()
+    report = sampled(flux, vae).report
+    assert not report.values()["is_cold"] and "the time of" in report.summary()
+
+
+def test_a_stage_lasts_until_its_numbers_are_there(flux, vae, monkeypatch):
+    """The first look at them waits for the device."""
+    original = stages.all_finite
+    monkeypatch.setattr(stages, "all_finite", lambda x: time.sleep(0.2) or original(x))
+    assert all(stage.seconds > 0.2 for stage in sampled(flux, vae).report.stages)
 
 
 def test_unknown_baselines_are_not_made_up():

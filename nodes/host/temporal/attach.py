@@ -9,6 +9,7 @@ from typing import Any
 from comfy.patcher_extension import WrappersMP
 
 from ..gate import inspect_model
+from ..mixed_call import CACHE
 from ..status import show_status
 from .call import Call
 from .run import KEY, RunState
@@ -17,7 +18,6 @@ from .signal_call import SignalCall
 from .token_call import TokenCall
 
 CALLS: dict[str, type[Call]] = {TOCA: TokenCall, TEACACHE: SignalCall}
-HOST_CACHE = "easycache"  # ComfyUI's key of EasyCache's and LazyCache's state
 CACHE_WORDS = ("cache", "taylorseer")  # in the names of other packs' functions
 
 log = logging.getLogger(__name__)
@@ -100,7 +100,7 @@ def call_network(
 
 def check_neighbours(model_options: dict, wrappers: dict[str, dict[str, list]]) -> None:
     """Refuse other caches by name; name a model_function_wrapper, which may be one."""
-    holder = model_options.get("transformer_options", {}).get(HOST_CACHE)
+    holder = model_options.get("transformer_options", {}).get(CACHE)
     if holder is not None:
         refuse(getattr(holder, "name", "EasyCache"))
     for kinds in wrappers.values():

@@ -116,7 +116,9 @@ class Call:
 
     def sigma_of(self, rows: slice) -> torch.Tensor:
         """Noise levels of rows of the running group, on the device of its tokens."""
-        sigma = self.sigma if self.rows is None else self.sigma[self.rows]
+        sigma = self.sigma
+        if self.rows is not None:  # one by one: a list as an index would wait for the device
+            sigma = torch.stack([sigma[row] for row in self.rows])
         return sigma[rows].to(self.device)
 
     def cache_bytes(self, args: dict, tokens: torch.Tensor, rows: int) -> int:

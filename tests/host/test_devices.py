@@ -1,0 +1,137 @@
+"""Where tensors lie. No GPU is needed: the `meta` device stands for one, as it shares no memory."""
+
+from __future__ import annotations
+
+import copy
+import gc
+
+import comfy.model_management
+import pytest
+import torch
+from controls import applied, controlnet
+from limits import LATENT, scattered
+
+from driving import quick_schedule, ralu
+from ralu_pack.nodes.edge_mask_preview import EdgeMaskPreview
+from ralu_pack.nodes.host import run
+from ralu_pack.nodes.host.inputs import placed_for
+from ralu_pack.nodes.host.mixed_call import MixedCall
+from ralu_pack.nodes.host.positions import token_positions
+
+GPU = torch.device("meta")
+
+
+class Network:
+    """As much of Flux as a packed call asks for."""
+
+    def process_img(self, x, index=0, h_offset=0, w_offset=0, **_):
+        tokens = x.shape[-1] // 2
+        return x.new_zeros(x.shape[0], tokens, 64), x.new_zeros(x.shape[0], tokens, 3)
+
+
+class Executor:
+    """The host's APPLY_MODEL executor, at the point where it moves conditioning to the device."""
+
+    def __init__(self):
+        self.class_obj = type("Model", (), {"diffusion_model": Network()})()
+
+    def __call__(self, x, t, concat, context, control, options, **more):
+        self.concat, self.mask = concat, more["attention_mask"]
+        self.class_obj.diffusion_model.process_img(x)
+        return x
+
+
+def test_conditioning_that_is_still_on_the_cpu_is_packed_on_the_device():
+    layout, executor = scattered(), Executor()
+    x = torch.zeros(2, 16, *LATENT, device=GPU)
+    tokens = 3 + x.shape[-1] * x.shape[-2] // 4
+    out = MixedCall(layout.to(GPU))(
+        executor,
+        x,
+        torch.ones(2, device=GPU),
+        c_concat=torch.zeros(2, 16, *LATENT),
+        attention_mask=torch.zeros(1, tokens, tokens),
+    )
+    assert out.device == GPU and out.shape == x.shape
+    assert executor.concat.device == executor.mask.device == GPU
+    assert executor.mask.shape == (2, 3 + layout.counts[0], 3 + layout.counts[0])
+
+
+def test_a_table_of_positions_left_on_the_cpu_is_read_on_the_device(sd3):
+    """As the host leaves it where the model is loaded in part."""
+    network = sd3.model.diffusion_model
+    layout = scattered().to(GPU)
+    with token_positions(network, layout, 4):
+        read = network.cropped_pos_embed((2, 2 * layout.counts[0]))
+    assert read.device == GPU and read.shape[:2] == (4, layout.counts[0])
+
+
+def test_finished_latents_lie_where_the_host_keeps_them(flux, vae, monkeypatch):
+    original = run.run_stages
+
+    def then_move(*args):
+        result = original(*args)
+        monkeypatch.setattr(comfy.model_management, "intermediate_device", lambda: GPU)
+        return result
+
+    monkeypatch.setattr(run, "run_stages", then_move)
+    assert ralu(flux, vae)[0].device == GPU
+
+
+def test_only_canny_gpu_moves_the_picture(monkeypatch):
+    monkeypatch.setattr(comfy.model_management, "get_torch_device", lambda: GPU)
+    picture = torch.rand(1, 64, 64, 3)
+    assert placed_for("canny_gpu", picture).device == GPU
+    assert placed_for("canny", picture) is picture
+
+
+def test_weights_pinned_for_offloading_stay_pinned(flux, vae):
+    flux.pinned.add("a weight")
+    try:
+        ralu(flux, vae)
+        gc.collect()
+        assert "a weight" in flux.pinned
+    finally:
+        flux.pinned.discard("a weight")
+
+
+class CountingVae:
+    def __init__(self, vae):
+        self.vae, self.sizes = vae, []
+
+    def encode(self, pixels):
+        self.sizes.append(tuple(pixels.shape[1:3]))
+        return self.vae.encode(pixels)
+
+    def __getattr__(self, name):
+        return getattr(self.vae, name)
+
+
+@pytest.mark.parametrize("size", [(256, 256), (248, 200)])
+def test_a_hint_is_encoded_once_at_each_size(flux, vae, size):
+    counting = CountingVae(vae)
+    positive, _ = applied(
+        controlnet(flux, "flux instantx"), counting, image=torch.rand(1, *size, 3)
+    )
+    ralu(flux, vae, size=size, positive=positive)
+    assert len(counting.sizes) == len(set(counting.sizes)) == 2
+    control = positive[0][1]["control"]
+    assert control.vae is counting and control.cond_hint is None
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_grey_and_transparent_pictures_have_edges_too(channels):
+    image = torch.zeros(1, 256, 256, channels)
+    image[:, 72:184, 72:184] = 1
+    mask = EdgeMaskPreview.execute(0.2, image=image).args[0]
+    ring = torch.zeros(1, 256, 256)
+    ring[:, 64:192, 64:192] = 1
+    ring[:, 96:160, 96:160] = 0
+    assert torch.equal(mask, ring)
+
+
+def test_a_vae_of_videos_is_refused(flux, vae):
+    video = copy.copy(vae)
+    video.latent_dim = 3
+    with pytest.raises(ValueError, match="VAE of still pictures, got one of videos"):
+        ralu(flux, video, schedule=quick_schedule())
