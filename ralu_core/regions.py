@@ -60,8 +60,9 @@ def select_ratio(
     """The best-scoring share of coarse tokens of each picture.
 
     scores  (B, h, w).
-    ratio   in (0, 1); floor(ratio * h * w) tokens are chosen. Of equal scores the one nearer to an
-            edge is chosen, so that a picture with few edges grows around them; then the lower index.
+    ratio   in (0, 1); floor(ratio * h * w) tokens are chosen. Of equal scores the one nearer to
+            an edge is chosen, so that few edges grow with what lies around them; then the lower
+            index.
     always  (B, h, w) bool, tokens that grow in any case; the share comes on top, from the rest.
     Returns (B, h, w) bool on the device of `scores`. It is found on the CPU, alike for any device.
     """
@@ -88,7 +89,10 @@ def _edge_distance(scores: torch.Tensor) -> torch.Tensor:
 
     blank = scores.numpy() == 0
     blank[:, scores.shape[1] // 2, scores.shape[2] // 2] &= ~blank.all(axis=(1, 2))
-    return torch.from_numpy(np.stack([distance_transform_edt(one) for one in blank]))
+    found = np.empty(blank.shape)
+    for picture, distances in zip(blank, found, strict=True):
+        distance_transform_edt(picture, distances=distances)
+    return torch.from_numpy(found)
 
 
 def select_threshold(
@@ -121,6 +125,6 @@ def _forced(scores: torch.Tensor, always: torch.Tensor | None) -> torch.Tensor:
     if always.shape != scores.shape:
         raise ValueError(
             f"The always-early mask must match the coarse grid {tuple(scores.shape)}, "
-            f"got {tuple(always.shape)}."
+            f"got {tuple(always.shape)}: make it with `mask_regions`."
         )
     return always.to(scores.device)

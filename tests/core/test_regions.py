@@ -90,7 +90,7 @@ def test_the_threshold_must_lie_above_zero(threshold: float) -> None:
 
 def test_the_mask_must_match_the_coarse_grid() -> None:
     always = torch.zeros(1, 2, 3, dtype=torch.bool)
-    with pytest.raises(ValueError, match=r"coarse grid \(1, 2, 2\), got \(1, 2, 3\)"):
+    with pytest.raises(ValueError, match=r"grid \(1, 2, 2\), got \(1, 2, 3\): make it with"):
         select_ratio(some_scores(1, 2, 2), 0.5, always)
 
 
