@@ -37,7 +37,8 @@ def image_scores(image: torch.Tensor, grid: tuple[int, int], detector: str) -> t
     b, h, w, _ = image.shape
     if h % grid[0] or w % grid[1]:
         raise ValueError(
-            f"An image of {w}x{h} pixels does not split into {grid[1]}x{grid[0]} coarse tokens."
+            f"An image of {w}x{h} pixels does not split into {grid[1]}x{grid[0]} coarse tokens: "
+            "use the model's own VAE, which makes 8 pixels of each latent one."
         )
     edges = edge_pixels(image, detector)
     return edges.reshape(b, grid[0], h // grid[0], grid[1], w // grid[1]).mean(dim=(2, 4))

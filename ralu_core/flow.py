@@ -93,7 +93,8 @@ def check_end_sigmas(end_sigmas: Iterable[float]) -> tuple[float, float, float]:
     if len(values) != STAGES or not falling or values[-1] != 0:
         raise ValueError(
             "Stage end sigmas must be three numbers that fall from below 1 to exactly 0 by at "
-            f"least {MIN_GAP:g} each, got {values}; for example (0.7, 0.55, 0.0)."
+            f"least {MIN_GAP:g} each, got {values}: set end_sigma_2 below end_sigma_1, "
+            "as in (0.7, 0.55, 0.0)."
         )
     return values
 

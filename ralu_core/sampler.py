@@ -94,7 +94,10 @@ class Source:
     def __post_init__(self) -> None:
         h, w = self.noise.shape[-2:]
         if h % (2 * PATCH) or w % (2 * PATCH):
-            raise ValueError(f"A latent must split into whole coarse tokens of 4x4, got {h}x{w}.")
+            raise ValueError(
+                f"A latent must split into whole coarse tokens of 4x4, got {h}x{w}: extend it to "
+                "the next multiple of 4 each way, and crop the result."
+            )
 
     @classmethod
     def from_noise(cls, noise: torch.Tensor) -> Source:

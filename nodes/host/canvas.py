@@ -26,12 +26,12 @@ class Canvas:
         if min(self.padded) < MIN_COARSE * COARSE:
             raise ValueError(
                 f"RALU needs a picture of at least {MIN_COARSE * COARSE * 8} pixels each way, "
-                f"got {self.width * 8}x{self.height * 8}: use a larger latent or a KSampler."
+                f"got {self.width * 8}x{self.height * 8}: make it larger, or use a KSampler."
             )
         if max(self.height, self.width) * 8 > MAX_SIDE:
             raise ValueError(
                 f"RALU samples pictures of at most {MAX_SIDE} pixels each way, "
-                f"got {self.width * 8}x{self.height * 8}: use a smaller latent."
+                f"got {self.width * 8}x{self.height * 8}: make it smaller, and upscale after."
             )
 
     @property

@@ -109,8 +109,8 @@ def _family(model, network) -> str:
     if isinstance(model, comfy.model_base.SD3) and getattr(network, "pos_embed", None) is not None:
         return "sd3"
     raise ValueError(
-        f"RALU cannot run this MODEL ({type(model).__name__}): it supports {SUPPORTED}. "
-        "Use a KSampler for it."
+        f"RALU cannot run this MODEL ({type(model).__name__}): it supports {SUPPORTED}; "
+        "use a KSampler for it."
     )
 
 

@@ -93,7 +93,7 @@ def test_steps_must_be_three_whole_numbers(steps: tuple) -> None:
     ],
 )
 def test_end_sigmas_must_fall_from_below_one_to_zero(ends: tuple) -> None:
-    with pytest.raises(ValueError, match="fall from below 1 to exactly 0"):
+    with pytest.raises(ValueError, match=r"from below 1 to exactly 0 .*: set end_sigma_2 below"):
         check_end_sigmas(ends)
 
 

@@ -228,7 +228,7 @@ def test_gaussian_variance_is_exact_in_the_limit_of_small_steps() -> None:
 
 
 def test_a_latent_must_split_into_coarse_tokens() -> None:
-    with pytest.raises(ValueError, match="whole coarse tokens of 4x4, got 16x22"):
+    with pytest.raises(ValueError, match="tokens of 4x4, got 16x22: extend it"):
         Source.from_noise(torch.zeros(1, 4, 16, 22))
 
 

@@ -27,7 +27,7 @@ BOMBS = {
     "both sides": ((1, 1, 10**6, 10**6), "at most 16384 pixels each way"),
     "batch": ((4096, 16, 2048, 2048), f"at most {MAX_PIXELS >> 20} million pixels at once"),
     "channels": ((1, 1000, 32, 32), "latents of 16 channels, got"),
-    "nothing": ((0, 16, 32, 32), "holds no picture"),
+    "nothing": ((0, 16, 32, 32), "holds no picture: connect"),
 }
 
 

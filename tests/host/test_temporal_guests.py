@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import torch
 from comfy.patcher_extension import WrappersMP
@@ -83,8 +85,17 @@ def test_other_families_are_refused(flux, monkeypatch):
 
 @pytest.mark.parametrize("name", WRONG)
 def test_wrong_numbers_are_refused(name):
-    with pytest.raises(ValueError, match=name.replace("range_end", "block range")):
+    named = name.replace("range_end", "block range")
+    with pytest.raises(ValueError, match=f"The {named} must .* got .*"):
         Settings(**{name: WRONG[name]})
+
+
+@pytest.mark.parametrize("name", [name for name in WRONG if name not in ("method", "range_end")])
+def test_a_number_that_runs_is_offered(name):
+    with pytest.raises(ValueError) as refused:
+        Settings(**{name: WRONG[name]})
+    offered = re.search(r": try ([\d.]+\d|\d)", str(refused.value))
+    assert offered and float(offered[1]) == getattr(Settings(), name)
 
 
 def test_a_range_without_blocks_is_refused(flux):
@@ -93,10 +104,18 @@ def test_a_range_without_blocks_is_refused(flux):
 
 
 @pytest.mark.promise("RALU Temporal Acceleration")
-@pytest.mark.parametrize("name", ["TaylorSeer", "ToCa", "TeaCache"])
-def test_caches_beyond_the_bound_are_refused_before_a_step(flux, runs, name):
-    with pytest.raises(ValueError, match=r"and max_memory allows 1e-05 GB"):
-        sample(accelerated(flux, Settings(name, max_memory=1e-5)))
+@pytest.mark.parametrize(
+    ("name", "order", "advice"),
+    [
+        ("TaylorSeer", 1, "raise it, lower the order, or make a smaller picture"),
+        ("TaylorSeer", 0, "raise it, or make a smaller picture"),
+        ("ToCa", 1, "raise it, choose TaylorSeer, or make a smaller picture"),
+        ("TeaCache", 1, "raise it, or make a smaller picture"),
+    ],
+)
+def test_caches_beyond_the_bound_are_refused_before_a_step(flux, runs, name, order, advice):
+    with pytest.raises(ValueError, match=f"and max_memory allows 1e-05 GB: {advice}"):
+        sample(accelerated(flux, Settings(name, order=order, max_memory=1e-5)))
     assert runs.states[0].computed + runs.states[0].partial == 0
 
 

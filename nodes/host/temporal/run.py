@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from .settings import DELTA_DIT, GIGABYTE, Settings
+from .settings import DELTA_DIT, GIGABYTE, TAYLORSEER, TOCA, Settings
 
 KEY = "ralu_temporal"  # of the node's wrappers, and of the run's state in transformer_options
 
@@ -104,7 +104,7 @@ class RunState:
                 raise ValueError(
                     f"{self.settings.method} would keep {(self.reserved + size) / GIGABYTE:.2g} GB "
                     f"beside the model, and max_memory allows {self.settings.max_memory:g} GB: "
-                    "raise it, lower the order, or make a smaller picture or batch."
+                    f"raise it, {_cheaper(self.settings)}or make a smaller picture or batch."
                 )
             self.reserved += size
 
@@ -136,6 +136,13 @@ class RunState:
             f"network calls computed{some}, {self.skipped} skipped ({self.pattern}); caches "
             f"of {self.reserved / 1e6:.0f} MB"
         )
+
+
+def _cheaper(settings: Settings) -> str:
+    """What would keep less, in the middle of an advice; nothing where no widget helps."""
+    if settings.method == TOCA:
+        return "choose TaylorSeer, "
+    return "lower the order, " if settings.method == TAYLORSEER and settings.order > 0 else ""
 
 
 def share_of(model_options: dict) -> float:

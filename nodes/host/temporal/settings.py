@@ -42,12 +42,12 @@ class Settings:
         for name, low in (("interval", 1), ("warm_up", 1)):
             value = getattr(self, name)
             if not low <= value:
-                raise ValueError(f"The {name} must be at least {low}, got {value}.")
+                raise ValueError(f"The {name} must be at least {low}, got {value}: try 3.")
         self._check_numbers()
 
     def _check_numbers(self) -> None:
         if not 0 <= self.order <= MAX_ORDER:
-            raise ValueError(f"The order must be 0, 1 or 2, got {self.order}: the paper uses 1.")
+            raise ValueError(f"The order must be 0, 1 or 2, got {self.order}: try 1.")
         if not 0 <= self.range_start < self.range_end <= 1:
             raise ValueError(
                 "The block range must start before it ends, both in [0, 1], got "
@@ -58,9 +58,12 @@ class Settings:
                 f"The cached_ratio must lie in [0, 1), got {self.cached_ratio:g}: try 0.9."
             )
         if not self.threshold >= 0:
-            raise ValueError(f"The threshold must not be negative, got {self.threshold:g}.")
+            raise ValueError(
+                f"The threshold must not be negative, got {self.threshold:g}: try 0.25, or 0 to "
+                "skip nothing."
+            )
         if not self.max_memory > 0:
-            raise ValueError(f"The max_memory must be above 0 GB, got {self.max_memory:g}.")
+            raise ValueError(f"The max_memory must be above 0 GB, got {self.max_memory:g}: try 4.")
 
     @property
     def computes_all(self) -> bool:
