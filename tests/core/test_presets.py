@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from ralu_core.flow import shift_sigma
 from ralu_core.nt_matching import js_distance
 from ralu_core.presets import (
     PRESETS,
@@ -46,6 +47,17 @@ def test_the_distilled_preset_has_four_steps_and_no_published_shifts() -> None:
 def test_an_unknown_name_is_answered_with_the_names() -> None:
     with pytest.raises(ValueError, match=r"one of FLUX 5x, .*4-step distilled; got 'FLUX 6x'"):
         preset("FLUX 6x")
+
+
+@pytest.mark.parametrize("known", PRESETS, ids=lambda known: known.name)
+def test_img2img_takes_full_size_steps_only_below_a_denoise_of_about_0_8(known) -> None:
+    model_shift = {"flux": 3.158193, "sd3": 3.0, "distilled": 1.0}[known.family]
+    schedule = matched_schedule(known, model_shift)
+    stages = {
+        denoise: [stage for stage, _ in schedule.truncated(shift_sigma(model_shift, denoise))]
+        for denoise in (0.76, 0.86)
+    }
+    assert stages[0.76] == [2] and len(stages[0.86]) > 1
 
 
 @pytest.mark.parametrize("model_shift", [1.0, 3.158193])

@@ -10,13 +10,18 @@ from pathlib import Path
 import pytest
 
 import ralu_pack
+from ralu_pack.nodes.host.gate import ModelFacts
 
 ROOT = Path(ralu_pack.__file__).parent
 NODES = asyncio.run(asyncio.run(ralu_pack.comfy_entrypoint()).get_node_list())
 LANGUAGES = ("en", "zh", "ja", "ko")
 SCRIPTS = {"zh": "[\u4e00-\u9fff]", "ja": "[\u3040-\u30ff]", "ko": "[\uac00-\ud7a3]"}
 DOCS = ROOT / "web" / "docs"
+NAME = re.compile(r"`([A-Za-z_0-9]+)`")
 PICTURE = re.compile(r"!\[([^]]+)\]\(([^)]+)\)")
+BOLD, ITALIC = re.compile(r"\*\*[^*]+\*\*"), re.compile(r"(?<!\*)\*([^*\n]+)\*(?!\*)")
+NAMES = re.compile(r"\d+\.\d+|canny_gpu|latent_gradient|OpenCV|euler|LoRA|4-step distilled|Turbo")
+TRANSLATED = {"Live preview method"}  # ComfyUI's own settings have names in every language
 MAX_PICTURE = 150_000  # bytes; the pack is downloaded with its help
 
 
@@ -72,8 +77,7 @@ def test_numbers_survive_translation(language):
     english = leaves(schema_texts())
     for path, text in leaves(locale_texts(language)).items():
         if path[-1] == "tooltip" and path[1] == "inputs":
-            wanted = re.findall(r"\d+\.\d+|canny_gpu|latent_gradient|euler|LoRA", english[path])
-            assert all(word in text for word in wanted), path
+            assert all(word in text for word in NAMES.findall(english[path])), path
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -90,6 +94,36 @@ def test_help_page_has_headings_and_pictures(node, language):
         assert re.search(SCRIPTS[language], page)
 
 
+def outline(page: str) -> dict[str, object]:
+    """What a page has whatever its language: sections, items, pictures and the nodes' own words."""
+    return {
+        "lines": [line[:2] for line in page.splitlines() if re.match(r"#+ |- |\d\. |!\[", line)],
+        "items": [sorted(NAME.findall(item)) for item in page.split("\n- ")[1:]],
+        "bold": len(BOLD.findall(page)),
+        "italic": [w for w in ITALIC.findall(page) if w.isascii() and w not in TRANSLATED],
+        "names": set(NAMES.findall(page)),
+    }
+
+
+@pytest.mark.parametrize("language", SCRIPTS)
+@pytest.mark.parametrize("node", NODES)
+def test_help_is_as_long_in_every_language(node, language):
+    pages = DOCS / page_id(node)
+    english, other = (outline((pages / f"{k}.md").read_text("utf-8")) for k in ("en", language))
+    assert other == english
+
+
+@pytest.mark.parametrize("name", ["RALU_Sampler", "RALU_SamplerAdvanced"])
+def test_what_runs_without_a_schedule_is_told(name):
+    told = schema_texts()[name]["inputs"]["schedule"]["tooltip"]
+    taken = [ModelFacts(*model, 57, 3072).preset_name for model in (("flux", 3.16), ("sd3", 3.0))]
+    taken.append(ModelFacts("flux", 1.0, 57, 3072).preset_name)
+    assert all(preset in told for preset in taken)
+    # SD3.5 Large and its Turbo have one shift, one size and one class.
+    for text in (told, (DOCS / name / "en.md").read_text("utf-8")):
+        assert re.search(r"Turbo cannot\s+be told from SD3.5 Large: connect\s+a schedule", text)
+
+
 def page_id(node) -> str:
     return node.define_schema().node_id
 
@@ -104,5 +138,5 @@ def test_english_help_names_what_there_is(node):
     page = (DOCS / page_id(node) / "en.md").read_text("utf-8")
     known = {key for texts in schema_texts().values() for key in texts["inputs"]}
     known |= {out["name"] for texts in schema_texts().values() for out in texts["outputs"].values()}
-    named = set(re.findall(r"`([A-Za-z_0-9]+)`", page))
+    named = set(NAME.findall(page))
     assert named and named <= known
