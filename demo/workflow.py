@@ -14,7 +14,7 @@ WORKFLOWS = REPOSITORY / "workflows"
 WIDGETS = ("INT", "FLOAT", "STRING", "BOOLEAN", "COMBO")
 NOTES = ("MarkdownNote", "Note")
 CONTROL = "fixed"  # of control_after_generate
-SAMPLERS = ("KSampler", "RALU_Sampler")
+SAMPLERS = ("KSampler", "RALU_Sampler", "RALU_SamplerAdvanced")
 # Loaders, and the output of RALUDemo_Models that their first output becomes.
 LOADERS = {
     "UNETLoader": 0,
@@ -119,8 +119,16 @@ def only_for(prompt: Prompt, *nodes: str) -> Prompt:
 
 
 def with_size(prompt: Prompt, width: int, height: int) -> Prompt:
-    """The same prompt for pictures of that many pixels."""
+    """The same prompt for pictures of that many pixels.
+
+    Where a loaded picture decides its shape, the longer of both becomes its longer side.
+    """
     changed = copy.deepcopy(prompt)
+    scaled = nodes_of(changed, "ImageScaleToMaxDimension")
+    for node in scaled:
+        changed[node]["inputs"]["largest_size"] = max(width, height)
+    if scaled:
+        return changed
     for title, value in (("Width", width), ("Height", height)):
         changed[titled(prompt, title)]["inputs"]["value"] = value
     return changed
@@ -141,7 +149,8 @@ def with_text(prompt: Prompt, text: str, seed: int) -> Prompt:
 def with_stand_ins(prompt: Prompt, trained: bool = False, number: int = 0) -> Prompt:
     """The same prompt on the small model that stands in for its file.
 
-    All loaders become one node. `number` makes ComfyUI sample again what it has cached.
+    Its loaders become one node, a ControlNet's another; LoRAs and upscalers are loaded as they
+    are. `number` makes ComfyUI sample again what it has cached.
     """
     changed = copy.deepcopy(prompt)
     loaders = {
@@ -157,18 +166,22 @@ def with_stand_ins(prompt: Prompt, trained: bool = False, number: int = 0) -> Pr
         for name, value in entry["inputs"].items():
             if isinstance(value, list) and value[0] in loaders:
                 entry["inputs"][name] = ["models", loaders[value[0]] + value[1]]
+    for node in nodes_of(changed, "ControlNetLoader"):
+        changed[node] = _entry("RALUDemo_ControlNet", model=["models", 0])
     changed["models"] = _entry("RALUDemo_Models", file=file, trained=trained)
     return with_number(changed, number)
 
 
 def with_number(prompt: Prompt, number: int) -> Prompt:
-    """The same prompt with a number before its samplers: each number samples anew."""
+    """The same prompt with a number before its first samplers: each number samples anew."""
     changed = copy.deepcopy(prompt)
     if "again" not in changed:
         samplers = [entry for entry in changed.values() if entry["class_type"] in SAMPLERS]
-        changed["again"] = _entry("RALUDemo_Again", latent=samplers[0]["inputs"]["latent_image"])
+        latent = samplers[0]["inputs"]["latent_image"]
+        changed["again"] = _entry("RALUDemo_Again", latent=latent)
         for entry in samplers:
-            entry["inputs"]["latent_image"] = ["again", 0]
+            if entry["inputs"]["latent_image"] == latent:
+                entry["inputs"]["latent_image"] = ["again", 0]
     changed["again"]["inputs"]["number"] = number
     return changed
 

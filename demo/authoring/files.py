@@ -26,12 +26,32 @@ def checkpoint(repository: str, name: str) -> ModelFile:
     return ModelFile(name, f"{repository}/{name}", "checkpoints")
 
 
-def flux_file(kind: str) -> ModelFile:
+def flux_file(kind: str, repository: str = "", folder: str = "") -> ModelFile:
     name = f"flux1-{kind}.safetensors"
-    url = f"{COMFY_ORG}/flux1-{kind}/resolve/main/{name}"
+    url = f"{COMFY_ORG}/flux1-{repository or kind}/resolve/main/{folder}{name}"
     return ModelFile(name, url, "diffusion_models")
 
 
+FLUX_DEV, FLUX_SCHNELL = flux_file("dev"), flux_file("schnell")
+FLUX_FILL = flux_file("fill-dev", "dev", "split_files/diffusion_models/")
+FLUX_FILES = (CLIP_L, T5, FLUX_VAE)  # beside any Flux
+LORA = ModelFile(
+    "flux_realism_lora.safetensors",
+    "https://huggingface.co/comfyanonymous/flux_RealismLora_converted_comfyui/resolve/main/"
+    "flux_realism_lora.safetensors",
+    "loras",
+)
+CONTROLNET = ModelFile(
+    "FLUX.1-dev-ControlNet-Union-Pro-2.0.safetensors",
+    "https://huggingface.co/Shakker-Labs/FLUX.1-dev-ControlNet-Union-Pro-2.0/resolve/main/"
+    "diffusion_pytorch_model.safetensors",
+    "controlnet",
+)
+UPSCALER = ModelFile(
+    "RealESRGAN_x4plus.safetensors",
+    f"{COMFY_ORG}/Real-ESRGAN_repackaged/resolve/main/RealESRGAN_x4plus.safetensors",
+    "upscale_models",
+)
 SD3_MEDIUM = checkpoint(
     f"{STABILITY}/stable-diffusion-3-medium/resolve/main",
     "sd3_medium_incl_clips_t5xxlfp8.safetensors",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,6 +13,7 @@ from demo.workflow import CONTROL, controlled, is_widget, node_inputs
 
 TITLE, ROW, WIDGET, EDGE = 30, 20, 24, 12  # pixels of a node's parts
 GAP, COLUMN_GAP, GROUP_EDGE, GROUP_TITLE = 30, 80, 20, 44
+LINE, BLOCK, LETTER = 16, 9, 5.4  # pixels of a note's lines, paragraphs and letters
 CORE_VERSION = "0.3.75"
 PACK = "ralu"
 
@@ -101,9 +104,9 @@ class Sheet:
         outputs = enumerate(zip(info["output_name"], info["output"], strict=True))
         return {name: Out(node["id"], slot, kind) for slot, (name, kind) in outputs}
 
-    def note(self, text: str, height: int, title: str = "Note") -> None:
-        """A note below the last node, in Markdown."""
-        node = self._place("MarkdownNote", title, height)
+    def note(self, text: str, title: str) -> None:
+        """A note below the last node, in Markdown, as tall as its text."""
+        node = self._place("MarkdownNote", title, _text_height(text, self._width))
         node["widgets_values"] = [text]
         node.update(color="#222", bgcolor="#000")
 
@@ -190,6 +193,15 @@ def _widget_values(info: dict[str, Any], inputs: dict[str, Any]) -> list[Any]:
     if any(spec[1].get("image_upload") for _, spec in node_inputs(info) if len(spec) > 1):
         values.append("image")  # the upload button
     return values
+
+
+def _text_height(text: str, width: int) -> int:
+    """Pixels that Markdown takes; the frontend's renderers differ, so there is some to spare."""
+    visible = re.sub(r"\]\([^)]*\)|[*`\[]", "", text)
+    apart, headings = re.subn(r"(?m)^(#.*)\n", r"\1\n\n", visible)
+    blocks = re.split(r"\n\n+|\n(?=- )", apart)
+    lines = sum(math.ceil(len(block) * LETTER / (width - 40)) for block in blocks)
+    return LINE * (4 + lines + headings) + BLOCK * len(blocks)
 
 
 def _default(spec: list[Any]) -> Any:

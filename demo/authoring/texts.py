@@ -1,4 +1,4 @@
-"""Prompts and notes of the workflows, in plain words."""
+"""Prompts and notes of the text-to-picture workflows, in plain words."""
 
 from __future__ import annotations
 
@@ -12,57 +12,67 @@ SD3_PROMPT = (
 )
 SD3_NEGATIVE = "blurry, low contrast, watermark, frame"
 
-_HOW = (
+HOW = (
     "RALU samples the picture at half its size first, then only the regions with edges at full "
     "size, and last the whole picture."
 )
 
-FLUX_5X = f"""## FLUX.1-dev, about 5x less work
-{_HOW}
 
-15 steps in three stages (4 + 5 + 6) stand for 50 ordinary ones."""
+def cost(steps: str, full_size: str, plain: int) -> str:
+    """What a run costs, and what it is compared with."""
+    return (
+        f"{steps} cost as much model compute as about {full_size} full-size steps. The paper "
+        f"compares them with {plain} such steps."
+    )
+
+
+SMALLER_FILES = (
+    "**Less memory?** fp8 files of the model and of T5 work as well, and so do GGUF files through "
+    "the loaders of the ComfyUI-GGUF pack: only the loaders change."
+)
+
+FLUX_5X = f"""## FLUX.1-dev, about 5x less work
+{HOW}
+
+{cost("15 steps in three stages (4 + 5 + 6)", "9", 50)}"""
 
 FLUX_7X = f"""## FLUX.1-dev, about 7x less work
-{_HOW}
+{HOW}
 
-10 steps in three stages (2 + 3 + 5) stand for 50 ordinary ones. Good for drafts; the 5x workflow
-keeps more small detail."""
+{cost("10 steps in three stages (2 + 3 + 5)", "6.5", 50)} It is the draft of the two settings."""
 
 FLUX_SCHNELL = f"""## FLUX.1-schnell in 4 steps
-{_HOW}
+{HOW}
 
-schnell needs 4 steps anyway; RALU makes 1 + 1 + 2 of them and only the last two see the whole
-picture at full size."""
-
-COMPARE = f"""## Plain sampling beside RALU
-{_HOW}
-
-Both samplers get the same model, prompt, size and seed. The pictures are alike, not equal: the
-first steps are made at half the size, so composition can differ a little."""
+schnell needs 4 steps anyway; RALU makes 1 + 1 + 2 of them, and only the last two see the whole
+picture at full size. They cost as much model compute as about 2.7 full-size steps."""
 
 SD3_2X = f"""## Stable Diffusion 3 Medium, about 2x less work
-{_HOW}
+{HOW}
 
-20 steps in three stages (5 + 6 + 9) stand for 28 ordinary ones. The file is behind a licence
-form on its page."""
+{cost("20 steps in three stages (5 + 6 + 9)", "12.6", 28)} The file is behind a licence form on
+its page."""
 
 SD3_3X = f"""## Stable Diffusion 3 Medium, about 3x less work
-{_HOW}
+{HOW}
 
-12 steps in three stages (3 + 3 + 6) stand for 28 ordinary ones. The file is behind a licence
-form on its page."""
+{cost("12 steps in three stages (3 + 3 + 6)", "7.7", 28)} The file is behind a licence form on its
+page."""
 
 SD35_3X = f"""## Stable Diffusion 3.5 Large, about 3x less work
-{_HOW}
+{HOW}
 
-12 steps in three stages (3 + 3 + 6) stand for 28 ordinary ones. The same wiring runs SD3.5
-Medium: choose its file."""
+{cost("12 steps in three stages (3 + 3 + 6)", "7.8", 28)}
+
+SD3.5 Medium runs with the same wiring: choose a checkpoint that holds its text encoders, such as
+`sd3.5_medium_incl_clips_t5xxlfp8scaled.safetensors` of the same page."""
 
 SD35_TURBO = f"""## Stable Diffusion 3.5 Large Turbo in 4 steps
-{_HOW}
+{HOW}
 
-Turbo needs 4 steps anyway; RALU makes 1 + 1 + 2 of them. The model's file is behind a licence
-form on its page and holds no text encoders, so they are loaded beside it."""
+Turbo needs 4 steps anyway; RALU makes 1 + 1 + 2 of them. They cost as much model compute as about
+2.7 full-size steps. The model's file is behind a licence form on its page and holds no text
+encoders, so they are loaded beside it."""
 
 EDGES = """## Which regions grow early?
 RALU gives full size first to the regions of the picture with most edges. Load any picture to see
@@ -74,29 +84,35 @@ which ones they would be: they are outlined, the rest is darkened.
 - **edge_threshold** above 0 takes every region with at least that share of edge pixels, so that
   a busy picture gets more of them than a calm one. The ratio is then not used."""
 
-_SCHEDULE = """- **preset** sets steps, noise levels and the share of early regions.
+SCHEDULE = """- **preset** sets steps, noise levels and the share of early regions.
 - **shifts**: `match the model` solves the noise levels for the connected model, in milliseconds;
   `published` takes the paper's numbers.
 - **steps, end_sigma, ratio** at 0 keep the preset's values."""
 
-_SAMPLER = """- **region_mask** (optional): what is white there always grows early, a face
-  for example.
-- **edge_detector, edge_threshold, upsampling**: leave them unless you compare methods."""
+REGION_MASK = """- **region_mask** (optional): what is white there always grows early, a face
+  for example."""
 
-KNOBS = f"""{_SCHEDULE}
+EXPERT = (
+    """- **edge_detector, edge_threshold, upsampling**: leave them unless you compare methods."""
+)
+
+KNOBS = f"""{SCHEDULE}
 - **Guidance** 3.5 is the paper's. **cfg** stays 1: Flux has no negative prompt.
-{_SAMPLER}"""
+{REGION_MASK}
+{EXPERT}"""
 
-KNOBS_CFG = f"""{_SCHEDULE}
+KNOBS_CFG = f"""{SCHEDULE}
 - **cfg**: 4 to 7. It works as in a KSampler, with the negative prompt.
-{_SAMPLER}"""
+{REGION_MASK}
+{EXPERT}"""
 
-KNOBS_DISTILLED = f"""{_SCHEDULE}
+KNOBS_DISTILLED = f"""{SCHEDULE}
 - **cfg** stays 1: a distilled model has its guidance built in.
-{_SAMPLER}"""
+{REGION_MASK}
+{EXPERT}"""
 
 FLUX_5X_TAYLORSEER = f"""## FLUX.1-dev, RALU 5x and TaylorSeer
-{_HOW}
+{HOW}
 
 Inside each stage TaylorSeer computes some steps and forecasts the others from them, so that they
 cost almost nothing. For drafts: expect some loss of small detail against RALU alone."""
@@ -112,6 +128,3 @@ KNOBS_TEMPORAL = """- **interval** 3: one step in three is computed. 2 is safer,
   loses detail.
 - The other methods read the widgets that their tooltips name.
 - Bypass the node to compare with all steps computed."""
-
-PLAIN = """The paper compares with 50 steps of plain sampling. Set fewer to compare with the
-number you use."""

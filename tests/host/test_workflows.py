@@ -1,69 +1,37 @@
-"""Every workflow file, through the HTTP interface of a real server, on small real models."""
+"""Every workflow file: its nodes, sockets, widgets, places, model files and notes."""
 
 from __future__ import annotations
 
-import io
 import json
 import re
 from itertools import combinations
 
 import pytest
-from PIL import Image
+from workflow_bench import NAMES
 
 from demo import workflow
+from demo.authoring import texts_wired
 from demo.authoring.sheet import Sheet
 from demo.authoring.workflows import DRAWINGS
-from demo.host.client import PromptInterrupted, Watch
 from demo.host.pins import HOSTS
 from demo.stand_ins import STAND_INS
-from demo.watched import Bench, Run, bench_server
-from ralu_core.forecast import is_computed
+from ralu_core.cost import CallCost
+from ralu_core.flow import shift_sigma
+from ralu_core.presets import PUBLISHED_SHIFT, matched_schedule, preset
 
-NAMES = sorted(file.stem for file in workflow.WORKFLOWS.glob("*.json"))
-SAMPLING = [name for name in NAMES if name not in ("edge_mask_preview", "flux_dev_taylorseer")]
-WIDTH, HEIGHT = 256, 192
-PLAIN_STEPS = 50  # of the comparison
-ANNOUNCED = re.compile(r"stage \d: (\d+) steps?, .* (\d+) tokens")
-LOGGED = re.compile(r"stage \d: (\d+) steps? x (\d+) tokens")
+pytest_plugins = ["workflow_server"]
 
-
-@pytest.fixture(scope="module")
-def bench(tmp_path_factory):
-    """A server whose models folder holds the files that the workflows name, all of them empty."""
-    models = tmp_path_factory.mktemp("models")
-    for node in (node for name in NAMES for node in workflow.read_workflow(name)["nodes"]):
-        for file in node["properties"].get("models", []):
-            path = models / file["directory"] / file["name"]
-            path.parent.mkdir(exist_ok=True)
-            path.touch()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("OMP_NUM_THREADS", "1")
-        with bench_server(models=models) as bench:
-            Image.linear_gradient("L").save(bench.server.base / "input" / "example.png")
-            bench.object_info = bench.client.get("/object_info")
-            yield bench
+LOADERS = {*workflow.LOADERS, "LoraLoaderModelOnly", "ControlNetLoader", "UpscaleModelLoader"}
+SIDE = 1024 // 16  # tokens
 
 
-def small(bench: Bench, name: str, number: int = 0) -> workflow.Prompt:
-    """The workflow at a small size on its stand-in; each number samples anew."""
-    prompt = workflow.to_prompt(workflow.read_workflow(name), bench.object_info)
-    return workflow.with_stand_ins(workflow.with_size(prompt, WIDTH, HEIGHT), number=number)
-
-
-def with_latent(prompt: workflow.Prompt, sampler: str = "RALU_Sampler") -> workflow.Prompt:
-    """The same prompt, which also saves what the sampler returns, bit for bit."""
-    (node,) = workflow.nodes_of(prompt, sampler)
-    inputs = {"samples": [node, 0], "filename_prefix": "latent"}
-    latent = {"class_type": "SaveLatent", "inputs": inputs, "_meta": {"title": "Latent"}}
-    return {**prompt, "latent": latent}
-
-
-def latent_of(bench: Bench, run: Run) -> bytes:
-    assert run.calls, "the result came from the cache"
-    return bench.client.view(**run.outputs["latent"]["latents"][0])
-
-
-# The files
+def note_of(name: str) -> str:
+    (note,) = (
+        node["widgets_values"][0]
+        for node in workflow.read_workflow(name)["nodes"]
+        if node.get("title") == "About this workflow"
+    )
+    return note
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -139,10 +107,13 @@ def box(node) -> tuple[int, int, int, int]:
 def test_loaders_name_files_that_say_where_they_come_from(bench, name):
     for node in workflow.read_workflow(name)["nodes"]:
         files = node["properties"].get("models", [])
-        assert bool(files) == (node["type"] in workflow.LOADERS)
+        assert bool(files) == (node["type"] in LOADERS)
         for file in files:
             assert file["name"] in node["widgets_values"]
-            assert file["url"].endswith(f"/{file['name']}")
+            note = note_of(name)
+            assert f"`models/{file['directory']}`: [{file['name']}]({file['url']})" in note
+            renamed = not file["url"].endswith(f"/{file['name']}")
+            assert f"({file['url']}), to be saved under this name" in note or not renamed
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -155,142 +126,74 @@ def test_file_is_what_its_author_writes(bench, name):
     assert workflow.read_workflow(name) == written, "run python -m demo.authoring"
 
 
-# The runs
+# What the notes say
 
 
-@pytest.mark.parametrize("name", SAMPLING)
-def test_runs_as_the_schedule_announces(bench, name):
-    prompt = small(bench, name)
-    run = bench.run(prompt)
-    (report,) = workflow.nodes_of(prompt, "PreviewAny")
-    announced = stages(ANNOUNCED, run.outputs[report]["text"][0])
-    assert len(announced) == 3 and len({tokens for _, tokens in announced}) == 3
-    skips = skipping(prompt)
-    expected = [
-        tokens for steps, tokens in announced for step in range(steps) if is_computed(step, *skips)
-    ]
-    if name == "flux_dev_compare":
-        expected += PLAIN_STEPS * [announced[-1][1]]
-        assert sorted(call.tokens for call in run.calls) == sorted(expected)
-    else:
-        assert [call.tokens for call in run.calls] == expected
-    (line,) = run.reports
-    assert stages(LOGGED, line) == announced
-    sampler = prompt[workflow.nodes_of(prompt, "RALU_Sampler")[0]]["inputs"]
-    assert {call.pictures for call in run.calls} == {2 if sampler["cfg"] > 1 else 1}
-    for node in workflow.nodes_of(prompt, "SaveImage"):
-        size = Image.open(io.BytesIO(bench.picture(run, node))).size
-        wide = 3 if prompt[node]["_meta"]["title"].startswith("Plain |") else 1
-        assert size == (wide * WIDTH, HEIGHT)
+def cost_of(name: str) -> tuple[CallCost, str]:
+    """The model of a workflow, and its preset."""
+    nodes = workflow.read_workflow(name)["nodes"]
+    files = [file["name"] for n in nodes for file in n["properties"].get("models", [])]
+    (file,) = [file for file in files if file in STAND_INS]
+    (chosen,) = [n["widgets_values"][0] for n in nodes if n["type"] == "RALU_Schedule"]
+    return STAND_INS[file].size, chosen
 
 
-def skipping(prompt: workflow.Prompt) -> tuple[int, int]:
-    """Interval and warm-up of the acceleration; without one every step is computed."""
-    nodes = workflow.nodes_of(prompt, "RALU_TemporalAcceleration")
-    inputs = prompt[nodes[0]]["inputs"] if nodes else {"interval": 1, "warm_up": 1}
-    return inputs["interval"], inputs["warm_up"]
+def full_size_steps(name: str) -> float:
+    """Full-size steps that cost what the workflow's preset costs at 1024 x 1024."""
+    cost, chosen = cost_of(name)
+    schedule = matched_schedule(preset(chosen), PUBLISHED_SHIFT)
+    return 1 / cost.speed_up(schedule, SIDE, SIDE, 1)
 
 
-def test_plain_sampling_skips_steps(bench):
-    prompt = small(bench, "flux_dev_taylorseer")
-    run = bench.run(prompt)
-    computed = [step for step in range(PLAIN_STEPS) if is_computed(step, *skipping(prompt))]
-    assert 2 * len(computed) < PLAIN_STEPS
-    assert [call.tokens for call in run.calls] == [WIDTH * HEIGHT // 16**2] * len(computed)
-    picture = bench.picture(run, workflow.titled(prompt, "Picture"))
-    assert Image.open(io.BytesIO(picture)).size == (WIDTH, HEIGHT)
+@pytest.mark.parametrize("name", [name for name in NAMES if "as about" in note_of(name)])
+def test_note_states_what_the_preset_costs(name):
+    (said,) = re.findall(r"as about (\S+)\s+full-size", note_of(name).replace("\n", " "))
+    decimals = len(said.partition(".")[2])
+    assert f"{full_size_steps(name):.{decimals}f}" == said
 
 
-def stages(pattern: re.Pattern, text: str) -> list[tuple[int, int]]:
-    return [(int(steps), int(tokens)) for steps, tokens in pattern.findall(text)]
-
-
-def test_full_grid_has_a_token_for_every_16_pixels(bench):
-    run = bench.run(small(bench, "flux_dev_7x", number=1))
-    assert run.calls[0].tokens == WIDTH * HEIGHT // 32**2
-    assert run.calls[-1].tokens == WIDTH * HEIGHT // 16**2
-
-
-def test_edge_mask_preview_runs_without_a_model(bench):
-    prompt = workflow.to_prompt(workflow.read_workflow("edge_mask_preview"), bench.object_info)
-    run = bench.run(prompt)
-    assert not run.calls
-    shown = Image.open(io.BytesIO(bench.picture(run, workflow.titled(prompt, "Overlay"))))
-    assert shown.size == (256, 256)
-    mask = bench.picture(run, workflow.titled(prompt, "Early regions (white)"))
-    white = sum(Image.open(io.BytesIO(mask)).convert("L").histogram()[255:])
-    assert white == int(0.3 * 64) * 32 * 32
-
-
-def test_every_stand_in_is_used():
-    loaded = {
-        file["name"]
-        for name in SAMPLING
-        for node in workflow.read_workflow(name)["nodes"]
-        for file in node["properties"].get("models", [])
+def test_every_three_stage_workflow_but_comparisons_states_its_cost():
+    silent = {name for name in NAMES if "as about" not in note_of(name)}
+    assert silent == {
+        "edge_mask_preview",
+        "flux_dev_compare",
+        "flux_dev_taylorseer",
+        "flux_dev_5x_taylorseer",
     }
-    assert loaded >= STAND_INS.keys()
 
 
-@pytest.mark.parametrize(("name", "steps"), [("flux_dev_5x", 15), ("sd3_medium_3x", 12)])
-def test_one_progress_bar(bench, name, steps):
-    prompt = small(bench, name, number=2)
-    (sampler,) = workflow.nodes_of(prompt, "RALU_Sampler")
-    watch = bench.run(prompt).watch
-    bar = [p for p in watch.progress if p.node == sampler]
-    values = [p.value for p in bar]
-    assert {p.maximum for p in bar} == {steps}
-    assert values == sorted(values) and set(values) == set(range(1, steps + 1))
-    assert len(watch.previews) >= steps
+def test_compared_plain_sampling_costs_what_its_group_says():
+    saved = workflow.read_workflow("flux_dev_compare")
+    titles = [group["title"] for group in saved["groups"] if "plain steps" in group["title"]]
+    plain = {n["widgets_values"][2] for n in saved["nodes"] if n["type"] == "KSampler"}
+    assert plain == {50, round(full_size_steps("flux_dev_compare"))}
+    times = 50 / full_size_steps("flux_dev_compare")
+    assert titles == [
+        f"50 plain steps: {times:.1f} times the compute of FLUX 5x",
+        "9 plain steps: as much compute as FLUX 5x",
+    ]
 
 
-@pytest.mark.parametrize("name", ["flux_dev_5x", "sd3_medium_3x"])
-def test_same_seed_same_bytes_and_plain_sampling_is_left_alone(bench, name):
-    def sample(number: int) -> bytes:
-        return latent_of(bench, bench.run(with_latent(small(bench, name, number))))
+def test_note_on_denoise_is_true():
+    schedule = matched_schedule(preset("FLUX 5x"), 3.158193)
 
-    def sample_plain(number: int) -> bytes:
-        prompt = workflow.as_plain(small(bench, name, number), steps=6)
-        return latent_of(bench, bench.run(with_latent(prompt, "KSampler")))
+    def run(denoise: str) -> dict[int, int]:
+        assert denoise in texts_wired.DENOISE
+        parts = schedule.truncated(float(shift_sigma(schedule.model_shift, float(denoise))))
+        return {stage + 1: len(sigmas) - 1 for stage, sigmas in parts}
 
-    before, first, second, after = sample_plain(10), sample(11), sample(12), sample_plain(13)
-    assert first == second
-    assert before == after
-    assert before != first
-
-
-@pytest.fixture(scope="module")
-def uninterrupted(bench) -> bytes:
-    return latent_of(bench, bench.run(with_latent(large(bench, number=20))))
+    assert [list(run(denoise)) for denoise in ("0.89", "0.88", "0.8", "0.79")] == [
+        [1, 2, 3],
+        [2, 3],
+        [2, 3],
+        [3],
+    ]
+    assert run("0.79") == {3: 6} and run("0.4") == {3: 4}
 
 
-@pytest.mark.parametrize("step", [2, 7, 12], ids=["stage 1", "stage 2", "stage 3"])
-def test_interrupted_run_leaves_nothing_behind(bench, uninterrupted, step):
-    number = 20 + 2 * step
-    seen = []
-
-    def stop(kind, data):
-        if kind == "progress":
-            seen.append(data["value"])
-            if data["value"] == step:
-                bench.client.interrupt()
-
-    with pytest.raises(PromptInterrupted, match="RALU_Sampler"):
-        bench.client.run(with_latent(large(bench, number)), watch=Watch(on_event=stop))
-    assert step <= seen[-1] < 15
-    again = bench.run(with_latent(large(bench, number + 1)))
-    assert latent_of(bench, again) == uninterrupted
-
-
-def large(bench: Bench, number: int) -> workflow.Prompt:
-    """Large enough that an interrupt arrives before the next steps are done."""
-    return workflow.with_size(small(bench, "flux_dev_5x", number), 384, 384)
-
-
-def test_picture_keeps_its_seed(bench):
-    def sample(seed: int, number: int) -> bytes:
-        prompt = with_latent(small(bench, "flux_schnell_4_steps", number))
-        prompt[workflow.nodes_of(prompt, "RALU_Sampler")[0]]["inputs"]["seed"] = seed
-        return latent_of(bench, bench.run(prompt))
-
-    assert sample(1, 40) == sample(1, 41) != sample(2, 42)
+def test_note_on_the_second_pass_is_true():
+    cost, _ = cost_of("flux_dev_two_pass")
+    times = cost.flops((SIDE * 3 // 2) ** 2) / cost.flops(SIDE**2)
+    assert f"each costs as much as {times:.1f} steps" in note_of("flux_dev_two_pass").replace(
+        "\n", " "
+    )
