@@ -149,6 +149,18 @@ def test_run_shows_stages_regions_and_speed(tab, is_newer):
     expect(tab.page.locator(PLOT)).to_contain_text("a run reads the MODEL's")
 
 
+def test_no_speed_is_shown_where_weights_were_still_loading(tab):
+    tab.load(graphs.sampling(seed=1))
+    stage = {"number": 3, "steps": 6, "calls": 6, "tokens": [256], "seconds": 2, "share": 1}
+    run = {"stages": [stage], "seconds": 9, "loading": 1, "is_cold": True, "regions": []}
+    run["predicted_equivalents"] = 8.96
+    tab.page.evaluate("(run) => app.rootGraph.getNodeById(5).onExecuted({ralu_run: [run]})", run)
+    panel = tab.page.locator(PANEL)
+    expect(panel).to_contain_text("Predicted: the model compute of 9.0 plain steps.")
+    expect(panel).to_contain_text("Not measured: weights were still being loaded.")
+    expect(panel).not_to_contain_text("as fast as")
+
+
 def test_skipped_steps_are_shown_on_the_sampler(tab):
     tab.load(graphs.sampling(seed=200 + len(tab.name), accelerated=True))
     tab.run()
