@@ -47,8 +47,8 @@ Without a mask the picture comes out as it is. Its longer side becomes 1024 pixe
 follows."""
 
 DENOISE = """FLUX.1-dev and its fine-tunes inpaint with the same wiring: choose the model's file and
-set Guidance to 3.5. They do not see what was painted over, so a **denoise** below 1 often fits
-better.
+set Guidance to 3.5. They see the surroundings only through the noise, so a **denoise** below 1,
+which keeps something of what was there, often fits better.
 
 No stage may add more noise than was asked for, so RALU saves less the lower denoise is. FLUX 5x
 runs

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 
 import pytest
+from PIL import Image
 
+from demo.authoring.small_files import write_small_files
 from demo.host.locate import REPOSITORY
 from demo.workflow import LOADERS, nodes_of, with_size, with_stand_ins
 
@@ -13,6 +15,24 @@ TEMPLATES = sorted(path.stem for path in (REPOSITORY / "workflows").glob("*.json
 SIDE = 256
 THUMBNAIL = 512  # pixels; the frontend's stand-in for a missing one is larger
 CLICKS = 4
+PAINTED = (200, 200, 400, 400)  # of the example picture, in one template
+LOADED = {"edge_mask_preview", "flux_dev_controlnet_lora", "flux_dev_inpaint"}
+SAMPLERS = ("RALU_Sampler", "RALU_SamplerAdvanced")
+# Node titles that lie on one another, as drawn; an edge in common is none.
+OVERLAPPING = """() => {
+  const box = (node) => {
+    if (!LiteGraph.vueNodesMode) {
+      const [x, y, w, h] = node.boundingRect;
+      return [x, y, x + w, y + h];
+    }
+    const r = document.querySelector(`[data-node-id="${node.id}"]`).getBoundingClientRect();
+    return [r.left, r.top, r.right, r.bottom];
+  };
+  const boxes = app.rootGraph.nodes.map(node => [node.title, box(node)]);
+  return boxes.flatMap(([one, a], i) => boxes.slice(i + 1).filter(([, b]) =>
+    Math.min(a[2], b[2]) - Math.max(a[0], b[0]) > 1
+    && Math.min(a[3], b[3]) - Math.max(a[1], b[1]) > 1).map(([other]) => [one, other]));
+}"""
 
 
 def on_small_models(prompt):
@@ -36,14 +56,16 @@ def open_template(tab, name: str) -> None:
 
 @pytest.mark.parametrize("name", TEMPLATES)
 def test_template_makes_a_picture_in_four_clicks(tab, server, name):
-    if name == "edge_mask_preview":
-        copy_example(server)
+    if name in LOADED:
+        copy_example(server, PAINTED if name == "flux_dev_inpaint" else None)
+    write_small_files(server.base / "models")
     open_template(tab, name)
     unknown = tab.page.evaluate(
         "() => app.rootGraph.nodes.map(n => n.type)"
         ".filter(t => !(t in LiteGraph.registered_node_types))"
     )
     assert not unknown
+    assert not tab.page.evaluate(OVERLAPPING)
     tab.change_prompts(on_small_models)
     tab.run()
     assert tab.clicks <= CLICKS
@@ -54,13 +76,18 @@ def test_template_makes_a_picture_in_four_clicks(tab, server, name):
     assert {"SaveImage", "PreviewImage"} & set(pictures)
     tab.fit()
     tab.screenshot(f"template_{name}")
-    if tab.page.evaluate("() => app.rootGraph.nodes.some(n => n.type === 'RALU_Sampler')"):
+    assert not tab.page.evaluate(OVERLAPPING)
+    has_type = "(types) => app.rootGraph.nodes.some(n => types.includes(n.type))"
+    if tab.page.evaluate(has_type, SAMPLERS):
         panel = tab.page.locator(".ralu_run").first
         assert re.search(r"stage 3.*plain steps.*predicted \d", panel.inner_text(), re.S)
 
 
-def copy_example(server) -> None:
-    """The picture that LoadImage shows on a fresh installation."""
-    example = server.host.tree / "input" / "example.png"
+def copy_example(server, painted) -> None:
+    """The picture that LoadImage shows on a fresh installation, with a mask painted or without."""
+    with Image.open(server.host.tree / "input" / "example.png") as example:
+        picture = example.convert("RGBA" if painted else "RGB")
+    if painted:
+        picture.paste((0, 0, 0, 0), painted)
     (server.base / "input").mkdir(exist_ok=True)
-    (server.base / "input" / "example.png").write_bytes(example.read_bytes())
+    picture.save(server.base / "input" / "example.png")
