@@ -1,164 +1,195 @@
-"""`python -m demo.thumbnails`: the templates' thumbnails and the pictures of the help pages.
+"""`python -m demo.thumbnails`: the templates' cards and the pictures beside the help pages.
 
-After `make demo`, workflows of trained miniatures show what those made; the others show a drawing,
-with the regions that RALU chooses on it.
+Runs every workflow on the trained miniatures (demo/shots.py) on a real ComfyUI server and writes
+workflows/*.jpg and web/docs/{regions.jpg,icon.png}; copies `make demo`'s comparison to web/docs
+where it is there. The same files come out each time. demo/cards.py has the words.
 """
 
 from __future__ import annotations
 
-import json
 import shutil
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import torch
 from PIL import Image, ImageDraw
 
-from demo.contact_sheet import outline
+from demo.cards import Words, model_of, sampling_of, words
+from demo.host import HostError
 from demo.host.locate import REPOSITORY
-from demo.run import COMPARISON, OUT, SHOWN
-from demo.workflow import WORKFLOWS
-from ralu_core.edges import image_scores
-from ralu_core.flow import shift_sigma
-from ralu_core.forecast import is_computed
-from ralu_core.presets import PUBLISHED_SHIFT, matched_schedule, preset
-from ralu_core.regions import select_ratio
+from demo.run import COMPARISON, OUT
+from demo.shots import PICTURE, SIDE, SMALL, Studio, Subject, family, marked, painted, tiled
+from demo.stand_ins import STAND_INS
+from demo.watched import bench_server
+from demo.workflow import WORKFLOWS, read_workflow
 
 DOCS = REPOSITORY / "web" / "docs"
-SIDE = 512
-HALF = SIDE // 2
-GRID = 16  # regions along the drawing's side, 32 pixels each
-BACKGROUND, INK, FAINT = (24, 26, 31), (222, 226, 234), (150, 156, 168)
-STAGE_COLOURS = ((92, 169, 255), (255, 184, 77), (120, 214, 140))
-DOCS_RATIO = 0.2
-# Where a workflow's file keeps what its card tells: node, place among its widgets.
-WIDGETS = {
-    "preset": ("RALU_Schedule", 0),
-    "plain steps": ("KSampler", 2),
-    "interval": ("RALU_TemporalAcceleration", 1),
-    "warm-up": ("RALU_TemporalAcceleration", 3),
+CARD, GAP, EDGE = 512, 4, 20  # pixels of a card, between its pictures, beside its text
+PANES, CAPTION, NOTE = 254, 26, 22  # heights of pictures, of the line below them, of the last line
+BACKGROUND, INK, FAINT = (24, 26, 31), (240, 242, 246), (164, 170, 182)
+TILES = ((92, 169, 255), (255, 184, 77), (120, 214, 140))
+COLOURS = {
+    "FLUX.1-dev": (92, 169, 255),
+    "FLUX.1 Fill": (255, 138, 168),
+    "FLUX.1-schnell": (255, 214, 92),
+    "SD3 Medium": (120, 214, 140),
+    "SD3.5 Large": (190, 150, 255),
+    "SD3.5 Large Turbo": (255, 160, 84),
 }
+SUBJECTS = {
+    "flux_dev_5x": Subject("sunflower on blue", 1),
+    "flux_dev_5x_taylorseer": Subject("strawberry on white", 4),
+    "flux_dev_7x": Subject("rocket on black", 4),
+    "flux_dev_advanced": Subject("automobile on grey", 2),
+    "flux_dev_compare": Subject("hamburger on green", 1),
+    "flux_dev_controlnet_lora": Subject("wrapped present on green", 3),
+    "flux_dev_inpaint": Subject("watermelon on green", 1),
+    "flux_dev_taylorseer": Subject("fox face on green", 2),
+    "flux_dev_two_pass": Subject("skull on red", 4),
+    "flux_schnell_4_steps": Subject("grinning face on blue", 1),
+    "sd3_medium_2x": Subject("avocado on pink", 4),
+    "sd3_medium_3x": Subject("soccer ball on green", 4),
+    "sd3.5_large_3x": Subject("penguin on orange", 2),
+    "sd3.5_large_turbo_4_steps": Subject("gem stone on white", 2),
+}
+GIVEN = Subject("red apple on green", 1)  # to be inpainted
+PAINTED = (24, 24, 231, 231)  # its mask
+# What a miniature does otherwise than the model on the card.
+LIMITS = {
+    "flux_dev_controlnet_lora": ", without ControlNet and LoRA",
+    "flux_dev_inpaint": ", which is no Fill model",
+    "flux_dev_two_pass": f" at {SMALL} and {SIDE} pixels, enlarged by no model",
+    "flux_schnell_4_steps": ", which is not distilled",
+    "sd3.5_large_turbo_4_steps": ", which is not distilled",
+}
+LOOKED_AT = ("flux_dev_5x", "flux_dev_5x_taylorseer", "sd3_medium_2x", "sd3_medium_3x")
 
 
 @dataclass(frozen=True)
-class Run:
-    """What a workflow samples: noise levels of each stage, and which of its steps are computed.
+class Pane:
+    """A picture on a card, the words below it, its pixels a side."""
 
-    ratio  share of regions that grow early; 0 in plain sampling.
-    """
-
-    title: str
-    sigmas: list[list[float]]
-    computed: list[list[bool]]
-    ratio: float
-
-    @property
-    def line(self) -> str:
-        steps = [step for stage in self.computed for step in stage]
-        stages = " in three stages" if self.ratio else ""
-        if all(steps):
-            return f"{len(steps)} steps{stages}"
-        return f"{sum(steps)} of {len(steps)} steps computed{stages}"
+    caption: str
+    picture: Image.Image
+    side: int = PANES
 
 
-def run_of(workflow: Path) -> Run | None:
-    """What the workflow's nodes say; None where nothing is sampled."""
-    nodes = json.loads(workflow.read_text(encoding="utf-8"))["nodes"]
-    found = {
-        name: node["widgets_values"][place]
-        for name, (kind, place) in WIDGETS.items()
-        for node in nodes
-        if node["type"] == kind
-    }
-    skips = "interval" in found
-    if "preset" in found:
-        chosen = preset(found["preset"])
-        schedule = matched_schedule(chosen, PUBLISHED_SHIFT)
-        sigmas, ratio = [list(schedule.sigmas(k)) for k in range(3)], chosen.ratio
-        title = f"{chosen.name} + TaylorSeer" if skips else chosen.name
-    elif skips:
-        count = found["plain steps"]
-        sigmas = [[shift_sigma(PUBLISHED_SHIFT, 1 - k / count) for k in range(count + 1)]]
-        title, ratio = "TaylorSeer", 0.0
-    else:
-        return None
-    computed = [
-        [
-            not skips or is_computed(k, found["interval"], found["warm-up"])
-            for k in range(len(s) - 1)
-        ]
-        for s in sigmas
+def panes(studio: Studio, name: str) -> list[Pane]:
+    """Run a workflow; what its card shows."""
+    if name in SPECIAL:
+        return SPECIAL[name](studio, name)
+    shown = studio.shoot(name, SUBJECTS[name])
+    sampling = sampling_of(read_workflow(name)["nodes"])
+    assert sampling is not None
+    return [Pane(sampling.steps, shown[PICTURE]), Pane("grew early", marked(shown))]
+
+
+def _compared(studio: Studio, name: str) -> list[Pane]:
+    shown = studio.shoot(name, SUBJECTS[name])
+    third = (CARD - 2 * GAP) // 3
+    captions = {"50 plain": "50 steps", "9 plain": "9 steps, same FLOPs", "RALU 5x": "RALU 5x"}
+    return [Pane(caption, shown[title], third) for title, caption in captions.items()]
+
+
+def _skipping(studio: Studio, name: str) -> list[Pane]:
+    sampling = sampling_of(read_workflow(name)["nodes"])
+    assert sampling is not None
+    whole = studio.shoot(name, SUBJECTS[name], without="RALU_TemporalAcceleration")
+    some = studio.shoot(name, SUBJECTS[name])
+    return [
+        Pane(f"{sampling.plain} steps", whole[PICTURE]),
+        Pane(sampling.steps, some[PICTURE]),
     ]
-    return Run(title, sigmas, computed, ratio)
 
 
-def drawing() -> Image.Image:
-    """A hut before mountains: smooth sky and snow, and a few places with many edges."""
-    rows = np.linspace(0, 1, SIDE)[:, None, None]
-    sky = (1 - rows) * np.array([70, 110, 190]) + rows * np.array([250, 205, 160])
-    image = Image.fromarray(np.broadcast_to(sky, (SIDE, SIDE, 3)).astype(np.uint8))
-    draw = ImageDraw.Draw(image)
-    draw.ellipse((360, 60, 430, 130), fill=(255, 236, 190))
-    draw.polygon(((0, 330), (140, 150), (250, 300), (340, 200), (512, 340), (512, 400), (0, 400)),
-                 fill=(96, 110, 140))  # fmt: skip
-    draw.polygon(((140, 150), (108, 192), (136, 186), (150, 200), (172, 193)), fill=(240, 244, 250))
-    draw.rectangle((0, 360, SIDE, SIDE), fill=(232, 238, 245))
-    draw.rectangle((200, 330, 330, 430), fill=(124, 74, 48))
-    draw.polygon(((180, 335), (265, 265), (350, 335)), fill=(90, 40, 34))
-    for x in range(204, 330, 9):
-        draw.line((x, 336, x, 430), fill=(92, 52, 34))
-    for x in (218, 284):
-        draw.rectangle((x, 352, x + 30, 382), fill=(255, 214, 120), outline=(60, 34, 24), width=3)
-        draw.line((x + 15, 352, x + 15, 382), fill=(60, 34, 24), width=2)
-    for x, y in ((70, 430), (120, 460), (410, 440), (460, 415)):
-        for k in range(4):
-            width, top = 10 + 9 * k, y - 90 + 22 * k
-            draw.polygon(((x, top - 18), (x - width, top + 24), (x + width, top + 24)),
-                         fill=(34, 78 + 10 * k, 58), outline=(20, 50, 40))  # fmt: skip
-    return image
+def _inpainted(studio: Studio, name: str) -> list[Pane]:
+    given = studio.shoot("flux_dev_5x", GIVEN)[PICTURE]
+    studio.give(painted(given, PAINTED))
+    mask = Image.new("RGB", given.size)
+    ImageDraw.Draw(mask).rectangle(PAINTED, fill="white")
+    result = studio.shoot(name, SUBJECTS[name])[PICTURE]
+    third = (CARD - 2 * GAP) // 3
+    return [Pane("picture", given, third), Pane("mask", mask, third), Pane("result", result, third)]
 
 
-def early_regions(picture: Image.Image, ratio: float) -> Image.Image:
-    """What a RALU run would grow early, white on black."""
-    half = np.asarray(picture.resize((HALF, HALF), Image.Resampling.BOX), dtype=np.float32)
-    scores = image_scores(torch.from_numpy(half / 255)[None], (GRID, GRID), "canny")
-    chosen = select_ratio(scores, ratio)[0].numpy().astype(np.uint8) * 255
-    return Image.fromarray(chosen).resize(picture.size, Image.Resampling.NEAREST)
+def _enlarged(studio: Studio, name: str) -> list[Pane]:
+    shown = studio.shoot(name, SUBJECTS[name])
+    first = next(picture for picture in shown.values() if picture.width == SMALL)
+    return [Pane("first pass", first, PANES // 2), Pane("second pass", shown[PICTURE])]
 
 
-def thumbnail(pictures: list[Image.Image], shown: Run) -> Image.Image:
-    """Pictures side by side, above the noise levels of the run; skipped steps are hollow."""
-    card = Image.new("RGB", (SIDE, SIDE), BACKGROUND)
-    width = SIDE // len(pictures)
-    above = (width - HALF) // 2
-    for k, picture in enumerate(pictures):
-        scaled = picture.resize((width, width), Image.Resampling.LANCZOS)
-        card.paste(scaled.crop((0, above, width, above + HALF)), (k * width, 0))
-    draw = ImageDraw.Draw(card)
-    draw.text((24, HALF + 16), shown.title, fill=INK, font_size=30)
-    draw.text((24, HALF + 54), shown.line, fill=FAINT, font_size=18)
-    _draw_sigmas(draw, shown, (24, HALF + 88, SIDE - 24, SIDE - 24))
-    return card
+def _looked_at(studio: Studio, name: str) -> list[Pane]:
+    """Four miniatures' pictures as one, whole and outlined."""
+    picture = tiled([studio.shoot(one, SUBJECTS[one])[PICTURE] for one in LOOKED_AT])
+    studio.give(picture)
+    shown = studio.shoot(name, GIVEN)
+    return [Pane("picture", picture), Pane("30 % of the regions", shown["Overlay"])]
 
 
-def _draw_sigmas(draw: ImageDraw.ImageDraw, shown: Run, box: tuple[int, ...]) -> None:
-    left, top, right, bottom = box
-    total = sum(map(len, shown.computed))
-    radius, done = 5 if total < 30 else 4, 0
-    for sigmas, computed, colour in zip(shown.sigmas, shown.computed, STAGE_COLOURS, strict=False):
-        points = [
-            (left + (done + i) / total * (right - left), bottom - s * (bottom - top))
-            for i, s in enumerate(sigmas)
-        ]
-        draw.line(points, fill=colour, width=radius - 1)
-        for (x, y), is_filled in zip(points, [*computed, True], strict=True):
-            draw.ellipse(
-                (x - radius, y - radius, x + radius, y + radius),
-                fill=colour if is_filled else BACKGROUND,
-                outline=colour,
-            )
-        done += len(computed)
+SPECIAL = {
+    "edge_mask_preview": _looked_at,
+    "flux_dev_compare": _compared,
+    "flux_dev_inpaint": _inpainted,
+    "flux_dev_taylorseer": _skipping,
+    "flux_dev_two_pass": _enlarged,
+}
+
+
+def note(name: str) -> str:
+    """Whose pictures a card shows."""
+    nodes = read_workflow(name)["nodes"]
+    model = model_of(nodes)
+    if model is None:
+        return "pictures: miniature Flux and SD3"
+    file = family(next(file for file, one in STAND_INS.items() if one is model))
+    miniature = STAND_INS[file].miniature
+    assert miniature is not None
+    return f"pictures: m{miniature.title[1:]}{LIMITS.get(name, '')}"
+
+
+def card(shown: Sequence[Pane], says: Words, source: str) -> Image.Image:
+    """Pictures side by side with captions, above the words."""
+    sheet = Image.new("RGB", (CARD, CARD), BACKGROUND)
+    draw = ImageDraw.Draw(sheet)
+    widths = [pane.side for pane in shown]
+    left = (CARD - sum(widths) - GAP * (len(shown) - 1)) // 2
+    bottom = max(widths)
+    for pane in shown:
+        scaled = pane.picture.resize((pane.side, pane.side), Image.Resampling.LANCZOS)
+        sheet.paste(scaled, (left, bottom - pane.side))
+        middle = left + pane.side / 2, bottom + CAPTION / 2
+        _write(draw, middle, pane.caption, 20, FAINT, pane.side, "mm")
+        left += pane.side + GAP
+    _draw_words(draw, says, (bottom + CAPTION, CARD - NOTE))
+    _write(draw, (EDGE, CARD - NOTE / 2), source, 15, FAINT, CARD - 2 * EDGE, "lm")
+    return sheet
+
+
+def _draw_words(draw: ImageDraw.ImageDraw, says: Words, box: tuple[int, int]) -> None:
+    """The three lines, evenly between two heights."""
+    colour = COLOURS.get(says.model, INK)
+    lines = ((says.model, 58, INK), (says.use, 42, colour), (says.saving, 30, INK))
+    space = (box[1] - box[0] - sum(size for _, size, _ in lines)) / (len(lines) + 1)
+    top = box[0] + space
+    for text, size, ink in lines:
+        _write(draw, (EDGE, top + size / 2), text, size, ink, CARD - 2 * EDGE, "lm")
+        top += size + space
+
+
+def _write(
+    draw: ImageDraw.ImageDraw,
+    place: tuple[float, float],
+    text: str,
+    size: int,
+    ink: tuple[int, int, int],
+    width: int,
+    anchor: str,
+) -> None:
+    """A line of text, smaller where it would be too wide."""
+    while draw.textlength(text, font_size=size) > width:
+        size -= 1
+    draw.text(place, text, fill=ink, font_size=size, anchor=anchor)
 
 
 def icon() -> Image.Image:
@@ -171,33 +202,34 @@ def icon() -> Image.Image:
             size = 112 / parts
             for i in range(parts * parts):
                 x, y = 12 + 120 * column + i % parts * size, 12 + 120 * row + i // parts * size
-                colour = STAGE_COLOURS[(i + i // parts) % 3] if parts > 1 else STAGE_COLOURS[0]
+                colour = TILES[(i + i // parts) % 3] if parts > 1 else TILES[0]
                 draw.rectangle((x + 2, y + 2, x + size - 2, y + size - 2), fill=colour)
     return image
 
 
-def main() -> None:
-    scene = drawing()
-    outlined = outline(scene, early_regions(scene, DOCS_RATIO))
-    outlined.save(DOCS / "regions.jpg", quality=85)
+def write_cards(studio: Studio, out: Path, docs: Path) -> None:
+    """A card for each workflow below `out`, and the outlined regions below `docs`."""
+    for workflow in sorted(WORKFLOWS.glob("*.json")):
+        name = workflow.stem
+        print(f"{name} ...", flush=True)
+        shown = panes(studio, name)
+        card(shown, words(name), note(name)).save(out / f"{name}.jpg", quality=88)
+        if name == "edge_mask_preview":
+            shown[-1].picture.save(docs / "regions.jpg", quality=85)
+
+
+def main() -> int:
+    try:
+        with bench_server() as bench:
+            write_cards(Studio(bench), WORKFLOWS, DOCS)
+    except (HostError, OSError) as error:
+        print(f"thumbnails: {error}", file=sys.stderr)
+        return 1
     icon().save(DOCS / "icon.png")
     if (OUT / COMPARISON).is_file():
         shutil.copy(OUT / COMPARISON, DOCS / COMPARISON)
-    trained = {name for shown in SHOWN if shown.stand_in.is_trained for name in shown.workflows}
-    for workflow in sorted(WORKFLOWS.glob("*.json")):
-        shown = run_of(workflow)
-        made, edges = OUT / f"{workflow.stem}.png", OUT / f"{workflow.stem}_edges.png"
-        if shown is None:
-            card = outlined
-        elif workflow.stem in trained and made.is_file():
-            card = thumbnail([Image.open(made), Image.open(edges)], shown)
-        elif shown.ratio:
-            regions = outline(scene, early_regions(scene, shown.ratio))
-            card = thumbnail([scene, regions], shown)
-        else:
-            card = thumbnail([scene], shown)
-        card.save(workflow.with_suffix(".jpg"), quality=88)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
