@@ -57,7 +57,7 @@ class Sampling:
 
     @property
     def steps(self) -> str:
-        """ "10 of 15 steps computed", or only "15 steps" where none is skipped."""
+        """How many, and how many of them are computed where some are skipped."""
         total, run = sum(map(len, self.computed)), sum(map(sum, self.computed))
         return f"{total} steps" if run == total else f"{run} of {total} steps computed"
 
@@ -108,7 +108,7 @@ def sampling_of(nodes: list[Node]) -> Sampling | None:
 
 
 def _sizes(nodes: list[Node]) -> str:
-    """ "1024, then 1536 pixels" where an upscaled picture is sampled again, else nothing."""
+    """How large both pictures are where an upscaled one is sampled again, else nothing."""
     scale, width = _first(nodes, "ImageScaleBy"), _first(nodes, "PrimitiveInt")
     if scale is None or width is None:
         return ""
