@@ -13,6 +13,7 @@ from demo.workflow import CONTROL, controlled, is_widget, node_inputs
 
 TITLE, ROW, WIDGET, EDGE = 30, 20, 24, 12  # pixels of a node's parts
 GAP, COLUMN_GAP, GROUP_EDGE, GROUP_TITLE = 30, 80, 20, 44
+FOOTER = 20  # more below a loader: one whose file is missing says so there
 LINE, BLOCK, LETTER = 16, 9, 5.4  # pixels of a note's lines, paragraphs and letters
 CORE_VERSION = "0.3.75"
 PACK = "ralu"
@@ -100,6 +101,7 @@ class Sheet:
             "Node name for S&R": type,
             **({"models": files} if files else {}),
         }
+        self._y += FOOTER if files else 0
         node["widgets_values"] = _widget_values(info, inputs)
         outputs = enumerate(zip(info["output_name"], info["output"], strict=True))
         return {name: Out(node["id"], slot, kind) for slot, (name, kind) in outputs}
