@@ -144,6 +144,7 @@ def runs() -> list[Run]:
         Run(f"50 steps, {words(one)}", REFERENCE_STEPS, one)
         for one in (
             *({"interval": n, "order": o, "warm_up": 2} for n in (3, 5) for o in (0, 1)),
+            {"interval": 3, "order": 1, "warm_up": 3},
             {"interval": 3, "order": 2, "warm_up": 2},
             {"interval": 7, "order": 1, "warm_up": 2},
             *({"method": "TeaCache", "threshold": t} for t in (0.1, 0.25)),
