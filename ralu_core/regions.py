@@ -73,9 +73,10 @@ def select_ratio(
     count = selected_count(ratio, h * w)
     if count == 0:
         return always
-    ranks = scores.cpu().double()
-    ranks -= TIE * _edge_distance(ranks)
-    flat = ranks.masked_fill_(always.cpu(), float("-inf")).flatten(1)
+    ranks = scores.cpu().masked_fill(always.cpu(), float("-inf")).double()
+    if ((ranks > 0).sum(dim=(1, 2)) < count).any():  # with edges enough, none of the rest is chosen
+        ranks -= TIE * _edge_distance(scores.cpu())
+    flat = ranks.flatten(1)
     least = flat.kthvalue(h * w - count + 1, dim=1, keepdim=True).values
     above, equal = flat > least, flat == least
     left = count - above.sum(dim=1, keepdim=True)
