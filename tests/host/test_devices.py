@@ -62,7 +62,7 @@ def test_a_table_of_positions_left_on_the_cpu_is_read_on_the_device(sd3):
     network = sd3.model.diffusion_model
     layout = scattered().to(GPU)
     with token_positions(network, layout, 4):
-        read = network.cropped_pos_embed((2, 2 * layout.counts[0]))
+        read = network.cropped_pos_embed((2, 2 * layout.counts[0]), device=GPU)
     assert read.device == GPU and read.shape[:2] == (4, layout.counts[0])
 
 
