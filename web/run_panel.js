@@ -60,7 +60,8 @@ function tokens(counts) {
 function comparison(run) {
   if (run.is_cold) {
     return `Predicted: the model compute of ${fixed(run.predicted_equivalents, 1)} plain steps.
-      Not measured: weights were still being loaded. Queue once more.`;
+      Not measured: weights were still being loaded. Queue once more; if this stays, the MODEL and
+      the VAE do not fit into memory together.`;
   }
   const each = `of ${fixed(run.seconds_per_full_step, 2)} s, as measured in stage 3`;
   if (run.plain_steps == null) {

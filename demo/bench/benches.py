@@ -26,7 +26,7 @@ from demo.bench.runs import Setting
 
 OUT = ROOT / "out" / "bench"
 GPU_PENDING = (
-    "GPU figures are pending. A network this small on a CPU is not bound by its FLOPs: the figures "
+    "GPU figures are pending. A small network on a CPU is not bound by its FLOPs: these figures "
     "show that the bench runs, and nothing else."
 )
 FLOPS_LIMIT = 0.1  # percent between the paper's rows and ours

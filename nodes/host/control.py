@@ -138,4 +138,6 @@ class RememberingVae:
         return latent
 
     def __getattr__(self, name: str) -> Any:
+        if name == "_vae":  # of a copy that is still being made
+            raise AttributeError(name)
         return getattr(self._vae, name)

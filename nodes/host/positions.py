@@ -76,7 +76,7 @@ def _table_positions(network, layout: Layout, rows: int, asked: list[bool]) -> C
         # Asked for a grid larger by two, the centred crop starts exactly one token earlier.
         h, w = (side + 2 * margin for side in grid)
         table = original((h * PATCH, w * PATCH), device=device)[0]
-        # Read on the device of the call: a model that is loaded in part leaves its table on the CPU.
+        # On the device of the call: a model that is loaded in part leaves its table on the CPU.
         device = table.device if device is None else device
         table = table.to(device, torch.float32).reshape(h, w, -1)
         return layout.rows(interpolate_table(table, (positions + margin).to(device)), rows)

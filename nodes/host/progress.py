@@ -180,6 +180,8 @@ class _Counted:
         return self._model(*args, **kwargs)
 
     def __getattr__(self, name: str) -> Any:
+        if name == "_model":  # of a copy that is still being made
+            raise AttributeError(name)
         return getattr(self._model, name)
 
 

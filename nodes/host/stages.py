@@ -43,6 +43,7 @@ class GuiderStages:
 
     def __post_init__(self) -> None:
         self.is_empty = not torch.any(self.latent)
+        self._has_joined = False
 
     def __call__(self, stage: Stage, x: torch.Tensor) -> StageEnd:
         comfy.model_management.throw_exception_if_processing_interrupted()
@@ -58,6 +59,7 @@ class GuiderStages:
                 disable_pbar=True,
                 seed=(self.seed + stage.index) % SEEDS,
             )
+            self._check_joined(stage)
             _check_numbers(out, stage)  # waits for the device, so that the stage's time is whole
         denoised = self.progress.take_denoised()
         if end > 0:  # back from the host's finished latent to the model's own scaling
@@ -75,11 +77,29 @@ class GuiderStages:
         add_wrapper_with_key(
             WrappersMP.OUTER_SAMPLE,
             WRAPPER_KEY,
-            functools.partial(_sample_through, MixedCall(layout)),
+            functools.partial(self._join, MixedCall(layout)),
             guider.model_options,
             is_model_options=True,
         )
         return guider
+
+    def _join(self, call: MixedCall, executor, *args, **kwargs):
+        """An OUTER_SAMPLE wrapper: `call` joins last, so that all others see full-size latents.
+
+        Not by a clone of the MODEL: the host unpins the weights of the MODEL where a clone ends.
+        """
+        self._has_joined = True
+        options = executor.class_obj.model_options  # the host's own copy, for this sampling alone
+        kind = WrappersMP.APPLY_MODEL
+        add_wrapper_with_key(kind, WRAPPER_KEY, call, options, is_model_options=True)
+        return executor(*args, **kwargs)
+
+    def _check_joined(self, stage: Stage) -> None:
+        if stage.layout is not None and not self._has_joined:
+            raise ValueError(
+                "RALU's mixed stage joins ComfyUI's own sampling, and the GUIDER "
+                f"{type(self.guider).__name__} replaces it: use a CFGGuider, or a KSampler."
+            )
 
     def _tokens(self, stage: Stage) -> list[int]:
         if stage.layout is not None:
@@ -111,16 +131,6 @@ class GuiderStages:
     def _mask_at(self, shape) -> torch.Tensor:
         mask = comfy.sampler_helpers.prepare_mask(self.mask, shape, self.latent.device)
         return mask[:, :1]  # the host repeats it over channels again, counting masks by rows
-
-
-def _sample_through(call: MixedCall, executor, *args, **kwargs):
-    """An OUTER_SAMPLE wrapper: `call` joins last, so that all others see full-size latents.
-
-    Not by a clone of the MODEL: the host unpins the weights of the MODEL where a clone ends.
-    """
-    options = executor.class_obj.model_options  # the host's own copy, for this sampling alone
-    add_wrapper_with_key(WrappersMP.APPLY_MODEL, WRAPPER_KEY, call, options, is_model_options=True)
-    return executor(*args, **kwargs)
 
 
 def begin_at(sampler, x: torch.Tensor):

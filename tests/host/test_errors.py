@@ -173,3 +173,25 @@ def test_messages_are_one_sentence(flux):
         ralu(flux, None)
     message = str(raised.value)
     assert message.endswith(".") and message.count(". ") == 0 and len(message) < 300
+
+
+class OwnSampling(comfy.samplers.CFGGuider):
+    """A guider that samples by itself, past the wrappers of ComfyUI's sampling."""
+
+    def sample(self, noise, latent_image, sampler, sigmas, denoise_mask, callback, *args, **kwargs):
+        options = comfy.model_patcher.create_model_options_clone(self.model_options)
+        self.conds = {
+            name: [dict(one) for one in conds] for name, conds in self.original_conds.items()
+        }
+        self.model_options = options
+        comfy.sampler_helpers.prepare_model_patcher(self.model_patcher, self.conds, options)
+        return self.outer_sample(
+            noise, latent_image, sampler, sigmas, denoise_mask, callback, seed=kwargs["seed"]
+        )
+
+
+def test_a_guider_that_replaces_the_hosts_sampling(flux, vae):
+    guider = OwnSampling(flux)
+    guider.original_conds = guider_for(flux).original_conds
+    with pytest.raises(ValueError, match="the GUIDER OwnSampling replaces it: use a CFGGuider"):
+        advanced(flux, guider=guider, vae=vae)
