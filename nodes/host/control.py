@@ -138,6 +138,5 @@ class RememberingVae:
         return latent
 
     def __getattr__(self, name: str) -> Any:
-        if name == "_vae":  # of a copy that is still being made
-            raise AttributeError(name)
-        return getattr(self._vae, name)
+        # A copy that is still being made has none, and must not ask for it here again.
+        return getattr(object.__getattribute__(self, "_vae"), name)

@@ -180,9 +180,8 @@ class _Counted:
         return self._model(*args, **kwargs)
 
     def __getattr__(self, name: str) -> Any:
-        if name == "_model":  # of a copy that is still being made
-            raise AttributeError(name)
-        return getattr(self._model, name)
+        # A copy that is still being made has none, and must not ask for it here again.
+        return getattr(object.__getattribute__(self, "_model"), name)
 
 
 def _as_preview(overlay: torch.Tensor) -> tuple:

@@ -14,6 +14,7 @@ from limits import LATENT, scattered
 from driving import quick_schedule, ralu
 from ralu_pack.nodes.edge_mask_preview import EdgeMaskPreview
 from ralu_pack.nodes.host import run
+from ralu_pack.nodes.host.control import RememberingVae
 from ralu_pack.nodes.host.inputs import placed_for
 from ralu_pack.nodes.host.mixed_call import MixedCall
 from ralu_pack.nodes.host.positions import token_positions
@@ -104,7 +105,7 @@ class CountingVae:
         return self.vae.encode(pixels)
 
     def __getattr__(self, name):
-        return getattr(self.vae, name)
+        return getattr(object.__getattribute__(self, "vae"), name)
 
 
 @pytest.mark.parametrize("size", [(256, 256), (248, 200)])
@@ -117,6 +118,11 @@ def test_a_hint_is_encoded_once_at_each_size(flux, vae, size):
     assert len(counting.sizes) == len(set(counting.sizes)) == 2
     control = positive[0][1]["control"]
     assert control.vae is counting and control.cond_hint is None
+
+
+def test_a_controlnets_vae_can_be_copied_with_it():
+    twin = copy.deepcopy(RememberingVae(CountingVae(None)))
+    assert twin.sizes == []
 
 
 @pytest.mark.parametrize("channels", [1, 3, 4])
