@@ -6,9 +6,10 @@
 PYTHON ?= python3
 PY := .venv/bin/python
 HOST_VERSIONS := $(if $(COMFYUI_PATH),existing,0.30.0 0.3.75)
+TEST_HOSTS := $(addprefix test-host-,$(HOST_VERSIONS))
 
 .DEFAULT_GOAL := help
-.PHONY: help host venv test test-lint test-core test-host test-ui test-slow browser demo bench bench-quality clean
+.PHONY: help host venv test test-lint test-core test-host $(TEST_HOSTS) test-ui test-slow browser demo bench bench-quality clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 26
@@ -19,7 +20,7 @@ host: ## Install ComfyUI and everything else into .venv and .comfyui
 
 venv: host ## The same as host
 
-test: test-lint test-core test-host ## lint, core, and inside both ComfyUI versions: all but the browser and the slow tests
+test: test-lint test-core test-host ## Lint, core and both ComfyUI versions; not the browser, not the slow tests
 
 test-lint: host ## ruff and pyright
 	$(PY) -m ruff check .
@@ -29,11 +30,12 @@ test-lint: host ## ruff and pyright
 test-core: host ## The mathematics, without ComfyUI
 	$(PY) -m pytest tests/core $(ARGS)
 
-test-host: host ## The nodes inside the real ComfyUI
-	@set -e; for version in $(HOST_VERSIONS); do \
-		echo "== ComfyUI $$version"; \
-		RALU_HOST=$$version $(PY) -m pytest tests/host $(ARGS); \
-	done
+test-host: host ## The nodes inside the real ComfyUI; two versions at once, each printed when done
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target $(TEST_HOSTS)
+
+$(TEST_HOSTS): test-host-%:
+	@echo "== ComfyUI $*"
+	OMP_NUM_THREADS=1 RALU_HOST=$* $(PY) -m pytest tests/host $(ARGS)
 
 browser: ## Install Debian's chromium if there is no browser and apt-get may be used
 	@test -n "$$CHROMIUM" || command -v chromium || command -v chromium-browser || \
