@@ -159,10 +159,11 @@ def run_stages(
     layout: Layout | None = None
     end: StageEnd | None = None
     for index, sigmas in plan.schedule.truncated(plan.start_sigma):
+        # Drawn before the edges are waited for.
+        white = source.noise if end is None else draw_noise(index)
         if index == MIXED:
             estimate = source.coarse if end is None else end.denoised
             layout = Layout(choose_regions(estimate).to(source.noise.device))
-        white = source.noise if end is None else draw_noise(index)
         stage = source.stage(index, sigmas, white, layout)
         if end is None:
             x = source.start(stage)

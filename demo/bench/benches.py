@@ -81,7 +81,8 @@ def _outside(results: Results) -> dict[str, overhead.Outside]:
     )
     results.say(
         f"Shares of a RALU 7x run of the pack's own part; the second column leaves to a GPU what "
-        f"{', '.join(overhead.ON_DEVICE)} spend on tensors:\n\n"
+        f"{', '.join(overhead.ON_DEVICE)} spend on tensors, and leaves out "
+        f"{', '.join(overhead.WHILE_SAMPLING)}, drawn while the GPU still samples:\n\n"
         + overhead.shares_table(runs["RALU 7x"])
     )
     return runs

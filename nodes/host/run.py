@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import time
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from ...ralu_core.flow import shift_sigma
 from ...ralu_core.noise import white_noise
 from ...ralu_core.presets import matched_schedule, preset
 from ...ralu_core.regions import Regions
-from ...ralu_core.sampler import MIXED, Plan, Source, run_stages
+from ...ralu_core.sampler import MIXED, DrawNoise, Plan, Source, run_stages
 from ...ralu_core.schedule import StageSchedule
 from ...ralu_core.upsampling import DEFAULT_UPSAMPLING
 from .canvas import Canvas
@@ -104,7 +105,8 @@ def sample(wires: Wires, settings: Settings) -> Sampled:
     canvas = Canvas(*samples.shape[-2:])
     check_size(patcher, canvas)
     regions = _regions(settings, plan, wires.vae, canvas, samples.shape[0])
-    source, stages = _prepare(wires, canvas, samples, plan)
+    draw_noise = _transition_noise(wires, canvas, samples)
+    source, stages = _prepare(wires, canvas, samples, plan, draw_noise)
     model, progress = patcher.model, stages.progress
     decode = progress.watched(_decoder(wires.vae, model, settings.detector))
     try:
@@ -115,9 +117,7 @@ def sample(wires: Wires, settings: Settings) -> Sampled:
             lambda denoised: progress.show_regions(
                 regions.choose(denoised, schedule.ratio, decode)
             ),
-            lambda stage: white_noise(
-                source.noise.shape[1:], wires.seed, batch_items(wires.latent, len(samples)), stage
-            ).to(source.noise),
+            draw_noise,
         )
     finally:
         progress.close()
@@ -158,8 +158,15 @@ def _regions(settings: Settings, plan: Plan, vae, canvas: Canvas, batch: int) ->
     return Regions(settings.detector, settings.threshold or None, always)
 
 
+def _transition_noise(wires: Wires, canvas: Canvas, samples: torch.Tensor) -> DrawNoise:
+    """Stage number -> white noise of its transition; drawn once, for whoever asks first."""
+    shape, items = (samples.shape[1], *canvas.padded), batch_items(wires.latent, len(samples))
+    device = comfy.model_management.intermediate_device()
+    return functools.cache(lambda stage: white_noise(shape, wires.seed, items, stage).to(device))
+
+
 def _prepare(
-    wires: Wires, canvas: Canvas, samples: torch.Tensor, plan: Plan
+    wires: Wires, canvas: Canvas, samples: torch.Tensor, plan: Plan, draw_noise: DrawNoise
 ) -> tuple[Source, GuiderStages]:
     patcher = wires.guider.model_patcher
     device = comfy.model_management.intermediate_device()
@@ -176,6 +183,7 @@ def _prepare(
         mask=None if mask is None else canvas.extend(mask),
         seed=wires.seed,
         progress=Progress(patcher, sum(plan.steps)),
+        draw_ahead=draw_noise,
     )
     if stages.is_empty:
         return Source.from_noise(noise), stages

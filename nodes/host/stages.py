@@ -13,7 +13,7 @@ import torch
 from comfy.model_patcher import create_model_options_clone
 from comfy.patcher_extension import WrappersMP, add_wrapper_with_key
 
-from ...ralu_core.sampler import FULL, Stage, StageEnd
+from ...ralu_core.sampler import FULL, DrawNoise, Stage, StageEnd
 from ...ralu_core.tokens import spread
 from .conds import Conds, fit_to_layout
 from .mixed_call import MixedCall
@@ -31,6 +31,8 @@ class GuiderStages:
     conds     its conditioning, fitted to the canvas.
     latent    (B, C, H, W) the caller's latent on the canvas, unprocessed; zero when empty.
     mask      inpaint mask, 1 = sample, at any resolution, or None.
+    draw_ahead
+              draws the noise of the transition into a stage, for `run_stages` to ask for later.
     """
 
     guider: Any
@@ -40,6 +42,7 @@ class GuiderStages:
     mask: torch.Tensor | None
     seed: int
     progress: Progress
+    draw_ahead: DrawNoise | None = None
 
     def __post_init__(self) -> None:
         self.is_empty = not torch.any(self.latent)
@@ -60,6 +63,8 @@ class GuiderStages:
                 seed=(self.seed + stage.index) % SEEDS,
             )
             self._check_joined(stage)
+            if self.draw_ahead and stage.index < FULL:
+                self.draw_ahead(stage.index + 1)  # on the CPU, while the device still samples
             _check_numbers(out, stage)  # waits for the device, so that the stage's time is whole
         denoised = self.progress.take_denoised()
         if end > 0:  # back from the host's finished latent to the model's own scaling

@@ -10,6 +10,7 @@ import pytest
 import torch
 from controls import applied, controlnet
 from limits import LATENT, scattered
+from torch.profiler import ProfilerActivity, profile, record_function
 
 from driving import quick_schedule, ralu
 from ralu_pack.nodes.edge_mask_preview import EdgeMaskPreview
@@ -99,6 +100,29 @@ def test_weights_pinned_for_offloading_stay_pinned(flux, vae):
         assert pinned not in flux.pinned
     finally:
         flux.pinned.discard(pinned)
+
+
+ORDER = {"forward": "forward", "aten::normal_": "noise", "aten::_local_scalar_dense": "wait"}
+
+
+def test_noise_is_drawn_while_the_device_still_samples(flux, vae):
+    def mark(*_):
+        with record_function("forward"):
+            pass
+
+    hook = flux.model.diffusion_model.register_forward_hook(mark)
+    try:
+        with profile(activities=[ProfilerActivity.CPU]) as profiler:
+            ralu(flux, vae)
+    finally:
+        hook.remove()
+    events = sorted(profiler.events() or (), key=lambda event: event.time_range.start)
+    order = [ORDER[event.name] for event in events if event.name in ORDER]
+    calls = [i for i, what in enumerate(order) if what == "forward"]
+    assert len(calls) == 6  # two steps a stage
+    for last_call in (calls[1], calls[3]):
+        assert order[last_call + 1 : last_call + 3] == ["noise", "wait"]
+    assert "noise" not in order[calls[5] :]
 
 
 class CountingVae:
