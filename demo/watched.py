@@ -37,6 +37,7 @@ class Run:
     reports  the lines that RALU's sampler wrote to the log.
     watch    progress and previews.
     seconds  how long each node took, by id.
+    lines    what was shown on nodes that were not running themselves, as it was sent.
     """
 
     outputs: dict[str, Any]
@@ -44,6 +45,7 @@ class Run:
     reports: list[str]
     watch: Watch
     seconds: dict[str, float]
+    lines: list[dict[str, str]]
 
     def tokens_per_stage(self) -> list[tuple[int, int]]:
         """(calls, tokens) of every unbroken row of calls on the same number of tokens."""
@@ -69,28 +71,32 @@ class Bench:
 
     def run(self, prompt: Prompt, timeout: float = 300.0) -> Run:
         """Run a prompt to its end; raises PromptFailed as Client.run does."""
-        clock = _NodeClock()
-        watch = Watch(on_event=clock.note)
+        messages = _Messages()
+        watch = Watch(on_event=messages.note)
         before = self.server.log.stat().st_size
         entry = self.client.run(prompt, timeout, watch)
         log = self.server.log.read_bytes()[before:].decode(errors="replace")
         calls = [Call(int(pictures), int(tokens)) for pictures, tokens in CALL.findall(log)]
-        return Run(entry["outputs"], calls, REPORT.findall(log), watch, clock.seconds)
+        reports = REPORT.findall(log)
+        return Run(entry["outputs"], calls, reports, watch, messages.seconds, messages.lines)
 
     def picture(self, run: Run, node: str) -> bytes:
         """The first picture that node showed, as an encoded file."""
         return self.client.view(**run.outputs[node]["images"][0])
 
 
-class _NodeClock:
-    """Seconds between the server's messages that it works on one node and on the next."""
+class _Messages:
+    """Lines for nodes, and the seconds from one node's beginning to the next one's."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
+        self.lines: list[dict[str, str]] = []
         self._node: str | None = None
         self._since = 0.0
 
     def note(self, kind: str, data: dict[str, Any]) -> None:
+        if kind == "ralu_line":
+            self.lines.append(data)
         if kind != "executing":
             return
         now = time.monotonic()

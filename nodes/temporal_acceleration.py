@@ -67,6 +67,8 @@ class TemporalAcceleration(io.ComfyNode):
                 *_expert_inputs(),
             ],
             outputs=[io.Model.Output(display_name="MODEL", tooltip="For any sampler.")],
+            hidden=[io.Hidden.unique_id],
+            not_idempotent=True,  # the MODEL tells this very node; another's would tell that one
             **search_words("ralu", "taylorseer", "teacache", "toca", "delta-dit", "cache"),
         )
 
@@ -95,7 +97,7 @@ class TemporalAcceleration(io.ComfyNode):
             threshold,
             max_memory,
         )
-        return io.NodeOutput(accelerate(model, settings))
+        return io.NodeOutput(accelerate(model, settings, getattr(cls.hidden, "unique_id", None)))
 
 
 def _expert_inputs() -> list[io.Input]:

@@ -2,11 +2,13 @@
 import { app } from "../../scripts/app.js";
 import { addPlot } from "./schedule_plot.js";
 import { addRunPanel } from "./run_panel.js";
+import { addLines } from "./lines.js";
 
 const ADDITIONS = {
   RALU_Schedule: addPlot,
   RALU_Sampler: addRunPanel,
   RALU_SamplerAdvanced: addRunPanel,
+  RALU_TemporalAcceleration: addLines,
 };
 
 app.registerExtension({

@@ -62,7 +62,7 @@ def _with_lora(sheet: Sheet, models: Models) -> Models:
 
 def _with_control(sheet: Sheet, job: Job, size: Size) -> Job:
     sheet.column(340, "ControlNet", GUIDE)
-    picture = sheet.add("LoadImage", "Picture to take the edges from", 300, image="example.png")
+    picture = sheet.add("LoadImage", "Picture to take the edges from", 350, image="example.png")
     scaled = sheet.add(
         "ImageScale",
         "To the picture's size",
@@ -87,7 +87,7 @@ def _with_control(sheet: Sheet, job: Job, size: Size) -> Job:
         strength=0.7,
         end_percent=0.8,
     )
-    sheet.add("PreviewImage", "Edges it follows", 240, images=edges["IMAGE"])
+    sheet.add("PreviewImage", "Edges it follows", 310, images=edges["IMAGE"])
     sheet.note(texts.KNOBS_CONTROL, "What ControlNet's knobs do")
     return replace(job, positive=applied["positive"], negative=applied["negative"])
 
@@ -96,7 +96,7 @@ def flux_dev_inpaint(sheet: Sheet) -> None:
     about(sheet, texts.INPAINT, [FLUX_FILL, *FLUX_FILES], texts.KNOBS_FILL)
     models = load_flux(sheet, FLUX_FILL)
     sheet.column(400, "Picture and mask", GUIDE)
-    loaded = sheet.add("LoadImage", "Picture: paint its mask", 300, image="example.png")
+    loaded = sheet.add("LoadImage", "Picture: paint its mask", 420, image="example.png")
     picture = sheet.add(
         "ImageScaleToMaxDimension",
         "Longer side",

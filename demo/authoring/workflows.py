@@ -60,7 +60,7 @@ def _prompt_sd3(sheet: Sheet, models: Models, size: Size, cfg: float) -> Job:
 def _accelerate(sheet: Sheet, models: Models) -> Models:
     """The same, with a model that skips steps."""
     sheet.column(360, "Skip steps", RALU)
-    node = sheet.add("RALU_TemporalAcceleration", "TaylorSeer", model=models.model)
+    node = sheet.add("RALU_TemporalAcceleration", "TaylorSeer", 190, model=models.model)
     sheet.note(texts.KNOBS_TEMPORAL, "What TaylorSeer's knobs do")
     return replace(models, model=node["MODEL"])
 

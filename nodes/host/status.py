@@ -1,4 +1,4 @@
-"""The server that runs the nodes, and one line of text on the node that is running."""
+"""The server that runs the nodes, and lines of text on them while they run and after."""
 
 from __future__ import annotations
 
@@ -26,3 +26,15 @@ def show_status(text: str) -> None:
     context, server = get_executing_context(), running_server()
     if context is not None and server is not None:
         server.send_progress_text(text, context.node_id, server.client_id)
+
+
+def show_line(node_id: str | None, text: str) -> None:
+    """Show a line on another node of this pack, whose `web` keeps those of one prompt; "" for none.
+
+    node_id  of the node to show it on; None does nothing, like a run that no browser queued.
+    """
+    context, server = get_executing_context(), running_server()
+    if node_id is not None and context is not None and server is not None:
+        prompt_id, by = context.prompt_id, context.node_id
+        line = {"prompt_id": prompt_id, "node": node_id, "by": by, "text": text}
+        server.send_sync("ralu_line", line, server.client_id)

@@ -137,6 +137,30 @@ def test_plain_sampling_skips_steps(bench):
     assert [call.tokens for call in run.calls] == [WIDTH * HEIGHT // 16**2] * len(computed)
     picture = bench.picture(run, workflow.titled(prompt, "Picture"))
     assert Image.open(io.BytesIO(picture)).size == (WIDTH, HEIGHT)
+    assert_told(prompt, run, "KSampler", [f"{len(computed)} of {PLAIN_STEPS[0]} network calls"])
+
+
+def test_skips_in_stages_are_told_on_the_node(bench):
+    prompt = small(bench, "flux_dev_5x_taylorseer", number=7)
+    run = bench.run(prompt)
+    told = [
+        f"{sum(is_computed(step, *skipping(prompt)) for step in range(steps))} of {steps} network"
+        for steps, _ in announced(prompt, run)
+    ]
+    assert_told(prompt, run, "RALU_Sampler", told)
+    (accelerated,) = workflow.nodes_of(prompt, "RALU_TemporalAcceleration")
+    prompt[accelerated]["inputs"]["interval"] = 1
+    assert [line["text"] for line in bench.run(prompt).lines] == ["", "", ""]
+
+
+def assert_told(prompt, run: Run, sampler: str, told: list[str]) -> None:
+    """One line on the acceleration's node for each sampling call."""
+    (node,), (by,) = (
+        workflow.nodes_of(prompt, kind) for kind in ("RALU_TemporalAcceleration", sampler)
+    )
+    assert [(line["node"], line["by"]) for line in run.lines] == [(node, by)] * len(told)
+    for line, expected in zip(run.lines, told, strict=True):
+        assert line["text"].startswith("TaylorSeer: " + expected)
 
 
 def test_full_grid_has_a_token_for_every_16_pixels(bench):

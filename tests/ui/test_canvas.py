@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from demo.browser import open_tab
 
-PLOT, PANEL = ".ralu_plot", ".ralu_run"
+PLOT, PANEL, LINES = ".ralu_plot", ".ralu_run", ".ralu_lines"
 POINTS = "() => document.querySelector('.ralu_plot .stage1 polyline')?.getAttribute('points')"
 
 
@@ -171,20 +171,30 @@ def test_skipped_steps_are_shown_on_the_sampler(tab):
     assert rows == [("1", "4", "4 (50 %)"), ("2", "5", "5 (60 %)"), ("3", "6", "6 (50 %)")]
     texts = tab.page.evaluate("() => window.seen.texts")
     assert re.match(r"15 steps \(5\d % computed\) in ", texts[-1])
+    told = tab.page.locator(LINES).locator("p").all_inner_texts()
+    assert [re.search(r"(.*), TaylorSeer: (\d of \d) network calls", line)[2] for line in told] == [
+        "2 of 4",
+        "3 of 5",
+        "3 of 6",
+    ]
     tab.screenshot("run_temporal")
 
 
-def test_skipped_steps_are_told_below_a_ksampler(tab, is_newer):
+def test_skipped_steps_of_a_ksampler_are_told(tab):
     tab.load(graphs.accelerated_ksampler(seed=len(tab.name)))
+    told = tab.page.locator(LINES)
+    expect(told).to_be_hidden()
     tab.run()
     tab.fit()
-    (text,) = tab.page.evaluate("() => window.seen.texts")
-    assert "TaylorSeer: 4 of 8 network calls computed, 4 skipped (FFssFssF)" in text
-    if is_newer or tab.name == "classic":
-        shown = tab.page.get_by_text(text)
-        expect(shown).to_be_visible()
-        assert shown.bounding_box()["y"] > node_title(tab, 5)[1]
+    text = "KSampler, TaylorSeer: 4 of 8 network calls computed, 4 skipped (FFssFssF)"
+    expect(told).to_contain_text(text)
     tab.screenshot("ksampler_temporal")
+    tab.set_widget(5, "seed", 7 + len(tab.name))
+    tab.run()
+    assert told.inner_text().count("TaylorSeer") == 1  # the last run's alone
+    tab.set_widget(4, "interval", 1)
+    tab.run()
+    expect(told).to_be_hidden()
 
 
 def test_cached_run_is_shown_again(tab, is_newer):

@@ -10,7 +10,7 @@ from comfy.patcher_extension import WrappersMP
 
 from ..gate import inspect_model
 from ..mixed_call import CACHE
-from ..status import show_status
+from ..status import show_line
 from .call import Call
 from .run import KEY, RunState
 from .settings import TEACACHE, TOCA, Settings
@@ -23,9 +23,10 @@ CACHE_WORDS = ("cache", "taylorseer")  # in the names of other packs' functions
 log = logging.getLogger(__name__)
 
 
-def accelerate(patcher, settings: Settings):
+def accelerate(patcher, settings: Settings, node_id: str | None = None):
     """A copy of the MODEL that skips as `settings` say. ValueError where it cannot.
 
+    node_id  of the node to show on what each sampling call skipped, if any.
     The copy holds three wrappers and no state; an acceleration that was already there is replaced.
     """
     facts = inspect_model(patcher)
@@ -35,7 +36,7 @@ def accelerate(patcher, settings: Settings):
     if clone.get_wrappers(WrappersMP.OUTER_SAMPLE, KEY):
         log.warning("RALU Temporal Acceleration replaces the one in front of it.")
     wrappers = {
-        WrappersMP.OUTER_SAMPLE: Sampling(settings),
+        WrappersMP.OUTER_SAMPLE: Sampling(settings, node_id),
         WrappersMP.PREDICT_NOISE: count_evaluation,
         WrappersMP.APPLY_MODEL: call_network,
     }
@@ -48,8 +49,8 @@ def accelerate(patcher, settings: Settings):
 class Sampling:
     """An OUTER_SAMPLE wrapper: the caches live as long as one sampling call, so one RALU stage."""
 
-    def __init__(self, settings: Settings):
-        self.settings = settings
+    def __init__(self, settings: Settings, node_id: str | None):
+        self.settings, self.node_id = settings, node_id
 
     def __call__(self, executor, *args, **kwargs):
         guider = executor.class_obj
@@ -63,9 +64,11 @@ class Sampling:
         finally:
             guider.model_options = options
             state.close()
-        if not self.settings.computes_all:
-            log.info(state.line())
-            show_status(state.line())
+        if self.settings.computes_all:
+            show_line(self.node_id, "")
+        else:
+            log.info("RALU Temporal Acceleration, %s", state.line())
+            show_line(self.node_id, state.line())
         return result
 
 

@@ -128,13 +128,12 @@ class RunState:
         return run / total if total else 1.0
 
     def line(self) -> str:
-        """What happened, for the log and the status of the node that samples."""
+        """What happened, for the log and the node."""
         some = f", {self.partial} for some tokens" if self.partial else ""
         total = self.computed + self.partial + self.skipped
         return (
-            f"RALU Temporal Acceleration, {self.settings.method}: {self.computed} of {total} "
-            f"network calls computed{some}, {self.skipped} skipped ({self.pattern}); caches "
-            f"of {self.reserved / 1e6:.0f} MB"
+            f"{self.settings.method}: {self.computed} of {total} network calls computed{some}, "
+            f"{self.skipped} skipped ({self.pattern}); caches of {self.reserved / 1e6:.0f} MB"
         )
 
 
