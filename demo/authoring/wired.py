@@ -87,7 +87,7 @@ def _with_control(sheet: Sheet, job: Job, size: Size) -> Job:
         strength=0.7,
         end_percent=0.8,
     )
-    sheet.add("PreviewImage", "Edges it follows", 310, images=edges["IMAGE"])
+    sheet.add("PreviewImage", "Edges it follows", 380, images=edges["IMAGE"])
     sheet.note(texts.KNOBS_CONTROL, "What ControlNet's knobs do")
     return replace(job, positive=applied["positive"], negative=applied["negative"])
 

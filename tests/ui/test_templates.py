@@ -6,6 +6,7 @@ import re
 
 import pytest
 from PIL import Image
+from playwright.sync_api import expect
 
 from demo.authoring.small_files import write_small_files
 from demo.host.locate import REPOSITORY
@@ -79,8 +80,8 @@ def test_template_makes_a_picture_in_four_clicks(tab, server, name):
     assert not tab.page.evaluate(OVERLAPPING)
     has_type = "(types) => app.rootGraph.nodes.some(n => types.includes(n.type))"
     if tab.page.evaluate(has_type, SAMPLERS):
-        panel = tab.page.locator(".ralu_run").first
-        assert re.search(r"stage 3.*plain steps.*predicted \d", panel.inner_text(), re.S)
+        told = re.compile(r"stage 3.*plain steps.*predicted \d", re.S)
+        expect(tab.page.locator(".ralu_run").first).to_contain_text(told)
 
 
 def copy_example(server, painted) -> None:
