@@ -1,10 +1,11 @@
-"""Muting and bypassing the nodes, as the frontend resolves it, and what then runs."""
+"""Muting, bypassing and subgraphs, as the frontend resolves them, and what then runs."""
 
 from __future__ import annotations
 
 import json
 
 import graphs
+from playwright.sync_api import expect
 
 MUTED, BYPASSED = 2, 4
 
@@ -37,3 +38,17 @@ def test_without_its_schedule_node_a_sampler_takes_the_recommended_preset(tab):
         assert prompt["5"]["inputs"]["model"] == ["1", 0]
     event = tab.wait_until_done(tab.queue())
     assert event["type"] == "execution_success", json.dumps(event["detail"])[:2000]
+
+
+def test_skipped_steps_are_told_inside_a_subgraph(tab):
+    tab.load(graphs.accelerated_ksampler(seed=50 + len(tab.name)))
+    tab.page.evaluate(
+        "() => app.rootGraph.convertToSubgraph("
+        "new Set([4, 5].map(id => app.rootGraph.getNodeById(id))))"
+    )
+    tab.run()
+    tab.page.evaluate(
+        "() => app.canvas.setGraph(app.rootGraph.nodes.find(node => node.subgraph).subgraph)"
+    )
+    expect(tab.page.locator(".ralu_lines")).to_contain_text("KSampler, TaylorSeer: 4 of 8")
+    tab.screenshot("subgraph")
