@@ -191,6 +191,9 @@ class Server:
     def send_progress_text(self, text, node, client):
         self.texts.append((text, node, client))
 
+    def send_sync(self, event, data, client):
+        self.texts.append((data["text"], data["node"], client))
+
 
 def test_status_names_the_stages(flux, vae, monkeypatch):
     server = Server()
@@ -212,6 +215,20 @@ def test_no_status_without_a_server(flux, vae):
     assert status.running_server() is None
     with CurrentNodeContext("prompt", "12"):
         ralu(flux, vae)
+
+
+@pytest.mark.parametrize(("client", "told"), [("someone", 2), (None, 0)])
+def test_a_prompt_that_no_browser_queued_tells_none(monkeypatch, client, told):
+    server = Server()
+    server.client_id = client  # None is every browser
+    monkeypatch.setattr(status, "running_server", lambda: server)
+    with CurrentNodeContext("prompt", "12"):
+        status.show_status("Stage 1 of 3")
+        status.show_line("4", "3 of 5")
+        status.show_line(None, "a MODEL of no node")
+    assert len(server.texts) == told
+    status.show_status("outside of any prompt")
+    assert len(server.texts) == told
 
 
 def test_every_stage_has_a_status():
