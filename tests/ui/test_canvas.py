@@ -114,7 +114,7 @@ def test_plot_does_not_reach_the_server_or_the_file(tab):
 # A run
 
 
-def test_run_shows_stages_regions_and_speed(tab, is_newer):
+def test_run_shows_stages_regions_and_speed(tab):
     tab.load(graphs.sampling(seed=len(tab.name)))  # the server caches what it has run
     wait_for_plot(tab)
     expect(tab.page.locator(PANEL)).to_be_hidden()
@@ -141,8 +141,8 @@ def test_run_shows_stages_regions_and_speed(tab, is_newer):
         "Stage 2 of 3",
         "Stage 3 of 3",
     ]
-    if is_newer or tab.name == "classic":  # the older Nodes 2.0 shows no node's status text
-        expect(tab.page.get_by_text(texts[-1])).to_be_visible()
+    # Frontends differ in how long they show it.
+    assert re.match(r"15 steps in [\d.]+ s: ", texts[-1])
     tab.screenshot("run")
     assert "as last run" in plot_text(tab)
     tab.set_widget(4, "ratio", 0.25)
