@@ -57,14 +57,16 @@ def find_host(version: str | None = None, environment: Mapping[str, str] = os.en
 
     COMFYUI_PATH, when set, always wins. Otherwise `version`, else RALU_HOST, else the newest
     pinned version, from the folder that `make host` fills. COMFYUI_PYTHON replaces the
-    interpreter. Raises HostError when that ComfyUI is not there.
+    interpreter, RALU_WEB names a folder with another frontend. Raises HostError when one of them
+    is not there.
     """
     own = REPOSITORY / ".venv" / "bin" / "python"
     python = Path(environment.get("COMFYUI_PYTHON") or (own if own.exists() else sys.executable))
     path = environment.get("COMFYUI_PATH")
+    web = _frontend(environment.get("RALU_WEB"))
     if path:
         tree = Path(path).expanduser().resolve()
-        return Host(read_version(tree), tree, python, ours=False)
+        return Host(read_version(tree), tree, python, web, ours=False)
     version = version or environment.get("RALU_HOST") or HOSTS[0].version
     pin = next((pin for pin in HOSTS if pin.version == version), None)
     if pin is None:
@@ -73,8 +75,21 @@ def find_host(version: str | None = None, environment: Mapping[str, str] = os.en
     tree = REPOSITORY / ".comfyui" / version
     if not tree.is_dir():
         raise HostError(f"ComfyUI {version} is not installed in {tree}: run `make host` first.")
-    web = (tree.with_name(f"{version}-web"),) if pin.web else ()
-    return Host(version, tree, python, web)
+    own_web = (tree.with_name(f"{version}-web"),) if pin.web else ()
+    return Host(version, tree, python, (*web, *own_web))
+
+
+def _frontend(path: str | None) -> tuple[Path, ...]:
+    """A folder that pip filled with a frontend of its own, checked; none without a path."""
+    if not path:
+        return ()
+    folder = Path(path).expanduser().resolve()
+    if not (folder / "comfyui_frontend_package").is_dir():
+        raise HostError(
+            f"{folder} holds no comfyui_frontend_package: fill it with `pip install --no-deps "
+            "--target`, or unset RALU_WEB to use the frontend that belongs to ComfyUI."
+        )
+    return (folder,)
 
 
 def make_base(base: Path) -> None:

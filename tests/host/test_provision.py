@@ -283,3 +283,14 @@ def test_folder_that_is_no_comfyui_is_refused(tmp_path, missing):
 def test_unknown_version_is_refused():
     with pytest.raises(HostError, match=r"only 0\.30\.0 and 0\.3\.75 are"):
         find_host("1.0", {})
+
+
+def test_another_frontend_goes_before_the_hosts_own(tmp_path):
+    tree, web = make_tree(tmp_path / "ComfyUI"), tmp_path / "web"
+    wanted = {"COMFYUI_PATH": str(tree), "RALU_WEB": str(web)}
+    with pytest.raises(HostError, match=r"holds no comfyui_frontend_package: fill it .* unset"):
+        find_host(None, wanted)
+    (web / "comfyui_frontend_package").mkdir(parents=True)
+    assert find_host(None, wanted).web == (web,)
+    own = find_host("0.3.75", {}).web
+    assert own and find_host("0.3.75", {"RALU_WEB": str(web)}).web == (web, *own)
