@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from trees import make_tree
 
-from demo.host import HostError, archive, find_host
+from demo.host import HostError, archive, find_host, locate
 from demo.host.environment import drop_half_installed, require_space
 from demo.host.interpreter import obstacle
 from demo.host.locate import REPOSITORY, Host
@@ -285,12 +285,14 @@ def test_unknown_version_is_refused():
         find_host("1.0", {})
 
 
-def test_another_frontend_goes_before_the_hosts_own(tmp_path):
+def test_another_frontend_goes_before_the_hosts_own(tmp_path, monkeypatch):
     tree, web = make_tree(tmp_path / "ComfyUI"), tmp_path / "web"
     wanted = {"COMFYUI_PATH": str(tree), "RALU_WEB": str(web)}
     with pytest.raises(HostError, match=r"holds no comfyui_frontend_package: fill it .* unset"):
         find_host(None, wanted)
     (web / "comfyui_frontend_package").mkdir(parents=True)
     assert find_host(None, wanted).web == (web,)
-    own = find_host("0.3.75", {}).web
-    assert own and find_host("0.3.75", {"RALU_WEB": str(web)}).web == (web, *own)
+    monkeypatch.setattr(locate, "REPOSITORY", tmp_path)
+    (tmp_path / ".comfyui" / "0.3.75").mkdir(parents=True)
+    own = tmp_path / ".comfyui" / "0.3.75-web"
+    assert find_host("0.3.75", {"RALU_WEB": str(web)}).web == (web, own)
