@@ -51,4 +51,5 @@ def test_skipped_steps_are_told_inside_a_subgraph(tab):
         "() => { app.canvas.setGraph(app.rootGraph.nodes.find(node => node.subgraph).subgraph); }"
     )
     expect(tab.page.locator(".ralu_lines")).to_contain_text("KSampler, TaylorSeer: 4 of 8")
+    expect(tab.page.locator(".ralu_lines")).to_be_visible()
     tab.screenshot("subgraph")
