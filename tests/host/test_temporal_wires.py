@@ -8,11 +8,9 @@ import comfy.hooks
 import comfy.sd
 import pytest
 import torch
-from controls import applied, controlnet, hint
-from limits import with_values
 from temporal import METHODS, Settings, accelerated, in_stages, stages
+from wires import PROMPT, SIDE, WIRES, middle, picture
 
-from demo import tiny
 from driving import lora
 
 EAGER = {  # every method skips something in stages of 2, 3 and 3 steps
@@ -20,45 +18,7 @@ EAGER = {  # every method skips something in stages of 2, 3 and 3 steps
     for name, settings in METHODS.items()
 }
 STEPS = (2, 3, 3)
-PROMPT = tiny.conditioning(5, guidance=3.5)
-SIDE = 32  # of the latent
 every_method = pytest.mark.parametrize("settings", EAGER.values(), ids=EAGER)
-
-
-def picture(seed: int = 9) -> torch.Tensor:
-    generator = torch.Generator().manual_seed(seed)
-    return torch.randn(1, 16, SIDE, SIDE, generator=generator)
-
-
-def middle() -> torch.Tensor:
-    """An inpaint mask in picture pixels."""
-    mask = torch.zeros(1, 1, 256, 256)
-    mask[..., 64:192, 64:192] = 1
-    return mask
-
-
-def attention_mask() -> dict:
-    """As Apply Style Model of a Redux picture makes one: text tokens 3 to 5 count less."""
-    tokens = tiny.TEXT_TOKENS + SIDE * SIDE // 4
-    bias = torch.zeros(1, tokens, tokens)
-    bias[:, tiny.TEXT_TOKENS :, 3:6] = -1
-    return {"attention_mask": bias, "attention_mask_img_shape": (SIDE // 2, SIDE // 2)}
-
-
-def controlled(model, vae) -> dict:
-    conds = (PROMPT, PROMPT)
-    net = controlnet(model, "flux instantx")
-    return {"positive": applied(net, vae, end=0.6, image=hint(size=(256, 256)), conds=conds)[0]}
-
-
-WIRES = {
-    "batch with guidance": lambda model, vae: {"batch": 2, "cfg": 2.0},
-    "img2img": lambda model, vae: {"latent": {"samples": picture()}, "denoise": 0.9},
-    "inpaint mask": lambda model, vae: {"latent": {"samples": picture(), "noise_mask": middle()}},
-    "ControlNet": controlled,
-    "Redux": lambda model, vae: {"positive": with_values(PROMPT, **attention_mask())},
-    "Kontext": lambda model, vae: {"positive": with_values(PROMPT, reference_latents=[picture()])},
-}
 
 
 @pytest.mark.promise("RALU Temporal Acceleration")

@@ -1,0 +1,186 @@
+"""Whole runs on a device with memory of its own: nothing is mixed up, and nothing waits for it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+import torch
+from controls import applied, controlnet, hint
+from separate import DEVICE, separate_device
+from temporal import METHODS, accelerated
+from wires import WIRES
+
+from demo import tiny
+from driving import plain, ralu, schedule_for
+from ralu_pack.nodes.edge_mask_preview import EdgeMaskPreview
+
+CPU = torch.device("cpu")
+SHORT, LONG = 2, 3  # steps of a stage
+
+
+def test_the_device_refuses_what_a_gpu_refuses():
+    with separate_device() as device:
+        there, here = torch.ones(4, device=DEVICE), torch.ones(4)
+        assert (there + there).device == DEVICE and (there * here.sum()).device == DEVICE
+        with pytest.raises(RuntimeError, match="two devices"):
+            _ = there + here
+        with pytest.raises(RuntimeError, match="two devices"):
+            _ = here[there > 0]
+        with pytest.raises(TypeError, match="no numpy array"):
+            there.numpy()
+        there[1:] = 3
+        assert not device.waits
+        assert torch.equal(there.cpu(), torch.tensor([1.0, 3, 3, 3]))
+
+
+def test_the_device_tells_what_would_wait():
+    with separate_device() as device:
+        there = torch.ones(4, device=DEVICE)
+        there.to("cpu", torch.float32)
+        here = torch.ones(4).to(DEVICE)
+        here.copy_(torch.zeros(4))
+        assert device.waits == ["to", "to", "copy_"]
+        del device.waits[:]
+        torch.ones(4).to(DEVICE, non_blocking=True)
+        there.repeat_interleave(2)
+        assert not device.waits
+        there.sum().item()
+        there[there > 0]
+        there.nonzero()
+        there[torch.tensor([0, 1])]
+        assert len(device.waits) == 4
+
+
+def of_several_counts(model, vae) -> dict:
+    """Pictures with different numbers of tokens in stage 2."""
+    mask = torch.zeros(3, 256, 256)
+    for item, side in enumerate((32, 160, 224)):
+        mask[item, :side, :side] = 1
+    return {"batch": 3, "cfg": 2.0, "region_mask": mask}
+
+
+def controlled_sd3(model, vae) -> dict:
+    net = controlnet(model, "sd3")
+    return {"positive": applied(net, vae, end=0.6, image=hint(size=(256, 256)))[0], "cfg": 2.0}
+
+
+OF_BOTH = {
+    "plain": lambda model, vae: {},
+    "odd size": lambda model, vae: {"size": (248, 200)},
+    "batch of several counts": of_several_counts,
+    "one region mask": lambda model, vae: {"region_mask": torch.ones(1, 256, 256)},
+    "canny_gpu": lambda model, vae: {"edge_detector": "canny_gpu"},
+    "latent_gradient": lambda model, vae: {"edge_detector": "latent_gradient"},
+    "lanczos": lambda model, vae: {"upsampling": "lanczos"},
+    "ancestral": lambda model, vae: {"sampler_name": "dpmpp_2m"},
+}
+RUNS = (
+    [("flux", name, wire) for name, wire in {**OF_BOTH, **WIRES}.items()]
+    + [("sd3", name, wire) for name, wire in OF_BOTH.items()]
+    + [("sd3", "ControlNet", controlled_sd3)]
+)
+
+
+@pytest.mark.parametrize(("family", "name", "wire"), RUNS, ids=[f"{f}-{n}" for f, n, _ in RUNS])
+def test_runs_are_those_of_the_cpu(request, family, name, wire):
+    weights = request.getfixturevalue(f"{family}_weights")
+    expected, mask = _run(weights, wire)
+    with separate_device():
+        samples, same_mask = _run(weights, wire, DEVICE)
+    assert torch.equal(mask, same_mask)
+    torch.testing.assert_close(samples, expected, atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize("family", ["flux", "sd3"])
+def test_runs_of_offloaded_weights_are_those_of_the_cpu(request, family):
+    weights = request.getfixturevalue(f"{family}_weights")
+    expected, _ = _run(weights, of_several_counts)
+    with separate_device(offloaded=True) as device:
+        samples, _ = _run(weights, of_several_counts)
+        assert device.waits  # so it was in use
+    torch.testing.assert_close(samples, expected, atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize("settings", METHODS.values(), ids=METHODS)
+@pytest.mark.parametrize("family", ["flux", "sd3"])
+def test_accelerated_runs_are_those_of_the_cpu(request, family, settings):
+    weights = request.getfixturevalue(f"{family}_weights")
+    expected, _ = _run(weights, of_several_counts, settings=settings)
+    with separate_device():
+        samples, _ = _run(weights, of_several_counts, DEVICE, settings)
+    torch.testing.assert_close(samples, expected, atol=1e-3, rtol=0)
+
+
+def _run(weights, wire, weights_lie_on=CPU, settings=None):
+    model, vae = _loaded(weights)
+    used = model if settings is None else accelerated(model, settings)
+    outputs = ralu(used, vae, **{"schedule": schedule_for(model), **wire(model, vae)})
+    assert next(model.model.parameters()).device == weights_lie_on
+    return outputs
+
+
+def _loaded(weights):
+    return tiny.load_model(weights), tiny.load_vae(tiny.taesd_weights(seed=3))
+
+
+@pytest.mark.parametrize("detector", ["canny", "canny_gpu"])
+def test_a_picture_is_previewed(detector):
+    picture = torch.zeros(1, 256, 256, 3)
+    picture[:, 72:184, 72:184] = 1
+    expected = EdgeMaskPreview.execute(0.2, detector, image=picture).args[0]
+    with separate_device():
+        mask = EdgeMaskPreview.execute(0.2, detector, image=picture).args[0]
+    assert mask.device.type == "cpu" and torch.equal(mask, expected)
+
+
+def _waits(device, model, vae, *steps: int, **options) -> Counter:
+    del device.waits[:]
+    ralu(model, vae, schedule=replace(schedule_for(model), steps=steps), **options)
+    return Counter(device.waits)
+
+
+def _of_one_more_step(device, model, vae, **options) -> list[Counter]:
+    """What one more step adds in each stage."""
+    short = (SHORT, SHORT, SHORT)
+    _waits(device, model, vae, *short, **options)  # loads the models
+    base = _waits(device, model, vae, *short, **options)
+    longer = [[LONG if stage == i else SHORT for i in range(3)] for stage in range(3)]
+    return [_waits(device, model, vae, *steps, **options) - base for steps in longer]
+
+
+@pytest.mark.parametrize("cfg", [1.0, 3.0])
+@pytest.mark.parametrize("family", ["flux", "sd3"])
+def test_a_step_waits_no_more_often_than_a_plain_one(request, family, cfg):
+    with separate_device() as device:
+        model, vae = _loaded(request.getfixturevalue(f"{family}_weights"))
+
+        def in_plain(steps: int) -> Counter:
+            x = torch.randn(1, 16, 32, 32, generator=torch.Generator().manual_seed(1))
+            del device.waits[:]
+            plain(model, x, cfg=cfg, sigmas=torch.linspace(1, 0, steps + 1))
+            return Counter(device.waits)
+
+        of_stages = _of_one_more_step(device, model, vae, cfg=cfg)
+        assert of_stages == [in_plain(LONG) - in_plain(SHORT)] * 3
+
+
+@pytest.mark.parametrize("family", ["flux", "sd3"])
+def test_pictures_of_several_counts_wait_for_the_hosts_own_copies_alone(request, family):
+    with separate_device() as device:
+        model, vae = _loaded(request.getfixturevalue(f"{family}_weights"))
+        options = of_several_counts(model, vae)
+        first, mixed, last = _of_one_more_step(device, model, vae, **options)
+        assert first == last and mixed == Counter({name: 3 * n for name, n in first.items()})
+
+
+@pytest.mark.parametrize("settings", METHODS.values(), ids=METHODS)
+def test_only_teacache_waits_for_the_device(flux_weights, settings):
+    """Once in a call that it decides about; it always computes a stage's first and last step."""
+    with separate_device() as device:
+        model, vae = _loaded(flux_weights)
+        _waits(device, model, vae, 4, 4, 4)
+        without = _waits(device, model, vae, 4, 4, 4)
+        added = _waits(device, accelerated(model, settings), vae, 4, 4, 4) - without
+        assert 0 < added.total() <= 12 if settings.method == "TeaCache" else not added
