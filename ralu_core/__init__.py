@@ -6,7 +6,7 @@ Diffusion Transformers", CVPR 2026, arXiv 2507.08422.
 
 from .layout import Layout
 from .regions import Regions
-from .sampler import Plan, Result, Source, Stage, StageEnd, euler, run_stages, sample
+from .sampler import Plan, Result, Source, Stage, StageEnd, Start, euler, run_stages, sample
 from .schedule import StageSchedule
 from .transition import Transition
 
@@ -19,6 +19,7 @@ __all__ = [
     "Stage",
     "StageEnd",
     "StageSchedule",
+    "Start",
     "Transition",
     "euler",
     "run_stages",

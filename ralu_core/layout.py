@@ -120,18 +120,22 @@ class Layout:
             copied = ("index", "positions", "pixels", "sources")
             moved.__dict__.update({name: getattr(self, name).to(device) for name in copied})
         else:
-            groups = [(items, layout.to(device)) for items, layout in self.groups]
-            moved.__dict__.update(groups=groups)
+            parts = [(items, layout.to(device)) for items, layout in self._parts]
+            moved.__dict__.update(_parts=parts)
         return moved
 
-    @cached_property
+    @property
     def groups(self) -> list[tuple[list[int], Layout]]:
         """Picture numbers that share a token count, with the layout of just those pictures."""
+        if len(set(self.counts)) == 1:  # not kept: in a cycle its tensors would outlive the run
+            return [(list(range(self.batch)), self)]
+        return self._parts
+
+    @cached_property
+    def _parts(self) -> list[tuple[list[int], Layout]]:
         members = {count: [] for count in self.counts}
         for picture, count in enumerate(self.counts):
             members[count].append(picture)
-        if len(members) == 1:
-            return [(members[self.counts[0]], self)]
         return [(items, Layout(self.fine[items])) for items in members.values()]
 
     def gather(self, coarse: torch.Tensor, fine: torch.Tensor) -> torch.Tensor:

@@ -36,6 +36,22 @@ class Stage:
     layout: Layout | None = None
 
 
+class Start:
+    """The state at a stage's first sigma, for the runner to take: no one else keeps its memory."""
+
+    def __init__(self, x: torch.Tensor):
+        self._x = [x]
+
+    def take(self) -> torch.Tensor:
+        """The state. RuntimeError when it was taken before."""
+        if not self._x:
+            raise RuntimeError(
+                "A stage begins once, and its first state was asked for again: keep what take() "
+                "returned, and sample a stage in one call."
+            )
+        return self._x.pop()
+
+
 @dataclass(frozen=True)
 class StageEnd:
     """x is the state at the stage's last sigma, denoised the model's last clean estimate.
@@ -138,7 +154,7 @@ class Result:
     layout: Layout | None
 
 
-RunStage = Callable[[Stage, torch.Tensor], StageEnd]
+RunStage = Callable[[Stage, Start], StageEnd]
 ChooseRegions = Callable[[torch.Tensor], torch.Tensor]
 DrawNoise = Callable[[int], torch.Tensor]
 
@@ -152,7 +168,7 @@ def run_stages(
 ) -> Result:
     """Sample the stages of a plan, with a transition between each two.
 
-    run_stage       (stage, x at its first sigma) -> StageEnd.
+    run_stage       (stage, where it starts) -> StageEnd.
     choose_regions  (B, C, H/2, W/2) clean estimate -> (B, H/4, W/4) bool, coarse tokens to grow.
     draw_noise      stage number -> (B, C, H, W) standard normal noise of its transition.
     """
@@ -162,16 +178,21 @@ def run_stages(
         # Drawn before the edges are waited for.
         white = source.noise if end is None else draw_noise(index)
         if index == MIXED:
-            estimate = source.coarse if end is None else end.denoised
-            layout = Layout(choose_regions(estimate).to(source.noise.device))
+            layout = _choose(choose_regions, source, end)
         stage = source.stage(index, sigmas, white, layout)
         if end is None:
-            x = source.start(stage)
+            start = Start(source.start(stage))
         else:
-            x = _cross(plan.transition_into(index), end.x, layout, white)
-        end = run_stage(stage, x)
+            start = Start(_cross(plan.transition_into(index), end.x, layout, white))
+            end = None  # or its memory would be kept while the next stage runs
+        end = run_stage(stage, start)
     assert end is not None  # a schedule has at least one stage below any start_sigma
     return Result(end.x, end.denoised, layout)
+
+
+def _choose(choose_regions: ChooseRegions, source: Source, end: StageEnd | None) -> Layout:
+    estimate = source.coarse if end is None else end.denoised
+    return Layout(choose_regions(estimate).to(source.noise.device))
 
 
 def _cross(
@@ -193,8 +214,8 @@ def euler(denoise: Callable[[torch.Tensor, float, Layout | None], torch.Tensor])
              `layout.pack` makes its tokens, `layout.positions` their places.
     """
 
-    def run_stage(stage: Stage, x: torch.Tensor) -> StageEnd:
-        denoised = x
+    def run_stage(stage: Stage, start: Start) -> StageEnd:
+        x = denoised = start.take()
         for sigma, following in zip(stage.sigmas, stage.sigmas[1:], strict=False):
             denoised = denoise(x, sigma, stage.layout)
             velocity = (x - denoised) / sigma

@@ -96,17 +96,16 @@ def naive(batch: Batch, low: int, high: int, fresh: bool) -> torch.Tensor:
            level. True enlarges the clean estimate (bicubic) and adds new noise of that level, as
            the usual second pass over an enlarged latent does.
     """
-    sampler = load("ralu_core.sampler")
     tokens = load("ralu_core.tokens")
     levels, run = batch.sigmas(low + high), batch.stages(low + high)
     start = tokens.pick(batch.noise(batch.latent))
-    end = run(_stage(sampler, 0, levels[: low + 1], start), start)
+    end = _run(run, 0, levels[: low + 1], start)
     if fresh:
         clean = F.interpolate(end.denoised, scale_factor=2, mode="bicubic")
         x = _noised(clean, batch.fresh_noise(1), levels[low])
     else:
         x = tokens.spread(end.x)
-    return _finish(run, sampler, levels[low:], x)
+    return _run(run, 2, levels[low:], x).x
 
 
 def bottleneck(
@@ -119,27 +118,25 @@ def bottleneck(
     of a level `jump` times higher in sigma / (1 - sigma) on the way up, where the last stage then
     starts. Each stage spreads its steps by the MODEL's shift.
     """
-    sampler = load("ralu_core.sampler")
     tokens = load("ralu_core.tokens")
     levels, run = batch.levels(1.0, turn, first + low), batch.stages(first + low + high)
     noise = batch.noise(batch.latent)
-    end = run(_stage(sampler, 2, levels[: first + 1], noise), noise)
+    end = _run(run, 2, levels[: first + 1], noise)
     small = F.avg_pool2d(end.denoised, 2)
     x = _noised(small, tokens.pick(batch.fresh_noise(1)), levels[first])
-    end = run(_stage(sampler, 0, levels[first:], x), x)
+    end = _run(run, 0, levels[first:], x)
     again = load("ralu_core.flow").stage_start(jump, turn)
     clean = F.interpolate(end.denoised, scale_factor=2, mode="bicubic")
     x = _noised(clean, batch.fresh_noise(2), again)
-    return _finish(run, sampler, batch.levels(again, 0.0, high), x)
+    return _run(run, 2, batch.levels(again, 0.0, high), x).x
 
 
-def _stage(sampler: Any, index: int, levels: list[float], like: torch.Tensor):
-    return sampler.Stage(index, levels, torch.zeros_like(like), torch.zeros_like(like))
+def _run(run: Any, index: int, levels: list[float], x: torch.Tensor):
+    """The end of a stage that begins with x."""
+    sampler = load("ralu_core.sampler")
+    stage = sampler.Stage(index, levels, torch.zeros_like(x), torch.zeros_like(x))
+    return run(stage, sampler.Start(x))
 
 
 def _noised(clean: torch.Tensor, noise: torch.Tensor, sigma: float) -> torch.Tensor:
     return sigma * noise + (1 - sigma) * clean
-
-
-def _finish(run: Any, sampler: Any, levels: list[float], x: torch.Tensor) -> torch.Tensor:
-    return run(_stage(sampler, 2, levels, x), x).x

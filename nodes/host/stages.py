@@ -13,7 +13,7 @@ import torch
 from comfy.model_patcher import create_model_options_clone
 from comfy.patcher_extension import WrappersMP, add_wrapper_with_key
 
-from ...ralu_core.sampler import FULL, DrawNoise, Stage, StageEnd
+from ...ralu_core.sampler import FULL, DrawNoise, Stage, StageEnd, Start
 from ...ralu_core.tokens import spread
 from .conds import Conds, fit_to_layout
 from .mixed_call import MixedCall
@@ -48,14 +48,14 @@ class GuiderStages:
         self.is_empty = not torch.any(self.latent)
         self._has_joined = False
 
-    def __call__(self, stage: Stage, x: torch.Tensor) -> StageEnd:
+    def __call__(self, stage: Stage, start: Start) -> StageEnd:
         comfy.model_management.throw_exception_if_processing_interrupted()
         steps, end = len(stage.sigmas) - 1, stage.sigmas[-1]
         with self.progress.stage(stage.index + 1, steps, self._tokens(stage)) as callback:
             out = self._guider_for(stage).sample(
                 stage.white,
                 self._unprocessed(stage),
-                self.progress.timed(begin_at(self.sampler, x)),
+                self.progress.timed(begin_at(self.sampler, start)),
                 torch.tensor(stage.sigmas),
                 denoise_mask=self._mask(stage),
                 callback=callback,
@@ -138,13 +138,14 @@ class GuiderStages:
         return mask[:, :1]  # the host repeats it over channels again, counting masks by rows
 
 
-def begin_at(sampler, x: torch.Tensor):
-    """A copy of a SAMPLER that begins at x. Its noise then only restores what a mask keeps."""
+def begin_at(sampler, start: Start):
+    """A copy of a SAMPLER that begins there. Its noise then only restores what a mask keeps."""
     function = sampler.sampler_function
 
     @functools.wraps(function)
-    def sample(model, noise, *args, **kwargs):
-        return function(model, x.to(noise), *args, **kwargs)
+    def sample(model, scaled_noise, *args, **kwargs):
+        # Into what the host made for it to begin with, or both would be kept while it samples.
+        return function(model, scaled_noise.copy_(start.take()), *args, **kwargs)
 
     begun = copy.copy(sampler)
     begun.sampler_function = sample

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import weakref
+
 import pytest
 import torch
 
@@ -131,6 +133,19 @@ def test_groups_split_pictures_by_token_count() -> None:
 def test_equal_counts_are_one_group_and_keep_the_layout(two_pictures: Layout) -> None:
     ((items, group),) = two_pictures.groups
     assert items == [0, 1] and group is two_pictures
+
+
+@pytest.mark.parametrize("size", [(2, 3), (1, 1)])
+def test_a_layout_ends_with_its_last_user(size: tuple[int, int]) -> None:
+    """Not when cycles are collected: a GPU would hold its tensors until then."""
+    fine = torch.zeros(2, 4, 6, dtype=torch.bool)
+    fine[0, : size[0]], fine[1, : size[1]] = True, True
+    layout = Layout(fine)
+    for _, group in layout.groups:
+        group.pack(torch.zeros(group.batch, 1, *layout.latent_size))
+    alive = weakref.ref(layout)
+    del layout, group
+    assert alive() is None
 
 
 def test_unequal_counts_cannot_be_packed_together() -> None:

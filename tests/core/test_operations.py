@@ -69,7 +69,7 @@ def test_a_run_at_1024_pixels_writes_a_few_latents() -> None:
         lambda: run_stages(
             Plan(schedule),
             Source.from_noise(noise),
-            lambda stage, x: StageEnd(x, x),
+            lambda stage, start: StageEnd(x := start.take(), x),
             lambda denoised: fine,
             lambda stage: noise,
         )

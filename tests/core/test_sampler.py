@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import weakref
 from dataclasses import replace
 
 import pytest
@@ -8,7 +9,7 @@ from closed_form import Known, gaussian, gaussian_variance
 
 from ralu_core import Layout, Plan, Regions, Result, Source, StageSchedule, euler, run_stages
 from ralu_core.noise import white_noise
-from ralu_core.sampler import Stage, StageEnd, sample
+from ralu_core.sampler import Stage, StageEnd, Start, sample
 from ralu_core.tokens import pick, spread
 from ralu_core.upsampling import UPSAMPLING
 
@@ -134,7 +135,8 @@ def test_mixed_states_repeat_what_is_coarse() -> None:
 def test_a_transition_is_computed_where_the_stage_ended() -> None:
     begun = []
 
-    def elsewhere(stage: Stage, x: torch.Tensor) -> StageEnd:
+    def elsewhere(stage: Stage, start: Start) -> StageEnd:
+        x = start.take()
         begun.append(x.device.type)
         assert stage.white.device.type == stage.clean.device.type == "cpu"
         return StageEnd(x.to("meta"), x.to("cpu") if stage.index == 0 else x)
@@ -147,6 +149,35 @@ def test_a_transition_is_computed_where_the_stage_ended() -> None:
         lambda stage: normal(stage, *SIZE),
     )
     assert begun == ["cpu", "meta", "meta"]
+
+
+def test_a_start_is_taken_once() -> None:
+    x = normal(1, *SIZE)
+    start = Start(x)
+    assert start.take() is x
+    with pytest.raises(RuntimeError, match="asked for again"):
+        start.take()
+
+
+def test_a_stage_alone_keeps_the_memory_of_its_state() -> None:
+    others: list[weakref.ref] = []
+    alive: list[int] = []
+
+    def run_stage(stage: Stage, start: Start) -> StageEnd:
+        x = start.take()
+        others.append(weakref.ref(x))
+        x = x + 1
+        alive.append(sum(other() is not None for other in others))
+        end = StageEnd(x, x + 1)
+        others.extend((weakref.ref(end.x), weakref.ref(end.denoised)))
+        return end
+
+    def choose(denoised: torch.Tensor) -> torch.Tensor:
+        return LATENT.choose(denoised, SCHEDULE.ratio, None)
+
+    source = Source.from_noise(normal(3, *SIZE))
+    run_stages(Plan(SCHEDULE), source, run_stage, choose, lambda stage: normal(stage, *SIZE))
+    assert alive == [0, 0, 0] and len(others) == 9
 
 
 def run_one(items: list[int], regions: Regions, model, noise: torch.Tensor) -> Result:

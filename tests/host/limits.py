@@ -15,7 +15,7 @@ from ralu_pack.nodes.host.conds import fit_to_canvas
 from ralu_pack.nodes.host.progress import Progress
 from ralu_pack.nodes.host.stages import GuiderStages
 from ralu_pack.ralu_core.layout import Layout
-from ralu_pack.ralu_core.sampler import MIXED, Source
+from ralu_pack.ralu_core.sampler import MIXED, Source, Start
 from ralu_pack.ralu_core.tokens import pick, spread
 
 GRID = (6, 8)
@@ -82,7 +82,7 @@ def mixed(guider, x, layout, latent=None, mask=None, sampler="euler", sigmas=SIG
     source = Source(x, clean, F.avg_pool2d(clean, 2))
     stage = source.stage(MIXED, sigmas.tolist(), x, layout)
     start = sigmas[0] * stage.white + (1 - sigmas[0]) * stage.clean
-    return stages(stage, start).x
+    return stages(stage, Start(start)).x
 
 
 def assert_limits(guider, batch=2, atol=0.0, coarse_guider=None, latent=None, **options):

@@ -2,10 +2,13 @@
 
 Its tensors are computed on the CPU, but torch and ComfyUI see another device. An operation on
 tensors of both devices fails, and all that would make the host wait for a GPU is written down.
+It has no random generators.
 """
 
 from __future__ import annotations
 
+import weakref
+from collections import Counter
 from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest.mock import patch
@@ -77,12 +80,36 @@ class SeparateTensor(torch.Tensor):
         return self.cpu().tolist()
 
 
+class Memory:
+    """Bytes that the device's tensors hold, now and at most."""
+
+    def __init__(self):
+        self.held = self.peak = 0
+        self._users: Counter[int] = Counter()
+
+    def keep(self, tensor: SeparateTensor) -> SeparateTensor:
+        storage = tensor.inside.untyped_storage()
+        place, size = storage.data_ptr(), storage.nbytes()
+        if not self._users[place]:
+            self.held += size
+            self.peak = max(self.peak, self.held)
+        self._users[place] += 1
+        weakref.finalize(tensor, self._release, place, size)
+        return tensor
+
+    def _release(self, place: int, size: int) -> None:
+        self._users[place] -= 1
+        if not self._users[place]:
+            self.held -= size
+
+
 class SeparateDevice(TorchDispatchMode):
     """While it is entered, torch has the device. `waits` names the operations that would wait."""
 
     def __init__(self):
         super().__init__()
         self.waits: list[str] = []
+        self.memory = Memory()
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         kwargs = dict(kwargs or {})
@@ -96,6 +123,8 @@ class SeparateDevice(TorchDispatchMode):
             goes_inside = named.type == NAME
         else:
             goes_inside = isinstance(args[0], SeparateTensor) if name == "copy_" else bool(inside)
+        if goes_inside and kwargs.get("generator") is not None:
+            raise RuntimeError(f"{func} met a generator of the CPU.")
         if inside:
             _check(func, name, args, tensors)
         touches = bool(inside) or goes_inside
@@ -109,7 +138,10 @@ class SeparateDevice(TorchDispatchMode):
             for one in inside:
                 if one.inside is out:
                     return one
-        return tree_map_only(torch.Tensor, SeparateTensor, out)
+        return tree_map_only(torch.Tensor, self._wrapped, out)
+
+    def _wrapped(self, inside: torch.Tensor) -> SeparateTensor:
+        return self.memory.keep(SeparateTensor(inside))
 
 
 def _check(func, name: str, args, tensors: list[torch.Tensor]) -> None:

@@ -9,7 +9,6 @@ import comfy.model_management
 import pytest
 import torch
 from controls import applied, controlnet
-from limits import LATENT, scattered
 from torch.profiler import ProfilerActivity, profile, record_function
 
 from driving import quick_schedule, ralu
@@ -17,55 +16,8 @@ from ralu_pack.nodes.edge_mask_preview import EdgeMaskPreview
 from ralu_pack.nodes.host import run
 from ralu_pack.nodes.host.control import RememberingVae
 from ralu_pack.nodes.host.inputs import placed_for
-from ralu_pack.nodes.host.mixed_call import MixedCall
-from ralu_pack.nodes.host.positions import token_positions
 
 GPU = torch.device("meta")
-
-
-class Network:
-    """As much of Flux as a packed call asks for."""
-
-    def process_img(self, x, index=0, h_offset=0, w_offset=0, **_):
-        tokens = x.shape[-1] // 2
-        return x.new_zeros(x.shape[0], tokens, 64), x.new_zeros(x.shape[0], tokens, 3)
-
-
-class Executor:
-    """The host's APPLY_MODEL executor, at the point where it moves conditioning to the device."""
-
-    def __init__(self):
-        self.class_obj = type("Model", (), {"diffusion_model": Network()})()
-
-    def __call__(self, x, t, concat, context, control, options, **more):
-        self.concat, self.mask = concat, more["attention_mask"]
-        self.class_obj.diffusion_model.process_img(x)
-        return x
-
-
-def test_conditioning_that_is_still_on_the_cpu_is_packed_on_the_device():
-    layout, executor = scattered(), Executor()
-    x = torch.zeros(2, 16, *LATENT, device=GPU)
-    tokens = 3 + x.shape[-1] * x.shape[-2] // 4
-    out = MixedCall(layout.to(GPU))(
-        executor,
-        x,
-        torch.ones(2, device=GPU),
-        c_concat=torch.zeros(2, 16, *LATENT),
-        attention_mask=torch.zeros(1, tokens, tokens),
-    )
-    assert out.device == GPU and out.shape == x.shape
-    assert executor.concat.device == executor.mask.device == GPU
-    assert executor.mask.shape == (2, 3 + layout.counts[0], 3 + layout.counts[0])
-
-
-def test_a_table_of_positions_left_on_the_cpu_is_read_on_the_device(sd3):
-    """As the host leaves it where the model is loaded in part."""
-    network = sd3.model.diffusion_model
-    layout = scattered().to(GPU)
-    with token_positions(network, layout, 4):
-        read = network.cropped_pos_embed((2, 2 * layout.counts[0]), device=GPU)
-    assert read.device == GPU and read.shape[:2] == (4, layout.counts[0])
 
 
 def test_finished_latents_lie_where_the_host_keeps_them(flux, vae, monkeypatch):

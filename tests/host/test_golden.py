@@ -100,8 +100,8 @@ def test_released_run_is_reproduced(name):
     )
     seen = {}
 
-    def record(stage, x):
-        seen[stage.index] = stages(stage, x)
+    def record(stage, start):
+        seen[stage.index] = stages(stage, start)
         return seen[stage.index]
 
     result = run_stages(

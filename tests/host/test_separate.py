@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import gc
 from collections import Counter
 from dataclasses import replace
 
+import comfy.model_management
 import pytest
 import torch
+from comfy.patcher_extension import WrappersMP
 from controls import applied, controlnet, hint
+from limits import LATENT, noise, scattered, with_values
 from separate import DEVICE, separate_device
 from temporal import METHODS, accelerated
-from wires import WIRES
+from wires import PROMPT, WIRES, middle, picture
 
 from demo import tiny
 from driving import plain, ralu, schedule_for
 from ralu_pack.nodes.edge_mask_preview import EdgeMaskPreview
+from ralu_pack.nodes.host.mixed_call import MixedCall
 
 CPU = torch.device("cpu")
 SHORT, LONG = 2, 3  # steps of a stage
@@ -28,6 +33,8 @@ def test_the_device_refuses_what_a_gpu_refuses():
             _ = there + here
         with pytest.raises(RuntimeError, match="two devices"):
             _ = here[there > 0]
+        with pytest.raises(RuntimeError, match="generator of the CPU"):
+            torch.randn(4, device=DEVICE, generator=torch.Generator())
         with pytest.raises(TypeError, match="no numpy array"):
             there.numpy()
         there[1:] = 3
@@ -61,6 +68,17 @@ def of_several_counts(model, vae) -> dict:
     return {"batch": 3, "cfg": 2.0, "region_mask": mask}
 
 
+@pytest.fixture(scope="module")
+def fill_weights():
+    return tiny.flux_weights(seed=40, in_channels=96)
+
+
+def filled(model, vae) -> dict:
+    values = {"concat_latent_image": picture(), "concat_mask": middle()}
+    latent = {"samples": picture(), "noise_mask": middle()}
+    return {"latent": latent, "positive": with_values(PROMPT, **values)}
+
+
 def controlled_sd3(model, vae) -> dict:
     net = controlnet(model, "sd3")
     return {"positive": applied(net, vae, end=0.6, image=hint(size=(256, 256)))[0], "cfg": 2.0}
@@ -74,12 +92,13 @@ OF_BOTH = {
     "canny_gpu": lambda model, vae: {"edge_detector": "canny_gpu"},
     "latent_gradient": lambda model, vae: {"edge_detector": "latent_gradient"},
     "lanczos": lambda model, vae: {"upsampling": "lanczos"},
-    "ancestral": lambda model, vae: {"sampler_name": "dpmpp_2m"},
+    "dpmpp_2m": lambda model, vae: {"sampler_name": "dpmpp_2m"},
+    "dpmpp_sde": lambda model, vae: {"sampler_name": "dpmpp_sde"},
 }
 RUNS = (
     [("flux", name, wire) for name, wire in {**OF_BOTH, **WIRES}.items()]
     + [("sd3", name, wire) for name, wire in OF_BOTH.items()]
-    + [("sd3", "ControlNet", controlled_sd3)]
+    + [("sd3", "ControlNet", controlled_sd3), ("fill", "inpaint", filled)]
 )
 
 
@@ -123,6 +142,30 @@ def _run(weights, wire, weights_lie_on=CPU, settings=None):
 
 def _loaded(weights):
     return tiny.load_model(weights), tiny.load_vae(tiny.taesd_weights(seed=3))
+
+
+def test_concat_channels_may_still_lie_on_the_cpu(fill_weights):
+    """As the host takes them of any node: it moves them itself, within the call."""
+    with separate_device():
+        model, _ = _loaded(fill_weights)
+        comfy.model_management.load_models_gpu([model])
+        call = MixedCall(scattered().to(DEVICE))
+        options = {"wrappers": {WrappersMP.APPLY_MODEL: {"ralu": [call]}}}
+        values = torch.ones(2, 80, *LATENT)
+        [[context, more]] = tiny.conditioning(5, batch=2)
+        there, here = (
+            model.model.apply_model(
+                noise().to(DEVICE),
+                torch.full((2,), 0.8, device=DEVICE),
+                c_concat=concat,
+                c_crossattn=context,
+                y=more["pooled_output"].to(DEVICE),
+                guidance=torch.full((2,), 3.5, device=DEVICE),
+                transformer_options=options,
+            )
+            for concat in (values.to(DEVICE), values)
+        )
+        assert torch.equal(there, here)
 
 
 @pytest.mark.parametrize("detector", ["canny", "canny_gpu"])
@@ -184,3 +227,23 @@ def test_only_teacache_waits_for_the_device(flux_weights, settings):
         without = _waits(device, model, vae, 4, 4, 4)
         added = _waits(device, accelerated(model, settings), vae, 4, 4, 4) - without
         assert 0 < added.total() <= 12 if settings.method == "TeaCache" else not added
+
+
+@pytest.mark.parametrize("cfg", [1.0, 3.0])
+@pytest.mark.parametrize("family", ["flux", "sd3"])
+def test_a_run_takes_no_more_memory_than_a_plain_one(request, family, cfg):
+    """Beside the half-size decode, which takes a quarter of what the finished picture's takes."""
+    with separate_device() as device:
+        model, vae = _loaded(request.getfixturevalue(f"{family}_weights"))
+        options = {"schedule": schedule_for(model), "edge_detector": "latent_gradient", "cfg": cfg}
+        x = torch.randn(1, 16, 64, 64, generator=torch.Generator().manual_seed(1))
+
+        def peak(run) -> int:
+            gc.collect()
+            device.memory.peak = 0
+            run()
+            return device.memory.peak
+
+        plain(model, x, cfg=cfg)  # loads the model
+        in_stages = peak(lambda: ralu(model, vae, (512, 512), **options))
+        assert in_stages <= peak(lambda: plain(model, x, cfg=cfg))
