@@ -132,6 +132,8 @@ class SeparateDevice(TorchDispatchMode):
             self.waits.append(name)
         args, kwargs = _on_cpu(func, args, kwargs)
         out = func(*args, **kwargs)
+        if name in {"to", "_to_copy"} and isinstance(tensors[0], SeparateTensor) != goes_inside:
+            out = out.clone()  # what moved shares no memory, also where the CPU had nothing to do
         if not goes_inside:
             return out
         if func._schema.is_mutable:  # the caller's own tensor, not another of the same numbers
