@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import weakref
 from collections import Counter
+from collections.abc import Callable
 from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest.mock import patch
@@ -16,7 +17,6 @@ from unittest.mock import patch
 import comfy.model_management
 import torch
 from comfy.cli_args import args as options
-from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map_only
 from torch.utils.backend_registration import _setup_privateuseone_for_python_backend
@@ -142,6 +142,19 @@ class SeparateDevice(TorchDispatchMode):
                     return one
         return tree_map_only(torch.Tensor, self._wrapped, out)
 
+    def kernels(self) -> dict[str, Callable]:
+        """How torch itself makes a tensor of Python numbers, past every dispatch mode."""
+
+        def empty_strided(size, stride, dtype=None, **_):
+            return self._wrapped(torch.empty_strided(size, stride, dtype=dtype))
+
+        def copy_from(source, destination, non_blocking=False):
+            self.waits.append("copy_")
+            destination.inside.copy_(source)
+            return destination
+
+        return {"empty_strided": empty_strided, "_copy_from": copy_from}
+
     def _wrapped(self, inside: torch.Tensor) -> SeparateTensor:
         return self.memory.keep(SeparateTensor(inside))
 
@@ -184,40 +197,33 @@ def _on_cpu(func, args, kwargs) -> tuple[Any, Any]:
     return tree_map_only(torch.device, lambda _: torch.device("cpu"), (args, kwargs))
 
 
-class _Factories(TorchFunctionMode):
-    """torch makes a tensor from Python numbers past every dispatch mode."""
-
-    def __torch_function__(self, func, types, args=(), kwargs=None):
-        kwargs = dict(kwargs or {})
-        device = kwargs.get("device")
-        if func not in (torch.tensor, torch.as_tensor) or device is None:
-            return func(*args, **kwargs)
-        del kwargs["device"]
-        return func(*args, **kwargs).to(device)
-
-
 @contextmanager
-def separate_device(offloaded: bool = False):
+def separate_device(offloaded: bool = False, gpu_only: bool = False):
     """ComfyUI on the device, by the way it has for DirectML; its weights in fp32, as on this CPU.
 
     offloaded  as --novram: the weights stay on the CPU, and each layer's follow it to the device.
+    gpu_only   as --gpu-only: all that is kept between nodes lies on the device.
     """
     device = SeparateDevice()
     state = comfy.model_management.VRAMState
+    placed = state.NO_VRAM if offloaded else state.HIGH_VRAM if gpu_only else state.NORMAL_VRAM
     settings = {
         "directml_enabled": True,
         "directml_device": DEVICE,
         "lowvram_available": False,
-        "vram_state": state.NO_VRAM if offloaded else state.NORMAL_VRAM,
+        "vram_state": placed,
     }
     with ExitStack() as stack:
         for name, value in settings.items():
             stack.enter_context(patch.object(comfy.model_management, name, value, create=True))
         stack.enter_context(patch.object(comfy.model_management, "get_free_memory", _free_memory))
+        stack.enter_context(patch.object(options, "gpu_only", gpu_only))
         for name in ("fp32_unet", "fp32_vae", "fp32_text_enc"):
             stack.enter_context(patch.object(options, name, True))
+        library = stack.enter_context(torch.library._scoped_library("aten", "IMPL"))
+        for name, kernel in device.kernels().items():
+            library.impl(name, kernel, "PrivateUse1")
         stack.enter_context(device)
-        stack.enter_context(_Factories())
         yield device
         comfy.model_management.unload_all_models()
 

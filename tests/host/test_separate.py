@@ -65,7 +65,9 @@ def test_the_device_tells_what_would_wait():
         there[there > 0]
         there.nonzero()
         there[torch.tensor([0, 1])]
-        assert len(device.waits) == 4
+        there[[0, 1]]
+        torch.tensor(1.0, device=DEVICE)
+        assert len(device.waits) == 6
 
 
 def of_several_counts(model, vae) -> dict:
@@ -108,6 +110,7 @@ RUNS = (
     + [("sd3", name, wire) for name, wire in OF_BOTH.items()]
     + [("sd3", "ControlNet", controlled_sd3), ("fill", "inpaint", filled)]
 )
+FLUX_RUNS = [run for run in RUNS if run[0] != "sd3"]
 
 
 @pytest.mark.parametrize(("family", "name", "wire"), RUNS, ids=[f"{f}-{n}" for f, n, _ in RUNS])
@@ -116,6 +119,28 @@ def test_runs_are_those_of_the_cpu(request, family, name, wire):
     expected, mask = _run(weights, wire)
     with separate_device():
         samples, same_mask = _run(weights, wire, DEVICE)
+    assert torch.equal(mask, same_mask)
+    torch.testing.assert_close(samples, expected, atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize(("family", "name", "wire"), FLUX_RUNS, ids=[n for _, n, _ in FLUX_RUNS])
+def test_runs_are_the_same_where_all_lies_on_the_device(request, family, name, wire):
+    def with_latent(place):
+        def wired(model, vae) -> dict:
+            options = wire(model, vae)
+            h, w = options.pop("size", (256, 256))
+            empty = torch.zeros(options.get("batch", 1), 16, h // 8, w // 8)
+            latent = {"samples": empty, **options.get("latent", {})}
+            return {**options, "latent": {name: one.to(place) for name, one in latent.items()}}
+
+        return wired
+
+    weights = request.getfixturevalue(f"{family}_weights")
+    expected, mask = _run(weights, with_latent(CPU))
+    with separate_device(gpu_only=True):
+        samples, same_mask = _run(weights, with_latent(DEVICE), DEVICE)
+        assert samples.device == DEVICE
+        samples, same_mask = samples.cpu(), same_mask.cpu()
     assert torch.equal(mask, same_mask)
     torch.testing.assert_close(samples, expected, atol=1e-3, rtol=0)
 
@@ -181,9 +206,10 @@ def test_a_picture_is_previewed(detector):
     picture = torch.zeros(1, 256, 256, 3)
     picture[:, 72:184, 72:184] = 1
     expected = EdgeMaskPreview.execute(0.2, detector, image=picture).args[0]
-    with separate_device():
-        mask = EdgeMaskPreview.execute(0.2, detector, image=picture).args[0]
-    assert mask.device.type == "cpu" and torch.equal(mask, expected)
+    for gpu_only, place in ((False, CPU), (True, DEVICE)):
+        with separate_device(gpu_only=gpu_only):
+            mask = EdgeMaskPreview.execute(0.2, detector, image=picture.to(place)).args[0]
+            assert torch.equal(mask.cpu(), expected)
 
 
 def _waits(device, model, vae, *steps: int, **options) -> Counter:
