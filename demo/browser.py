@@ -77,6 +77,13 @@ class Tab:
         page.on("console", self._note_console)
         page.on("request", self._note_request)
 
+    @property
+    def frontend(self) -> tuple[int, int]:
+        """Major and minor version of the frontend."""
+        version = self.page.evaluate("() => window.__COMFYUI_FRONTEND_VERSION__")
+        major, minor = version.split(".")[:2]
+        return int(major), int(minor)
+
     def open(self, settings: dict[str, Any]) -> None:
         """Load the frontend with these settings; changes of settings never reach the server."""
 

@@ -28,13 +28,6 @@ def plot_text(tab) -> str:
     return tab.page.locator(PLOT).inner_text()
 
 
-def frontend(tab) -> tuple[int, int]:
-    """Major and minor version of the frontend."""
-    version = tab.page.evaluate("() => window.__COMFYUI_FRONTEND_VERSION__")
-    major, minor = version.split(".")[:2]
-    return int(major), int(minor)
-
-
 def node_title(tab, id: int) -> tuple[float, float]:
     """Where on the page a node's title is."""
     tab.settle()
@@ -151,7 +144,7 @@ def test_run_shows_stages_regions_and_speed(tab, is_newer):
     ]
     assert re.match(r"15 steps in [\d.]+ s: ", texts[-1])
     # The older Nodes 2.0 shows no node's status text, and newer frontends end it with the run.
-    if (is_newer or tab.name == "classic") and frontend(tab) <= KEEPS_STATUS:
+    if (is_newer or tab.name == "classic") and tab.frontend <= KEEPS_STATUS:
         expect(tab.page.get_by_text(texts[-1])).to_be_visible()
     tab.screenshot("run")
     assert "as last run" in plot_text(tab)
