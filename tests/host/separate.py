@@ -224,8 +224,8 @@ def separate_device(offloaded: bool = False, gpu_only: bool = False):
         for name, kernel in device.kernels().items():
             library.impl(name, kernel, "PrivateUse1")
         stack.enter_context(device)
+        stack.callback(comfy.model_management.unload_all_models)  # after a failure, too
         yield device
-        comfy.model_management.unload_all_models()
 
 
 def _free_memory(_device=None, torch_free_too: bool = False):
