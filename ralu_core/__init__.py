@@ -4,24 +4,47 @@ Jeong, Lee, Seo, Chun, "Training-free Mixed-Resolution Latent Upsampling for Spa
 Diffusion Transformers", CVPR 2026, arXiv 2507.08422.
 """
 
-from .layout import Layout
-from .regions import Regions
-from .sampler import Plan, Result, Source, Stage, StageEnd, Start, euler, run_stages, sample
-from .schedule import StageSchedule
-from .transition import Transition
+from .cost import CallCost
+from .latents.frame import Frame
+from .latents.layout import Layout
+from .latents.noise import white_noise
+from .latents.packing import Packing
+from .latents.space import Space
+from .latents.states import StageEnd
+from .plans import PLANS, Plan, Stage
+from .plans.presets import PRESETS, matched_plan, preset, published_plan
+from .plans.ralu import ralu
+from .sampler import Result, Source, run_plan, sample
+from .scores import SCORES, Evidence, Regions, Score
+from .solvers import multistep, over_tokens
+from .tasks import StageTask, Start
 
 __all__ = [
+    "PLANS",
+    "PRESETS",
+    "SCORES",
+    "CallCost",
+    "Evidence",
+    "Frame",
     "Layout",
+    "Packing",
     "Plan",
     "Regions",
     "Result",
+    "Score",
     "Source",
+    "Space",
     "Stage",
     "StageEnd",
-    "StageSchedule",
+    "StageTask",
     "Start",
-    "Transition",
-    "euler",
-    "run_stages",
+    "matched_plan",
+    "multistep",
+    "over_tokens",
+    "preset",
+    "published_plan",
+    "ralu",
+    "run_plan",
     "sample",
+    "white_noise",
 ]

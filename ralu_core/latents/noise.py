@@ -1,15 +1,11 @@
-"""Noise of a RALU run: from a seed, per picture, on the CPU; correlated at the transitions."""
+"""Noise of a run: from a seed, per picture, on the CPU; and the laws it has at a crossing."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
-
-from .upsampling import mean_of_siblings
-
-KEPT_NOISE = ("exact", "released")
 
 
 def white_noise(shape: Sequence[int], seed: int, items: Sequence[int], stream: int) -> torch.Tensor:
@@ -18,7 +14,8 @@ def white_noise(shape: Sequence[int], seed: int, items: Sequence[int], stream: i
     shape   (C, H, W) of one picture.
     items   each picture's number within its seed; a picture's noise depends on nothing else, so it
             is the same alone and in a batch.
-    stream  separates the uses of one seed: 1 and 2 for the transitions into stages 2 and 3.
+    stream  separates the uses of one seed: k for the crossing after stage k, 0 for what a frame
+            is larger than its picture.
     """
     white = torch.empty(len(items), *shape, dtype=torch.float32, device="cpu")
     for picture, item in zip(white, items, strict=True):
@@ -32,12 +29,14 @@ def white_noise(shape: Sequence[int], seed: int, items: Sequence[int], stream: i
     return white
 
 
-def sibling_noise(white: torch.Tensor, c: float, method: str) -> torch.Tensor:
+def sibling_noise(
+    white: torch.Tensor, c: float, mean_of_siblings: Callable[[torch.Tensor], torch.Tensor]
+) -> torch.Tensor:
     """Noise with covariance I - c * ones(4, 4) over the four pixels one coarse pixel becomes.
 
-    white   (B, C, H, W) standard normal.
-    c       in [0, 1/4]; the paper's c = 1 / z^2.
-    method  "token" or "pixel", see `upsampling.upsample`.
+    white             (B, C, H, W) standard normal.
+    c                 in [0, 1/4]; the paper's c = 1 / z^2. ValueError outside.
+    mean_of_siblings  averages over those four pixels and repeats the mean: (B, C, H, W) both.
 
     Exact and without a matrix: n + (sqrt(1 - 4c) - 1) * mean(n). RALU eq. 6 and its appendix, which
     sample the same law through a dense covariance.
@@ -45,18 +44,30 @@ def sibling_noise(white: torch.Tensor, c: float, method: str) -> torch.Tensor:
     if not 0 <= c <= 0.25:
         raise ValueError(
             f"Sibling noise needs 0 <= c <= 1/4 (z of at least 2), got c = {c:g}: take the c of a "
-            "StageSchedule."
+            "crossing."
         )
-    return white.add(mean_of_siblings(white, method), alpha=(1 - 4 * c) ** 0.5 - 1)
+    return white.add(mean_of_siblings(white), alpha=(1 - 4 * c) ** 0.5 - 1)
 
 
-def kept_noise(white: torch.Tensor, c: float, law: str = "exact") -> torch.Tensor:
-    """Noise for tokens that do not grow at this transition.
+def _exact(white: torch.Tensor, c: float) -> torch.Tensor:
+    return white * (1 - c) ** 0.5
 
-    law  "exact": standard deviation sqrt(1 - c), which leaves the state at the noise level that the
-         next stage starts from. "released": 1, as the authors' code has it, a variance 1 + c times
-         too large; kept for comparison.
-    """
+
+def _released(white: torch.Tensor, _c: float) -> torch.Tensor:
+    return white
+
+
+# Laws of the noise on tokens that do not grow at a crossing, each (white, c) -> noise.
+# "exact": standard deviation sqrt(1 - c), which leaves the state at the noise level that the next
+# stage starts from. "released": 1, as the authors' code has it, a variance 1 + c times too large.
+KEPT_NOISE: dict[str, Callable[[torch.Tensor, float], torch.Tensor]] = {
+    "exact": _exact,
+    "released": _released,
+}
+
+
+def kept_noise(law: str) -> Callable[[torch.Tensor, float], torch.Tensor]:
+    """The law of that name, see `KEPT_NOISE`. ValueError lists the names there are."""
     if law not in KEPT_NOISE:
         raise ValueError(f"Kept noise must be one of {', '.join(KEPT_NOISE)}, got {law!r}.")
-    return white if law == "released" else white * (1 - c) ** 0.5
+    return KEPT_NOISE[law]

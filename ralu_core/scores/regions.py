@@ -2,53 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
-from .edges import check_detector, image_scores, latent_scores, needs_image
-from .schedule import selected_count
-from .tokens import PATCH
+from ..latents.grid import selected_count
+from .score import Evidence, Need, Score
+from .table import score_named
 
 TIE = 2.0**-40  # a token of distance to an edge: less than scores differ by
 
 
 @dataclass(frozen=True)
 class Regions:
-    """How to choose the regions of a picture.
+    """How to choose the regions of a picture. ValueError for a score that does not exist.
 
-    detector   one of `edges.DETECTORS`.
-    threshold  None takes the schedule's fixed ratio; in (0, 1] the ratio adapts to the picture.
+    score      one of `scores.SCORES`, by name.
+    threshold  None takes the stage's fixed ratio; in (0, 1] the ratio adapts to the picture.
     always     (B, h, w) bool coarse tokens that grow early in any case, or None.
     """
 
-    detector: str = "canny"
+    score: str = "canny"
     threshold: float | None = None
     always: torch.Tensor | None = None
 
     def __post_init__(self) -> None:
-        check_detector(self.detector)
+        score_named(self.score)
 
-    def choose(
-        self,
-        denoised: torch.Tensor,
-        ratio: float,
-        decode: Callable[[torch.Tensor], torch.Tensor] | None,
-    ) -> torch.Tensor:
-        """Coarse tokens to grow early, (B, H/2, W/2) bool, from a coarse (B, C, H, W) estimate."""
-        if needs_image(self.detector):
-            if decode is None:
-                raise ValueError(
-                    f"Edge detector {self.detector!r} looks at the decoded picture, so it needs a "
-                    "VAE: connect one, or set the detector to latent_gradient."
-                )
-            grid = (denoised.shape[-2] // PATCH, denoised.shape[-1] // PATCH)
-            scores = image_scores(decode(denoised), grid, self.detector)
-        else:
-            scores = latent_scores(denoised)
+    @property
+    def scorer(self) -> Score:
+        return score_named(self.score)
+
+    @property
+    def needs_history(self) -> bool:
+        """Whether the stage before the choice is to keep its states."""
+        return self.scorer.needs is Need.HISTORY
+
+    def choose(self, evidence: Evidence, ratio: float) -> torch.Tensor:
+        """Coarse tokens to grow early, (B, rows, columns) bool. ValueError from the score, where
+        the evidence lacks what it reads, and from `select_ratio` or `select_threshold`."""
+        return self.select(self.scorer(evidence), ratio)
+
+    def select(self, scores: torch.Tensor, ratio: float) -> torch.Tensor:
+        """The same from (B, rows, columns) scores."""
         if self.threshold is None:
             return select_ratio(scores, ratio, self.always)
         return select_threshold(scores, self.threshold, self.always)
@@ -64,7 +62,8 @@ def select_ratio(
             an edge is chosen, so that few edges grow with what lies around them; then the lower
             index.
     always  (B, h, w) bool, tokens that grow in any case; the share comes on top, from the rest.
-    Returns (B, h, w) bool on the device of `scores`. It is found on the CPU, alike for any device.
+    Returns (B, h, w) bool on the device of `scores`; found on the CPU, alike for any device.
+    ValueError for a ratio or a mask that does not fit.
     """
     if not 0 < ratio < 1:
         raise ValueError(f"The ratio of early tokens must lie in (0, 1), got {ratio:g}: try 0.3.")

@@ -1,7 +1,7 @@
-"""NT-Matching: the shifts and the noise jump z that make three stages look like one plain run.
+"""NT-Matching: the shifts and the noise jump z that make stages look like one plain run.
 
-Plain sampling spends its steps on noise levels with a density given by the model's shift. Three
-stages revisit some levels, so the paper (arXiv 2507.08422) sets a target density that counts the
+Plain sampling spends its steps on noise levels with a density given by the model's shift. Stages
+revisit some levels, so the paper (arXiv 2507.08422) sets a target density that counts the
 revisited ranges twice, and picks the shifts and z whose density is closest in Jensen-Shannon
 distance. Densities here are over the paper's time t = 1 - sigma, on the released code's grid.
 """
@@ -13,16 +13,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .flow import (
+from ..latents.checks import (
     MAX_SHIFT,
     MIN_Z,
+    check_count,
     check_end_sigmas,
     check_shift,
     check_shifts,
     check_steps,
     check_z,
-    shift_sigma,
 )
+from ..latents.flow import shift_sigma
 
 GRID = np.linspace(0.0, 1.0, 1000)
 MAX_Z = 100.0
@@ -30,7 +31,7 @@ MAX_Z = 100.0
 # The released bounds on the shifts and the model shift they were made for.
 _SHIFT_BOUNDS = np.array([0.5, 10.0])
 _BOUNDS_MODEL_SHIFT = 3.0
-# Typical solutions as multiples of the model shift.
+# Typical solutions as multiples of the model shift, for the first, a middle and the last stage.
 _FIRST_GUESS = np.array([1.7, 0.85, 0.75])
 _SCANNED_Z = 32
 # The divergence saws by some 10 % from jump to jump in z, so a scanned value this many times
@@ -48,9 +49,9 @@ _JUMP_GAP = 1e-4
 
 @dataclass(frozen=True)
 class Solution:
-    """Shifts h of the three stages, noise jump z between grids, and their JS distance."""
+    """Shifts h of the stages, noise jump z between grids, and their JS distance."""
 
-    shifts: tuple[float, float, float]
+    shifts: tuple[float, ...]
     z: float
     js_distance: float
 
@@ -67,7 +68,7 @@ def js_distance(
     The square root of the divergence in nats, on 1000 times from 0 to 1: the measure of the
     released code and of the paper ("JSD 0.026" for FLUX 7x). The released clip at 1e-10 is not
     needed: the stages overlap, so every time is visited.
-    Arguments as in `StageSchedule`; ValueError if one is out of its range.
+    Arguments as in `ralu.ralu`, for any number of stages; ValueError if one is out of its range.
     """
     actual, target = _probabilities(steps, end_sigmas, model_shift, shifts, z)
     return float(np.sqrt(max(_divergence(actual, target), 0.0)))
@@ -104,26 +105,26 @@ def solve(
     Gauss-Newton steps fit the shifts for many z at once: a coarse scan of z, then the jumps that
     the time grid puts into the objective, near the best scanned values.
     """
-    plan = _Plan.checked(steps, end_sigmas, model_shift)
+    task = _Task.checked(steps, end_sigmas, model_shift)
     z = np.geomspace(MIN_Z, min(check_z(max_z), MAX_Z), _SCANNED_Z)
-    first = np.clip(np.log(_FIRST_GUESS * plan.model_shift), *plan.log_bounds)
-    log_shifts, divergence = _fit(plan, z, np.tile(first, (z.size, 1)), rounds=4)
+    first = np.clip(np.log(task.first_guess), *task.log_bounds)
+    log_shifts, divergence = _fit(task, z, np.tile(first, (z.size, 1)), rounds=4)
 
-    finer = _jumps_near_best(plan, z, divergence)
+    finer = _jumps_near_best(task, z, divergence)
     guess = np.stack([np.interp(finer, z, column) for column in log_shifts.T], axis=1)
-    picked = _promising(_Batch.at(plan, finer).divergence(guess))
-    log_shifts, divergence = _fit(plan, finer[picked], guess[picked], rounds=12)
+    picked = _promising(_Batch.at(task, finer).divergence(guess))
+    log_shifts, divergence = _fit(task, finer[picked], guess[picked], rounds=12)
 
     best = np.argmax(divergence <= divergence.min() * _FLAT**2)
-    a, b, c = (round(float(h), _DECIMALS) for h in np.exp(log_shifts[best]))
+    shifts = tuple(round(float(h), _DECIMALS) for h in np.exp(log_shifts[best]))
     best_z = round(float(finer[picked][best]), _DECIMALS)
-    distance = js_distance(steps, end_sigmas, model_shift, (a, b, c), best_z)
-    return Solution((a, b, c), best_z, distance)
+    distance = js_distance(steps, end_sigmas, model_shift, shifts, best_z)
+    return Solution(shifts, best_z, distance)
 
 
 @dataclass(frozen=True)
-class _Plan:
-    """What is given, in the paper's terms: share of steps (3,), ends e (3,) in t, model shift."""
+class _Task:
+    """What is given, in the paper's terms: share of steps (n,), ends e (n,) in t, model shift."""
 
     weights: np.ndarray
     ends: np.ndarray
@@ -132,10 +133,17 @@ class _Plan:
     @classmethod
     def checked(
         cls, steps: Sequence[int], end_sigmas: Sequence[float], model_shift: float
-    ) -> _Plan:
+    ) -> _Task:
         counts = np.array(check_steps(steps), dtype=float)
         ends = 1 - np.array(check_end_sigmas(end_sigmas))
+        check_count("Stage end sigmas", tuple(end_sigmas), counts.size)
         return cls(counts / counts.sum(), ends, check_shift("Model shift", model_shift))
+
+    @property
+    def first_guess(self) -> np.ndarray:
+        """Shifts (n,) to begin from."""
+        places = np.linspace(0.0, 1.0, self.weights.size)
+        return np.interp(places, [0.0, 0.5, 1.0], _FIRST_GUESS) * self.model_shift
 
     @property
     def log_bounds(self) -> np.ndarray:
@@ -147,7 +155,7 @@ class _Plan:
 
 @dataclass(frozen=True)
 class _Batch:
-    """The plan for B values of z: stage starts and ends (B, 3, 1), target density (B, 1000)."""
+    """The task for B values of z: stage starts and ends (B, n, 1), target density (B, 1000)."""
 
     weights: np.ndarray
     starts: np.ndarray
@@ -155,31 +163,31 @@ class _Batch:
     target: np.ndarray
 
     @classmethod
-    def at(cls, plan: _Plan, z: np.ndarray) -> _Batch:
-        starts = np.zeros((z.size, 3, 1))
-        starts[:, 1:, 0] = 1 - shift_sigma(z[:, None], 1 - plan.ends[:2])  # as stage_start
-        ends = plan.ends[:, None]
-        revisited = _truncated_density(plan.model_shift, starts[:, 1:], ends[:2])
-        target = _density(plan.model_shift, GRID)
-        target = target + ((ends[:2] - starts[:, 1:]) * revisited).sum(1)
-        return cls(plan.weights[:, None], starts, ends, _normalised(target))
+    def at(cls, task: _Task, z: np.ndarray) -> _Batch:
+        starts = np.zeros((z.size, task.ends.size, 1))
+        starts[:, 1:, 0] = 1 - shift_sigma(z[:, None], 1 - task.ends[:-1])  # as stage_start
+        ends = task.ends[:, None]
+        revisited = _truncated_density(task.model_shift, starts[:, 1:], ends[:-1])
+        target = _density(task.model_shift, GRID)
+        target = target + ((ends[:-1] - starts[:, 1:]) * revisited).sum(1)
+        return cls(task.weights[:, None], starts, ends, _normalised(target))
 
     def stage_densities(self, shifts: np.ndarray) -> np.ndarray:
-        """Each stage's part of P(t), not normalised: (B, 3) shifts -> (B, 3, 1000)."""
+        """Each stage's part of P(t), not normalised: (B, n) shifts -> (B, n, 1000)."""
         return self.weights * _truncated_density(shifts[..., None], self.starts, self.ends)
 
     def divergence(self, log_shifts: np.ndarray) -> np.ndarray:
-        """Jensen-Shannon divergence in nats, (B, 3) -> (B,)."""
+        """Jensen-Shannon divergence in nats, (B, n) -> (B,)."""
         actual = _normalised(self.stage_densities(np.exp(log_shifts)).sum(1))
         return _divergence(actual, self.target)
 
     def expand(self, log_shifts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Divergence (B,), its gradient (B, 3) and Gauss-Newton curvature (B, 3, 3)."""
+        """Divergence (B,), its gradient (B, n) and Gauss-Newton curvature (B, n, n)."""
         shifts = np.exp(log_shifts)
         parts = self.stage_densities(shifts)
         total = parts.sum(1)
         actual = _normalised(total)
-        slope = _log_slope(shifts[..., None], self.starts, self.ends) * parts  # (B, 3, 1000)
+        slope = _log_slope(shifts[..., None], self.starts, self.ends) * parts  # (B, n, 1000)
         slope /= total.sum(1)[:, None, None]
         slope -= slope.sum(2, keepdims=True) * actual[:, None]
         # First and second derivative of the divergence with respect to P at each time.
@@ -197,9 +205,11 @@ def _probabilities(
     shifts: Sequence[float],
     z: float,
 ) -> tuple[np.ndarray, np.ndarray]:
-    plan = _Plan.checked(steps, end_sigmas, model_shift)
-    batch = _Batch.at(plan, np.array([check_z(z)]))
-    stages = batch.stage_densities(np.array([check_shifts(shifts)]))
+    task = _Task.checked(steps, end_sigmas, model_shift)
+    batch = _Batch.at(task, np.array([check_z(z)]))
+    values = check_shifts(shifts)
+    check_count("Shifts", values, task.weights.size)
+    stages = batch.stage_densities(np.array([values]))
     return _normalised(stages.sum(1))[0], batch.target[0]
 
 
@@ -230,11 +240,11 @@ def _divergence(actual: np.ndarray, target: np.ndarray) -> np.ndarray:
 
 
 def _fit(
-    plan: _Plan, z: np.ndarray, log_shifts: np.ndarray, rounds: int
+    task: _Task, z: np.ndarray, log_shifts: np.ndarray, rounds: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Levenberg-Marquardt in the log shifts, for each z by itself: (B, 3) and divergence (B,)."""
-    batch = _Batch.at(plan, z)
-    low, high = plan.log_bounds
+    """Levenberg-Marquardt in the log shifts, for each z by itself: (B, n) and divergence (B,)."""
+    batch = _Batch.at(task, z)
+    low, high = task.log_bounds
     damping = np.full(z.size, 1e-3)
     value, gradient, curvature = batch.expand(log_shifts)
     for _ in range(rounds):
@@ -258,11 +268,13 @@ def _damped_step(
     diagonal = np.einsum("bii->bi", curvature)
     # A stage between two grid times has no curvature; the floor keeps the system regular.
     extra = damping[:, None] * np.maximum(diagonal, 1e-9)
-    system = curvature * (free[:, :, None] & free[:, None, :]) + extra[:, :, None] * np.eye(3)
+    system = curvature * (free[:, :, None] & free[:, None, :]) + extra[:, :, None] * np.eye(
+        diagonal.shape[1]
+    )
     return -np.linalg.solve(system, (gradient * free)[..., None])[..., 0]
 
 
-def _jumps_near_best(plan: _Plan, z: np.ndarray, divergence: np.ndarray) -> np.ndarray:
+def _jumps_near_best(task: _Task, z: np.ndarray, divergence: np.ndarray) -> np.ndarray:
     """The scanned z, and both sides of every jump next to a promising one of them; rising.
 
     A stage start that passes a time of the grid adds or drops one of its samples, so the
@@ -272,7 +284,7 @@ def _jumps_near_best(plan: _Plan, z: np.ndarray, divergence: np.ndarray) -> np.n
     valley = (divergence <= padded[:-2]) & (divergence <= padded[2:])
     least = divergence.min()
     promising = (divergence <= _NEAR * least) | (valley & (divergence <= 2 * least))
-    ends = plan.ends[:2, None]
+    ends = task.ends[:-1, None]
     jumps = (ends * (1 - GRID[1:-1]) / (GRID[1:-1] * (1 - ends))).ravel()
     jumps = np.concatenate([jumps * (1 - _JUMP_GAP), jumps * (1 + _JUMP_GAP)])
     jumps = jumps[(jumps > z[0]) & (jumps < z[-1])]

@@ -1,86 +1,27 @@
-"""How much edge lies under each coarse token: the score that picks the regions to grow early."""
+"""OpenCV's Canny, pixel for pixel, in tensor operations on the picture's own device."""
 
 from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
 
-DETECTORS = ("canny", "canny_gpu", "latent_gradient")
-LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, as OpenCV's RGB to grey
-CANNY_LOW, CANNY_HIGH = 100, 200  # the released code's thresholds, on grey levels 0..255
+from .edge_share import CANNY_HIGH, CANNY_LOW, EdgeShare
+
 TAN_22 = 13573  # tangent of 22.5 degrees times 2**15, as OpenCV rounds it
 
 
-def needs_image(detector: str) -> bool:
-    """Whether the detector looks at a decoded picture rather than at the latent."""
-    check_detector(detector)
-    return detector != "latent_gradient"
+class CannyGpu(EdgeShare):
+    """The same edges without OpenCV, and without a copy to the host."""
+
+    name = "canny_gpu"
+    words = "canny_gpu: the same edges pixel for pixel without OpenCV, on the GPU if there is one"
+    on_device = True
+
+    def edges(self, levels: torch.Tensor) -> torch.Tensor:
+        return canny_edges(levels)
 
 
-def check_detector(detector: str) -> None:
-    if detector not in DETECTORS:
-        raise ValueError(f"Edge detector must be one of {', '.join(DETECTORS)}, got {detector!r}.")
-
-
-def image_scores(image: torch.Tensor, grid: tuple[int, int], detector: str) -> torch.Tensor:
-    """Share of edge pixels under each coarse token.
-
-    image     (B, H, W, 3) in [0, 1]; greys outside are clipped.
-    grid      rows and columns of coarse tokens; they must divide H and W.
-    detector  "canny": OpenCV on the CPU, as the released code; "canny_gpu": the same edges on the
-              image's own device, no copy to the host.
-    Returns (B, rows, columns) float32 in [0, 1], on the image's device.
-    """
-    check_detector(detector)
-    if not needs_image(detector):
-        raise ValueError(f"Detector {detector!r} reads a latent: call `latent_scores` instead.")
-    b, h, w, _ = image.shape
-    if h % grid[0] or w % grid[1]:
-        raise ValueError(
-            f"An image of {w}x{h} pixels does not split into {grid[1]}x{grid[0]} coarse tokens: "
-            "use the model's own VAE, which makes 8 pixels of each latent one."
-        )
-    edges = edge_pixels(image, detector)
-    return edges.reshape(b, grid[0], h // grid[0], grid[1], w // grid[1]).mean(dim=(2, 4))
-
-
-def edge_pixels(image: torch.Tensor, detector: str) -> torch.Tensor:
-    """Canny edges of (B, H, W, 3) in [0, 1]: (B, H, W) float32 of 0 and 1."""
-    levels = _grey_levels(image)
-    return _canny_opencv(levels) if detector == "canny" else _canny_tensor(levels)
-
-
-def _grey_levels(image: torch.Tensor) -> torch.Tensor:
-    """Channel by channel: a decoder's channels lie apart, and no product of all is kept."""
-    red, green, blue = image.float().unbind(-1)
-    grey = red * LUMA[0]
-    grey += green * LUMA[1]
-    grey += blue * LUMA[2]
-    return grey.clamp_(0, 1).mul_(255).to(torch.uint8)
-
-
-def latent_scores(latent: torch.Tensor) -> torch.Tensor:
-    """Mean gradient magnitude of a coarse latent under each coarse token; needs no decode.
-
-    latent  (B, C, H, W), the clean estimate of stage 1 (the paper's ablation "latent gradient").
-    Returns (B, H/2, W/2) float32, scaled so that each picture's largest score is 1.
-    """
-    from kornia.filters import spatial_gradient
-
-    dx, dy = spatial_gradient(latent.float()).unbind(2)
-    strength = torch.hypot(dx, dy).mean(dim=1, keepdim=True)  # 20 times faster than norm(dim=2)
-    scores = F.avg_pool2d(strength, 2)[:, 0]
-    return scores / scores.amax(dim=(1, 2), keepdim=True).clamp(min=torch.finfo(torch.float32).tiny)
-
-
-def _canny_opencv(levels: torch.Tensor) -> torch.Tensor:
-    cv2 = _opencv()
-    edges = [cv2.Canny(one, CANNY_LOW, CANNY_HIGH) for one in levels.cpu().numpy()]
-    found = torch.stack([torch.from_numpy(one) for one in edges]).ne_(0)
-    return found.float().to(levels.device)
-
-
-def _canny_tensor(levels: torch.Tensor) -> torch.Tensor:
+def canny_edges(levels: torch.Tensor) -> torch.Tensor:
     """OpenCV's Canny in tensor operations, pixel for pixel.
 
     Not kornia's `canny`: that one drops a pixel whose neighbour is equally strong, so it loses
@@ -162,14 +103,3 @@ def _components(flat: torch.Tensor, places: torch.Tensor, steps: tuple[int, ...]
         component[torch.maximum(a, b)] = torch.minimum(a, b)  # of several smaller ones, any
         while not torch.equal(component, further := component[component]):
             component = further
-
-
-def _opencv():
-    try:
-        import cv2
-    except ImportError as missing:
-        raise ImportError(
-            "The Canny edge detector needs OpenCV, which ComfyUI does not install: run "
-            "`pip install opencv-python` in ComfyUI's Python, or set the detector to canny_gpu."
-        ) from missing
-    return cv2

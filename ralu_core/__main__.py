@@ -1,0 +1,49 @@
+"""Print a plan: `python -m ralu_core "FLUX 7x" --shift 3.16 --size 1024`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from .cost import CallCost
+from .latents.frame import Frame
+from .plans import PLANS, Plan
+from .plans.presets import PRESETS, matched_plan, preset
+from .plans.text import PlanFacts
+
+FLUX_DEV = CallCost(blocks=57, width=3072, text_tokens=256)
+
+
+def main(arguments: list[str] | None = None) -> str:
+    """The text of the plan that the arguments ask for. ValueError for a plan that cannot be."""
+    parser = argparse.ArgumentParser(prog="python -m ralu_core", description=__doc__)
+    names = [one.name for one in PRESETS] + list(PLANS)
+    parser.add_argument("plan", help=f"one of {', '.join(names)}")
+    parser.add_argument("--shift", type=float, help="h of the model; FLUX.1-dev has 3.158")
+    parser.add_argument("--size", type=int, default=1024, help="pixels each way")
+    parser.add_argument("--blocks", type=int, default=FLUX_DEV.blocks, help="of the model")
+    parser.add_argument("--width", type=int, default=FLUX_DEV.width, help="of the model")
+    parser.add_argument("--text", type=int, default=FLUX_DEV.text_tokens, help="text tokens")
+    parser.add_argument("--steps", type=int, help="plain steps to compare with")
+    asked = parser.parse_args(arguments)
+    plan = named_plan(asked.plan, asked.shift)
+    frame = Frame.of_picture(asked.size, asked.size)
+    cost = CallCost(asked.blocks, asked.width, asked.text)
+    steps = asked.steps or plan.baseline_steps or plan.total_steps
+    facts = PlanFacts(plan, frame, steps, cost.speed_up(plan, *frame.fine_grid, steps))
+    return "\n".join(facts.lines())
+
+
+def named_plan(name: str, shift: float | None) -> Plan:
+    """A preset's plan, matched, or a named plan; ValueError lists the presets for other names."""
+    if name in PLANS:
+        return PLANS[name](shift or 3.0)
+    chosen = preset(name)
+    return matched_plan(chosen, shift or chosen.model_shift)
+
+
+if __name__ == "__main__":
+    try:
+        print(main())
+    except ValueError as error:
+        sys.exit(str(error))

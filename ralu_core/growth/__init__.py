@@ -1,0 +1,22 @@
+"""How a coarse latent grows to twice its size: one way in each line of the table."""
+
+from __future__ import annotations
+
+from .growth import Growth
+from .interpolated import Lanczos, Smooth
+from .nearest import Pixel, Token
+
+__all__ = ["DEFAULT_GROWTH", "GROWTHS", "Growth", "growth_named"]
+
+GROWTHS: dict[str, Growth] = {
+    growth.name: growth
+    for growth in (Token(), Pixel(), Smooth("bilinear"), Smooth("bicubic"), Lanczos())
+}
+DEFAULT_GROWTH = "pixel"  # the quality bench's tables say why
+
+
+def growth_named(name: str) -> Growth:
+    """The growth of that name. ValueError lists the names there are."""
+    if name not in GROWTHS:
+        raise ValueError(f"Upsampling must be one of {', '.join(GROWTHS)}, got {name!r}.")
+    return GROWTHS[name]

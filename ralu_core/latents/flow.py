@@ -1,0 +1,84 @@
+"""The scalar maths of a straight flow: the shift map, and what a noise jump does.
+
+A state is x = sigma * noise + (1 - sigma) * clean, sigma in [0, 1], 1 = pure noise.
+The RALU paper (arXiv 2507.08422) counts in time t = 1 - sigma.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+
+Level = TypeVar("Level", float, "np.ndarray", "torch.Tensor")
+
+
+def shift_sigma(shift: float | Level, sigma: Level) -> Level:
+    """Move a noise level along the shift map: shift*s / (1 + (shift-1)*s).
+
+    shift  > 0, the paper's h; not ComfyUI's `ModelSamplingFlux.shift`, which is log(h).
+    sigma  float, array or tensor of any shape, in [0, 1].
+    Returns the same shape, in [0, 1]. `shift_sigma(1 / shift, .)` undoes it.
+    """
+    return shift * sigma / (1 + (shift - 1) * sigma)
+
+
+def stage_start(z: float, end_sigma: float) -> float:
+    """Noise level where the next stage starts, after one that ended at end_sigma.
+
+    z          >= 2, noise jump between the grids, the paper's 1/sqrt(c).
+    end_sigma  in (0, 1), where the stage ended.
+    With e = 1 - end_sigma and d = z * (1 - e) this is the paper's b = d / (d + e) = 1 - s_{k+1}:
+    both the new sigma and the factor on the noise that the jump adds.
+    """
+    return shift_sigma(z, end_sigma)
+
+
+def signal_scale(z: float, end_sigma: float) -> float:
+    """Factor on the upsampled state at the jump to the next stage.
+
+    The paper's a = 1 / (d + e), e and d as in `stage_start`. The jump is
+    x <- signal_scale * upsampled x + stage_start * correlated noise.
+    """
+    return 1 / (1 + (z - 1) * end_sigma)
+
+
+def spaced_levels(shift: float, start: float, end: float, steps: int) -> tuple[float, ...]:
+    """steps + 1 noise levels from start to end, even before the shift (paper, NT-Matching).
+
+    >>> [round(sigma, 3) for sigma in spaced_levels(3.0, 1.0, 0.0, 3)]
+    [1.0, 0.857, 0.6, 0.0]
+    """
+    first, last = shift_sigma(1 / shift, start), shift_sigma(1 / shift, end)
+    inner = (first + (last - first) * i / steps for i in range(1, steps))
+    return (start, *(shift_sigma(shift, sigma) for sigma in inner), end)
+
+
+@dataclass(frozen=True)
+class Jump:
+    """The noise jump from the end of one stage to the start of the next, larger one.
+
+    z          >= 2, the paper's 1/sqrt(c).
+    end_sigma  in (0, 1), where the stage ended.
+    """
+
+    z: float
+    end_sigma: float
+
+    @property
+    def start_sigma(self) -> float:
+        """Where the next stage starts: also the paper's b, the factor on the noise."""
+        return stage_start(self.z, self.end_sigma)
+
+    @property
+    def signal(self) -> float:
+        """The factor on the grown state."""
+        return signal_scale(self.z, self.end_sigma)
+
+    @property
+    def c(self) -> float:
+        """The paper's c, the correlation of sibling noise; 0 < c <= 1/4."""
+        return 1 / self.z**2

@@ -1,0 +1,210 @@
+"""A sampling plan: stages, each on one grid, and the crossings between them. Data, no more."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from ..crossings import Crossing, Matched
+from ..latents.checks import check_ratio, check_shift
+from ..latents.flow import shift_sigma, spaced_levels
+from ..latents.grid import Grid
+
+_ROUNDING = 1e-9  # decimals have no exact float; a whole number missed by less than this is met
+_SAME_LEVEL = 1e-6
+ORDERS = (1, 2)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage of a plan. ValueError if its numbers cannot run.
+
+    grid    HALF, MIXED or FULL, see `latents.grid`.
+    sigmas  noise levels, falling, in [0, 1]; one more than steps.
+    shift   h along which the levels are spread, in (0, 100]; None where they follow none.
+    ratio   on the mixed grid: share of the coarse tokens that are fine, in (0, 1).
+    order   of the multistep steps that the plan was made for: 1 is Euler.
+    number  1 for a plan's first stage, and so on; a run that begins later keeps them.
+    """
+
+    grid: Grid
+    sigmas: tuple[float, ...]
+    shift: float | None = None
+    ratio: float | None = None
+    order: int = 1
+    number: int = 1
+
+    def __post_init__(self) -> None:
+        falling = all(a > b for a, b in zip(self.sigmas, self.sigmas[1:], strict=False))
+        if len(self.sigmas) < 2 or not falling or self.sigmas[0] > 1 or self.sigmas[-1] < 0:
+            raise ValueError(
+                "A stage's sigmas must fall from at most 1 to at least 0 in one step or more, got "
+                f"{tuple(round(s, 4) for s in self.sigmas)}: for example (1.0, 0.85, 0.7)."
+            )
+        if self.grid.is_mixed:
+            check_ratio(self.ratio or 0.0)
+        if self.shift is not None:
+            check_shift(f"Shift of stage {self.number}", self.shift)
+        if self.order not in ORDERS:
+            raise ValueError(f"A stage's order must be 1 or 2, got {self.order}: 1 is Euler.")
+
+    @classmethod
+    def spaced(
+        cls,
+        grid: Grid,
+        steps: int,
+        start: float,
+        end: float,
+        *,
+        shift: float,
+        ratio: float | None = None,
+        order: int = 1,
+    ) -> Stage:
+        """A stage of so many steps from sigma `start` to `end`, even before the shift."""
+        return cls(grid, spaced_levels(shift, start, end, steps), shift, ratio, order)
+
+    @property
+    def steps(self) -> int:
+        return len(self.sigmas) - 1
+
+    @property
+    def start(self) -> float:
+        """Where the stage starts; after a jump that is above the end of the stage before."""
+        return self.sigmas[0]
+
+    @property
+    def end(self) -> float:
+        return self.sigmas[-1]
+
+    def begun_at(self, sigma: float) -> Stage:
+        """The rest of the stage from `sigma`, below its start and above its end.
+
+        Its steps are scaled by the part of the stage that is left, measured before the shift,
+        where steps are even, and rounded up.
+        """
+        if self.shift is None:
+            return replace(self, sigmas=(sigma, *(s for s in self.sigmas if s < sigma)))
+        levels = (self.start, sigma, self.end)
+        whole, start, stop = (shift_sigma(1 / self.shift, level) for level in levels)
+        share = (start - stop) / (whole - stop)
+        steps = max(1, math.ceil(self.steps * share - _ROUNDING))
+        return replace(self, sigmas=spaced_levels(self.shift, sigma, self.end, steps))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that fixes what a run visits, and on how many tokens. ValueError if it cannot.
+
+    name            as people know it.
+    stages          in order; the last ends at sigma 0.
+    crossings       one between each two stages.
+    model_shift     h of the model that the plan is meant for, in (0, 100]; None for any.
+    baseline_steps  plain steps that the run stands for; None where nobody says.
+    score           name of the region score that it was made for; None leaves it to the user.
+
+    >>> from ralu_core.plans.ralu import ralu
+    >>> plan = ralu((4, 5, 6), (0.7, 0.55, 0.0), (5.0, 2.6, 2.2), 7.5, ratio=0.2, model_shift=3.0)
+    >>> plan.steps, plan.tokens(64, 64)
+    ((4, 5, 6), (1024, 1636, 4096))
+    """
+
+    name: str
+    stages: tuple[Stage, ...]
+    crossings: tuple[Crossing, ...] = ()
+    model_shift: float | None = None
+    baseline_steps: int | None = None
+    score: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.model_shift is not None:
+            object.__setattr__(self, "model_shift", check_shift("Model shift", self.model_shift))
+        if not self.stages or len(self.crossings) != len(self.stages) - 1:
+            raise ValueError(
+                f"A plan needs a crossing between each two stages, got {len(self.stages)} stages "
+                f"and {len(self.crossings)} crossings: add or remove some."
+            )
+        for (crossing, stage), before in zip(self._seams(), self.stages, strict=False):
+            crossing.check(before.grid, stage.grid)
+            meets = (crossing.end_sigma, before.end), (crossing.start_sigma, stage.start)
+            if any(abs(a - b) > _SAME_LEVEL for a, b in meets):
+                raise ValueError(
+                    f"A crossing must lead from the end of one stage ({before.end:g}) to the "
+                    f"start of the next ({stage.start:g}), got {crossing.end_sigma:g} to "
+                    f"{crossing.start_sigma:g}: set them alike."
+                )
+
+    @classmethod
+    def of(cls, name: str, stages: Sequence[Stage], crossings: Sequence[Crossing], **more) -> Plan:
+        """A plan whose stages are numbered from 1 as they come."""
+        numbered = tuple(replace(stage, number=k) for k, stage in enumerate(stages, 1))
+        return cls(name, numbered, tuple(crossings), **more)
+
+    def way(self) -> Iterator[tuple[Crossing | None, Stage]]:
+        """The stages in order, each with the crossing into it; None for the first."""
+        return zip((None, *self.crossings), self.stages, strict=True)
+
+    def _seams(self) -> Iterator[tuple[Crossing, Stage]]:
+        return zip(self.crossings, self.stages[1:], strict=True)
+
+    @property
+    def steps(self) -> tuple[int, ...]:
+        """Model calls of each stage."""
+        return tuple(stage.steps for stage in self.stages)
+
+    @property
+    def total_steps(self) -> int:
+        """Model calls of a whole run."""
+        return sum(self.steps)
+
+    @property
+    def ends(self) -> tuple[float, ...]:
+        """Where the stages end."""
+        return tuple(stage.end for stage in self.stages)
+
+    @property
+    def ratio(self) -> float | None:
+        """Share of coarse tokens that grow early; None where no stage is mixed."""
+        return next((stage.ratio for stage in self.stages if stage.grid.is_mixed), None)
+
+    def tokens(self, height_tokens: int, width_tokens: int) -> tuple[int, ...]:
+        """Tokens per model call in each stage, for a picture of that many fine tokens.
+
+        height_tokens, width_tokens  size of the full grid, even; 64 each at 1024 x 1024 pixels.
+        ValueError where it does not split into coarse tokens.
+        """
+        if min(height_tokens, width_tokens) < 2 or height_tokens % 2 or width_tokens % 2:
+            raise ValueError(
+                "The full grid must have an even, positive number of tokens each way, "
+                f"got {height_tokens} x {width_tokens}; use a size divisible by 32 pixels."
+            )
+        coarse = height_tokens * width_tokens // 4
+        return tuple(stage.grid.tokens(coarse, stage.ratio) for stage in self.stages)
+
+    def begun_at(self, sigma: float) -> Plan:
+        """The run that begins at sigma in (0, 1]. ValueError outside.
+
+        For denoise below 1: no stage may start above it, or its crossing would paint over more of
+        the picture than was asked for. The first stage is the earliest, so the cheapest, for which
+        that holds; it begins exactly there. Later stages run whole.
+        """
+        if not 0 < sigma <= 1:
+            raise ValueError(
+                f"Start sigma must be above 0 and at most 1, got {sigma}; 1 runs the whole plan."
+            )
+        first = next(k for k in range(len(self.stages)) if self._may_begin_in(k, sigma))
+        stage, *later = self.stages[first:]
+        begun = stage if sigma == stage.start else stage.begun_at(sigma)
+        return replace(self, stages=(begun, *later), crossings=self.crossings[first:])
+
+    def _may_begin_in(self, first: int, sigma: float) -> bool:
+        later = self.stages[first + 1 :]
+        return self.stages[first].end < sigma and all(stage.start <= sigma for stage in later)
+
+    def growing_by(self, growth: str) -> Plan:
+        """The plan with another way to grow at its matched crossings."""
+        crossings = tuple(
+            replace(crossing, growth=growth) if isinstance(crossing, Matched) else crossing
+            for crossing in self.crossings
+        )
+        return replace(self, crossings=crossings)

@@ -1,0 +1,194 @@
+"""The published settings, by name, and the plans they make."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from . import nt_matching
+from .plan import Plan
+from .ralu import ralu
+
+FLUX_DEV_SHIFT = 3.158193  # exp of ComfyUI's mu of 1.15
+PUBLISHED_SHIFT = 3.0  # h_ori of the models that the paper solved its shifts for
+# A jump of z keeps 1 / (1 + z * sigma / (1 - sigma)) of the signal: 4 % for z = 10 at sigma 0.7,
+# 0.5 % for z = 80. Some settings have their least JS distance there, by a few percent of it, and
+# would paint the picture anew; published z run from 4.1 to 7.5.
+MAX_JUMP = 10.0
+
+
+@dataclass(frozen=True)
+class Preset:
+    """One published setting.
+
+    family            the model family it was published for, by name.
+    model_shift       h of that family's model: FLUX.1-dev, SD3, or FLUX.1-schnell.
+    steps             of the three stages.
+    end_sigmas        where they end; the paper's 1 - e.
+    ratio             share of coarse tokens that grow early.
+    published_shifts  the paper's h for a model of shift 3, where printed; z likewise, 1 / sqrt(c).
+    baseline_steps    plain steps that the paper compares with.
+    source            where the numbers stand.
+    """
+
+    name: str
+    family: str
+    model_shift: float
+    steps: tuple[int, int, int]
+    end_sigmas: tuple[float, float, float]
+    ratio: float
+    published_shifts: tuple[float, float, float] | None
+    published_z: float | None
+    baseline_steps: int
+    source: str
+
+
+PRESETS = (
+    Preset(
+        name="FLUX 5x",
+        family="flux1",
+        model_shift=FLUX_DEV_SHIFT,
+        steps=(4, 5, 6),
+        end_sigmas=(0.7, 0.55, 0.0),
+        ratio=0.2,
+        published_shifts=(5.12, 2.64, 2.25),
+        published_z=0.0177**-0.5,
+        baseline_steps=50,
+        source="arXiv 2507.08422, Table S1",
+    ),
+    Preset(
+        name="FLUX 7x",
+        family="flux1",
+        model_shift=FLUX_DEV_SHIFT,
+        steps=(2, 3, 5),
+        end_sigmas=(0.8, 0.7, 0.0),
+        ratio=0.1,
+        published_shifts=(8.14, 2.86, 2.19),
+        published_z=0.0255**-0.5,
+        baseline_steps=50,
+        source="arXiv 2507.08422, Table S1; ratio as in its FLOPs and the released code, level 7",
+    ),
+    Preset(
+        name="FLUX 4x (released code)",
+        family="flux1",
+        model_shift=FLUX_DEV_SHIFT,
+        steps=(5, 6, 7),
+        end_sigmas=(0.7, 0.55, 0.0),
+        ratio=0.3,
+        published_shifts=(5.019, 2.589, 2.226),
+        published_z=6.317,
+        baseline_steps=50,
+        source="released code, level 4",
+    ),
+    Preset(
+        name="SD3 2x",
+        family="sd3",
+        model_shift=PUBLISHED_SHIFT,
+        steps=(5, 6, 9),
+        end_sigmas=(0.8, 0.7, 0.0),
+        ratio=0.3,
+        published_shifts=(6.21, 2.23, 1.97),
+        published_z=0.0586**-0.5,
+        baseline_steps=28,
+        source="arXiv 2507.08422, Table S1; its solver gives 6.12 for the first shift",
+    ),
+    Preset(
+        name="SD3 3x",
+        family="sd3",
+        model_shift=PUBLISHED_SHIFT,
+        steps=(3, 3, 6),
+        end_sigmas=(0.75, 0.7, 0.0),
+        ratio=0.2,
+        published_shifts=(6.40, 2.60, 2.23),
+        published_z=0.0255**-0.5,
+        baseline_steps=28,
+        source="arXiv 2507.08422, Table S1; its solver gives 2.27 for the last shift",
+    ),
+    Preset(
+        name="4-step distilled",
+        family="flux1",
+        model_shift=1.0,
+        steps=(1, 1, 2),
+        end_sigmas=(0.7, 0.55, 0.0),
+        ratio=0.3,
+        published_shifts=None,
+        published_z=None,
+        baseline_steps=4,
+        source="arXiv 2507.08422, FLUX.1-schnell and SD3.5 Large Turbo; prints no shifts",
+    ),
+)
+
+
+def preset(name: str) -> Preset:
+    """The preset of that name; ValueError lists the names there are."""
+    for candidate in PRESETS:
+        if candidate.name == name:
+            return candidate
+    names = ", ".join(candidate.name for candidate in PRESETS)
+    raise ValueError(f"A preset must be one of {names}; got {name!r}.")
+
+
+def adjusted(
+    base: Preset, steps: Sequence[int], end_sigmas: Sequence[float], ratio: float
+) -> Preset:
+    """A preset with some numbers replaced; 0 keeps the preset's.
+
+    steps       three numbers.
+    end_sigmas  two numbers; stage 3 ends at 0 in any case.
+    Changed steps or ends lose the published shifts, which were solved for the old ones.
+    """
+    steps = tuple(new or old for new, old in zip(steps, base.steps, strict=True))
+    ends = zip((*end_sigmas, 0.0), base.end_sigmas, strict=True)
+    changed = replace(
+        base,
+        steps=steps,
+        end_sigmas=tuple(new or old for new, old in ends),
+        ratio=ratio or base.ratio,
+    )
+    if (changed.steps, changed.end_sigmas) != (base.steps, base.end_sigmas):
+        return replace(changed, published_shifts=None, published_z=None)
+    return changed
+
+
+def published_baseline(steps: Sequence[int], end_sigmas: Sequence[float]) -> int | None:
+    """Plain steps that the paper compares such a run with; None where it has none such."""
+    for candidate in PRESETS:
+        if (candidate.steps, candidate.end_sigmas) == (tuple(steps), tuple(end_sigmas)):
+            return candidate.baseline_steps
+    return None
+
+
+@lru_cache(maxsize=64)
+def matched_plan(chosen: Preset, model_shift: float) -> Plan:
+    """NT-Matching solved for a model's own shift (h_ori), z at most 10 for a shift up to 3.
+
+    Above, the bound grows with the shift, which keeps the jump the same on the model's own scale.
+    """
+    max_z = MAX_JUMP * max(1.0, model_shift / PUBLISHED_SHIFT)
+    solution = nt_matching.solve(chosen.steps, chosen.end_sigmas, model_shift, max_z)
+    return _plan(chosen, solution.shifts, solution.z, model_shift)
+
+
+def published_plan(chosen: Preset) -> Plan:
+    """The numbers that the paper or the released code prints, for a model of shift 3. ValueError
+    where they print none."""
+    if chosen.published_shifts is None or chosen.published_z is None:
+        raise ValueError(
+            f"No shifts are published for {chosen.name} with {chosen.steps} steps ending at "
+            f"{chosen.end_sigmas}: set the shifts to match the model."
+        )
+    return _plan(chosen, chosen.published_shifts, chosen.published_z, PUBLISHED_SHIFT)
+
+
+def _plan(chosen: Preset, shifts: Sequence[float], z: float, model_shift: float) -> Plan:
+    return ralu(
+        chosen.steps,
+        chosen.end_sigmas,
+        shifts,
+        z,
+        chosen.ratio,
+        model_shift,
+        name=chosen.name,
+        baseline_steps=published_baseline(chosen.steps, chosen.end_sigmas),
+    )

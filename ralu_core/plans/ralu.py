@@ -1,0 +1,77 @@
+"""RALU: half size, then what has edges at full size, then full size (arXiv 2507.08422)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..crossings import Matched
+from ..growth import DEFAULT_GROWTH
+from ..latents.checks import (
+    check_count,
+    check_end_sigmas,
+    check_ratio,
+    check_shift,
+    check_shifts,
+    check_steps,
+    check_z,
+)
+from ..latents.flow import stage_start
+from ..latents.grid import FULL, HALF, MIXED
+from .plan import Plan, Stage
+
+GRIDS = (HALF, MIXED, FULL)
+
+
+def ralu(
+    steps: Sequence[int],
+    end_sigmas: Sequence[float],
+    shifts: Sequence[float],
+    z: float,
+    ratio: float,
+    model_shift: float,
+    *,
+    growth: str = DEFAULT_GROWTH,
+    kept: str = "exact",
+    name: str = "RALU",
+    baseline_steps: int | None = None,
+) -> Plan:
+    """The paper's plan from its numbers. ValueError for those that cannot run.
+
+    steps        model calls of the three stages, 1 to 1000 each.
+    end_sigmas   where each stage ends: below 1, falling, the last exactly 0; the paper's 1 - e.
+    shifts       h of each stage, in (0, 100].
+    z            noise jump between grids, >= 2; the paper's 1/sqrt(c).
+    ratio        share of the coarse tokens that grow early, in (0, 1).
+    model_shift  h of the model the plan is meant for, in (0, 100].
+    growth       one of `growth.GROWTHS`; kept one of `latents.noise.KEPT_NOISE`.
+    """
+    check_ratio(ratio)
+    counts, ends, shifts = check_steps(steps), check_end_sigmas(end_sigmas), check_shifts(shifts)
+    for what, values in (("Steps", counts), ("Stage end sigmas", ends), ("Shifts", shifts)):
+        check_count(what, values, len(GRIDS))
+    check_z(z)
+    check_shift("Model shift", model_shift)
+    starts = (1.0, *(stage_start(z, end) for end in ends[:-1]))
+    stages = [
+        Stage.spaced(
+            grid, n, start, end, shift=shift, ratio=float(ratio) if grid.is_mixed else None
+        )
+        for grid, n, start, end, shift in zip(GRIDS, counts, starts, ends, shifts, strict=True)
+    ]
+    crossings = [Matched(end, z, growth, kept) for end in ends[:-1]]
+    return Plan.of(name, stages, crossings, model_shift=model_shift, baseline_steps=baseline_steps)
+
+
+def noise_jump(plan: Plan) -> float | None:
+    """z of a plan whose crossings are all matched with one z; None for other plans."""
+    jumps = {c.z if isinstance(c, Matched) else None for c in plan.crossings}
+    return jumps.pop() if len(jumps) == 1 else None
+
+
+def matching_numbers(plan: Plan) -> tuple | None:
+    """Steps, ends, model shift, stage shifts and z, as `nt_matching` takes them; None for a plan
+    that NT-Matching says nothing of."""
+    z, shifts = noise_jump(plan), [stage.shift for stage in plan.stages]
+    if z is None or None in shifts or plan.model_shift is None:
+        return None
+    return plan.steps, plan.ends, plan.model_shift, shifts, z

@@ -1,0 +1,37 @@
+"""Two sizes on one schedule: the first steps at half size, the rest at full size."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..crossings import Renoised, Repeated
+from ..latents.flow import spaced_levels
+from ..latents.grid import FULL, HALF
+from .plan import Plan, Stage
+
+
+def two_sizes(
+    model_shift: float,
+    steps: Sequence[int] = (8, 6),
+    *,
+    fresh: bool = True,
+    sigmas: Sequence[float] | None = None,
+) -> Plan:
+    """Naive upsampling. ValueError for numbers that cannot run.
+
+    steps   at half size, and at full size.
+    fresh   False repeats every latent pixel of the noisy state and goes on at the same noise
+            level. True enlarges the clean estimate and adds new noise of that level, as the usual
+            second pass over an enlarged latent does.
+    sigmas  all noise levels, one more than steps; None spreads them by the model's shift.
+    """
+    low, high = steps
+    levels = tuple(sigmas or spaced_levels(model_shift, 1.0, 0.0, low + high))
+    shift = None if sigmas else model_shift
+    stages = (
+        Stage(HALF, levels[: low + 1], shift),
+        Stage(FULL, levels[low:], shift),
+    )
+    crossing = Renoised(levels[low]) if fresh else Repeated(levels[low])
+    name = "two sizes, fresh noise" if fresh else "two sizes"
+    return Plan.of(name, stages, [crossing], model_shift=model_shift)

@@ -1,0 +1,34 @@
+"""OpenCV's Canny, as in the paper and the released code."""
+
+from __future__ import annotations
+
+import torch
+
+from .edge_share import CANNY_HIGH, CANNY_LOW, EdgeShare
+
+
+class Canny(EdgeShare):
+    """Edges by OpenCV on the CPU."""
+
+    name = "canny"
+    words = "canny: OpenCV on the decoded estimate, as in the paper"
+
+    def edges(self, levels: torch.Tensor) -> torch.Tensor:
+        cv2 = _opencv()
+        edges = [cv2.Canny(one, CANNY_LOW, CANNY_HIGH) for one in levels.cpu().numpy()]
+        found = torch.stack([torch.from_numpy(one) for one in edges]).ne_(0)
+        return found.float().to(levels.device)
+
+    def check(self) -> None:
+        _opencv()
+
+
+def _opencv():
+    try:
+        import cv2
+    except ImportError as missing:
+        raise ImportError(
+            "The Canny edge detector needs OpenCV, and this Python has none: run `pip install "
+            "opencv-python` in it, or set the detector to canny_gpu."
+        ) from missing
+    return cv2

@@ -1,0 +1,33 @@
+"""The paper's ablation "latent gradient": no decode."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+
+from .score import Evidence, Need, Score
+
+
+class LatentGradient(Score):
+    """Mean gradient magnitude of the clean estimate under each coarse token."""
+
+    name = "latent_gradient"
+    needs = Need.LATENT
+    words = "latent_gradient: no decode, no VAE; tied with canny in our bench"
+
+    def __call__(self, evidence: Evidence) -> torch.Tensor:
+        return latent_scores(evidence.denoised, evidence.grid)
+
+
+def latent_scores(latent: torch.Tensor, grid: tuple[int, int]) -> torch.Tensor:
+    """(B, C, h, w) half-size clean latent -> (B, rows, columns) float32; each picture's largest
+    score is 1.
+
+    grid  rows and columns of coarse tokens; they divide h and w.
+    """
+    from kornia.filters import spatial_gradient
+
+    dx, dy = spatial_gradient(latent.float()).unbind(2)
+    strength = torch.hypot(dx, dy).mean(dim=1, keepdim=True)  # one map; norm(dim=2) makes C
+    scores = F.avg_pool2d(strength, latent.shape[-2] // grid[0])[:, 0]
+    return scores / scores.amax(dim=(1, 2), keepdim=True).clamp(min=torch.finfo(torch.float32).tiny)

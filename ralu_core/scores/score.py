@@ -1,0 +1,88 @@
+"""What a region score must say: what it reads, and how much each coarse token deserves growth."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from functools import cached_property
+
+import torch
+
+from ..latents.states import StageEnd, State
+
+Decode = Callable[[torch.Tensor], torch.Tensor]
+
+
+class Need(Enum):
+    """What a score reads; whoever runs it sees to it before anything is sampled."""
+
+    PICTURE = "the decoded picture"
+    LATENT = "the clean estimate"
+    HISTORY = "the states of all steps of the stage"
+    ATTENTION = "the attention that tokens received"
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a run knows when regions are chosen.
+
+    end        of the stage before; its history is there where a score needs it.
+    grid       rows and columns of coarse tokens.
+    decode     (B, C, h, w) clean estimate -> (B, H, W, 3) picture in [0, 1], or None.
+    attention  (B, rows, columns) attention received, where the network was watched, or None.
+    """
+
+    end: StageEnd
+    grid: tuple[int, int]
+    decode: Decode | None = None
+    attention: torch.Tensor | None = None
+
+    @property
+    def denoised(self) -> torch.Tensor:
+        """(B, C, h, w) clean estimate."""
+        return self.end.denoised
+
+    @cached_property
+    def picture(self) -> torch.Tensor:
+        """(B, H, W, 3) the decoded clean estimate. ValueError without a decoder."""
+        if self.decode is None:
+            raise ValueError(
+                "This score looks at the decoded picture, and decode is None: pass a decoder, or "
+                "choose a score that reads the latent."
+            )
+        return self.decode(self.denoised)
+
+    @property
+    def history(self) -> tuple[State, ...]:
+        """The steps of the stage. ValueError where they were not kept."""
+        if not self.end.history:
+            raise ValueError(
+                "This score reads the states of all steps, and none were kept: run the plan with "
+                "keep_history=True, and begin before the stage that the score follows."
+            )
+        return self.end.history
+
+
+class Score(ABC):
+    """One way to score regions. A new one: a file, and a line in `scores.SCORES`.
+
+    name           as people choose it.
+    needs          what it reads.
+    words          what it does, for a tooltip.
+    on_device      whether it looks at a picture on the accelerator, wherever it was decoded.
+    """
+
+    name: str
+    needs: Need
+    words: str
+    on_device = False
+
+    @abstractmethod
+    def __call__(self, evidence: Evidence) -> torch.Tensor:
+        """(B, rows, columns) float32 in [0, 1]; the largest grow first. `select_ratio` takes any
+        scale, `select_threshold` this one."""
+
+    def check(self) -> None:  # noqa: B027 -- most scores need no library of their own
+        """ImportError, in one sentence, where a library that it needs is missing."""
