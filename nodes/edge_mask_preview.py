@@ -6,11 +6,11 @@ import torch
 import torch.nn.functional as F
 from comfy_api.latest import io, ui
 
-from ..ralu_core.edges import image_scores, latent_scores, needs_image
-from ..ralu_core.regions import select_ratio, select_threshold
-from .host.canvas import Canvas
+from ..ralu_core.latents.frame import Frame
+from ..ralu_core.latents.states import StageEnd
+from ..ralu_core.scores import Evidence, Need, Regions, score_named
 from .host.inputs import check_memory, placed_for
-from .host.overlay import outline_regions
+from .host.showing.overlay import outline_regions
 from .shared_inputs import CATEGORY, detector_input, search_words, threshold_input
 
 
@@ -61,19 +61,19 @@ class EdgeMaskPreview(io.ComfyNode):
         vae=None,
     ) -> io.NodeOutput:
         picture = _picture(image, latent, vae)
-        canvas = Canvas(picture.shape[1] // 8, picture.shape[2] // 8)
-        check_memory(canvas, picture.shape[0])
-        picture = picture[:, : canvas.height * 8, : canvas.width * 8]
-        if needs_image(edge_detector):
-            scores = _picture_scores(picture, canvas, edge_detector)
-        else:
-            scores = _latent_scores(latent, canvas)
-        if edge_threshold > 0:
-            chosen = select_threshold(scores, edge_threshold)
-        else:
-            chosen = select_ratio(scores, ratio)
-        mask = canvas.mask(chosen)
-        overlay = outline_regions(picture, mask)
+        frame = Frame.of_picture(*picture.shape[1:3])
+        check_memory(frame, picture.shape[0])
+        height, width = frame.picture
+        picture = picture[:, :height, :width]
+        half = _half_latent(latent, frame, edge_detector)
+        evidence = Evidence(
+            StageEnd(half, half),
+            frame.grid,
+            lambda _: placed_for(edge_detector, _half_picture(picture, frame)),
+        )
+        chosen = Regions(edge_detector, edge_threshold or None).choose(evidence, ratio)
+        mask = frame.mask(chosen)
+        overlay = outline_regions(picture, mask, frame.space.coarse_pixels)
         return io.NodeOutput(mask, overlay, ui=ui.PreviewImage(overlay, cls=cls))
 
 
@@ -94,17 +94,19 @@ def _picture(image, latent, vae) -> torch.Tensor:
     return vae.decode(latent["samples"])
 
 
-def _picture_scores(picture: torch.Tensor, canvas: Canvas, detector: str) -> torch.Tensor:
-    """Edges of the half-size picture, which is what the sampler sees after stage 1."""
-    full = canvas.extend(picture.movedim(-1, 1))
-    half = F.avg_pool2d(full, 2).movedim(1, -1)
-    return image_scores(placed_for(detector, half), canvas.grid, detector)
+def _half_picture(picture: torch.Tensor, frame: Frame) -> torch.Tensor:
+    """The picture at half size, which is what the sampler sees after stage 1."""
+    full = frame.extend(picture.movedim(-1, 1))
+    return F.avg_pool2d(full, 2).movedim(1, -1)
 
 
-def _latent_scores(latent, canvas: Canvas) -> torch.Tensor:
+def _half_latent(latent, frame: Frame, detector: str) -> torch.Tensor:
+    """(B, C, H/2, W/2) the same of a latent; nothing where the detector looks at the picture."""
+    if score_named(detector).needs is Need.PICTURE:
+        return torch.zeros(())
     if latent is None:
         raise ValueError(
-            "The latent_gradient detector reads a latent, and an image is connected: "
+            f"The {detector} detector reads a latent, and an image is connected: "
             "connect a latent with its VAE, or choose a canny detector."
         )
-    return latent_scores(F.avg_pool2d(canvas.extend(latent["samples"].float()), 2))
+    return F.avg_pool2d(frame.extend(latent["samples"].float()), 2)

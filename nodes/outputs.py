@@ -8,7 +8,7 @@ import torch
 from comfy_api.latest import ui
 
 from .host.run import Sampled
-from .host.status import is_watched
+from .host.showing.status import is_watched
 
 
 def latent_output(latent: dict, samples: torch.Tensor) -> dict:
@@ -20,7 +20,7 @@ def latent_output(latent: dict, samples: torch.Tensor) -> dict:
 
 
 def run_view(sampled: Sampled) -> dict[str, Any]:
-    """What the canvas shows on a sampler after its run: numbers, and pictures of the regions."""
-    overlay = sampled.overlay if is_watched() else None
-    regions = [] if overlay is None else ui.PreviewImage(overlay).as_dict()["images"]
+    """What a sampler shows after its run: numbers, and pictures of the regions."""
+    chosen = sampled.regions if is_watched() else None
+    regions = [] if chosen is None else ui.PreviewImage(chosen.drawn).as_dict()["images"]
     return {"ralu_run": [{**sampled.report.values(), "regions": regions}]}

@@ -8,9 +8,11 @@ import comfy.sample
 import comfy.samplers
 from comfy_api.latest import io
 
-from ..ralu_core.upsampling import DEFAULT_UPSAMPLING
+from ..ralu_core.growth import DEFAULT_GROWTH
+from .host.families.table import supported_short
 from .host.inputs import SAMPLER_NAMES, sampler_named
-from .host.run import Settings, Wires, sample
+from .host.prepare import DEFAULT_SCORE, Settings, Wires
+from .host.run import sample
 from .outputs import latent_output, run_view
 from .shared_inputs import (
     CATEGORY,
@@ -18,6 +20,7 @@ from .shared_inputs import (
     edge_mask_output,
     expert_inputs,
     latent_input,
+    model_input,
     region_mask_input,
     schedule_input,
     search_words,
@@ -33,10 +36,10 @@ class Sampler(io.ComfyNode):
             node_id="RALU_Sampler",
             display_name="RALU Sampler",
             category=CATEGORY,
-            description="Samples Flux or SD3 in three stages: half size, edges early, full size. "
-            "2-7x fewer FLOPs than a KSampler, for the same picture size and without training.",
+            description=f"Samples {supported_short()} in three stages: half size, edges early, full "
+            "size. 2-7x fewer FLOPs than a KSampler, for the same picture size, without training.",
             inputs=[
-                io.Model.Input("model", tooltip="Flux.1, SD3 or SD3.5, with any LoRAs."),
+                model_input(),
                 io.Conditioning.Input("positive", tooltip="What the picture shows."),
                 io.Conditioning.Input(
                     "negative", tooltip="What it avoids; has no effect at cfg 1 (Flux)."
@@ -91,9 +94,9 @@ class Sampler(io.ComfyNode):
         cfg,
         sampler_name,
         denoise,
-        edge_detector="canny",
+        edge_detector=DEFAULT_SCORE,
         edge_threshold=0.0,
-        upsampling=DEFAULT_UPSAMPLING,
+        upsampling=DEFAULT_GROWTH,
         vae=None,
         schedule=None,
         region_mask=None,
@@ -106,15 +109,20 @@ class Sampler(io.ComfyNode):
             return comfy.sample.prepare_noise(latent["samples"], seed, latent.get("batch_index"))
 
         wires = Wires(
-            guider,
-            sampler_named(sampler_name),
-            latent_image,
-            vae,
-            draw_noise,
-            seed,
+            guider=guider,
+            sampler=sampler_named(sampler_name),
+            latent=latent_image,
+            vae=vae,
+            draw_noise=draw_noise,
+            seed=seed,
         )
         settings = Settings(
-            schedule, denoise, edge_detector, edge_threshold, upsampling, region_mask
+            schedule=schedule,
+            denoise=denoise,
+            detector=edge_detector,
+            threshold=edge_threshold,
+            upsampling=upsampling,
+            region_mask=region_mask,
         )
         sampled = sample(wires, settings)
         return io.NodeOutput(

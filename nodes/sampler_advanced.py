@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from ..ralu_core.upsampling import DEFAULT_UPSAMPLING
-from .host.run import Settings, Wires, sample
+from ..ralu_core.growth import DEFAULT_GROWTH
+from .host.prepare import DEFAULT_SCORE, Settings, Wires
+from .host.run import sample
 from .outputs import latent_output, run_view
 from .shared_inputs import (
     CATEGORY,
@@ -60,16 +61,28 @@ class SamplerAdvanced(io.ComfyNode):
         sampler,
         latent_image,
         denoise,
-        edge_detector="canny",
+        edge_detector=DEFAULT_SCORE,
         edge_threshold=0.0,
-        upsampling=DEFAULT_UPSAMPLING,
+        upsampling=DEFAULT_GROWTH,
         vae=None,
         schedule=None,
         region_mask=None,
     ) -> io.NodeOutput:
-        wires = Wires(guider, sampler, latent_image, vae, noise.generate_noise, noise.seed)
+        wires = Wires(
+            guider=guider,
+            sampler=sampler,
+            latent=latent_image,
+            vae=vae,
+            draw_noise=noise.generate_noise,
+            seed=noise.seed,
+        )
         settings = Settings(
-            schedule, denoise, edge_detector, edge_threshold, upsampling, region_mask
+            schedule=schedule,
+            denoise=denoise,
+            detector=edge_detector,
+            threshold=edge_threshold,
+            upsampling=upsampling,
+            region_mask=region_mask,
         )
         sampled = sample(wires, settings)
         return io.NodeOutput(

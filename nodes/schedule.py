@@ -7,21 +7,17 @@ from typing import Any
 
 from comfy_api.latest import io
 
-from ..ralu_core import presets
-from ..ralu_core.schedule import StageSchedule
-from .host.canvas import Canvas
-from .host.gate import ModelFacts, inspect_model
-from .schedule_plot import plot_schedule
-from .schedule_report import schedule_report, schedule_values
+from ..ralu_core.latents.frame import Frame
+from ..ralu_core.plans import Plan, presets
+from ..ralu_core.plans.text import PlanFacts, published_line
+from .host.families.inspect import ModelFacts, inspect_model
+from .host.families.table import family_named
+from .schedule_plot import plot_plan
+from .schedule_values import schedule_values
 from .shared_inputs import CATEGORY, ScheduleType, advanced, search_words
 
 MATCH, PUBLISHED = "match the model", "published"
-# Without a MODEL the schedule is solved for the model that the preset was published for.
-FAMILY_FACTS = {
-    "flux": ModelFacts("flux", 3.158193, 57, 3072),
-    "sd3": ModelFacts("sd3", 3.0, 24, 1536),
-    "distilled": ModelFacts("flux", 1.0, 57, 3072),
-}
+OVERRIDDEN_STAGES, OVERRIDDEN_ENDS = (1, 2, 3), (1, 2)  # the last stage ends at 0
 
 
 class Schedule(io.ComfyNode):
@@ -88,9 +84,8 @@ class Schedule(io.ComfyNode):
         chosen = presets.adjusted(
             presets.preset(preset), (steps_1, steps_2, steps_3), (end_sigma_1, end_sigma_2), ratio
         )
-        facts = FAMILY_FACTS[chosen.family] if model is None else inspect_model(model)
-        schedule = make_schedule(chosen, shifts, facts)
-        canvas = Canvas(height // 8, width // 8)
+        facts = published_facts(chosen) if model is None else inspect_model(model)
+        told = plan_facts(chosen, shifts, facts, Frame.of_picture(height, width))
         widgets = {
             "preset": preset,
             "shifts": shifts,
@@ -103,20 +98,29 @@ class Schedule(io.ComfyNode):
             "end_sigma_2": end_sigma_2,
             "ratio": ratio,
         }
-        shown = {**schedule_values(schedule, chosen, facts, canvas), "widgets": widgets}
-        report = schedule_report(schedule, chosen, facts, canvas)
-        return io.NodeOutput(
-            schedule, plot_schedule(schedule), report, ui={"ralu_schedule": [shown]}
-        )
+        shown = {**schedule_values(told), "widgets": widgets}
+        report = "\n".join([*told.lines(), *filter(None, [published_line(chosen)])])
+        return io.NodeOutput(told.plan, plot_plan(told.plan), report, ui={"ralu_schedule": [shown]})
 
 
-def make_schedule(chosen: presets.Preset, shifts: str, facts: ModelFacts) -> StageSchedule:
-    """The schedule of a preset for a model, as the `shifts` widget asks."""
+def published_facts(chosen: presets.Preset) -> ModelFacts:
+    """Without a MODEL the plan is solved for the model that the preset was published for."""
+    return ModelFacts.published(family_named(chosen.family), chosen.model_shift)
+
+
+def make_plan(chosen: presets.Preset, shifts: str, shift: float) -> Plan:
+    """The plan of a preset for a model of that shift, as the `shifts` widget asks."""
     if shifts == PUBLISHED:
-        return presets.published_schedule(chosen)
+        return presets.published_plan(chosen)
     if shifts == MATCH:
-        return presets.matched_schedule(chosen, facts.shift)
+        return presets.matched_plan(chosen, shift)
     raise ValueError(f"The shifts must be one of {MATCH}, {PUBLISHED}, got {shifts!r}.")
+
+
+def plan_facts(chosen: presets.Preset, shifts: str, facts: ModelFacts, frame: Frame) -> PlanFacts:
+    """The plan, and what is predicted for pictures of that size."""
+    plan, steps = make_plan(chosen, shifts, facts.shift), chosen.baseline_steps
+    return PlanFacts(plan, frame, steps, facts.cost.speed_up(plan, *frame.fine_grid, steps))
 
 
 def preview_values(query: Mapping[str, str]) -> dict[str, Any]:
@@ -126,14 +130,14 @@ def preview_values(query: Mapping[str, str]) -> dict[str, Any]:
     """
     chosen = presets.adjusted(
         presets.preset(query.get("preset", "")),
-        [int(query.get(f"steps_{k}", 0)) for k in (1, 2, 3)],
-        [float(query.get(f"end_sigma_{k}", 0)) for k in (1, 2)],
+        [int(query.get(f"steps_{k}", 0)) for k in OVERRIDDEN_STAGES],
+        [float(query.get(f"end_sigma_{k}", 0)) for k in OVERRIDDEN_ENDS],
         float(query.get("ratio", 0)),
     )
-    facts = FAMILY_FACTS[chosen.family]
-    canvas = Canvas(int(query.get("height", 1024)) // 8, int(query.get("width", 1024)) // 8)
-    schedule = make_schedule(chosen, query.get("shifts", MATCH), facts)
-    return schedule_values(schedule, chosen, facts, canvas)
+    sides = (int(query.get(name, 1024)) for name in ("height", "width"))
+    frame = Frame.of_picture(*sides)
+    shifts = query.get("shifts", MATCH)
+    return schedule_values(plan_facts(chosen, shifts, published_facts(chosen), frame))
 
 
 def _size_input(name: str, label: str) -> io.Input:

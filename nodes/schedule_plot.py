@@ -8,12 +8,13 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw
 
-from ..ralu_core import nt_matching
-from ..ralu_core.schedule import StageSchedule
+from ..ralu_core.plans import Plan, nt_matching
+from ..ralu_core.plans.ralu import matching_numbers
 
 SIZE = (1040, 420)
 BACKGROUND, INK, FAINT = (24, 26, 31), (222, 226, 234), (70, 75, 86)
-STAGE_COLOURS = ((92, 169, 255), (255, 184, 77), (120, 214, 140))
+# One for each stage in turn, as in web/ralu.css.
+STAGE_COLOURS = ((92, 169, 255), (255, 184, 77), (120, 214, 140), (205, 140, 255))
 TARGET_COLOUR = (235, 110, 130)
 MARGIN = 44
 
@@ -38,45 +39,46 @@ class Panel:
         self.draw.text(self.point(x, y), text, fill=colour, font_size=15)
 
 
-def plot_schedule(schedule: StageSchedule) -> torch.Tensor:
+def plot_plan(plan: Plan) -> torch.Tensor:
     """IMAGE (1, height, width, 3) in [0, 1]."""
     image = Image.new("RGB", SIZE, BACKGROUND)
     draw = ImageDraw.Draw(image)
     middle = SIZE[0] // 2
     lower = SIZE[1] - MARGIN
-    _plot_sigmas(Panel(draw, (MARGIN, MARGIN, middle - 16, lower), 1.0), schedule)
-    _plot_densities(draw, (middle + 28, MARGIN, SIZE[0] - 16, lower), schedule)
+    _plot_sigmas(Panel(draw, (MARGIN, MARGIN, middle - 16, lower), 1.0), plan)
+    numbers = matching_numbers(plan)
+    if numbers is not None:
+        _plot_densities(draw, (middle + 28, MARGIN, SIZE[0] - 16, lower), numbers)
     return torch.from_numpy(np.asarray(image, dtype=np.float32) / 255)[None]
 
 
-def _plot_sigmas(panel: Panel, schedule: StageSchedule) -> None:
-    total = schedule.total_steps
+def _plot_sigmas(panel: Panel, plan: Plan) -> None:
     done = 0
-    for k, colour in enumerate(STAGE_COLOURS):
-        sigmas = schedule.sigmas(k)
-        xs = [(done + i) / total for i in range(len(sigmas))]
-        panel.line(xs, sigmas, colour)
-        for x, sigma in zip(xs, sigmas, strict=True):
+    colours = [STAGE_COLOURS[k % len(STAGE_COLOURS)] for k in range(len(plan.stages))]
+    for stage, colour in zip(plan.stages, colours, strict=True):
+        xs = [(done + i) / plan.total_steps for i in range(len(stage.sigmas))]
+        panel.line(xs, stage.sigmas, colour)
+        for x, sigma in zip(xs, stage.sigmas, strict=True):
             cx, cy = panel.point(x, sigma)
             panel.draw.ellipse((cx - 3, cy - 3, cx + 3, cy + 3), fill=colour)
-        done += schedule.steps[k]
+        done += stage.steps
     panel.label("sigma (1 = noise) at each step", 0.0, 1.09)
-    for k, colour in enumerate(STAGE_COLOURS):
-        panel.label(f"stage {k + 1}: {schedule.steps[k]} steps", 0.02, 0.26 - 0.08 * k, colour)
+    top = 0.02 + 0.08 * len(plan.stages)
+    for k, (stage, colour) in enumerate(zip(plan.stages, colours, strict=True)):
+        panel.label(f"stage {stage.number}: {stage.steps} steps", 0.02, top - 0.08 * k, colour)
     panel.label("0", -0.03, 0.04)
     panel.label("1", -0.03, 1.02)
 
 
 def _plot_densities(
-    draw: ImageDraw.ImageDraw, box: tuple[int, int, int, int], schedule: StageSchedule
+    draw: ImageDraw.ImageDraw, box: tuple[int, int, int, int], numbers: tuple
 ) -> None:
-    numbers = (schedule.steps, schedule.end_sigmas, schedule.model_shift)
-    times, actual, target = nt_matching.densities(*numbers, schedule.shifts, schedule.z)
+    times, actual, target = nt_matching.densities(*numbers)
     panel = Panel(draw, box, 1.1 * float(max(actual.max(), target.max())))
     panel.line(times.tolist(), target.tolist(), TARGET_COLOUR)
     panel.line(times.tolist(), actual.tolist(), STAGE_COLOURS[0])
-    distance = nt_matching.js_distance(*numbers, schedule.shifts, schedule.z)
+    distance = nt_matching.js_distance(*numbers)
     panel.label("how often each time t = 1 - sigma is visited", 0.0, 1.09 * panel.top)
-    panel.label("P(t), the three stages", 0.55, 0.95 * panel.top, STAGE_COLOURS[0])
+    panel.label("P(t), all stages", 0.55, 0.95 * panel.top, STAGE_COLOURS[0])
     panel.label("target", 0.55, 0.87 * panel.top, TARGET_COLOUR)
     panel.label(f"JS distance {distance:.4f}", 0.55, 0.79 * panel.top)

@@ -6,7 +6,7 @@ import asyncio
 
 from aiohttp import web
 
-from .host.status import running_server
+from .host.showing.status import running_server
 from .schedule import preview_values
 
 PATH = "/ralu/schedule"

@@ -7,8 +7,9 @@ from typing import Any
 
 from comfy_api.latest import io
 
-from ..ralu_core.edges import DETECTORS
-from ..ralu_core.upsampling import DEFAULT_UPSAMPLING, UPSAMPLING
+from ..ralu_core.growth import DEFAULT_GROWTH, GROWTHS
+from ..ralu_core.scores import SCORES, Regions
+from .host.families.table import supported_short
 
 CATEGORY = "model/sampling/RALU"
 ScheduleType = io.Custom("RALU_SCHEDULE")
@@ -33,6 +34,10 @@ def advanced(widget: io.Input) -> io.Input:
     """The widget, hidden until asked for by frontends that can."""
     widget.extra_dict["advanced"] = True  # ComfyUI 0.3.75 has no keyword for it
     return widget
+
+
+def model_input() -> io.Input:
+    return io.Model.Input("model", tooltip=f"{supported_short()}, with any LoRAs.")
 
 
 def latent_input() -> io.Input:
@@ -89,8 +94,8 @@ def expert_inputs() -> list[io.Input]:
         advanced(
             io.Combo.Input(
                 "upsampling",
-                options=list(UPSAMPLING),
-                default=DEFAULT_UPSAMPLING,
+                options=list(GROWTHS),
+                default=DEFAULT_GROWTH,
                 tooltip="How a coarse region grows: pixel repeats each latent pixel, token repeats "
                 "each 2x2 patch as the authors' code does; the others interpolate (paper's "
                 "ablation).",
@@ -103,8 +108,8 @@ def detector_input() -> io.Input:
     return advanced(
         io.Combo.Input(
             "edge_detector",
-            options=list(DETECTORS),
-            default="canny",
+            options=list(SCORES),
+            default=Regions.score,
             tooltip="canny: OpenCV on the decoded estimate, as in the paper. canny_gpu: the same "
             "edges pixel for pixel without OpenCV, on the GPU if there is one. latent_gradient: no "
             "decode, no VAE; tied with canny in our bench.",

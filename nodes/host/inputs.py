@@ -9,11 +9,10 @@ import comfy.sample
 import comfy.samplers
 import torch
 
-from ...ralu_core.edges import needs_image
-from ...ralu_core.noise import white_noise
-from ...ralu_core.regions import mask_regions
-from .canvas import Canvas
-from .gate import LATENT_CHANNELS
+from ...ralu_core.latents.frame import Frame
+from ...ralu_core.latents.noise import white_noise
+from ...ralu_core.latents.space import Space
+from ...ralu_core.scores import Need, mask_regions, score_named
 
 # These leave a flow at another noise level than they were asked for: the first two choose levels of
 # their own, ipndm_v diverges where steps are uneven, sa_solver omits the last step of a stage in
@@ -33,39 +32,47 @@ MAX_PIXELS = 2**30  # a latent of 1 GiB, of which a run holds about ten
 SAMPLER_NAMES = [name for name in comfy.samplers.SAMPLER_NAMES if name not in REFUSED_SAMPLERS]
 
 
-def latent_samples(patcher, latent: dict) -> torch.Tensor:
-    """The (B, 16, H, W) latent of a LATENT; an empty one gets the model's channels, as in core."""
+def latent_samples(patcher, latent: dict, space: Space) -> torch.Tensor:
+    """The (B, C, H, W) latent of a LATENT in the model's space; an empty one gets its channels."""
     samples = latent["samples"]
-    if getattr(samples, "is_nested", False) or samples.ndim != 4:
+    dimensions = (4, 5) if space.has_frames else (4,)
+    if getattr(samples, "is_nested", False) or samples.ndim not in dimensions:
         raise ValueError(
             f"RALU samples still pictures, got a latent of {samples.ndim} dimensions: "
             "use an Empty SD3 Latent Image or a VAE Encode of a picture."
         )
-    check_memory(Canvas(*samples.shape[-2:]), samples.shape[0])
+    h, w = (side * space.fold for side in samples.shape[-2:])
+    check_memory(Frame(h, w, space), samples.shape[0])
     fix = comfy.sample.fix_empty_latent_channels
     known = inspect.signature(fix).parameters
     ratios = ("downscale_ratio_spacial", "downscale_ratio_temporal")
     samples = fix(patcher, samples, **{k: latent.get(k) for k in ratios if k in known})
-    if samples.shape[1] != LATENT_CHANNELS:
+    if samples.shape[1] != space.host_channels:
         raise ValueError(
-            f"This MODEL samples latents of {LATENT_CHANNELS} channels, got {samples.shape[1]}: "
-            "encode the picture with the model's own VAE."
+            f"This MODEL samples latents of {space.host_channels} channels, got "
+            f"{samples.shape[1]}: encode the picture with the model's own VAE."
         )
-    return samples
+    if samples.ndim == 5 and samples.shape[2] != 1:
+        raise ValueError(
+            f"RALU samples still pictures, got a latent of {samples.shape[2]} frames: use a latent "
+            "of one."
+        )
+    return space.enter(samples)
 
 
-def check_memory(canvas: Canvas, batch: int) -> None:
+def check_memory(frame: Frame, batch: int) -> None:
     """Refuse, before anything of its size is allocated, a batch that no computer holds."""
     if batch < 1:
         raise ValueError(
             "RALU needs a picture to work on, and this batch holds no picture: connect a LATENT or "
             "an IMAGE of at least one."
         )
-    pixels = batch * canvas.width * canvas.height * 64
+    height, width = frame.picture
+    pixels = batch * width * height
     if pixels > MAX_PIXELS:
         raise ValueError(
             f"RALU samples at most {MAX_PIXELS >> 20} million pixels at once, got {batch} of "
-            f"{canvas.width * 8}x{canvas.height * 8}: use a smaller batch or picture."
+            f"{frame.size}: use a smaller batch or picture."
         )
 
 
@@ -98,31 +105,45 @@ def check_sampler(sampler, steps: list[int]) -> None:
         )
 
 
-def check_vae(vae, detector: str) -> None:
+def check_vae(vae, detector: str, space: Space) -> None:
     """A missing or foreign VAE is refused before stage 1, not after it."""
-    if not needs_image(detector):
+    if score_named(detector).needs is not Need.PICTURE:
         return
     if vae is None:
         raise ValueError(
             f"The edge detector {detector} looks at the decoded picture, so RALU needs a VAE: "
             "connect one, or set the detector to latent_gradient."
         )
-    channels = getattr(vae, "latent_channels", LATENT_CHANNELS)
-    if getattr(vae, "latent_dim", 2) != 2:
+    channels = getattr(vae, "latent_channels", space.host_channels)
+    dimensions = 3 if space.has_frames else 2
+    if getattr(vae, "latent_dim", dimensions) != dimensions:
+        wanted, got = (
+            ("videos", "still pictures") if space.has_frames else ("still pictures", "videos")
+        )
         raise ValueError(
-            "This MODEL needs a VAE of still pictures, got one of videos: load the VAE that "
+            f"This MODEL needs a VAE of {wanted}, got one of {got}: load the VAE that "
             "belongs to the model."
         )
-    if channels != LATENT_CHANNELS:
+    if channels != space.host_channels:
         raise ValueError(
-            f"This MODEL needs a VAE of {LATENT_CHANNELS} latent channels, got one of {channels}: "
-            "load the VAE that belongs to the model."
+            f"This MODEL needs a VAE of {space.host_channels} latent channels, got one of "
+            f"{channels}: load the VAE that belongs to the model."
+        )
+
+
+def check_score(detector: str) -> None:
+    """Refuse, before sampling, a score that a node's run cannot serve."""
+    score = score_named(detector)
+    if score.needs is Need.ATTENTION:
+        raise ValueError(
+            f"The score {detector} reads {score.needs.value}, which a run in ComfyUI does not "
+            "watch: choose another edge detector."
         )
 
 
 def placed_for(detector: str, picture: torch.Tensor) -> torch.Tensor:
-    """A decoded picture where the detector looks at it: canny_gpu on the GPU, if there is one."""
-    if detector != "canny_gpu":
+    """A decoded picture where the detector looks at it: some do on the GPU, if there is one."""
+    if not score_named(detector).on_device:
         return picture
     return picture.to(comfy.model_management.get_torch_device())
 
@@ -138,25 +159,24 @@ def batch_items(latent: dict, count: int) -> list[int]:
     return items
 
 
-def extend_noise(noise: torch.Tensor, canvas: Canvas, seed: int, items: list[int]) -> torch.Tensor:
-    """The host's noise (B, C, H, W), with fresh noise where the canvas is larger."""
-    if canvas.is_whole:
+def extend_noise(noise: torch.Tensor, frame: Frame, seed: int, items: list[int]) -> torch.Tensor:
+    """The host's noise (B, C, H, W), with fresh noise where the frame is larger."""
+    if frame.is_whole:
         return noise
-    extended = white_noise((noise.shape[1], *canvas.padded), seed, items, stream=0).to(noise)
-    extended[..., : canvas.height, : canvas.width] = noise
+    extended = white_noise((noise.shape[1], *frame.padded), seed, items, stream=0).to(noise)
+    extended[..., : frame.height, : frame.width] = noise
     return extended
 
 
-def always_regions(mask: torch.Tensor | None, canvas: Canvas, batch: int) -> torch.Tensor | None:
+def always_regions(mask: torch.Tensor | None, frame: Frame, batch: int) -> torch.Tensor | None:
     """Coarse tokens under a MASK input: (B, rows, columns) bool, or None without one."""
     if mask is None:
         return None
     mask = mask.reshape(-1, *mask.shape[-2:])
     h, w = mask.shape[-2:]
-    if abs(h * canvas.width - w * canvas.height) > max(h, w):  # more than a rounded pixel off
-        size = f"{canvas.width * 8}x{canvas.height * 8}"
+    if abs(h * frame.width - w * frame.height) > max(h, w):  # more than a rounded pixel off
         raise ValueError(
-            f"The region mask must have the shape of the picture, {size} pixels or that at "
+            f"The region mask must have the shape of the picture, {frame.size} pixels or that at "
             f"another scale, got {w}x{h}: resize or crop the mask."
         )
     if mask.shape[0] not in (1, batch):
@@ -164,4 +184,4 @@ def always_regions(mask: torch.Tensor | None, canvas: Canvas, batch: int) -> tor
             f"The region mask must hold 1 mask or one per picture ({batch}), got {mask.shape[0]}: "
             "connect one for all, or cut the batch with MaskToImage, ImageFromBatch, ImageToMask."
         )
-    return mask_regions(canvas.extend(mask), canvas.grid).expand(batch, -1, -1)
+    return mask_regions(frame.extend(mask), frame.grid).expand(batch, -1, -1)

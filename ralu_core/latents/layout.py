@@ -116,11 +116,20 @@ class Layout:
             return [(list(range(self.batch)), self)]
         return [(items, Layout(self.fine[items], self.patch)) for items in members.values()]
 
+    @property
+    def pictures(self) -> list[tuple[list[int], Layout]]:
+        """The same for each picture by itself."""
+        return [([k], Layout(self.fine[k : k + 1], self.patch)) for k in range(self.batch)]
+
     def to(self, device: torch.device | str) -> Layout:
         """The same layout with its mask on another device."""
         if self.fine.device == torch.device(device):
             return self
         return Layout(self.fine.to(device), self.patch)
+
+    def folded(self, fold: int) -> Layout:
+        """The same over a latent whose pixels are `fold` of these wide, see `Space.fold`."""
+        return self if fold == 1 else Layout(self.fine, self.patch // fold)
 
     def settle(self, latent: torch.Tensor) -> torch.Tensor:
         """Repeat the picked pixel over each 2x2 block of the coarse regions."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from ..crossings import Crossing, Matched
 from ..latents.checks import check_ratio, check_shift
 from ..latents.flow import shift_sigma, spaced_levels
-from ..latents.grid import Grid
+from ..latents.grid import FULL, Grid
 
 _ROUNDING = 1e-9  # decimals have no exact float; a whole number missed by less than this is met
 _SAME_LEVEL = 1e-6
@@ -123,6 +123,11 @@ class Plan:
             raise ValueError(
                 f"A plan needs a crossing between each two stages, got {len(self.stages)} stages "
                 f"and {len(self.crossings)} crossings: add or remove some."
+            )
+        if self.stages[-1].grid is not FULL or self.ends[-1] != 0:
+            raise ValueError(
+                "A plan must end at full size and at sigma 0, got "
+                f"{self.stages[-1].grid.name} and {self.ends[-1]:g}: add a stage on the full grid."
             )
         for (crossing, stage), before in zip(self._seams(), self.stages, strict=False):
             crossing.check(before.grid, stage.grid)

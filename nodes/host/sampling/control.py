@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import comfy.controlnet
 import comfy.hooks
 import torch
 
-from ...ralu_core.layout import Layout
-from ...ralu_core.tokens import pick
+from ....ralu_core.latents.packing import Packing
+from ....ralu_core.latents.space import Space
+from ....ralu_core.latents.tokens import pick
+from ..families.residuals import bank_or_tokens, each_residual
 
 
 class TwoPassControl(comfy.controlnet.ControlBase):
@@ -22,11 +24,11 @@ class TwoPassControl(comfy.controlnet.ControlBase):
     its hint at the size of its last call.
     """
 
-    def __init__(self, control, layout: Layout):
+    def __init__(self, control, packings: list[Packing], space: Space):
         super().__init__()
         self.full = control
         self.coarse = copy_chain(control)
-        self.layout = layout
+        self.packings, self.space = packings, space
         self.extra_hooks = comfy.hooks.HookGroup.combine_all_hooks(control.get_extra_hooks())
 
     def get_control(self, x_noisy, t, cond, batched_number, transformer_options):
@@ -34,18 +36,17 @@ class TwoPassControl(comfy.controlnet.ControlBase):
         full = self.full.get_control(x_noisy, *call)
         if full is None:
             return None
-        coarse = self.coarse.get_control(pick(x_noisy), *call)
+        small = self.space.leave(pick(self.space.enter(x_noisy)))
+        coarse = self.coarse.get_control(small, *call)
         return self._joined(coarse, full, x_noisy.device)
 
     def _joined(self, coarse: dict, full: dict, device: torch.device) -> dict:
         """Each token's rows, or, where pictures differ in number of tokens, all rows of both."""
         low = {id(f): c for key in full for c, f in zip(coarse[key], full[key], strict=True)}
-        layout = self.layout.to(device)
+        packings = [packing.to(device) for packing in self.packings]
 
         def join(fine: torch.Tensor) -> torch.Tensor:
-            bank = torch.cat([low[id(fine)], fine], dim=1)
-            check_bank(bank, layout)
-            return bank if len(layout.groups) > 1 else layout.take(bank)
+            return bank_or_tokens(packings, torch.cat([low[id(fine)], fine], dim=1))
 
         return each_residual(join, full)
 
@@ -65,20 +66,11 @@ class TwoPassControl(comfy.controlnet.ControlBase):
 
     def deepclone_multigpu(self, load_device, autoregister=False):
         """The same on another GPU: newer hosts call each device's own copy there."""
-        twin = TwoPassControl(_chain_on(self.full, load_device), self.layout.to(load_device))
+        packings = [packing.to(load_device) for packing in self.packings]
+        twin = TwoPassControl(_chain_on(self.full, load_device), packings, self.space)
         if autoregister:
             self.multigpu_clones[load_device] = twin
         return twin
-
-
-def check_bank(bank: torch.Tensor, layout: Layout) -> None:
-    """Refuse residuals (n, N, D) of other tokens than the coarse and the fine ones."""
-    h, w = layout.grid
-    if bank.shape[1] != 5 * h * w:
-        raise ValueError(
-            f"RALU needs ControlNet residuals of {5 * h * w} tokens in its mixed stage, got "
-            f"{bank.shape[1]}: apply the ControlNet with ComfyUI's own Apply node."
-        )
 
 
 def _chain_on(control, device):
@@ -102,20 +94,6 @@ def links(control) -> Iterator[Any]:
     while control is not None:
         yield control
         control = control.previous_controlnet
-
-
-def each_residual(change: Callable[[torch.Tensor], torch.Tensor], control: dict) -> dict:
-    """A ControlNet's residuals, each changed once: one tensor may serve many blocks."""
-    changed: dict[int, torch.Tensor] = {}
-
-    def once(residual):
-        if residual is None:
-            return None
-        if id(residual) not in changed:
-            changed[id(residual)] = change(residual)
-        return changed[id(residual)]
-
-    return {key: [once(residual) for residual in residuals] for key, residuals in control.items()}
 
 
 class RememberingVae:

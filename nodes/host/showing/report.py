@@ -1,15 +1,13 @@
-"""What a run did, in one line for the log and as plain values for the canvas."""
+"""What a run did, in one line for the log and as plain values for the browser."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ...ralu_core.cost import CallCost
-from ...ralu_core.presets import PRESETS
-from ...ralu_core.schedule import StageSchedule
-from .progress import StageRecord
+from ....ralu_core.cost import CallCost
+from ....ralu_core.latents.grid import FULL
+from ..sampling.watch import StageRecord
 
 
 @dataclass(frozen=True)
@@ -41,9 +39,9 @@ class RunReport:
 
     @property
     def is_cold(self) -> bool:
-        """Whether the first loading, or that of stage 3, hides in the time of their calls.
+        """Whether the first loading, or that of the last stage, hides in the time of their calls.
 
-        Newer hosts load a weight when it is first needed. In stage 2 that is loading again.
+        Newer hosts load a weight when it is first needed. In between that is loading again.
         """
         return self.stages[0].is_cold or self.stages[-1].is_cold
 
@@ -61,8 +59,8 @@ class RunReport:
         return self.full_step_equivalents() / sum(map(self._equivalents, self.stages))
 
     def seconds_per_full_step(self) -> float:
-        """Of a full-resolution step that skips nothing, from this run's own stage 3."""
-        last = self.stages[-1]
+        """Of a full-resolution step that skips nothing, from this run's last full-size stage."""
+        last = next(stage for stage in reversed(self.stages) if stage.grid == FULL.name)
         return last.seconds / (last.share * last.steps)
 
     def measured_equivalents(self) -> float:
@@ -70,7 +68,7 @@ class RunReport:
         return (self.seconds - self.loading) / self.seconds_per_full_step()
 
     def values(self) -> dict[str, Any]:
-        """Plain JSON values, for the canvas."""
+        """Plain JSON values, for the browser."""
         return {
             "stages": [asdict(stage) for stage in self.stages],
             "steps": self.steps,
@@ -117,11 +115,3 @@ class RunReport:
 
 def _computed(share: float) -> str:
     return f" ({100 * share:.0f} % computed)" if share < 1 else ""
-
-
-def plain_steps(schedule: StageSchedule, denoise: float) -> int | None:
-    """Plain steps that the paper compares such a run with, cut by denoise; None if unknown."""
-    for preset in PRESETS:
-        if (preset.steps, preset.end_sigmas) == (schedule.steps, schedule.end_sigmas):
-            return math.ceil(preset.baseline_steps * denoise)
-    return None

@@ -9,21 +9,23 @@ from typing import Any
 import torch
 from comfy.utils import common_upscale
 
-from ...ralu_core.layout import Layout
-from ...ralu_core.tokens import spread
-from .canvas import Canvas
+from ....ralu_core.latents.frame import Frame
+from ....ralu_core.latents.layout import Layout
+from ....ralu_core.latents.packing import Packing
+from ....ralu_core.latents.space import Space
+from ....ralu_core.latents.tokens import spread
 from .control import RememberingVae, TwoPassControl, copy_chain, links
 
 log = logging.getLogger(__name__)
 
 Conds = dict[str, list[dict]]
-AREA_FADE = 8  # latent pixels over which the host fades an area's inner borders
+AREA_FADE = 8  # the host's latent pixels over which the host fades an area's inner borders
 
 
-def check_conds(conds: Conds, width: int) -> None:
+def check_conds(conds: Conds, width: int | None) -> None:
     """Refuse empty conditioning, which the host would silently sample as if nothing were asked.
 
-    width  of the text vectors that the MODEL reads; others belong to another model.
+    width  of the text vectors that the MODEL reads; others belong to another model. None: any.
     """
     for name, entries in conds.items():
         if not entries:
@@ -33,27 +35,27 @@ def check_conds(conds: Conds, width: int) -> None:
             )
         for entry in entries:
             text = entry.get("cross_attn")
-            if text is not None and text.shape[-1] != width:
+            if text is not None and width is not None and text.shape[-1] != width:
                 raise ValueError(
                     f"This MODEL reads text vectors of width {width}, and the {name} input has "
                     f"{text.shape[-1]}: encode the prompt with the model's own CLIP."
                 )
 
 
-def fit_to_canvas(conds: Conds, canvas: Canvas) -> Conds:
-    """Turn areas into masks and extend everything spatial to the canvas that is sampled.
+def fit_to_frame(conds: Conds, frame: Frame) -> Conds:
+    """Turn areas into masks and extend everything spatial to the frame that is sampled.
 
     A cropped area cannot be packed, and its place would differ between stages; as a mask the same
     prompt is weighed over the same part, and sees the whole frame.
     """
-    prepare = _ControlPreparer(canvas)
+    prepare = _ControlPreparer(frame)
     return {
-        name: [_extend(_as_mask(entry, canvas), canvas, prepare) for entry in entries]
+        name: [_extend(_as_mask(entry, frame), frame, prepare) for entry in entries]
         for name, entries in conds.items()
     }
 
 
-def _as_mask(entry: dict, canvas: Canvas) -> dict:
+def _as_mask(entry: dict, frame: Frame) -> dict:
     """The entry with its area, and a mask's bounds, told by the mask alone."""
     fitted = dict(entry)
     area = fitted.pop("area", None)
@@ -63,32 +65,32 @@ def _as_mask(entry: dict, canvas: Canvas) -> dict:
         if area is None:
             return fitted
         mask = fitted.get("mask")
-        whole = area_mask(area, canvas) if mask is None else _inside(mask, area, canvas)
+        whole = area_mask(area, frame) if mask is None else _inside(mask, area, frame)
         fitted["mask"] = whole
     log.info("RALU turned an area prompt into a mask prompt; it sees the whole frame.")
     return fitted
 
 
-def _extend(entry: dict, canvas: Canvas, prepare: Callable) -> dict:
+def _extend(entry: dict, frame: Frame, prepare: Callable) -> dict:
     extended = dict(entry)
     if entry.get("control") is not None:
         extended["control"] = prepare(entry["control"])
-    if canvas.is_whole:
+    if frame.is_whole:
         return extended
     for key in ("mask", "concat_latent_image", "concat_mask"):
         if torch.is_tensor(entry.get(key)):
-            extended[key] = canvas.extend(entry[key])
+            extended[key] = frame.extend(entry[key])
     return extended
 
 
 class _ControlPreparer:
     """Fits copies of ControlNets for a run; entries that share one share its copy.
 
-    Their hints are extended to the canvas, and their VAEs remember what they encoded.
+    Their hints are extended to the frame, and their VAEs remember what they encoded.
     """
 
-    def __init__(self, canvas: Canvas):
-        self.canvas = canvas
+    def __init__(self, frame: Frame):
+        self.frame = frame
         self.copies: dict[int, Any] = {}
 
     def __call__(self, control):
@@ -97,31 +99,36 @@ class _ControlPreparer:
         return self.copies[id(control)]
 
     def _prepared(self, control):
-        if self.canvas.is_whole and all(link.vae is None for link in links(control)):
+        if self.frame.is_whole and all(link.vae is None for link in links(control)):
             return control
         copied = copy_chain(control)
         for link in links(copied):
-            link.cond_hint_original = self.canvas.extend(link.cond_hint_original)
-            link.extra_concat_orig = [self.canvas.extend(c) for c in link.extra_concat_orig]
+            link.cond_hint_original = self.frame.extend(link.cond_hint_original)
+            link.extra_concat_orig = [self.frame.extend(c) for c in link.extra_concat_orig]
             link.vae = None if link.vae is None else RememberingVae(link.vae)
         return copied
 
 
-def area_mask(area: tuple, canvas: Canvas) -> torch.Tensor:
-    """The weight that the host gives an area, as a mask (1, height, width) in latent pixels.
+def area_mask(area: tuple, frame: Frame) -> torch.Tensor:
+    """The weight that the host gives an area, as a mask (1, height, width) in its latent pixels.
 
-    area  (height, width, y, x) in latent pixels, or ("percentage", height, width, y, x) in shares.
+    area  (height, width, y, x) in the host's latent pixels, or ("percentage", height, width, y, x) in shares.
           Borders inside the picture fade over up to 8 pixels; those on its edge do not.
     """
     rows, columns = (
-        _area_profile(start, span, size) for start, span, size in _area_axes(area, canvas)
+        _area_profile(start, span, size) for start, span, size in _area_axes(area, frame)
     )
     return torch.outer(rows, columns)[None]
 
 
-def _area_axes(area: tuple, canvas: Canvas) -> list[tuple[int, int, int]]:
+def _host_size(frame: Frame) -> tuple[int, int]:
+    """Height and width of the picture in the host's latent pixels."""
+    return frame.height // frame.space.fold, frame.width // frame.space.fold
+
+
+def _area_axes(area: tuple, frame: Frame) -> list[tuple[int, int, int]]:
     """First latent pixel, length and size of the picture, for rows and for columns."""
-    sizes = (canvas.height, canvas.width)
+    sizes = _host_size(frame)
     if area[0] == "percentage":
         spans = [max(1, round(s * n)) for s, n in zip(area[1:3], sizes, strict=True)]
         starts = [round(s * n) for s, n in zip(area[3:5], sizes, strict=True)]
@@ -131,11 +138,11 @@ def _area_axes(area: tuple, canvas: Canvas) -> list[tuple[int, int, int]]:
     return [(start, min(span, size - start), size) for start, span, size in axes]
 
 
-def _inside(mask: torch.Tensor, area: tuple, canvas: Canvas) -> torch.Tensor:
+def _inside(mask: torch.Tensor, area: tuple, frame: Frame) -> torch.Tensor:
     """A mask cut off at an area's border, (B, height, width) in latent pixels."""
-    mask = _resize(mask, canvas.height, canvas.width)
+    mask = _resize(mask, *_host_size(frame))
     inside = torch.zeros_like(mask)
-    (top, height, _), (left, width, _) = _area_axes(area, canvas)
+    (top, height, _), (left, width, _) = _area_axes(area, frame)
     inside[:, top : top + height, left : left + width] = 1
     return mask * inside
 
@@ -159,9 +166,10 @@ def _resize(mask: torch.Tensor, height: int, width: int) -> torch.Tensor:
     return common_upscale(mask, width, height, "bilinear", "none")[:, 0]
 
 
-def fit_to_layout(conds: Conds, layout: Layout) -> Conds:
+def fit_to_layout(conds: Conds, layout: Layout, packings: list[Packing], space: Space) -> Conds:
     """Conds for the mixed stage: masks are coarse where the state is, ControlNets run twice.
 
+    layout    of the whole batch; packings are its own.
     What several entries share stays shared, so that the host can still batch them.
     """
     stand_ins: dict[int, TwoPassControl] = {}
@@ -169,19 +177,20 @@ def fit_to_layout(conds: Conds, layout: Layout) -> Conds:
     def fit(entry: dict) -> dict:
         fitted = dict(entry)
         if torch.is_tensor(entry.get("mask")):
-            fitted["mask"] = _mixed_mask(entry["mask"], layout)
+            fitted["mask"] = _mixed_mask(entry["mask"], layout, space)
         control = entry.get("control")
         if control is not None:
             if id(control) not in stand_ins:
-                stand_ins[id(control)] = TwoPassControl(control, layout)
+                stand_ins[id(control)] = TwoPassControl(control, packings, space)
             fitted["control"] = stand_ins[id(control)]
         return fitted
 
     return {name: [fit(entry) for entry in entries] for name, entries in conds.items()}
 
 
-def _mixed_mask(mask: torch.Tensor, layout: Layout) -> torch.Tensor:
-    """The mask at each region's own resolution: (B, height, width) of the full-size latent."""
+def _mixed_mask(mask: torch.Tensor, layout: Layout, space: Space) -> torch.Tensor:
+    """The mask at each region's own resolution: (B, height, width) of the host's full latent."""
+    layout = layout.folded(space.fold)
     h, w = layout.latent_size
     mask = mask[: layout.batch].to(layout.fine.device)
     full, coarse = _resize(mask, h, w), spread(_resize(mask, h // 2, w // 2))

@@ -1,0 +1,158 @@
+"""What the pack must know of a model family: the members that a family's file fills in."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from ....ralu_core.cost import LINEAR_FLOPS, CallCost
+from ....ralu_core.latents.flow import shift_sigma
+from ....ralu_core.latents.frame import Frame
+from ....ralu_core.latents.packing import Packing
+from ....ralu_core.latents.space import Space
+from .blocks import Blocks
+from .residuals import own_tokens
+
+# The host computes its noise levels in float32; one shift map fits them to about 1e-6.
+_FIT_TOLERANCE = 1e-4
+
+
+@dataclass(frozen=True)
+class Size:
+    """The size of a network: transformer blocks of any kind, hidden width, and FLOPs of a block per
+    token in units of width^2."""
+
+    blocks: int
+    width: int
+    linear: float = LINEAR_FLOPS
+
+
+@dataclass(frozen=True)
+class Presets:
+    """Names of the presets for a family's models: where no schedule is connected, and for those
+    that were distilled to few steps."""
+
+    default: str
+    few_steps: str | None = None
+
+
+class Family(ABC):
+    """A model family. A new one: a file that fills this in, and a line in `families.table`.
+
+    name         key, and what presets name.
+    label        for messages and the README: the models, in people's words.
+    short        the same in a word or two, for tooltips.
+    full         size of the published model, for predictions without a MODEL.
+    full_shift   its shift h.
+    presets      see `Presets`.
+    text_tokens  that ComfyUI makes of a short prompt.
+    space        of its latents.
+    one_table    whether the network has one table of positions for a whole batch, so that each
+                 picture needs a call of its own.
+    """
+
+    name: str
+    label: str
+    short: str
+    full: Size
+    full_shift: float
+    presets: Presets
+    text_tokens: int
+    space: Space = Space()
+    one_table: bool = False
+
+    @abstractmethod
+    def matches(self, model: Any, network: Any) -> bool:
+        """Whether a model of the host, with that network, is of the family: by its exact class and
+        by what the hooks need, never by its weights' type."""
+
+    @abstractmethod
+    def size(self, network: Any) -> Size:
+        """The size of a network of the family."""
+
+    @abstractmethod
+    def positions(
+        self, network: Any, packing: Packing, rows: int
+    ) -> AbstractContextManager[list[bool]]:
+        """While open, a call of the network places the packing's tokens; see `positions`."""
+
+    @abstractmethod
+    def tiny(self, **factory: Any) -> torch.nn.Module:
+        """A network of the family's class at toy size, for tests and stand-ins.
+
+        factory  dtype, device and operations, as the host's networks take them.
+        """
+
+    def shift(self, sampling: Any) -> float:
+        """h of a host's model_sampling. ValueError where its levels follow no shift map."""
+        half, quarter = (float(sampling.percent_to_sigma(part)) for part in (0.5, 0.25))
+        return fit_shift(half, quarter)
+
+    def preset(self, shift: float) -> str:
+        """The preset for a model of that shift where no schedule is connected."""
+        few = self.presets.few_steps
+        return few if few is not None and shift < 1.5 else self.presets.default
+
+    def text_width(self, network: Any) -> int | None:
+        """Width of the text vectors that the network reads; None where they are not checked."""
+        return None
+
+    def blocks(self, network: Any) -> Blocks | None:
+        """The network's blocks, for forecasts across steps; None where they are not known."""
+        return None
+
+    def longest_side(self, network: Any) -> int | None:
+        """The largest picture in pixels each way; None without a limit."""
+        return None
+
+    def concat(self, packing: Packing, concat: torch.Tensor) -> torch.Tensor:
+        """Pack the channels that the network reads beside the latent, (n, C, H, W) to a strip."""
+        raise ValueError(
+            f"RALU cannot carry the {concat.shape[1]} channels that this MODEL ({self.short}) "
+            "reads beside the latent: use a KSampler for it."
+        )
+
+    def attention_mask(self, packing: Packing, mask: torch.Tensor, rows: int) -> torch.Tensor:
+        """The attention mask for a packed call; as it is where it speaks of text alone."""
+        return mask
+
+    def control(self, packing: Packing, control: dict) -> dict:
+        """ControlNet residuals for the packing's tokens."""
+        return own_tokens(packing, control)
+
+    def check_call(self, options: dict) -> None:  # noqa: B027 -- most carry all there is
+        """ValueError for transformer_options that hold what a packed call cannot carry."""
+
+    def check_size(self, network: Any, frame: Frame) -> None:
+        """Refuse pictures over `longest_side`, which would fail in the last stage."""
+        side = self.longest_side(network)
+        if side and max(frame.grid) * frame.space.coarse_pixels > side:
+            raise ValueError(
+                f"This MODEL makes pictures of at most {side} pixels each way, got {frame.size}: "
+                "use a smaller latent, and upscale after."
+            )
+
+    def cost(self, size: Size) -> CallCost:
+        """What a call of a network of that size costs."""
+        return CallCost(size.blocks, size.width, self.text_tokens, size.linear)
+
+
+def fit_shift(sigma_at_half: float, sigma_at_quarter: float) -> float:
+    """Shift h of a model, from its noise levels at 50 % and 25 % of sampling.
+
+    At percent p a shifted flow has sigma = shift_sigma(h, 1 - p), so h = s / (1 - s) at one half.
+    The second level is the check: ValueError if both do not lie on one shift map.
+    """
+    if 0 < sigma_at_half < 1:
+        shift = sigma_at_half / (1 - sigma_at_half)
+        if abs(shift_sigma(shift, 0.75) - sigma_at_quarter) <= _FIT_TOLERANCE:
+            return shift
+    raise ValueError(
+        "The model's noise levels must follow one shift map h*s / (1 + (h-1)*s), "
+        f"got sigma {sigma_at_half:.6g} at 50 % and {sigma_at_quarter:.6g} at 25 % of sampling; "
+        "use the MODEL without other sampling patches."
+    )

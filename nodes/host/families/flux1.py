@@ -1,0 +1,108 @@
+"""Flux.1: double and single blocks, rotary positions, 16 channels."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import comfy.model_base
+import torch
+import torch.nn.functional as F
+
+from ....ralu_core.latents.packing import Packing
+from ....ralu_core.latents.tokens import patchify, unpatchify
+from ....ralu_core.plans.presets import FLUX_DEV_SHIFT
+from .blocks import DoubleAndSingleBlocks
+from .family import Family, Presets, Size
+from .positions import image_ids
+
+MASK_CHANNELS = 64  # Flux Fill's mask: 8x8 picture pixels per latent pixel
+
+
+class Flux1(Family):
+    name = "flux1"
+    label = "Flux.1 (dev, schnell, Krea, Kontext, Fill and fine-tunes)"
+    short = "Flux.1"
+    full = Size(blocks=57, width=3072)
+    full_shift = FLUX_DEV_SHIFT
+    presets = Presets(default="FLUX 5x", few_steps="4-step distilled")
+    text_tokens = 256
+
+    def matches(self, model: Any, network: Any) -> bool:
+        # Flux's subclasses (Flux.2, Chroma, LongCat) place tokens otherwise: the class is compared.
+        params = getattr(network, "params", None)
+        return (
+            type(model) is comfy.model_base.Flux
+            and hasattr(network, "process_img")
+            and getattr(network, "patch_size", 0) == 2
+            and len(getattr(params, "axes_dim", ())) == 3
+        )
+
+    def size(self, network: Any) -> Size:
+        blocks = len(network.double_blocks) + len(network.single_blocks)
+        return Size(blocks, network.hidden_size)
+
+    def text_width(self, network: Any) -> int:
+        return network.params.context_in_dim
+
+    def positions(self, network: Any, packing: Packing, rows: int):
+        # "uxo" references have index 0.
+        return image_ids(network, packing, rows, follows=(0,))
+
+    def blocks(self, network: Any) -> DoubleAndSingleBlocks:
+        return DoubleAndSingleBlocks(network)
+
+    def concat(self, packing: Packing, concat: torch.Tensor) -> torch.Tensor:
+        """Coarse tokens get what the host itself would make for a picture of half the size."""
+        channels = self.space.channels
+        image, mask = concat[:, :channels], concat[:, channels:]
+        coarse = F.avg_pool2d(image, 2)
+        if mask.shape[1] == MASK_CHANNELS:
+            pixels = F.pixel_shuffle(mask, 8)
+            coarse = torch.cat([coarse, F.pixel_unshuffle(F.avg_pool2d(pixels, 2), 8)], dim=1)
+        elif mask.shape[1]:
+            raise ValueError(
+                f"RALU knows concat conditioning of 16 or 80 channels, got {concat.shape[1]}: "
+                "use a KSampler for this MODEL."
+            )
+        tokens = packing.gather(patchify(coarse), patchify(concat))
+        return unpatchify(tokens, 1, tokens.shape[1])
+
+    def attention_mask(self, packing: Packing, mask: torch.Tensor, rows: int) -> torch.Tensor:
+        """(b, T + 4hw, T + 4hw) bias -> (rows, T + N, T + N); coarse tokens take means."""
+        mask = mask.expand(rows, -1, -1) if mask.shape[0] == 1 else mask
+        return _gather_image_rows(packing, _gather_image_rows(packing, mask).mT).mT
+
+    def tiny(self, guidance: bool = True, in_channels: int = 16, **factory: Any) -> torch.nn.Module:
+        """guidance: dev, else schnell; in_channels 96: Fill."""
+        from comfy.ldm.flux.model import Flux, FluxParams
+
+        known = {field.name for field in dataclasses.fields(FluxParams)}
+        newer: dict[str, Any] = {"txt_ids_dims": []} if "txt_ids_dims" in known else {}
+        return Flux(
+            in_channels=in_channels,
+            out_channels=16,
+            patch_size=2,
+            vec_in_dim=32,
+            context_in_dim=64,
+            hidden_size=256,
+            mlp_ratio=4.0,
+            num_heads=2,
+            depth=1,
+            depth_single_blocks=1,
+            axes_dim=[16, 56, 56],
+            theta=10000,
+            qkv_bias=True,
+            guidance_embed=guidance,
+            **newer,
+            **factory,
+        )
+
+
+def _gather_image_rows(packing: Packing, mask: torch.Tensor) -> torch.Tensor:
+    h, w = packing.layout.grid
+    text = mask.shape[1] - 4 * h * w
+    fine = mask[:, text:]
+    children = fine.reshape(mask.shape[0], h, 2, w, 2, -1)
+    coarse = children.mean(dim=(2, 4)).reshape(mask.shape[0], h * w, -1)
+    return torch.cat([mask[:, :text], packing.gather(coarse, fine)], dim=1)

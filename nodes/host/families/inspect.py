@@ -1,0 +1,94 @@
+"""Which family a MODEL is of, and what a run needs to know of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import comfy.model_sampling
+
+from ....ralu_core.cost import CallCost
+from ....ralu_core.latents.space import Space
+from .family import Family, Size
+from .table import FAMILIES, supported
+
+SHIFT_TOLERANCE = 0.1  # published values, solved for shift 3, also serve FLUX.1-dev's 3.16
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """What is read off a MODEL, or known of a family's published one.
+
+    shift  the paper's h_ori of the model as it is patched now.
+    """
+
+    family: Family
+    shift: float
+    size: Size
+
+    @classmethod
+    def published(cls, family: Family, shift: float) -> ModelFacts:
+        """Of the full-size model of a family, without a MODEL."""
+        return cls(family, shift, family.full)
+
+    @property
+    def space(self) -> Space:
+        return self.family.space
+
+    @property
+    def cost(self) -> CallCost:
+        return self.family.cost(self.size)
+
+    @property
+    def preset_name(self) -> str:
+        """The preset for this model where no schedule is connected."""
+        return self.family.preset(self.shift)
+
+
+def inspect_model(patcher: Any) -> ModelFacts:
+    """Read the facts off a MODEL, or ValueError where RALU cannot run it."""
+    network = network_of(patcher)
+    family = _family(patcher.model, network)
+    sampling = patcher.get_model_object("model_sampling")
+    if not isinstance(sampling, comfy.model_sampling.CONST):
+        kind = type(sampling).__bases__[-1].__name__
+        raise ValueError(
+            f"RALU samples flow models, and this MODEL is set to {kind} prediction: "
+            "remove the ModelSampling node in front of it."
+        )
+    if getattr(sampling, "noise_scale", 1.0) != 1.0:
+        raise ValueError(
+            f"RALU needs a model with noise scale 1, got {sampling.noise_scale:g}: "
+            "remove the node that changes it."
+        )
+    return ModelFacts(family, family.shift(sampling), family.size(network))
+
+
+def check_shift_fits(plan_shift: float | None, model_shift: float) -> None:
+    """A schedule solved for one shift puts another model off its trajectory: refuse the pair."""
+    if plan_shift is not None and abs(plan_shift / model_shift - 1) > SHIFT_TOLERANCE:
+        raise ValueError(
+            f"The schedule was made for a model of shift {plan_shift:.3g}, and this MODEL has "
+            f"shift {model_shift:.3g}: connect the same MODEL to RALU NT-Matching Schedule and set "
+            "its shifts to match the model."
+        )
+
+
+def network_of(patcher: Any) -> Any:
+    """The diffusion model of a MODEL as it is patched now, compiled or not."""
+    return unwrapped(patcher.get_model_object("diffusion_model"))
+
+
+def unwrapped(network: Any) -> Any:
+    """The network inside of one that torch.compile wrapped."""
+    return getattr(network, "_orig_mod", network)
+
+
+def _family(model: Any, network: Any) -> Family:
+    for family in FAMILIES:
+        if family.matches(model, network):
+            return family
+    raise ValueError(
+        f"RALU cannot run this MODEL ({type(model).__name__}): it supports {supported()}; "
+        "use a KSampler for it."
+    )

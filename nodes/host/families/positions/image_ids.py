@@ -1,0 +1,53 @@
+"""Rotary networks that make the ids of picture tokens in `process_img`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from .....ralu_core.latents.packing import Packing
+from .shadow import shadowed
+
+ROWS, COLUMNS = 1, 2  # which of the ids tell a token's row and column
+
+
+@contextmanager
+def image_ids(
+    network, packing: Packing, rows: int, *, centred: bool = False, follows: tuple[int, ...] = ()
+) -> Iterator[list[bool]]:
+    """While open, the picture's tokens get the packing's positions, and references their own.
+
+    rows     of the call, a multiple of the packing's batch.
+    centred  whether the family counts from the middle of the picture, else from its corner.
+    follows  the `index` of references that lie beside the picture: their offsets count from its
+             size, and the call's is 1 x N.
+    """
+    original = network.process_img
+    positions = packing.rows(packing.positions, rows)
+    grid, patch = packing.layout.position_grid, packing.layout.patch
+    if centred:
+        positions = positions - torch.tensor([side // 2 for side in grid]).to(positions)
+    asked: list[bool] = []
+
+    def process_img(x, index=0, h_offset=0, w_offset=0, **kwargs):
+        if asked:
+            if index in follows:
+                h_offset += (grid[0] - 1) * patch
+                w_offset += (grid[1] - packing.tokens) * patch
+            return original(x, index=index, h_offset=h_offset, w_offset=w_offset, **kwargs)
+        asked.append(True)
+        tokens, ids, *rest = original(
+            x, index=index, h_offset=h_offset, w_offset=w_offset, **kwargs
+        )
+        ids = ids.clone()  # the host expands one picture's ids over the rows
+        ids[:, :, ROWS : COLUMNS + 1] = positions
+        rope = (kwargs.get("transformer_options") or {}).get("rope_options") or {}
+        for axis, name in ((ROWS, "y"), (COLUMNS, "x")) if rope else ():
+            ids[:, :, axis] *= rope.get(f"scale_{name}", 1.0)
+            ids[:, :, axis] += rope.get(f"shift_{name}", 0.0)
+        return tokens, ids, *rest
+
+    with shadowed(network, "process_img", process_img):
+        yield asked

@@ -1,0 +1,69 @@
+"""SD3 and SD3.5: joint blocks, a learned table of positions, 16 channels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import comfy.model_base
+import torch
+
+from ....ralu_core.latents.packing import Packing
+from ....ralu_core.plans.presets import PUBLISHED_SHIFT
+from .blocks import JointBlocks
+from .family import Family, Presets, Size
+from .positions import learned_table
+
+TABLE = 192  # side of SD3 Medium's table, in tokens
+
+
+class SD3(Family):
+    name = "sd3"
+    label = "SD3 Medium, SD3.5 Medium, Large and Large Turbo"
+    short = "SD3 and SD3.5"
+    full = Size(blocks=24, width=1536)
+    full_shift = PUBLISHED_SHIFT
+    presets = Presets(default="SD3 2x")
+    text_tokens = 154
+
+    def matches(self, model: Any, network: Any) -> bool:
+        is_sd3 = isinstance(model, comfy.model_base.SD3)
+        return is_sd3 and getattr(network, "pos_embed", None) is not None
+
+    def size(self, network: Any) -> Size:
+        return Size(len(network.joint_blocks), network.hidden_size)
+
+    def text_width(self, network: Any) -> int:
+        return network.context_embedder.in_features
+
+    def positions(self, network: Any, packing: Packing, rows: int):
+        return learned_table(network, packing, rows)
+
+    def blocks(self, network: Any) -> JointBlocks:
+        return JointBlocks(network)
+
+    def longest_side(self, network: Any) -> int | None:
+        """SD3 learned a table of positions of fine tokens."""
+        side = network.pos_embed_max_size
+        return side * self.space.patch * self.space.pixels if side else None
+
+    def tiny(self, depth: int = 2, dual_attention: bool = False, **factory: Any) -> torch.nn.Module:
+        """depth blocks of width 64 * depth; dual attention makes an SD3.5 Medium."""
+        from comfy.ldm.modules.diffusionmodules.mmdit import OpenAISignatureMMDITWrapper
+
+        return OpenAISignatureMMDITWrapper(
+            input_size=None,  # pyright: ignore[reportArgumentType] -- as ComfyUI itself passes it
+            patch_size=2,
+            in_channels=16,
+            depth=depth,
+            adm_in_channels=32,
+            context_embedder_config={
+                "target": "torch.nn.Linear",
+                "params": {"in_features": 64, "out_features": 64 * depth},
+            },
+            num_patches=TABLE**2,
+            pos_embed_max_size=TABLE,
+            pos_embed_scaling_factor=None,
+            qk_norm="rms" if dual_attention else None,
+            x_block_self_attn_layers=[0] if dual_attention else [],
+            **factory,
+        )

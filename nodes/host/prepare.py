@@ -1,0 +1,198 @@
+"""All that is checked and made before anything is sampled, in the order of the data."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import comfy.model_management
+import torch
+import torch.nn.functional as F
+
+from ...ralu_core.growth import DEFAULT_GROWTH
+from ...ralu_core.latents.flow import shift_sigma
+from ...ralu_core.latents.frame import Frame
+from ...ralu_core.latents.noise import white_noise
+from ...ralu_core.latents.states import StageEnd
+from ...ralu_core.plans import Plan
+from ...ralu_core.plans.presets import matched_plan, preset
+from ...ralu_core.sampler import Source
+from ...ralu_core.scores import Evidence, Regions
+from .families.inspect import ModelFacts, check_shift_fits, inspect_model, network_of
+from .inputs import (
+    always_regions,
+    batch_items,
+    check_sampler,
+    check_score,
+    check_vae,
+    extend_noise,
+    latent_samples,
+    placed_for,
+)
+from .sampling.conds import check_conds, fit_to_frame
+from .sampling.stages import GuiderStages, all_finite
+from .sampling.watch import Watch
+from .showing.progress import Progress
+
+DEFAULT_SCORE = Regions.score
+
+
+@dataclass(frozen=True)
+class Wires:
+    """What a node is wired to. draw_noise makes full-size noise for a LATENT, as NOISE does."""
+
+    guider: Any
+    sampler: Any
+    latent: dict
+    vae: Any
+    draw_noise: Callable[[dict], torch.Tensor]
+    seed: int
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a node's widgets and optional inputs say.
+
+    schedule     None takes the recommended preset, solved for the MODEL.
+    denoise      1 samples from noise; below 1 keeps that much of the latent, as in a KSampler.
+    threshold    0 takes the schedule's ratio; above 0 the ratio adapts to the picture.
+    region_mask  MASK of what grows early in any case, or None.
+    """
+
+    schedule: Plan | None = None
+    denoise: float = 1.0
+    detector: str = DEFAULT_SCORE
+    threshold: float = 0.0
+    upsampling: str = DEFAULT_GROWTH
+    region_mask: torch.Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run that can begin.
+
+    plan         what of the plan denoise leaves.
+    plain_steps  full-size steps that the run stands for; None where nobody published it.
+    """
+
+    wires: Wires
+    facts: ModelFacts
+    plan: Plan
+    plain_steps: int | None
+    frame: Frame
+    regions: Regions
+    source: Source
+    stages: GuiderStages
+    progress: Progress
+
+    @property
+    def watch(self) -> Watch:
+        return self.stages.watch
+
+    def choose_regions(self, end: StageEnd, ratio: float) -> torch.Tensor:
+        """The regions that grow early, told to whoever watches."""
+        pictures: list[torch.Tensor] = []
+
+        def decode(denoised: torch.Tensor) -> torch.Tensor:
+            self.watch.regions_sought()
+            pictures.append(self._decode(denoised))
+            return pictures[0]
+
+        evidence = Evidence(end, self.frame.grid, None if self.wires.vae is None else decode)
+        chosen = self.regions.choose(evidence, ratio)
+        self.watch.regions_chosen(pictures[0] if pictures else None, chosen)
+        return chosen
+
+    def draw_noise(self, stream: int) -> torch.Tensor:
+        """White noise of a crossing."""
+        samples = self.source.noise
+        items = batch_items(self.wires.latent, len(samples))
+        return white_noise(samples.shape[1:], self.wires.seed, items, stream).to(
+            comfy.model_management.intermediate_device()
+        )
+
+    def _decode(self, denoised: torch.Tensor) -> torch.Tensor:
+        """(B, H, W, 3) pictures of a clean estimate."""
+        comfy.model_management.throw_exception_if_processing_interrupted()
+        model = self.wires.guider.model_patcher.model
+        latent = model.process_latent_out(self.facts.space.leave(denoised))
+        picture = self.wires.vae.decode(latent)
+        if picture.ndim == 5:  # a video VAE's pictures of one frame each
+            picture = picture.flatten(0, 1)
+        picture = placed_for(self.regions.score, picture)
+        if not all_finite(picture):
+            raise ValueError(
+                "The VAE returned values that are not numbers after stage 1: start ComfyUI with "
+                "--fp32-vae, or set the detector to latent_gradient."
+            )
+        return picture
+
+
+def prepare(wires: Wires, settings: Settings) -> Run:
+    """Check what is wired and make a run of it. Raises ValueError for what cannot be run."""
+    patcher = wires.guider.model_patcher
+    facts = inspect_model(patcher)
+    network = network_of(patcher)
+    check_conds(wires.guider.original_conds, facts.family.text_width(network))
+    whole, plan = _plans(settings, facts)
+    check_sampler(wires.sampler, plan.steps)
+    samples = latent_samples(patcher, wires.latent, facts.space)
+    frame = Frame(*samples.shape[-2:], facts.space)
+    facts.family.check_size(network, frame)
+    regions = _regions(settings, plan, wires, frame, len(samples))
+    progress = Progress(patcher, plan.total_steps, whole.stages[-1].number)
+    source, stages = _source_and_stages(wires, facts, frame, samples, progress)
+    baseline = whole.baseline_steps
+    plain_steps = None if baseline is None else math.ceil(baseline * settings.denoise)
+    return Run(wires, facts, plan, plain_steps, frame, regions, source, stages, progress)
+
+
+def _plans(settings: Settings, facts: ModelFacts) -> tuple[Plan, Plan]:
+    """The whole plan, and what of it denoise leaves."""
+    whole = settings.schedule or matched_plan(preset(facts.preset_name), facts.shift)
+    check_shift_fits(whole.model_shift, facts.shift)
+    if not 0 < settings.denoise <= 1:
+        raise ValueError(f"Denoise must lie in (0, 1], got {settings.denoise:g}: 1 samples anew.")
+    if any(stage.order != 1 for stage in whole.stages):
+        raise ValueError(
+            f"The plan {whole.name} takes steps of order 2, and ComfyUI's SAMPLER takes its own: "
+            "make the plan with order 1."
+        )
+    start = float(shift_sigma(facts.shift, settings.denoise))
+    return whole, whole.growing_by(settings.upsampling).begun_at(start)
+
+
+def _regions(settings: Settings, plan: Plan, wires: Wires, frame: Frame, batch: int) -> Regions:
+    check_score(settings.detector)
+    if plan.ratio is not None:
+        check_vae(wires.vae, settings.detector, frame.space)
+    always = always_regions(settings.region_mask, frame, batch)
+    return Regions(settings.detector, settings.threshold or None, always)
+
+
+def _source_and_stages(
+    wires: Wires, facts: ModelFacts, frame: Frame, samples: torch.Tensor, progress: Progress
+) -> tuple[Source, GuiderStages]:
+    patcher, space = wires.guider.model_patcher, facts.space
+    device = comfy.model_management.intermediate_device()
+    latent = frame.extend(samples.to(device=device, dtype=torch.float32))
+    noise = space.enter(wires.draw_noise({**wires.latent, "samples": space.leave(samples)}))
+    items = batch_items(wires.latent, len(samples))
+    noise = extend_noise(noise.to(device, torch.float32), frame, wires.seed, items)
+    mask = wires.latent.get("noise_mask")
+    stages = GuiderStages(
+        guider=wires.guider,
+        sampler=wires.sampler,
+        conds=fit_to_frame(wires.guider.original_conds, frame),
+        family=facts.family,
+        latent=latent,
+        mask=None if mask is None else frame.extend(mask),
+        seed=wires.seed,
+        watch=Watch(patcher, space, (progress,)),
+    )
+    if stages.is_empty:
+        return Source.from_noise(noise, space.patch), stages
+    clean = space.enter(patcher.model.process_latent_in(space.leave(latent)))
+    return Source(noise, clean, F.avg_pool2d(clean, 2), patch=space.patch), stages

@@ -1,0 +1,1 @@
+"""The stages of a plan as the host's own sampling calls."""

@@ -1,0 +1,141 @@
+"""The mixed stage's model call: pack the state, call the model once on fewer tokens, unpack."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from comfy.patcher_extension import WrappersMP
+
+from ....ralu_core.latents.packing import Packing
+from ..families.family import Family
+from ..families.inspect import unwrapped
+from .keys import CACHE, ROWS
+
+
+@dataclass(frozen=True)
+class Call:
+    """The arguments of one call of the host's model; `more` holds those that pass through."""
+
+    x: torch.Tensor
+    t: torch.Tensor
+    concat: torch.Tensor | None
+    context: torch.Tensor | None
+    control: dict | None
+    options: dict
+    more: dict[str, Any]
+
+    def rows(self, rows: list[int]) -> Call:
+        """The same call for some rows of the batch."""
+        total = self.x.shape[0]
+        names = ("x", "t", "concat", "context", "control", "more")
+        part = {name: select_rows(getattr(self, name), rows, total) for name in names}
+        return replace(self, **part, options={**self.options, ROWS: rows})
+
+
+class MixedCall:
+    """An APPLY_MODEL wrapper for one stage. It holds packings and nothing that a call changes.
+
+    The network sees a picture of one row of tokens, in the packing's order. Everything outside
+    (samplers, guidance, masks, other nodes' wrappers) sees full-size latents.
+    """
+
+    def __init__(self, packings: list[Packing], family: Family):
+        self.packings, self.family = packings, family
+        self.batch = sum(len(packing.items) for packing in packings)
+
+    def __call__(
+        self,
+        executor,
+        x,
+        t,
+        c_concat=None,
+        c_crossattn=None,
+        control=None,
+        transformer_options=None,
+        **kwargs,
+    ):
+        options = transformer_options or {}
+        self._check(x, options)
+        call = Call(self.family.space.enter(x), t, c_concat, c_crossattn, control, options, kwargs)
+        if len(self.packings) == 1:
+            return self._packed(executor, self.packings[0], call)
+        _check_cache(options)
+        out: list[torch.Tensor] = [x] * x.shape[0]
+        for packing in self.packings:
+            rows = _rows_of(packing.items, self.batch, x.shape[0])
+            denoised = self._packed(executor, packing, call.rows(rows))
+            for row, one in zip(rows, denoised, strict=True):
+                out[row] = one
+        return torch.stack(out)
+
+    def _check(self, x: torch.Tensor, options: dict) -> None:
+        self.family.check_call(options)
+        size = self.packings[0].layout.latent_size
+        fold = self.family.space.fold
+        expected = (size[0] // fold, size[1] // fold)
+        if tuple(x.shape[-2:]) != expected or x.shape[0] % self.batch:
+            raise ValueError(
+                f"RALU's mixed stage samples {self.batch} whole pictures of latent size "
+                f"{expected}, and was given {tuple(x.shape)}: remove the node that "
+                "cuts pictures into tiles or windows, or use a KSampler."
+            )
+
+    def _packed(self, executor, packing: Packing, call: Call) -> torch.Tensor:
+        """The host's estimate for rows of one packing, in the host's form."""
+        family, rows, device = self.family, call.x.shape[0], call.x.device
+        packing = packing.to(device)
+        concat, control, more = call.concat, call.control, dict(call.more)
+        if concat is not None:
+            concat = family.concat(packing, concat.to(device))
+        if control is not None:
+            control = family.control(packing, control)
+        mask = more.get("attention_mask")
+        if mask is not None:  # on the text's device until the host moves it, within this call
+            more["attention_mask"] = family.attention_mask(packing, mask.to(device), rows)
+        network = unwrapped(executor.class_obj.diffusion_model)
+        strip = family.space.leave(packing.to_strip(call.x))
+        with family.positions(network, packing, rows) as asked:
+            out = executor(strip, call.t, concat, call.context, control, call.options, **more)
+        if not asked and not _was_skipped(call.options):
+            raise RuntimeError(
+                f"RALU told {type(network).__name__} where its tokens lie, and the model did not "
+                "ask, because another node replaced the forward pass: remove that node, or use a "
+                "KSampler for this MODEL."
+            )
+        return family.space.leave(packing.from_strip(family.space.enter(out)))
+
+
+def _rows_of(items: list[int], batch: int, rows: int) -> list[int]:
+    return [chunk * batch + item for chunk in range(rows // batch) for item in items]
+
+
+def select_rows(value: Any, rows: list[int], total: int) -> Any:
+    """The given rows of every tensor of `total` rows inside dicts and lists.
+
+    Taken one by one: a list as an index would wait for the device.
+    """
+    if torch.is_tensor(value):
+        if value.ndim and value.shape[0] == total:
+            return torch.stack([value[row] for row in rows])
+        return value
+    if isinstance(value, dict):
+        return {key: select_rows(part, rows, total) for key, part in value.items()}
+    if isinstance(value, list):
+        return [select_rows(part, rows, total) for part in value]
+    return value
+
+
+def _was_skipped(transformer_options: dict) -> bool:
+    """Whether ComfyUI's EasyCache answered this call from its cache, without the network."""
+    return getattr(transformer_options.get(CACHE), "skip_current_step", False)
+
+
+def _check_cache(transformer_options: dict) -> None:
+    wrappers = transformer_options.get("wrappers", {}).get(WrappersMP.DIFFUSION_MODEL, {})
+    if CACHE in wrappers:
+        raise ValueError(
+            "EasyCache remembers one set of tokens, and these pictures have different numbers of "
+            "them: set edge_threshold to 0, or sample one picture at a time."
+        )

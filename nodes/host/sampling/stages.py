@@ -1,0 +1,184 @@
+"""Run each stage as one ordinary sampling call of the host, on copies of the caller's guider."""
+
+from __future__ import annotations
+
+import copy
+import functools
+from dataclasses import dataclass
+from typing import Any
+
+import comfy.model_management
+import comfy.sampler_helpers
+import torch
+from comfy.model_patcher import create_model_options_clone
+from comfy.patcher_extension import WrappersMP, add_wrapper_with_key
+
+from ....ralu_core.latents.grid import FULL
+from ....ralu_core.latents.packing import Packing
+from ....ralu_core.latents.space import Space
+from ....ralu_core.latents.states import StageEnd
+from ....ralu_core.tasks import StageTask, Start
+from ..families.family import Family
+from .conds import Conds, fit_to_layout
+from .mixed_call import MixedCall
+from .watch import Watch
+
+WRAPPER_KEY = "ralu_mixed_call"
+SEEDS = 2**64 - 1  # some samplers add one
+
+
+@dataclass
+class GuiderStages:
+    """A `run_stage` for `ralu_core.sampler.run_plan` over a ComfyUI guider.
+
+    guider  the caller's; only copies of it sample, so nothing is left on it.
+    conds   its conditioning, fitted to the frame.
+    family  of its MODEL.
+    latent  (B, C, H, W) the caller's latent on the frame, in the family's space and the host's
+            scaling; zero when empty.
+    mask    inpaint mask, 1 = sample, at any resolution, or None.
+    watch   notes what happens.
+    """
+
+    guider: Any
+    sampler: Any
+    conds: Conds
+    family: Family
+    latent: torch.Tensor
+    mask: torch.Tensor | None
+    seed: int
+    watch: Watch
+
+    def __post_init__(self) -> None:
+        self.is_empty = not torch.any(self.latent)
+        self._has_joined = False
+
+    @property
+    def _space(self) -> Space:
+        return self.family.space
+
+    def __call__(self, task: StageTask, start: Start) -> StageEnd:
+        comfy.model_management.throw_exception_if_processing_interrupted()
+        stage, space = task.stage, self._space
+        with self.watch.stage(task, self._tokens(task)) as callback:
+            out = self._guider_for(task).sample(
+                space.leave(task.white),
+                self._unprocessed(task),
+                self.watch.timed(begin_at(self.sampler, start, space)),
+                torch.tensor(stage.sigmas),
+                denoise_mask=self._mask(task),
+                callback=callback,
+                disable_pbar=True,
+                seed=(self.seed + stage.number - 1) % SEEDS,
+            )
+            self._check_joined(task)
+            if task.draw_ahead:
+                task.draw_ahead()
+            # Waits for the device, so that the stage's time is whole.
+            _check_numbers(out, space.leave(task.white).shape, stage.number)
+        denoised = self.watch.take_denoised()
+        if stage.end > 0:  # back from the host's finished latent to the model's own scaling
+            out = self.guider.model_patcher.model.process_latent_in(out) * (1 - stage.end)
+        return StageEnd(space.enter(out), denoised, self.watch.take_history())
+
+    def _guider_for(self, task: StageTask):
+        guider = copy.copy(self.guider)
+        guider.original_conds = self.conds
+        if task.layout is None:
+            return guider
+        device = guider.model_patcher.load_device
+        packings = Packing.parts(task.layout, self.family.one_table)
+        packings = [packing.to(device) for packing in packings]
+        guider.original_conds = fit_to_layout(
+            self.conds, task.layout.to(device), packings, self._space
+        )
+        guider.model_options = create_model_options_clone(guider.model_options)
+        add_wrapper_with_key(
+            WrappersMP.OUTER_SAMPLE,
+            WRAPPER_KEY,
+            functools.partial(self._join, MixedCall(packings, self.family)),
+            guider.model_options,
+            is_model_options=True,
+        )
+        return guider
+
+    def _join(self, call: MixedCall, executor, *args, **kwargs):
+        """An OUTER_SAMPLE wrapper: `call` joins last, so that all others see full-size latents.
+
+        Not by a clone of the MODEL: the host unpins the weights of the MODEL where a clone ends.
+        """
+        self._has_joined = True
+        options = executor.class_obj.model_options  # the host's own copy, for this sampling alone
+        kind = WrappersMP.APPLY_MODEL
+        add_wrapper_with_key(kind, WRAPPER_KEY, call, options, is_model_options=True)
+        return executor(*args, **kwargs)
+
+    def _check_joined(self, task: StageTask) -> None:
+        if task.layout is not None and not self._has_joined:
+            raise ValueError(
+                "RALU's mixed stage joins ComfyUI's own sampling, and the GUIDER "
+                f"{type(self.guider).__name__} replaces it: use a CFGGuider, or a KSampler."
+            )
+
+    def _tokens(self, task: StageTask) -> list[int]:
+        if task.layout is not None:
+            return task.layout.counts
+        h, w = task.white.shape[-2:]
+        return [h * w // self._space.patch**2] * task.white.shape[0]
+
+    def _unprocessed(self, task: StageTask) -> torch.Tensor:
+        """The stage's clean latent as the host expects it, before its own latent scaling."""
+        if task.stage.grid is FULL:
+            return self._space.leave(self.latent)
+        clean = self._space.leave(task.clean)
+        if self.is_empty:
+            return torch.zeros_like(clean)
+        return self.guider.model_patcher.model.process_latent_out(clean)
+
+    def _mask(self, task: StageTask) -> torch.Tensor | None:
+        """The inpaint mask in the stage's form, like the noise and the clean latent."""
+        if self.mask is None:
+            return None
+        layout = task.layout and task.layout.folded(self._space.fold)
+        mask = task.stage.grid.join(lambda: self._mask_at(1), lambda: self._mask_at(2), layout)
+        return mask[:, :, None] if self._space.has_frames else mask
+
+    def _mask_at(self, shrink: int) -> torch.Tensor:
+        """(B, 1, H, W) at the host's full size, or at a half of it."""
+        b, c, h, w = self.latent.shape
+        shrink *= self._space.fold
+        shape = (b, c, h // shrink, w // shrink)
+        mask = comfy.sampler_helpers.prepare_mask(self.mask, shape, self.latent.device)
+        return mask[:, :1]  # the host repeats it over channels again, counting masks by rows
+
+
+def begin_at(sampler: Any, start: Start, space: Space) -> Any:
+    """A copy of a SAMPLER that begins there. Its noise then only restores what a mask keeps."""
+    function = sampler.sampler_function
+
+    @functools.wraps(function)
+    def sample(model, scaled_noise, *args, **kwargs):
+        # Into what the host made for it to begin with, or both would be kept while it samples.
+        return function(model, scaled_noise.copy_(space.leave(start.take())), *args, **kwargs)
+
+    begun = copy.copy(sampler)
+    begun.sampler_function = sample
+    return begun
+
+
+def all_finite(numbers: torch.Tensor) -> bool:
+    """Whether there is no infinity and no NaN. One would reach the sum, which is made quickly."""
+    return bool(torch.isfinite(numbers.sum())) or bool(torch.isfinite(numbers).all())
+
+
+def _check_numbers(out: torch.Tensor, shape: torch.Size, number: int) -> None:
+    if not all_finite(out):
+        raise ValueError(
+            f"The MODEL returned values that are not numbers in stage {number}: set its "
+            "weight dtype to bf16 or fp32, and check its LoRAs and the cfg."
+        )
+    if out.shape != shape:
+        raise ValueError(
+            f"RALU sets the size of every stage, and the SAMPLER turned {tuple(shape)} "
+            f"into {tuple(out.shape)}: use a sampler that keeps the size."
+        )

@@ -1,0 +1,177 @@
+"""What happens in a run, kept as it happens: steps, calls, seconds, estimates. Others listen."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import comfy.model_management
+import torch
+
+from ....ralu_core.latents.space import Space
+from ....ralu_core.latents.states import State
+from ....ralu_core.tasks import StageTask
+from .keys import WORK
+
+
+@dataclass
+class StageRecord:
+    """What one stage did.
+
+    number   of the stage in its plan, from 1; grid tells its kind, words say it.
+    steps    sampling steps.
+    tokens   per picture of the batch.
+    calls    evaluations of the guided model; some samplers make two in a step.
+    loading  seconds before the first call, when the model is moved to its device.
+    seconds  from then to the end of the stage.
+    share    of the blocks' work in these calls, what ran; RALU Temporal Acceleration skips some.
+    is_cold  whether weights were still on their way to the device in these calls.
+    """
+
+    number: int
+    grid: str
+    words: str
+    steps: int
+    tokens: list[int]
+    calls: int = 0
+    loading: float = 0.0
+    seconds: float = 0.0
+    share: float = 1.0
+    is_cold: bool = False
+
+
+class Listener:
+    """Told of a run while it goes; a listener overrides what it shows."""
+
+    def stage_began(self, record: StageRecord) -> None:
+        """Before the stage's first step."""
+
+    def step_done(self, record: StageRecord, step: int, denoised: torch.Tensor | None) -> None:
+        """After a step, counted from 1 within the stage; denoised in the host's form."""
+
+    def regions_sought(self) -> None:
+        """Before a picture is decoded to look for regions."""
+
+    def regions_chosen(self, picture: torch.Tensor | None, chosen: torch.Tensor) -> None:
+        """The chosen coarse tokens (B, rows, columns), on the picture if one was decoded."""
+
+    def run_ended(self) -> None:
+        """After the last stage, or where the run stopped."""
+
+
+@dataclass
+class Watch:
+    """`records` tells afterwards what was run.
+
+    patcher    the MODEL that is sampled.
+    space      of its latents.
+    listeners  who is told.
+    """
+
+    patcher: Any
+    space: Space = field(default_factory=Space)
+    listeners: tuple[Listener, ...] = ()
+    records: list[StageRecord] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._denoised: torch.Tensor | None = None
+        self._history: list[State] = []
+
+    @contextmanager
+    def stage(self, task: StageTask, tokens: list[int]) -> Iterator[Any]:
+        """Yields the callback that the host's sampling calls at every step of the stage."""
+        stage = task.stage
+        record = StageRecord(stage.number, stage.grid.name, stage.grid.words, stage.steps, tokens)
+        self.records.append(record)
+        self._history.clear()
+        started = time.perf_counter()
+        for listener in self.listeners:
+            listener.stage_began(record)
+
+        def callback(step: int, denoised: torch.Tensor, x: torch.Tensor, _total: int) -> None:
+            comfy.model_management.throw_exception_if_processing_interrupted()
+            self._denoised = denoised
+            if task.keep_history:
+                sigma = stage.sigmas[min(step, stage.steps)]
+                enter = self.space.enter
+                self._history.append(State(sigma, enter(x).clone(), enter(denoised)))
+            for listener in self.listeners:
+                listener.step_done(record, step + 1, denoised)
+
+        yield callback
+        for listener in self.listeners:
+            listener.step_done(record, stage.steps, None)
+        record.seconds = time.perf_counter() - started - record.loading
+
+    def timed(self, sampler: Any) -> Any:
+        """A copy of a SAMPLER that notes when the model is loaded, its calls, and what they ran."""
+        function, started = sampler.sampler_function, time.perf_counter()
+
+        @functools.wraps(function)
+        def sample(model, *args, **kwargs):
+            record = self.records[-1]
+            record.loading = time.perf_counter() - started
+            loaded = self.patcher.loaded_size()
+            samples = function(_Counted(model, record), *args, **kwargs)
+            record.is_cold = self.patcher.loaded_size() > loaded
+            record.share = _share_of((kwargs.get("extra_args") or {}).get("model_options", {}))
+            return samples
+
+        timed = copy.copy(sampler)
+        timed.sampler_function = sample
+        return timed
+
+    def take_denoised(self) -> torch.Tensor:
+        """The clean estimate of the last step, in the model's own scaling, in its space. ValueError
+        where the SAMPLER reported none."""
+        if self._denoised is None:
+            raise ValueError(
+                "RALU reads the clean estimate that samplers report at each step, and this SAMPLER "
+                "reported none: use one of ComfyUI's own samplers."
+            )
+        denoised, self._denoised = self._denoised, None
+        return self.space.enter(denoised)
+
+    def take_history(self) -> tuple[State, ...]:
+        """The steps of the stage, where its task asked for them."""
+        history = tuple(self._history)
+        self._history.clear()
+        return history
+
+    def regions_sought(self) -> None:
+        for listener in self.listeners:
+            listener.regions_sought()
+
+    def regions_chosen(self, picture: torch.Tensor | None, chosen: torch.Tensor) -> None:
+        for listener in self.listeners:
+            listener.regions_chosen(picture, chosen)
+
+    def close(self) -> None:
+        for listener in self.listeners:
+            listener.run_ended()
+
+
+class _Counted:
+    """The guided model as a sampler sees it, counting calls."""
+
+    def __init__(self, model: Any, record: StageRecord):
+        self._model, self._record = model, record
+
+    def __call__(self, *args, **kwargs):
+        self._record.calls += 1
+        return self._model(*args, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        # A copy that is still being made has none, and must not ask for it here again.
+        return getattr(object.__getattribute__(self, "_model"), name)
+
+
+def _share_of(model_options: dict) -> float:
+    """What an acceleration of these options has run so far; 1 without one."""
+    work = model_options.get("transformer_options", {}).get(WORK)
+    return 1.0 if work is None else work.share

@@ -1,0 +1,53 @@
+"""A plan as plain JSON values, for the plot in the browser."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..ralu_core.plans import nt_matching
+from ..ralu_core.plans.ralu import matching_numbers
+from ..ralu_core.plans.text import PlanFacts
+
+CURVE_STRIDE = 4  # of the 1000 times; a plot on a node is about 150 pixels wide
+
+
+def schedule_values(told: PlanFacts) -> dict[str, Any]:
+    """One entry a stage, and what NT-Matching says where it says something."""
+    plan = told.plan
+    width, height = told.frame.picture[::-1]
+    stages = [
+        {
+            "number": stage.number,
+            "words": stage.grid.words,
+            "steps": stage.steps,
+            "tokens": tokens,
+            "shift": stage.shift,
+            "sigmas": list(stage.sigmas),
+        }
+        for stage, tokens in zip(plan.stages, told.tokens, strict=True)
+    ]
+    return {
+        "name": plan.name,
+        "stages": stages,
+        "width": width,
+        "height": height,
+        "model_shift": plan.model_shift,
+        "plain_steps": told.baseline_steps,
+        "speed_up": told.speed_up,
+        "matching": _matching(told),
+    }
+
+
+def _matching(told: PlanFacts) -> dict[str, Any] | None:
+    numbers = matching_numbers(told.plan)
+    if numbers is None or told.z is None:
+        return None
+    times, actual, target = nt_matching.densities(*numbers)
+    return {
+        "z": told.z,
+        "c": told.z**-2,
+        "js_distance": told.js_distance,
+        "times": times[::CURVE_STRIDE].tolist(),
+        "actual": actual[::CURVE_STRIDE].tolist(),
+        "target": target[::CURVE_STRIDE].tolist(),
+    }
