@@ -61,7 +61,7 @@ class EdgeMaskPreview(io.ComfyNode):
         vae=None,
     ) -> io.NodeOutput:
         picture = _picture(image, latent, vae)
-        frame = Frame.of_picture(*picture.shape[1:3])
+        frame = Frame.of_picture(picture.shape[1], picture.shape[2])
         check_memory(frame, picture.shape[0])
         height, width = frame.picture
         picture = picture[:, :height, :width]

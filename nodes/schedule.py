@@ -134,8 +134,8 @@ def preview_values(query: Mapping[str, str]) -> dict[str, Any]:
         [float(query.get(f"end_sigma_{k}", 0)) for k in OVERRIDDEN_ENDS],
         float(query.get("ratio", 0)),
     )
-    sides = (int(query.get(name, 1024)) for name in ("height", "width"))
-    frame = Frame.of_picture(*sides)
+    height, width = (int(query.get(name, 1024)) for name in ("height", "width"))
+    frame = Frame.of_picture(height, width)
     shifts = query.get("shifts", MATCH)
     return schedule_values(plan_facts(chosen, shifts, published_facts(chosen), frame))
 

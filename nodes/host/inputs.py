@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 
 import comfy.model_management
 import comfy.sample
@@ -83,7 +84,7 @@ def sampler_named(name: str):
     return comfy.samplers.sampler_object(name)
 
 
-def check_sampler(sampler, steps: list[int]) -> None:
+def check_sampler(sampler, steps: Sequence[int]) -> None:
     """Refuse samplers that cannot be right in stages of so many steps."""
     function = getattr(sampler, "sampler_function", None)
     if function is None:
@@ -100,7 +101,7 @@ def check_sampler(sampler, steps: list[int]) -> None:
             )
     if "unipc" in name and min(steps) < 2:
         raise ValueError(
-            f"The sampler uni_pc needs at least 2 steps in every stage, got {steps}: use a longer "
+            f"The sampler uni_pc needs at least 2 steps in every stage, got {list(steps)}: use a longer "
             "schedule, another denoise, or another sampler."
         )
 

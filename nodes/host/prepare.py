@@ -139,7 +139,7 @@ def prepare(wires: Wires, settings: Settings) -> Run:
     whole, plan = _plans(settings, facts)
     check_sampler(wires.sampler, plan.steps)
     samples = latent_samples(patcher, wires.latent, facts.space)
-    frame = Frame(*samples.shape[-2:], facts.space)
+    frame = Frame(samples.shape[-2], samples.shape[-1], facts.space)
     facts.family.check_size(network, frame)
     regions = _regions(settings, plan, wires, frame, len(samples))
     progress = Progress(patcher, plan.total_steps, whole.stages[-1].number)

@@ -112,7 +112,7 @@ class _ControlPreparer:
 def area_mask(area: tuple, frame: Frame) -> torch.Tensor:
     """The weight that the host gives an area, as a mask (1, height, width) in its latent pixels.
 
-    area  (height, width, y, x) in the host's latent pixels, or ("percentage", height, width, y, x) in shares.
+    area  (height, width, y, x) in the host's latent pixels, or in shares after "percentage".
           Borders inside the picture fade over up to 8 pixels; those on its edge do not.
     """
     rows, columns = (
