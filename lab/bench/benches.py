@@ -17,7 +17,7 @@ from lab.bench import (
     temporal_quality,
     temporal_speed,
 )
-from lab.bench import trace as tracing
+from lab.bench.clock import export_trace
 from lab.bench.flops import Counters, paper_table, size_table
 from lab.bench.results import Results, limit
 from lab.bench.runs import Setting
@@ -186,7 +186,7 @@ def trace(options: argparse.Namespace, device: torch.device) -> None:
     side = (options.sizes or [1024 if device.type == "cuda" else 256])[0]
     out = options.out or OUT / "trace.json"
     subject = latency.build_with_room(_architecture(key), device, [(side, side)])
-    tracing.export(subject, options.preset, side, side, out)
+    export_trace(subject, options.preset, side, side, out)
     print(f"{out}: open it in ui.perfetto.dev or chrome://tracing")
 
 

@@ -7,11 +7,13 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
+from torch.profiler import ProfilerActivity, profile
 
-from lab.bench.runs import Subject
+from lab.bench.runs import Setting, Subject
 from lab.comfy import ralu_pack
 
 FORWARD, DECODE = "forward", "decode"
@@ -135,3 +137,20 @@ def _timed(owner: Any, name: str, clock: Clock, label: Callable[[tuple], str]) -
             delattr(owner, name)
         else:
             setattr(owner, name, original)
+
+
+def export_trace(subject: Subject, preset: str, width: int, height: int, out: Path) -> None:
+    """Write the trace of a warm run, for chrome://tracing or ui.perfetto.dev.
+
+    Its parts show as ranges: forward, packing, edges, ...
+    """
+    setting = Setting(preset, preset=preset)
+    setting.run(subject, width, height)
+    device = subject.patcher.load_device
+    activities = [ProfilerActivity.CPU]
+    if device.type == "cuda":
+        activities.append(ProfilerActivity.CUDA)
+    with instrumented(subject, Clock(device)), profile(activities=activities) as profiler:
+        setting.run(subject, width, height)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    profiler.export_chrome_trace(str(out))

@@ -7,8 +7,8 @@ from typing import Any
 
 from lab.bench.counting import TERA, Call, Count, MetaVae, meta_patcher
 from lab.bench.paper import ROWS, PaperRow
+from lab.bench.results import markdown
 from lab.bench.runs import Setting, Subject, settings
-from lab.bench.tables import markdown
 from lab.bench.text_encoders import PAPER_TOKENS, encoders, host_tokens, t5_attention
 from lab.comfy import ralu_pack
 from lab.models.architectures import ARCHITECTURES

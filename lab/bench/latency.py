@@ -11,8 +11,8 @@ import torch
 
 from lab.bench.clock import MODEL, Clock, instrumented
 from lab.bench.flops import Counters
+from lab.bench.results import markdown
 from lab.bench.runs import Setting, Subject, settings
-from lab.bench.tables import markdown
 from lab.bench.text_encoders import host_tokens
 from lab.models import tiny
 from lab.models.architectures import Architecture, random_model, random_vae

@@ -9,8 +9,8 @@ from lab.bench import components
 from lab.bench.clock import HOST, MODEL, Clock, instrumented
 from lab.bench.counting import TERA
 from lab.bench.flops import Counters
+from lab.bench.results import markdown
 from lab.bench.runs import Setting, Subject
-from lab.bench.tables import markdown
 from lab.bench.text_encoders import host_tokens
 from lab.models.architectures import ARCHITECTURES
 

@@ -1,8 +1,9 @@
-"""Results as they are kept: Markdown to read, JSON to compare."""
+"""Results as they are kept: Markdown to read, also in a terminal, and JSON to compare."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,3 +41,15 @@ def limit(what: str, value: float, most: float, unit: str) -> str:
     """A line that says whether a figure keeps its limit."""
     verdict = "kept" if value <= most else "MISSED"
     return f"- {what}: {value:.3g} {unit}, limit {most:g} {unit}: {verdict}"
+
+
+def markdown(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """A Markdown table with columns padded to equal width."""
+    cells = [list(header), *([str(cell) for cell in row] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = [
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"
+        for row in cells
+    ]
+    lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
+    return "\n".join(lines)

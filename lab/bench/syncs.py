@@ -9,8 +9,8 @@ import torch
 from torch.profiler import ProfilerActivity, profile, record_function
 
 from lab.bench.clock import SAMPLING, Clock, instrumented
+from lab.bench.results import markdown
 from lab.bench.runs import Setting, Subject, plain, ralu
-from lab.bench.tables import markdown
 
 # Operations that wait, on the host's side; a copy to the host shows as a synchronised stream.
 WAITS = (

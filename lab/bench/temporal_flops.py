@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 
 from lab.bench.counting import TERA
 from lab.bench.flops import Counters, RunCount
+from lab.bench.results import markdown
 from lab.bench.runs import Setting
-from lab.bench.tables import markdown
 from lab.bench.text_encoders import PAPER_TOKENS, encoders, t5_attention
 from lab.comfy import ralu_pack
 

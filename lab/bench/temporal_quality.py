@@ -13,11 +13,12 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
-from lab.bench.tables import markdown
+from lab.bench.results import markdown
 from lab.comfy import ralu_pack
 from lab.models.miniature.pictures import list_emoji
 from lab.models.miniature.text_encoding import encode_prompts
 from lab.models.stand_ins import TRAINED
+from lab.models.viewing import psnr
 
 SIDE, SHIFT, REFERENCE_STEPS, PER_BATCH = 256, 3.158193, 50, 8
 RALU_STEPS = (4, 5, 6)
@@ -190,22 +191,17 @@ def compare(miniature: Miniature, batches: list[tuple[list[str], int]]) -> Itera
         if run.settings is None:
             bases[run.steps] = found
         base = bases.get(RALU_STEPS if isinstance(run.steps, tuple) else run.steps)
-        to_base = None if base is None or base is found else psnr(found, base)
-        yield Outcome(run.name, flops / whole, psnr(found, plain), to_base)
+        to_base = None if base is None or base is found else mean_psnr(found, base)
+        yield Outcome(run.name, flops / whole, mean_psnr(found, plain), to_base)
 
 
-def psnr(found: list[torch.Tensor], wanted: list[torch.Tensor]) -> tuple[float, float]:
+def mean_psnr(found: list[torch.Tensor], wanted: list[torch.Tensor]) -> tuple[float, float]:
     """Of pictures in [0, 1], in dB: mean and its standard error; infinite where one is equal."""
-    errors = [
-        error
-        for a, b in zip(found, wanted, strict=True)
-        for error in (a - b).square().flatten(1).mean(1).tolist()
-    ]
-    if min(errors) == 0:
+    levels = torch.cat([psnr(a, b) for a, b in zip(found, wanted, strict=True)]).tolist()
+    if math.inf in levels:
         return math.inf, 0.0
-    found_db = [-10 * math.log10(error) for error in errors]
-    spread = statistics.stdev(found_db) if len(found_db) > 1 else 0.0
-    return statistics.mean(found_db), spread / math.sqrt(len(found_db))
+    spread = statistics.stdev(levels) if len(levels) > 1 else 0.0
+    return statistics.mean(levels), spread / math.sqrt(len(levels))
 
 
 def table(outcomes: list[Outcome]) -> str:

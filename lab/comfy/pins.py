@@ -1,4 +1,4 @@
-"""What the demo and the tests install: every version and checksum, in one place."""
+"""What the lab and the tests install: every version and checksum, in one place."""
 
 from __future__ import annotations
 

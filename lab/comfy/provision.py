@@ -1,4 +1,4 @@
-"""Install everything the demo and the tests need into `.venv` and `.comfyui`.
+"""Install everything the lab and the tests need into `.venv` and `.comfyui`.
 
     python3 -m lab.comfy.provision
 

@@ -7,7 +7,7 @@
 
 ComfyUI gives a pack's folder a name of its own, so `nodes.host.run` cannot be imported by that
 name: MODULES says which module a name here stands for, and the imports below say the same to
-type checkers. Nothing else of the lab names a module inside the pack.
+type checkers. What needs `ralu_core` alone, without ComfyUI, imports it as it is.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from lab.comfy import activate
 from lab.comfy.locate import REPOSITORY
 
 if TYPE_CHECKING:
-    from ...nodes.host import canvas, gate, mixed_call, progress, run, stages
-    from ...nodes.host.temporal import attach, settings
-    from ...ralu_core import (
+    from ...nodes.host import canvas, gate, mixed_call, progress, run, stages  # noqa: F401
+    from ...nodes.host.temporal import attach, settings  # noqa: F401
+    from ...ralu_core import (  # noqa: F401
         cost,
         flow,
         forecast,
@@ -38,27 +38,6 @@ if TYPE_CHECKING:
         transition,
     )
 
-__all__ = [
-    "attach",
-    "canvas",
-    "cost",
-    "flow",
-    "forecast",
-    "gate",
-    "mixed_call",
-    "noise",
-    "nt_matching",
-    "presets",
-    "progress",
-    "regions",
-    "run",
-    "sampler",
-    "schedule",
-    "settings",
-    "stages",
-    "tokens",
-    "transition",
-]
 NAME = "ralu_pack"
 MODULES = {
     "attach": "nodes.host.temporal.attach",

@@ -1,4 +1,4 @@
-"""Start and stop a real ComfyUI server for the demo and the tests."""
+"""Start and stop a real ComfyUI server for the lab and the tests."""
 
 from __future__ import annotations
 

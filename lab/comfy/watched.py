@@ -60,7 +60,7 @@ class Run:
 
 @dataclass
 class Bench:
-    """A server with RALU and the demo's own nodes."""
+    """A server with RALU and the lab's own nodes."""
 
     server: Server
     client: Client

@@ -13,16 +13,22 @@ import torch
 
 from lab.bench import machine
 from lab.bench.results import Results
+from lab.models.viewing import Grid, picture_grid
 from lab.quality import methods, ralu, report
 from lab.quality.bench import Bench
-from lab.quality.flops import Cost, cost, meta_subject
 from lab.quality.judge import WEIGHTS as JUDGE
-from lab.quality.methods import Budget, Method
+from lab.quality.methods import Budget, Cost, Method, cost
 from lab.quality.report import DISTANCES, Row
 from lab.quality.rivals import Batch
-from lab.quality.sheet import contact_sheet
 from lab.quality.store import Store
-from lab.quality.subject import SEED, architecture, list_pairs, load_subject, weights_hash
+from lab.quality.subject import (
+    SEED,
+    architecture,
+    list_pairs,
+    load_subject,
+    meta_subject,
+    weights_hash,
+)
 
 HERE = Path(__file__).resolve().parent
 HEADING = "# Picture quality at equal FLOPs\n\nWritten by `python -m lab.quality --commit`.\n"
@@ -139,8 +145,9 @@ def _many(going: Run, count: int) -> report.Figures:
 def _sheet(going: Run, budget: Budget, compared: Sequence[Method]) -> None:
     count = going.options.pairs
     chosen = [n for n in SHEET_PAIRS if n < count]
-    columns = {m.name: going.bench.samples(m, count)[chosen] for m in (going.many, *compared)}
-    sheet = contact_sheet(columns, [going.bench.pairs[n].prompt for n in chosen])
+    shown = (going.many, *compared)
+    columns = [(one.name, going.bench.samples(one, count)[chosen]) for one in shown]
+    sheet = picture_grid(columns, [going.bench.pairs[n].prompt for n in chosen], Grid())
     name = budget.preset.replace(" ", "_").lower()
     sheet.save(Path(going.options.out) / f"quality_{going.kind}_{name}.webp", quality=85)
 

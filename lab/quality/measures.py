@@ -10,6 +10,7 @@ from kornia.color import rgb_to_grayscale
 from kornia.metrics import ssim
 
 from lab.models.miniature.pictures import list_emoji
+from lab.models.viewing import psnr
 from lab.quality import artifacts
 from lab.quality.judge import Judge
 from lab.quality.texture import texture_features
@@ -29,6 +30,7 @@ ARTIFACTS: dict[str, tuple[Measure, str]] = {
 BLUR = "blur"  # told, not judged: it has no better side
 PAIRED = {"SSIM": 1, "PSNR": 1}  # 1: more is better
 WINDOW = 11  # of SSIM
+MOST_DB = 100.0  # of PSNR, for equal pictures
 
 
 def numbers(pictures: torch.Tensor) -> torch.Tensor:
@@ -50,8 +52,8 @@ def texture(pictures: torch.Tensor) -> torch.Tensor:
 def closeness(pictures: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
     """(B, 2): SSIM of the brightness and PSNR in dB, both against the picture of that number."""
     similar = ssim(rgb_to_grayscale(pictures), rgb_to_grayscale(reference), WINDOW)
-    error = (pictures - reference).square().mean((1, 2, 3)).clamp(min=1e-10)
-    return torch.stack([similar.mean((1, 2, 3)), -10 * error.log10()], 1)
+    level = psnr(pictures, reference).clamp(max=MOST_DB)
+    return torch.stack([similar.mean((1, 2, 3)), level], 1)
 
 
 def recognised(scores: torch.Tensor, prompts: list[str]) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""What is compared: RALU and its rivals at each budget, and the ablations of one budget."""
+"""What is compared, at which cost: RALU and its rivals at each budget, the ablations of one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 
 from lab.quality import ralu, rivals
 from lab.quality.rivals import Batch
-from lab.quality.subject import Subject
+from lab.quality.subject import Subject, list_pairs
 
 RATIOS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5)
 THRESHOLDS = (0.05, 0.15)
@@ -36,6 +36,14 @@ class Method:
     @property
     def key(self) -> str:
         return f"{self.group} {self.name}".replace(" ", "_").replace("/", "-").replace(",", "")
+
+
+@dataclass(frozen=True)
+class Cost:
+    """giga: FLOPs of the network for one picture, attention included, in 10^9; calls of it."""
+
+    giga: float
+    calls: int
 
 
 @dataclass(frozen=True)
@@ -203,3 +211,12 @@ def _jumps(subject: Subject, preset: str) -> list[Method]:
             run = partial(ralu.node, schedule=schedule, upsampling=upsampling)
             found.append(Method(f"{preset} jump", f"z {z:g}, {upsampling}", run, note))
     return found
+
+
+def cost(method: Method, subject: Subject) -> Cost:
+    """Counted on one picture. Where the ratio adapts to the picture, noise stands for it."""
+    calls = subject.patcher.model.diffusion_model.calls
+    calls.clear()
+    method.run(Batch(subject, list_pairs(1)))
+    total = sum(call.count.total for call in calls)
+    return Cost(total / 1e9, len(calls))

@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lab.bench.tables import markdown
+from lab.bench.results import markdown
 from lab.quality import measures
 from lab.quality.bench import SPACES, figure_names, sign
-from lab.quality.flops import Cost
-from lab.quality.methods import OURS, Method
+from lab.quality.methods import OURS, Cost, Method
 from lab.quality.statistics import Estimate, verdict
 
 Figures = Mapping[str, Estimate]

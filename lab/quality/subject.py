@@ -11,6 +11,8 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
+from lab.bench.counting import MetaVae, meta_patcher
+from lab.comfy import ralu_pack
 from lab.models.architectures import Architecture
 from lab.models.miniature.pictures import COLOURS, Width, list_emoji
 from lab.models.miniature.text_encoding import WIDTH, encode_prompts
@@ -105,9 +107,12 @@ def load_subject(kind: str, dtype: torch.dtype = torch.bfloat16) -> Subject:
 
 
 def of_patcher(kind: str, patcher: Any, vae: Any) -> Subject:
-    from lab.comfy import ralu_pack
-
     return Subject(kind, patcher, vae, ralu_pack.gate.inspect_model(patcher).shift)
+
+
+def meta_subject(kind: str) -> Subject:
+    """The miniature's class and size without weights."""
+    return of_patcher(kind, meta_patcher(architecture(kind)), MetaVae())
 
 
 def load_vae(kind: str):

@@ -12,7 +12,7 @@ from statistics import median
 
 from PIL import Image
 
-from lab.bench.tables import markdown
+from lab.bench.results import markdown
 from lab.comfy import HostError, workflow
 from lab.comfy.locate import REPOSITORY
 from lab.comfy.watched import Bench, Run, bench_server

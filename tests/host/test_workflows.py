@@ -22,12 +22,8 @@ from ralu_core.presets import PUBLISHED_SHIFT, matched_schedule, preset
 
 pytest_plugins = ["workflow_server"]
 
-LOADERS = {
-    *stand_in_prompt.LOADERS,
-    "LoraLoaderModelOnly",
-    "ControlNetLoader",
-    "UpscaleModelLoader",
-}
+OTHERS = {"LoraLoaderModelOnly", "ControlNetLoader", "UpscaleModelLoader"}
+LOADERS = {*stand_in_prompt.LOADERS, *OTHERS}
 SIDE = 1024 // 16  # tokens
 
 

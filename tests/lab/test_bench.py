@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lab.bench import components
-from lab.bench.results import limit
-from lab.bench.tables import markdown
+from lab.bench.results import limit, markdown
 
 
 @pytest.mark.parametrize("exponent", [0.5, 1.0, 1.5])

@@ -6,10 +6,8 @@ import torch
 
 from lab.quality import report
 from lab.quality.bench import figure_names
-from lab.quality.flops import Cost
-from lab.quality.methods import OURS, Method
+from lab.quality.methods import OURS, Cost, Method
 from lab.quality.report import DISTANCES, JUDGED, Row
-from lab.quality.sheet import contact_sheet
 from lab.quality.statistics import Estimate
 
 
@@ -71,9 +69,3 @@ def test_data_holds_value_and_interval():
     assert data["gigaflop"] == 10.0
     assert data["figures"]["KID judge"] == [1.0, 0.905, 1.095]
     assert report.as_data(Row(row(OURS).method, None, figures()))["gigaflop"] is None
-
-
-def test_sheet_has_a_cell_for_each_picture():
-    pictures = torch.zeros(3, 3, 8, 8, dtype=torch.uint8)
-    sheet = contact_sheet({"a": pictures, "b": pictures}, ["x", "y"])
-    assert sheet.size == (150 + 2 * 192, 24 + 2 * 192)

@@ -11,7 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import torch
-from PIL import Image, ImageDraw
+from PIL import Image
 from safetensors.torch import load_file
 
 from lab.models.miniature.export import FORMATS, WEIGHTS
@@ -20,6 +20,7 @@ from lab.models.miniature.models import KINDS, build, prepare
 from lab.models.miniature.pictures import list_emoji
 from lab.models.miniature.text_encoding import encode_prompts
 from lab.models.miniature.train import SHIFT
+from lab.models.viewing import Grid, picture_grid
 
 LABEL, PER_ROW = 12, 12
 
@@ -61,18 +62,11 @@ def sample(kind: str, model: torch.nn.Module, prompts: list[str], shot: Shot) ->
     return x
 
 
-def contact_sheet(rows: list[torch.Tensor], labels: list[str], cell: int) -> Image.Image:
-    """One column per label, one row per batch of pictures (n, 3, H, W)."""
-    sheet = Image.new("RGB", (cell * len(labels), (cell) * len(rows) + LABEL), "white")
-    draw = ImageDraw.Draw(sheet)
-    for column, label in enumerate(labels):
-        draw.text((column * cell + 2, 0), label[: cell // 6], fill="black")
-    for row, pictures in enumerate(rows):
-        for column, picture in enumerate(pictures):
-            pixels = (picture.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
-            tile = Image.fromarray(pixels).resize((cell, cell), Image.Resampling.LANCZOS)
-            sheet.paste(tile, (column * cell, row * cell + LABEL))
-    return sheet
+def sheet_of(rows: list[torch.Tensor], labels: list[str], cell: int) -> Image.Image:
+    """One column per label, one row per batch of pictures (n, 3, H, W) in [0, 1]."""
+    pixels = (torch.stack(rows).clamp(0, 1) * 255).round().byte()
+    columns = [(label, pixels[:, column]) for column, label in enumerate(labels)]
+    return picture_grid(columns, [""] * len(rows), Grid(cell, gap=0, side=0, top=LABEL))
 
 
 def load_network(kind: str, is_checkpoint: bool) -> torch.nn.Module:
@@ -117,7 +111,7 @@ def main() -> None:
         some = options.prompts[start : start + PER_ROW]
         shots = [Shot(options.size, options.steps, options.cfg, n) for n in range(options.seeds)]
         rows = [decode(options.model, sample(options.model, model, some, shot)) for shot in shots]
-        sheets.append(contact_sheet(rows, some, options.cell))
+        sheets.append(sheet_of(rows, some, options.cell))
     whole = Image.new("RGB", (max(s.width for s in sheets), sum(s.height for s in sheets)), "white")
     for i, sheet in enumerate(sheets):
         whole.paste(sheet, (0, sum(s.height for s in sheets[:i])))

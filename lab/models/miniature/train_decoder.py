@@ -18,6 +18,7 @@ from lab.models.miniature.fetch import CACHE, fetch_emoji
 from lab.models.miniature.models import prepare
 from lab.models.miniature.pictures import Pictures, Width
 from lab.models.miniature.train import load_codec
+from lab.models.viewing import psnr
 
 WIDE = Width(scale=(0.6, 1.0), shift=0.1, rotation=30, light=0.15, gradient=0.4)
 
@@ -44,11 +45,6 @@ def build_decoder() -> torch.nn.Module:
     with torch.no_grad():
         decoder.get_parameter("1.weight").div_(SQUASH)
     return decoder.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-
-
-def psnr(a: torch.Tensor, b: torch.Tensor) -> float:
-    """Peak signal-to-noise ratio in dB of pictures in [0, 1]."""
-    return float(-10 * (a.clamp(0, 1) - b).square().mean().log10())
 
 
 def draw_crops(
@@ -102,7 +98,8 @@ class Trainer:
 
     @torch.no_grad()
     def report(self) -> None:
-        level = psnr(self.decoder(SQUASH * self.codec.encode(self.held_out)), self.held_out)
+        made = self.decoder(SQUASH * self.codec.encode(self.held_out)).clamp(0, 1)
+        level = psnr(made[None], self.held_out[None]).item()  # of all pictures as one
         print(f"{self.step} held-out {level:.2f} dB {self.seconds:.0f} s", flush=True)
 
     def save(self) -> None:

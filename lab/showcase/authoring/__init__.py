@@ -1,1 +1,1 @@
-"""`python -m lab.showcase.authoring` writes the files in workflows/; after a node's inputs changed."""
+"""`python -m lab.showcase.authoring` writes workflows/, after a node's inputs changed."""

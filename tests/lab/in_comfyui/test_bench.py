@@ -7,9 +7,9 @@ import json
 import pytest
 import torch
 
-from lab.bench import latency, overhead, syncs, trace
+from lab.bench import latency, overhead, syncs
 from lab.bench.__main__ import main
-from lab.bench.clock import MODEL, Clock, instrumented
+from lab.bench.clock import MODEL, Clock, export_trace, instrumented
 from lab.bench.counting import MetaNetwork, counted
 from lab.bench.flops import Counters, predicted
 from lab.bench.paper import ROWS
@@ -183,7 +183,7 @@ def test_a_mixed_step_waits_no_more_often_than_a_plain_one(small) -> None:
 
 def test_the_trace_shows_the_parts_of_a_run(small, tmp_path) -> None:
     out = tmp_path / "traces" / "trace.json"
-    trace.export(small, "FLUX 7x", 128, 128, out)
+    export_trace(small, "FLUX 7x", 128, 128, out)
     names = [event.get("name") for event in json.loads(out.read_text())["traceEvents"]]
     assert names.count("forward") == 10 and names.count("packing") == 3
 

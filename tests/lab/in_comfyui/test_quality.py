@@ -7,11 +7,11 @@ import torch
 
 from lab.comfy import ralu_pack
 from lab.models.stand_ins import TRAINED
-from lab.quality import flops, measures, methods, ralu, rivals
+from lab.quality import measures, methods, ralu, rivals
 from lab.quality.judge import FEATURES, load_judge
 from lab.quality.rivals import Batch
 from lab.quality.store import as_bytes, as_pictures
-from lab.quality.subject import architecture, list_pairs, load_subject
+from lab.quality.subject import architecture, list_pairs, load_subject, meta_subject
 from ralu_pack.nodes.sampler import Sampler
 
 
@@ -84,9 +84,9 @@ def test_variants_differ_from_ralu(subject, short):
 
 def test_random_regions_are_as_many_as_ralus(subject):
     schedule = ralu.matched(subject, "FLUX 5x")
-    counting = flops.meta_subject("flux")
+    counting = meta_subject("flux")
     costs = {
-        flops.cost(methods.Method("", "", run), counting)
+        methods.cost(methods.Method("", "", run), counting)
         for run in (
             lambda batch: ralu.random_regions(batch, schedule),
             lambda batch: ralu.node(batch, schedule),
@@ -132,11 +132,11 @@ def test_weights_are_those_of_the_architecture_that_is_counted():
 
 @pytest.mark.parametrize("kind", ["flux", "sd3"])
 def test_methods_cost_what_ralu_costs(kind):
-    counting = flops.meta_subject(kind)
+    counting = meta_subject(kind)
     for budget in methods.BUDGETS[kind]:
         rows = methods.compared(counting, budget)
-        ours = flops.cost(rows[-1], counting).giga
-        ratios = {row.name: flops.cost(row, counting).giga / ours for row in rows}
+        ours = methods.cost(rows[-1], counting).giga
+        ratios = {row.name: methods.cost(row, counting).giga / ours for row in rows}
         plain = [ratio for name, ratio in ratios.items() if name.startswith("plain")]
         assert max(plain) > 0.99  # the dearer of two plain runs is never cheaper than RALU
         others = [ratio for name, ratio in ratios.items() if not name.startswith("plain")]

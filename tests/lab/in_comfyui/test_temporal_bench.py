@@ -33,8 +33,8 @@ def test_toca_costs_what_the_paper_says_with_released_attention():
 def test_distance_of_pictures():
     picture = torch.zeros(2, 4, 4, 3)
     nearby = torch.cat([picture[:1] + 0.1, picture[1:] + 0.01])
-    assert temporal_quality.psnr([nearby], [picture]) == pytest.approx((30.0, 10.0))
-    assert temporal_quality.psnr([picture], [picture])[0] == float("inf")
+    assert temporal_quality.mean_psnr([nearby], [picture]) == pytest.approx((30.0, 10.0))
+    assert temporal_quality.mean_psnr([picture], [picture])[0] == float("inf")
 
 
 def test_blocks_that_ran_are_counted(flux):
