@@ -9,18 +9,18 @@ HOST_VERSIONS := $(if $(COMFYUI_PATH),existing,0.30.0 0.3.75)
 TEST_HOSTS := $(addprefix test-host-,$(HOST_VERSIONS))
 
 .DEFAULT_GOAL := help
-.PHONY: help host venv test test-lint test-core test-host $(TEST_HOSTS) test-ui test-slow browser demo bench bench-quality clean
+.PHONY: help host venv test test-lint test-core test-lab test-host $(TEST_HOSTS) test-ui test-slow browser demo bench bench-quality clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 26
 
 host: ## Install ComfyUI and everything else into .venv and .comfyui
-	@$(PYTHON) demo/host/interpreter.py
-	@$(PYTHON) -m demo.host.provision
+	@$(PYTHON) lab/comfy/interpreter.py
+	@$(PYTHON) -m lab.comfy.provision
 
 venv: host ## The same as host
 
-test: test-lint test-core test-host ## Lint, core and both ComfyUI versions; not the browser, not the slow tests
+test: test-lint test-core test-lab test-host ## Lint, core, lab and both ComfyUI versions; not the browser, not the slow tests
 
 test-lint: host ## ruff and pyright
 	$(PY) -m ruff check .
@@ -30,12 +30,15 @@ test-lint: host ## ruff and pyright
 test-core: host ## The mathematics, without ComfyUI
 	$(PY) -m pytest tests/core $(ARGS)
 
+test-lab: host ## The lab's parts that need no ComfyUI
+	$(PY) -m pytest tests/lab --ignore=tests/lab/in_comfyui $(ARGS)
+
 test-host: host ## The nodes inside the real ComfyUI; two versions at once, each printed when done
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target $(TEST_HOSTS)
 
 $(TEST_HOSTS): test-host-%:
 	@echo "== ComfyUI $*"
-	OMP_NUM_THREADS=1 RALU_HOST=$* $(PY) -m pytest tests/host $(ARGS)
+	OMP_NUM_THREADS=1 RALU_HOST=$* $(PY) -m pytest tests/host tests/lab/in_comfyui $(ARGS)
 
 browser: ## Install Debian's chromium if there is no browser and apt-get may be used
 	@test -n "$$CHROMIUM" || command -v chromium || command -v chromium-browser || \
@@ -49,13 +52,13 @@ test-slow: host ## The long tests that `make test` leaves out
 	$(PY) -m pytest tests/host -m slow $(ARGS)
 
 demo: host ## Make pictures with the real ComfyUI server
-	$(PY) -m demo.run $(ARGS)
+	$(PY) -m lab.showcase.demo $(ARGS)
 
 bench: host ## Measure speed
-	$(PY) -m demo.bench $(ARGS)
+	$(PY) -m lab.bench $(ARGS)
 
 bench-quality: host ## Measure picture quality at equal FLOPs
-	$(PY) -m demo.quality $(ARGS)
+	$(PY) -m lab.quality $(ARGS)
 
 clean: ## Remove everything that the other targets made
 	rm -rf .venv .comfyui out .ruff_cache .pytest_cache .hypothesis

@@ -24,7 +24,15 @@ LAYERS = (
     ("__init__",),
 )
 CORE_LIBRARIES = {"torch", "numpy", "scipy", "kornia", "cv2", *sys.stdlib_module_names}
-OWN_NAMES = {"nodes", "ralu_core", "demo", "tests"}
+OWN_NAMES = {"nodes", "ralu_core", "lab", "tests"}
+# What each folder of the lab may import: folders above it.
+LAB = {
+    "comfy": (),
+    "models": ("comfy",),
+    "bench": ("comfy", "models"),
+    "quality": ("comfy", "models", "bench"),
+    "showcase": ("comfy", "models", "bench"),
+}
 UNSAFE_MODULES = {"pickle", "marshal", "shelve", "subprocess", "ctypes"}
 UNSAFE_CALLS = {"eval", "exec", "compile", "__import__"}
 
@@ -73,6 +81,17 @@ def relative_imports(
                 found = next((place for place in places if place in modules), None)
                 assert found, f"{module} imports {'.'.join(base)}, which is not in the pack"
                 yield found
+
+
+def lab_imports(tree: ast.AST) -> Iterator[str]:
+    """Folders of the lab that a module imports, also inside functions."""
+    for node in ast.walk(tree):
+        names: list[str] = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        yield from (name.split(".")[1] for name in names if name.startswith("lab."))
 
 
 def parse(path: Path) -> ast.Module:
@@ -131,6 +150,21 @@ def test_imports_make_no_cycle() -> None:
     assert set(order) == MODULES
 
 
+def test_the_lab_is_made_of_these_folders() -> None:
+    files = sources("lab")
+    assert {path.relative_to(ROOT).parts[1] for path in files} == {*LAB, "__init__.py"}
+    text = "import lab.a.b\nfrom lab import c\ndef f():\n  from lab.d.e import g\n  import labels"
+    assert list(lab_imports(ast.parse(text))) == ["a", "c", "d"]
+    places = list(LAB)
+    assert all(places.index(one) < places.index(name) for name in LAB for one in LAB[name])
+
+
+@pytest.mark.parametrize("folder", LAB)
+def test_the_lab_depends_in_one_direction(folder: str) -> None:
+    for path in sources(f"lab/{folder}"):
+        assert set(lab_imports(parse(path))) <= {folder, *LAB[folder]}, path
+
+
 @pytest.mark.parametrize("path", PACK, ids=name_of)
 def test_opencv_is_imported_where_it_is_used(path: Path) -> None:
     top_level = ast.Module([node for node in parse(path).body if is_import(node)], [])
@@ -156,7 +190,7 @@ def test_the_pack_keeps_no_state_and_logs(path: Path) -> None:
     assert not any(isinstance(node, ast.Name) and node.id == "print" for node in nodes)
 
 
-@pytest.mark.parametrize("path", [*PACK, *sources("demo")], ids=name_of)
+@pytest.mark.parametrize("path", [*PACK, *sources("lab")], ids=name_of)
 def test_files_and_functions_stay_small(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= FILE_LINES
     for node in ast.walk(parse(path)):

@@ -7,7 +7,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from demo.bench import components
+from lab.bench import components
 from ralu_core.edges import _connected
 from ralu_core.presets import matched_schedule, preset
 from ralu_core.sampler import Plan, Source, StageEnd, run_stages

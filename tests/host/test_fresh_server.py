@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from demo.host.client import Client, PromptFailed
-from demo.host.locate import REPOSITORY
-from demo.host.server import comfy_server
+from lab.comfy.client import Client, PromptFailed
+from lab.comfy.locate import REPOSITORY
+from lab.comfy.server import comfy_server
 
 PROBLEMS = {  # and what the server's answer says of them
     "memory in stage 1": "of memory",
@@ -109,7 +109,7 @@ def test_failures_leave_the_server_as_it_was(tmp_path, monkeypatch):
     pack = tmp_path / "trouble"
     pack.mkdir()
     (pack / "__init__.py").write_text(PACK, encoding="utf-8")
-    packs = [Path(REPOSITORY) / "demo" / "pack", pack]
+    packs = [Path(REPOSITORY) / "lab" / "models" / "node_pack", pack]
     with comfy_server(packs=packs) as server:
         fresh = latent(Client(server.url))
     with comfy_server(packs=packs) as server:

@@ -14,7 +14,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
 
-from demo import tiny
+from lab.models import tiny
 from ralu_pack.nodes.host.progress import Progress
 from ralu_pack.nodes.host.stages import GuiderStages
 from ralu_pack.ralu_core.layout import Layout

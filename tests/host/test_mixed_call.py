@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from demo import tiny
 from driving import guider_for, plain
+from lab.models import tiny
 from ralu_pack.nodes.host.mixed_call import MixedCall
 from ralu_pack.nodes.host.positions import interpolate_table
 from ralu_pack.ralu_core.layout import Layout

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 import ralu_pack
-from demo import tiny
 from driving import ralu
+from lab.models import tiny
 from ralu_pack.nodes.edge_mask_preview import EdgeMaskPreview
 from ralu_pack.nodes.host.overlay import OUTLINE
 from ralu_pack.nodes.schedule import MATCH, PUBLISHED, Schedule

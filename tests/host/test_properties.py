@@ -12,8 +12,8 @@ import pytest
 import torch
 from hypothesis import strategies as st
 
-from demo import tiny
 from driving import ralu
+from lab.models import tiny
 from ralu_pack.nodes.host.canvas import Canvas
 from ralu_pack.nodes.host.inputs import SAMPLER_NAMES
 from ralu_pack.ralu_core.edges import DETECTORS

@@ -11,8 +11,8 @@ import torch
 from comfy_extras.nodes_custom_sampler import Noise_RandomNoise
 from limits import guider, with_values
 
-from demo import tiny
 from driving import quick_schedule, sample
+from lab.models import tiny
 from ralu_pack.nodes.sampler_advanced import SamplerAdvanced
 
 STAGES = {1: 0, 2: 2, 3: 4}  # the model call that begins each stage of the quick schedule

@@ -12,9 +12,9 @@ import psutil
 import pytest
 from PIL import Image
 
-from demo.host.client import Client
-from demo.host.locate import REPOSITORY
-from demo.host.server import comfy_server
+from lab.comfy.client import Client
+from lab.comfy.locate import REPOSITORY
+from lab.comfy.server import comfy_server
 
 PROMPTS = int(os.environ.get("RALU_SOAK", 200))
 WARM = 0.2  # share of the prompts after which caches and allocators have grown to their size
@@ -66,7 +66,7 @@ def test_memory_stays_flat(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     monkeypatch.setenv("MALLOC_ARENA_MAX", "1")  # measures what is held, not free lists by thread
     resident = []
-    with comfy_server(packs=[Path(REPOSITORY) / "demo" / "pack"]) as server:
+    with comfy_server(packs=[Path(REPOSITORY) / "lab" / "models" / "node_pack"]) as server:
         client, process = Client(server.url), psutil.Process(server.process.pid)
         first = {number: pictures(client, number) for number in range(4)}
         for number in range(4, PROMPTS):

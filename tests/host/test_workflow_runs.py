@@ -20,10 +20,10 @@ from workflow_bench import (
     with_latent,
 )
 
-from demo import workflow
-from demo.host.client import PromptInterrupted, Watch
-from demo.stand_ins import STAND_INS
-from demo.watched import Bench, Run
+from lab.comfy import workflow
+from lab.comfy.client import PromptInterrupted, Watch
+from lab.comfy.watched import Bench, Run
+from lab.models.stand_ins import STAND_INS
 from ralu_core.forecast import is_computed
 
 pytest_plugins = ["workflow_server"]

@@ -9,19 +9,21 @@ from itertools import combinations
 import pytest
 from workflow_bench import NAMES
 
-from demo import workflow
-from demo.authoring import texts_wired
-from demo.authoring.sheet import Sheet
-from demo.authoring.workflows import DRAWINGS
-from demo.host.pins import HOSTS
-from demo.stand_ins import STAND_INS
+from lab.comfy import workflow
+from lab.comfy.pins import HOSTS
+from lab.models import stand_in_prompt
+from lab.models.stand_ins import STAND_INS
+from lab.showcase.authoring import texts_wired
+from lab.showcase.authoring.sheet import Sheet
+from lab.showcase.authoring.workflows import DRAWINGS
 from ralu_core.cost import CallCost
 from ralu_core.flow import shift_sigma
 from ralu_core.presets import PUBLISHED_SHIFT, matched_schedule, preset
 
 pytest_plugins = ["workflow_server"]
 
-LOADERS = {*workflow.LOADERS, "LoraLoaderModelOnly", "ControlNetLoader", "UpscaleModelLoader"}
+OTHERS = {"LoraLoaderModelOnly", "ControlNetLoader", "UpscaleModelLoader"}
+LOADERS = {*stand_in_prompt.LOADERS, *OTHERS}
 SIDE = 1024 // 16  # tokens
 
 
@@ -123,7 +125,7 @@ def test_file_is_what_its_author_writes(bench, name):
     sheet = Sheet(name, bench.object_info)
     DRAWINGS[name](sheet)
     written = json.loads(json.dumps(sheet.to_json()))
-    assert workflow.read_workflow(name) == written, "run python -m demo.authoring"
+    assert workflow.read_workflow(name) == written, "run python -m lab.showcase.authoring"
 
 
 # What the notes say

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from demo import browser
-from demo.browser import SECONDS, find_chromium, open_tab
-from demo.host.server import comfy_server
-from demo.watched import PACK
+from lab.comfy import browser
+from lab.comfy.browser import SECONDS, find_chromium, open_tab
+from lab.comfy.server import comfy_server
+from lab.comfy.watched import PACK
 
 RENDERERS = {"classic": False, "nodes2": True}
 

@@ -1,4 +1,4 @@
-"""Small graphs in the frontend's own format, on the demo's small models."""
+"""Small graphs in the frontend's own format, on the lab's small models."""
 
 from __future__ import annotations
 

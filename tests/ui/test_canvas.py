@@ -8,7 +8,7 @@ import graphs
 import pytest
 from playwright.sync_api import expect
 
-from demo.browser import open_tab
+from lab.comfy.browser import open_tab
 
 PLOT, PANEL, LINES = ".ralu_plot", ".ralu_run", ".ralu_lines"
 KEEPS_STATUS = (1, 47)  # the newest frontend known to show a node's status after the run

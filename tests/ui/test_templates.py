@@ -8,10 +8,11 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
-from demo.authoring.small_files import write_small_files
-from demo.host.client import Client
-from demo.host.locate import REPOSITORY
-from demo.workflow import LOADERS, nodes_of, with_size, with_stand_ins
+from lab.comfy.client import Client
+from lab.comfy.locate import REPOSITORY
+from lab.comfy.workflow import nodes_of, with_size
+from lab.models.stand_in_prompt import LOADERS, with_stand_ins
+from lab.showcase.authoring.small_files import write_small_files
 
 TEMPLATES = sorted(path.stem for path in (REPOSITORY / "workflows").glob("*.json"))
 SIDE = 256

@@ -1,1 +1,0 @@
-"""Speed and cost, measured on the real ComfyUI: `python -m demo.bench --help`."""

@@ -1,0 +1,1 @@
+"""Speed and cost, measured on the real ComfyUI: `python -m lab.bench --help`."""

@@ -1,0 +1,68 @@
+"""Measure FLOPs, time, memory: `python -m lab.bench [flops|overhead|latency|temporal|trace]`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from lab.bench.results import record
+from lab.comfy import ralu_pack
+
+NAMES = ("flops", "overhead", "latency", "temporal", "trace")
+ON_CPU = ("flops", "overhead", "temporal")  # also where there is a GPU
+
+
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m lab.bench", description=__doc__)
+    parser.add_argument("what", nargs="?", choices=NAMES, help="default: the first three")
+    parser.add_argument("--device", choices=("cpu", "cuda"), help="default: cuda where there is")
+    parser.add_argument("--architecture", help="of latency and trace, see architectures.py")
+    parser.add_argument("--sizes", type=int, nargs="+", metavar="PIXELS", help="sides of squares")
+    parser.add_argument("--repeats", type=int, help="of latency; default 7 on a GPU, 2 on a CPU")
+    parser.add_argument("--steps", type=int, default=0, help="of the plain run of latency")
+    parser.add_argument("--preset", default="FLUX 7x", help="that trace runs")
+    parser.add_argument("--prompts", type=int, default=16, help="of temporal, on the miniature")
+    parser.add_argument("--seeds", type=int, default=2, help="of temporal, on the miniature")
+    parser.add_argument("--weights", type=Path, help="of temporal: another miniature Flux")
+    parser.add_argument("--threads", type=int, help="of torch; default 1 on a CPU")
+    parser.add_argument("--out", type=Path, help="folder of the results, or file of the trace")
+    parser.add_argument("--record", type=Path, metavar="FILE", help="all results, as one Markdown")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    options = parse(arguments)
+    ralu_pack.start(cpu=options.device == "cpu")
+    from lab.bench.benches import BENCHES, OUT  # imports ComfyUI
+
+    device = _device(options.device)
+    threads = torch.get_num_threads()
+    chosen = [options.what] if options.what else _default(options)
+    for name in chosen:
+        alone = device.type == "cpu" or name in ON_CPU
+        torch.set_num_threads(options.threads or (1 if alone else threads))
+        BENCHES[name](options, device)
+    if options.record:
+        record(options.out or OUT, options.record)
+
+
+def _device(kind: str | None) -> torch.device:
+    found = torch.cuda.is_available()
+    if kind == "cuda" and not found:
+        raise ValueError("torch finds no CUDA device here: leave --device out to use the CPU.")
+    # With its number, as tensors name their device.
+    return torch.device("cuda", 0) if found and kind != "cpu" else torch.device("cpu")
+
+
+def _default(options: argparse.Namespace) -> list[str]:
+    """Options of latency alone ask for latency."""
+    if options.device or options.architecture:
+        return ["latency"]
+    return ["flops", "overhead", "latency"]
+
+
+if __name__ == "__main__":
+    main()

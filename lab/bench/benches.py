@@ -1,0 +1,213 @@
+"""The benches as commands: run, print, save."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import torch
+
+from lab.bench import (
+    components,
+    latency,
+    machine,
+    overhead,
+    syncs,
+    temporal_flops,
+    temporal_quality,
+    temporal_speed,
+)
+from lab.bench.clock import export_trace
+from lab.bench.flops import Counters, paper_table, size_table
+from lab.bench.results import Results, limit
+from lab.bench.runs import Setting
+from lab.comfy.locate import REPOSITORY
+from lab.models.architectures import ARCHITECTURES, Architecture
+
+OUT = REPOSITORY / "out" / "bench"
+GPU_PENDING = (
+    "GPU figures are pending. A small network on a CPU is not bound by its FLOPs: these figures "
+    "show that the bench runs, and nothing else."
+)
+FLOPS_LIMIT = 0.1  # percent between the paper's rows and ours
+SPEED_LIMIT = 0.97  # of the speed-up by FLOPs
+MID_SIDE = 512
+GAIN_LIMIT = 0.9  # of a skipped step's FLOPs, in its time
+
+
+def flops(options: argparse.Namespace, device: torch.device) -> None:
+    """FLOPs of the paper's rows and of every preset, in both conventions."""
+    results = Results("flops", "FLOPs", machine.describe(torch.device("cpu")))
+    counters = Counters()
+    text, rows = paper_table(counters)
+    results.data["paper"] = rows
+    results.say("The paper's rows at 1024x1024, counted without elementwise operations:\n\n" + text)
+    worst = max(abs(row["deviation_percent"]) for row in rows)
+    results.say(limit("largest deviation from the paper", worst, FLOPS_LIMIT, "%"))
+    for name, paper_text in (("ComfyUI makes of a short prompt", False), ("the paper ran", True)):
+        text, rows = size_table(counters, paper_text)
+        results.data["paper_text" if paper_text else "comfyui_text"] = rows
+        lengths = sorted({f"{row['architecture']} {row['text_tokens']}" for row in rows})
+        results.say(f"Text lengths as {name} ({', '.join(lengths)}):\n\n{text}")
+    results.save(_folder(options))
+
+
+def overhead_bench(options: argparse.Namespace, device: torch.device) -> None:
+    """Time outside the model on this CPU, and how it grows."""
+    results = Results("overhead", "Overhead on the CPU", machine.describe(torch.device("cpu")))
+    components.keep_freed_memory()
+    runs = _outside(results)
+    parts, level = components.measure(), components.measure(level=True)
+    first, again = components.schedule_seconds()
+    results.data["parts_seconds"] = {"one_picture": parts, "equal_memory": level}
+    results.data["schedule_seconds"] = {"first": first, "again": again}
+    results.say(
+        "Parts by themselves, the fastest call each:\n\n" + overhead.parts_table(parts, level)
+    )
+    results.say(f"Schedule: {1000 * first:.1f} ms when first solved, {1e6 * again:.1f} us after.")
+    results.say("\n".join(_limits(runs["RALU 7x"], parts, level, again)))
+    _mid_size(results)
+    results.save(_folder(options))
+
+
+def _outside(results: Results) -> dict[str, overhead.Outside]:
+    counters = Counters()
+    settings = [Setting("50 plain steps", steps=50), Setting("RALU 7x", preset=overhead.PRESET)]
+    runs = {one.name: overhead.outside(counters, one) for one in settings}
+    results.data["outside"] = {name: vars(run) for name, run in runs.items()}
+    results.say(
+        f"FLUX.1-dev at {overhead.SIDE}x{overhead.SIDE}, CPU time of all but its forward passes "
+        f"and decodes; those by their FLOPs:\n\n{overhead.outside_table(runs)}"
+    )
+    results.say(
+        f"Shares of a RALU 7x run of the pack's own part; the second column leaves to a GPU what "
+        f"{', '.join(overhead.ON_DEVICE)} spend on tensors, and leaves out "
+        f"{', '.join(overhead.WHILE_SAMPLING)}, drawn while the GPU still samples:\n\n"
+        + overhead.shares_table(runs["RALU 7x"])
+    )
+    return runs
+
+
+def _limits(
+    run: overhead.Outside,
+    parts: dict[str, list[float]],
+    level: dict[str, list[float]],
+    schedule: float,
+) -> list[str]:
+    """Which figures keep their limits."""
+    together = overhead.parts_of_a_run(parts, schedule)
+    lines = [
+        limit("layout, noise and schedule of a run", 1000 * together, overhead.PARTS_LIMIT, "ms")
+    ]
+    for device, rate in overhead.RATES.items():
+        share = run.beside_gpu().share(rate)
+        label = f"the pack's share of a RALU 7x run, {device}"
+        lines.append(limit(label, share, overhead.OUTSIDE_LIMIT, "%"))
+    for name, seconds in level.items():
+        exponent = components.growth(components.SIDES, seconds)
+        lines.append(limit(f"growth of {name}", exponent, overhead.GROWTH_LIMIT, "(exponent)"))
+    return lines
+
+
+def _mid_size(results: Results) -> None:
+    architecture = ARCHITECTURES["mid"]
+    subject = latency.build(architecture, torch.device("cpu"))
+    setting = Setting("RALU 7x", preset=overhead.PRESET)
+    seconds, share = overhead.share_of_real_run(subject, setting, MID_SIDE)
+    results.data["mid_size"] = {"seconds": seconds, "outside_share": share}
+    results.say(
+        f"{architecture.name}, real weights, {MID_SIDE}x{MID_SIDE}, RALU 7x on this CPU: "
+        f"{seconds:.1f} s, {share:.2%} of it outside forward passes and decodes."
+    )
+
+
+def latency_bench(options: argparse.Namespace, device: torch.device) -> None:
+    """Plain sampling against every preset, and the waits inside a stage."""
+    on_gpu = device.type == "cuda"
+    keys = [options.architecture] if options.architecture else _usual(on_gpu)
+    for key in keys:
+        architecture = _architecture(key)
+        title = "Latency" if on_gpu else "The latency bench tried without a GPU"
+        facts = machine.describe(device)
+        results = Results(f"latency-{key}", f"{title}: {architecture.name}", facts)
+        if not on_gpu:
+            results.say(GPU_PENDING)
+        sizes = [(side, side) for side in options.sizes or ((1024, 2048) if on_gpu else (256,))]
+        subject = latency.build_with_room(architecture, device, sizes)
+        repeats = options.repeats or (7 if on_gpu else 2)
+        timings: list[latency.Timing] = []
+        for size in sizes:  # saved after each: large sizes take long, and may fail
+            found = latency.measure(subject, key, [size], repeats, options.steps)
+            timings += found
+            results.data["timings"] = latency.records(timings)
+            results.say(latency.table(found))
+            results.say(latency.sections_table(found))
+            if on_gpu:
+                results.say("\n".join(latency.verdicts(found, SPEED_LIMIT)))
+            results.save(_folder(options))
+        preset = next(one.preset for one in timings if one.preset)
+        waits = syncs.count_waits(subject, preset, *sizes[0])
+        results.data["waits"] = [vars(one) for one in waits]
+        results.say(f"{syncs.table(waits)}\n\n{syncs.verdict(waits)}")
+        results.save(_folder(options))
+        del subject  # the next model needs its memory
+
+
+def temporal(options: argparse.Namespace, device: torch.device) -> None:
+    """RALU Temporal Acceleration: FLOPs beside the paper's, time of a skip, cost in pictures."""
+    results = Results("temporal", "Caches across steps", machine.describe(torch.device("cpu")))
+    text, rows = temporal_flops.table()
+    results.data["paper"] = rows
+    results.say(
+        f"FLUX.1-dev at 1024x1024, {temporal_flops.TEXT} text tokens, ratio "
+        f"{temporal_flops.RATIO:g} ({temporal_flops.LETTERS}):\n\n{text}"
+    )
+    gain = temporal_speed.measure()
+    results.data["gain"] = {**vars(gain), "seconds": gain.of_seconds, "flops": gain.of_flops}
+    share = gain.of_seconds / gain.of_flops
+    results.say(
+        f"A skipped call of a mid-size Flux takes {1000 * gain.skipped:.0f} ms of CPU time, a "
+        f"computed one {1000 * gain.computed:.0f} ms: saves {gain.of_seconds:.1%} of the time and "
+        f"{gain.of_flops:.1%} of the FLOPs, {share:.1%} of its share, limit {GAIN_LIMIT:.0%}: "
+        f"{'kept' if share >= GAIN_LIMIT else 'MISSED'}."
+    )
+    outcomes = list(temporal_quality.measure(options.prompts, options.seeds, options.weights))
+    results.data["miniature"] = temporal_quality.finite(outcomes)
+    results.say(
+        f"Miniature Flux, {options.prompts} prompts, {options.seeds} seeds, 256x256:\n\n"
+        + temporal_quality.table(outcomes)
+    )
+    results.save(_folder(options))
+
+
+def trace(options: argparse.Namespace, device: torch.device) -> None:
+    """A torch.profiler trace of one run."""
+    key = options.architecture or ("flux-dev" if device.type == "cuda" else "small")
+    side = (options.sizes or [1024 if device.type == "cuda" else 256])[0]
+    out = options.out or OUT / "trace.json"
+    subject = latency.build_with_room(_architecture(key), device, [(side, side)])
+    export_trace(subject, options.preset, side, side, out)
+    print(f"{out}: open it in ui.perfetto.dev or chrome://tracing")
+
+
+def _usual(on_gpu: bool) -> list[str]:
+    return ["flux-dev", "sd3-medium"] if on_gpu else ["small"]
+
+
+def _architecture(key: str) -> Architecture:
+    if key not in ARCHITECTURES:
+        raise ValueError(f"Architecture must be one of {', '.join(ARCHITECTURES)}, got {key!r}.")
+    return ARCHITECTURES[key]
+
+
+def _folder(options: argparse.Namespace) -> Path:
+    return options.out or OUT
+
+
+BENCHES = {
+    "flops": flops,
+    "overhead": overhead_bench,
+    "latency": latency_bench,
+    "temporal": temporal,
+    "trace": trace,
+}

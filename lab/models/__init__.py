@@ -1,0 +1,1 @@
+"""Small models: of the real classes, random or trained, and what stands in for which file."""

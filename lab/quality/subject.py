@@ -1,0 +1,138 @@
+"""The miniature that is measured: its MODEL and VAE in ComfyUI, its prompts and its noise."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+
+from lab.bench.counting import MetaVae, meta_patcher
+from lab.comfy import ralu_pack
+from lab.models.architectures import Architecture
+from lab.models.miniature.pictures import COLOURS, Width, list_emoji
+from lab.models.miniature.text_encoding import WIDTH, encode_prompts
+from lab.models.stand_ins import TRAINED
+
+SIDE = 256  # pixels
+SEED = 4711  # of every run; pictures differ by their number in the batch
+COLOUR_EVERY = 4  # a quarter of the training prompts name the ground's colour
+CFG = {"flux": 1.0, "sd3": 4.0}
+GUIDANCE = 3.5
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A prompt with noise of its own: `number` is the picture's place in ComfyUI's batch_index."""
+
+    number: int
+    prompt: str
+
+
+def list_pairs(count: int) -> list[Pair]:
+    """All prompts in turn, then all again; every fourth pair names a colour of the ground."""
+    names, colours = [emoji.name for emoji in list_emoji()], list(COLOURS)
+    pairs = []
+    for number in range(count):
+        round_, place = divmod(number, len(names))
+        named = (round_ + place) % COLOUR_EVERY == 0
+        ground = f" on {colours[(3 * round_ + place) % len(colours)]}" if named else ""
+        pairs.append(Pair(number, names[place] + ground))
+    return pairs
+
+
+def architecture(kind: str) -> Architecture:
+    """The miniature by its sizes, for counting FLOPs."""
+    if kind == "flux":
+        depth, steps, guidance = (2, 4), 50, True
+    else:
+        depth, steps, guidance = (4, 0), 28, False
+    return Architecture(
+        f"miniature {kind}",
+        kind,
+        depth,
+        256,
+        presets=kind,
+        steps=steps,
+        cfg=CFG[kind],
+        guidance=guidance,
+        rms=kind == "sd3",
+        context=WIDTH,
+        pooled=WIDTH,
+    )
+
+
+@dataclass(frozen=True)
+class Subject:
+    """MODEL and VAE; `shift` is the MODEL's own."""
+
+    kind: str
+    patcher: Any
+    vae: Any
+    shift: float
+
+    def guider(self, prompts: list[str]):
+        """A guider for a batch in which every picture has its own prompt."""
+        import comfy.samplers
+
+        guider = comfy.samplers.CFGGuider(self.patcher)
+        guider.set_conds(_conditioning(prompts), _conditioning([""] * len(prompts)))
+        guider.set_cfg(CFG[self.kind])
+        return guider
+
+
+def _conditioning(prompts: list[str]) -> list:
+    context, pooled = encode_prompts(prompts)
+    return [[context, {"pooled_output": pooled, "guidance": GUIDANCE}]]
+
+
+def weights_file(kind: str) -> Path:
+    return TRAINED / "diffusion_models" / f"miniature_{kind}.safetensors"
+
+
+def load_subject(kind: str, dtype: torch.dtype = torch.bfloat16) -> Subject:
+    """The shipped miniature, after `lab.comfy.ralu_pack.start`.
+
+    dtype  to compute in: bfloat16 is what FLUX.1 runs in on a GPU, and three times faster here.
+    """
+    from lab.models import tiny
+
+    patcher = tiny.load_model(load_file(weights_file(kind)))
+    patcher.set_model_compute_dtype(dtype)
+    return of_patcher(kind, patcher, load_vae(kind))
+
+
+def of_patcher(kind: str, patcher: Any, vae: Any) -> Subject:
+    return Subject(kind, patcher, vae, ralu_pack.gate.inspect_model(patcher).shift)
+
+
+def meta_subject(kind: str) -> Subject:
+    """The miniature's class and size without weights."""
+    return of_patcher(kind, meta_patcher(architecture(kind)), MetaVae())
+
+
+def load_vae(kind: str):
+    """In bfloat16, as ComfyUI runs it on a GPU, which is three times faster here; it moves no
+    pixel by more than one or two levels of 255."""
+    import comfy.sd
+
+    path = TRAINED / "vae" / f"miniature_{kind}_vae.safetensors"
+    vae = comfy.sd.VAE(sd=load_file(path), dtype=torch.bfloat16)
+    network: Any = vae.first_stage_model
+    network.to(memory_format=torch.channels_last)
+    return vae
+
+
+def training_width(kind: str) -> Width:
+    """How broad the pictures were that the shipped weights were last trained on."""
+    record = json.loads(weights_file(kind).with_suffix(".json").read_text(encoding="utf-8"))
+    fields = record["recipe"]["widths"][-1][1]
+    return Width(**{**fields, "scale": tuple(fields["scale"])})
+
+
+def weights_hash(kind: str) -> str:
+    return hashlib.sha256(weights_file(kind).read_bytes()).hexdigest()

@@ -1,0 +1,199 @@
+"""Groups of nodes that several workflows have."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from lab.showcase.authoring import texts
+from lab.showcase.authoring.files import CLIP_G, CLIP_L, FLUX_VAE, T5
+from lab.showcase.authoring.sheet import ModelFile, Out, Sheet
+
+RALU, PLAIN, RESULT = "#b58b2a", "#8a4a4a", "#4a8a5a"  # colours of groups
+
+
+@dataclass(frozen=True)
+class Models:
+    model: Out
+    clip: Out
+    vae: Out
+
+
+@dataclass(frozen=True)
+class Size:
+    """Width and height to wire, and an empty latent of them."""
+
+    width: Out
+    height: Out
+    latent: Out
+
+
+@dataclass(frozen=True)
+class Job:
+    """What the sampler nodes of a workflow are wired to and set to."""
+
+    models: Models
+    latent: Out
+    positive: Out
+    negative: Out
+    cfg: float
+    seed: int
+
+
+def about(sheet: Sheet, text: str, files: list[ModelFile], knobs: str = "") -> None:
+    sheet.column(420, "About", "#88A")
+    body = text
+    if files:
+        body += "\n\n### Files\n" + "\n".join(map(_line, files))
+    if T5 in files:
+        body += f"\n\n{texts.SMALLER_FILES}"
+    sheet.note(body, "About this workflow")
+    if knobs:
+        sheet.note(knobs, "What the knobs do")
+
+
+def _line(file: ModelFile) -> str:
+    renamed = "" if file.url.endswith(f"/{file.name}") else ", to be saved under this name"
+    return f"- `models/{file.directory}`: [{file.name}]({file.url}){renamed}"
+
+
+def load_flux(sheet: Sheet, file: ModelFile) -> Models:
+    sheet.column(320, "Load")
+    unet = sheet.add("UNETLoader", "Model", models=[file], unet_name=file.name)
+    clip = sheet.add(
+        "DualCLIPLoader",
+        "Text encoders",
+        models=[CLIP_L, T5],
+        clip_name1=CLIP_L.name,
+        clip_name2=T5.name,
+        type="flux",
+        device="default",
+    )
+    vae = sheet.add("VAELoader", "VAE", models=[FLUX_VAE], vae_name=FLUX_VAE.name)
+    return Models(unet["MODEL"], clip["CLIP"], vae["VAE"])
+
+
+def load_checkpoint(sheet: Sheet, file: ModelFile, own_clip: bool = True) -> Models:
+    sheet.column(360, "Load")
+    loaded = sheet.add("CheckpointLoaderSimple", "Model", models=[file], ckpt_name=file.name)
+    clip = loaded["CLIP"]
+    if not own_clip:
+        files = [CLIP_L, CLIP_G, T5]
+        names: dict[str, Any] = {f"clip_name{k}": file.name for k, file in enumerate(files, 1)}
+        clip = sheet.add("TripleCLIPLoader", "Text encoders", models=files, **names)["CLIP"]
+    return Models(loaded["MODEL"], clip, loaded["VAE"])
+
+
+def empty_picture(sheet: Sheet) -> Size:
+    width = sheet.add("PrimitiveInt", "Width", value=1024)["INT"]
+    height = sheet.add("PrimitiveInt", "Height", value=1024)["INT"]
+    empty = sheet.add("EmptySD3LatentImage", "Empty picture", width=width, height=height)
+    return Size(width, height, empty["LATENT"])
+
+
+def prompt_flux(
+    sheet: Sheet, models: Models, guidance: float | None, text: str = texts.FLUX_PROMPT
+) -> tuple[Out, Out]:
+    """The prompt as encoded, and with its guidance."""
+    sheet.column(380, "Prompt")
+    encoded = sheet.add("CLIPTextEncode", "Prompt", 140, clip=models.clip, text=text)
+    positive = plain = encoded["CONDITIONING"]
+    if guidance is not None:
+        guided = sheet.add("FluxGuidance", "Guidance", conditioning=plain, guidance=guidance)
+        positive = guided["CONDITIONING"]
+    return plain, positive
+
+
+def no_negative(sheet: Sheet, encoded: Out) -> Out:
+    """Flux has no negative prompt; the sampler's socket gets an empty one, as in core."""
+    zero = sheet.add("ConditioningZeroOut", "No negative prompt", conditioning=encoded)
+    return zero["CONDITIONING"]
+
+
+def flux_job(sheet: Sheet, models: Models, size: Size, guidance: float | None = 3.5) -> Job:
+    encoded, positive = prompt_flux(sheet, models, guidance)
+    negative = no_negative(sheet, encoded)
+    return Job(models, size.latent, positive, negative, cfg=1.0, seed=20260722)
+
+
+def schedule(
+    sheet: Sheet, model: Out, width: Out, height: Out, preset: str, group: str = "RALU"
+) -> Out:
+    """A group that begins with the schedule and its report; the schedule's output."""
+    sheet.column(440, group, RALU)
+    node = sheet.add(
+        "RALU_Schedule", "Schedule", 220, model=model, preset=preset, width=width, height=height
+    )
+    sheet.add("PreviewAny", "Report", 190, source=node["report"])
+    return node["schedule"]
+
+
+def ralu_sampler(
+    sheet: Sheet,
+    job: Job,
+    schedule: Out,
+    title: str = "RALU Sampler",
+    room: int = 600,
+    **inputs: Any,
+) -> dict[str, Out]:
+    """The sampler, with room below its widgets for what it shows after a run."""
+    return sheet.add(
+        "RALU_Sampler",
+        title,
+        room,
+        model=job.models.model,
+        positive=job.positive,
+        negative=job.negative,
+        latent_image=job.latent,
+        vae=job.models.vae,
+        schedule=schedule,
+        seed=job.seed,
+        cfg=job.cfg,
+        **inputs,
+    )
+
+
+def plain_sampler(sheet: Sheet, job: Job, title: str, steps: int) -> Out:
+    """Core's sampler; returns its latent."""
+    return sheet.add(
+        "KSampler",
+        title,
+        300,
+        model=job.models.model,
+        positive=job.positive,
+        negative=job.negative,
+        latent_image=job.latent,
+        seed=job.seed,
+        steps=steps,
+        cfg=job.cfg,
+        sampler_name="euler",
+        scheduler="simple",
+    )["LATENT"]
+
+
+def save(sheet: Sheet, image: Out, title: str, prefix: str) -> None:
+    sheet.add("SaveImage", title, 460, images=image, filename_prefix=f"RALU/{prefix}")
+
+
+def decode(sheet: Sheet, latent: Out, vae: Out, title: str) -> Out:
+    return sheet.add("VAEDecode", title, samples=latent, vae=vae)["IMAGE"]
+
+
+def show_mask(sheet: Sheet, mask: Out) -> None:
+    image = sheet.add("MaskToImage", "Early regions", mask=mask)["IMAGE"]
+    sheet.add("PreviewImage", "Early regions (white)", 280, images=image)
+
+
+def result(sheet: Sheet, latent: Out, vae: Out, mask: Out | None = None) -> None:
+    """The last group: the picture, and the regions that grew early."""
+    sheet.column(460, "Result", RESULT)
+    save(sheet, decode(sheet, latent, vae, "Decode"), "Picture", sheet.name)
+    if mask is not None:
+        show_mask(sheet, mask)
+
+
+def text_to_picture(sheet: Sheet, job: Job, size: Size, preset: str) -> None:
+    plan = schedule(sheet, job.models.model, size.width, size.height, preset)
+    sheet.column(360)
+    sampled = ralu_sampler(sheet, job, plan)
+    result(sheet, sampled["LATENT"], job.models.vae, sampled["edge_mask"])

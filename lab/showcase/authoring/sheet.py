@@ -1,0 +1,222 @@
+"""One workflow as the frontend saves it: nodes in columns, groups around them, links between."""
+
+from __future__ import annotations
+
+import math
+import re
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from lab.comfy.workflow import CONTROL, controlled, is_widget, node_inputs
+
+TITLE, ROW, WIDGET, EDGE = 30, 20, 24, 12  # pixels of a node's parts
+GAP, COLUMN_GAP, GROUP_EDGE, GROUP_TITLE = 30, 80, 20, 44
+FOOTER = 20  # more below a loader: one whose file is missing says so there
+LINE, BLOCK, LETTER = 16, 9, 5.4  # pixels of a note's lines, paragraphs and letters
+CORE_VERSION = "0.3.75"
+PACK = "ralu"
+
+
+@dataclass(frozen=True)
+class Out:
+    """An output socket to connect."""
+
+    node: int
+    slot: int
+    type: str
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """A file that a loader names, where it comes from, and its folder below models/."""
+
+    name: str
+    url: str
+    directory: str
+
+
+class Sheet:
+    """A workflow that grows to the right, column by column, and downwards in each column.
+
+    object_info  the server's description of its nodes; use the oldest ComfyUI supported, because
+                 newer ones add what is missing in a file but keep what is in it.
+    """
+
+    def __init__(self, name: str, object_info: dict[str, Any]):
+        self.name, self.object_info = name, object_info
+        self.nodes: list[dict[str, Any]] = []
+        self.links: list[list[Any]] = []
+        self.groups: list[dict[str, Any]] = []
+        self._x, self._y, self._width = 0, 0, -COLUMN_GAP
+        self._members: list[dict[str, Any]] = []
+
+    def column(self, width: int, group: str = "", colour: str = "#3f789e") -> None:
+        """Begin a column right of the last; without `group` it belongs to the last one's."""
+        self._x += self._width + (COLUMN_GAP if group else GAP)
+        self._y, self._width = 0, width
+        if group:
+            self._members = []
+            self.groups.append(
+                {
+                    "id": len(self.groups) + 1,
+                    "title": group,
+                    "color": colour,
+                    "font_size": 24,
+                    "flags": {},
+                    "members": self._members,
+                }
+            )
+
+    def add(
+        self,
+        type: str,
+        title: str = "",
+        extra_height: int = 0,
+        /,
+        models: Iterable[ModelFile] = (),
+        **inputs: Any,
+    ) -> dict[str, Out]:
+        """A node below the last; returns its outputs by name.
+
+        inputs        an Out for a link, else a widget's value; the others keep their defaults.
+        extra_height  pixels for text or a picture, beyond sockets and one-line widgets.
+        """
+        info = self.object_info[type]
+        unknown = inputs.keys() - {name for name, _ in node_inputs(info)}
+        if unknown:
+            raise ValueError(f"{type} has no input {sorted(unknown)}, look at its schema.")
+        node = self._place(type, title, self._height(info) + extra_height)
+        node["inputs"] = self._sockets(node["id"], info, inputs)
+        node["outputs"] = [
+            {"name": name, "type": kind, "links": []}
+            for name, kind in zip(info["output_name"], info["output"], strict=True)
+        ]
+        core = not info["python_module"].startswith("custom_nodes")
+        owner = {"cnr_id": "comfy-core", "ver": CORE_VERSION} if core else {"cnr_id": PACK}
+        files = [vars(file) for file in models]
+        node["properties"] = {
+            **owner,
+            "Node name for S&R": type,
+            **({"models": files} if files else {}),
+        }
+        self._y += FOOTER if files else 0
+        node["widgets_values"] = _widget_values(info, inputs)
+        outputs = enumerate(zip(info["output_name"], info["output"], strict=True))
+        return {name: Out(node["id"], slot, kind) for slot, (name, kind) in outputs}
+
+    def note(self, text: str, title: str) -> None:
+        """A note below the last node, in Markdown, as tall as its text."""
+        node = self._place("MarkdownNote", title, _text_height(text, self._width))
+        node["widgets_values"] = [text]
+        node.update(color="#222", bgcolor="#000")
+
+    def to_json(self) -> dict[str, Any]:
+        """The workflow as the frontend saves it."""
+        return {
+            "id": str(uuid.uuid5(uuid.NAMESPACE_URL, f"{PACK}/{self.name}")),
+            "revision": 0,
+            "last_node_id": len(self.nodes),
+            "last_link_id": len(self.links),
+            "nodes": self.nodes,
+            "links": self.links,
+            "groups": [
+                {k: v for k, v in group.items() if k != "members"}
+                | {"bounding": _bounding(group["members"])}
+                for group in self.groups
+            ],
+            "config": {},
+            "extra": {"ds": {"scale": 0.6, "offset": [60, 120]}},
+            "version": 0.4,
+        }
+
+    def _place(self, type: str, title: str, height: int) -> dict[str, Any]:
+        node: dict[str, Any] = {
+            "id": len(self.nodes) + 1,
+            "type": type,
+            "pos": [self._x, self._y],
+            "size": [self._width, height],
+            "flags": {},
+            "order": len(self.nodes),
+            "mode": 0,
+            "inputs": [],
+            "outputs": [],
+            "properties": {},
+            "widgets_values": [],
+        }
+        if title:
+            node["title"] = title
+        self._y += height + TITLE + GAP
+        self.nodes.append(node)
+        self._members.append(node)
+        return node
+
+    def _height(self, info: dict[str, Any]) -> int:
+        inputs = node_inputs(info)
+        sockets = sum(not is_widget(spec) for _, spec in inputs)
+        widgets = sum(is_widget(spec) + controlled(name, spec) for name, spec in inputs)
+        return ROW * max(sockets, len(info["output"])) + WIDGET * widgets + EDGE
+
+    def _sockets(self, node: int, info: dict[str, Any], inputs: dict[str, Any]) -> list[dict]:
+        # As the frontend saves them: plain sockets first, then one for every widget.
+        ordered = sorted(node_inputs(info), key=lambda item: is_widget(item[1]))
+        sockets = []
+        for slot, (name, spec) in enumerate(ordered):
+            kind = "COMBO" if isinstance(spec[0], list) else spec[0]
+            socket: dict[str, Any] = {"name": name, "type": kind, "link": None}
+            if is_widget(spec):
+                socket["widget"] = {"name": name}
+            elif name in info["input"].get("optional", {}):
+                socket["shape"] = 7
+            source = inputs.get(name)
+            if isinstance(source, Out):
+                socket["link"] = self._link(source, node, slot)
+            sockets.append(socket)
+        return sockets
+
+    def _link(self, source: Out, node: int, slot: int) -> int:
+        link = len(self.links) + 1
+        self.links.append([link, source.node, source.slot, node, slot, source.type])
+        self.nodes[source.node - 1]["outputs"][source.slot]["links"].append(link)
+        return link
+
+
+def _widget_values(info: dict[str, Any], inputs: dict[str, Any]) -> list[Any]:
+    """Every widget's value in order; a linked one keeps its default underneath."""
+    values = []
+    for name, spec in node_inputs(info):
+        if not is_widget(spec):
+            continue
+        given = inputs.get(name)
+        values.append(_default(spec) if given is None or isinstance(given, Out) else given)
+        if controlled(name, spec):
+            values.append(CONTROL)
+    if any(spec[1].get("image_upload") for _, spec in node_inputs(info) if len(spec) > 1):
+        values.append("image")  # the upload button
+    return values
+
+
+def _text_height(text: str, width: int) -> int:
+    """Pixels that Markdown takes; the frontend's renderers differ, so there is some to spare."""
+    visible = re.sub(r"\]\([^)]*\)|[*`\[]", "", text)
+    apart, headings = re.subn(r"(?m)^(#.*)\n", r"\1\n\n", visible)
+    blocks = re.split(r"\n\n+|\n(?=- )", apart)
+    lines = sum(math.ceil(len(block) * LETTER / (width - 40)) for block in blocks)
+    return LINE * (4 + lines + headings) + BLOCK * len(blocks)
+
+
+def _default(spec: list[Any]) -> Any:
+    options = spec[1] if len(spec) > 1 else {}
+    if "default" in options:
+        return options["default"]
+    choices = spec[0] if isinstance(spec[0], list) else options.get("options")
+    return choices[0] if choices else ""
+
+
+def _bounding(nodes: list[dict[str, Any]]) -> list[int]:
+    left = min(node["pos"][0] for node in nodes)
+    right = max(node["pos"][0] + node["size"][0] for node in nodes)
+    lower = max(node["pos"][1] + node["size"][1] for node in nodes)
+    top = -TITLE - GROUP_TITLE
+    return [left - GROUP_EDGE, top, right - left + 2 * GROUP_EDGE, lower + GROUP_EDGE - top]

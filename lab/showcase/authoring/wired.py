@@ -1,0 +1,193 @@
+"""RALU among the nodes that stay wired as they are: ControlNet, LoRA, masks, passes, guiders."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from lab.showcase.authoring import texts_wired as texts
+from lab.showcase.authoring.files import (
+    CONTROLNET,
+    FLUX_DEV,
+    FLUX_FILES,
+    FLUX_FILL,
+    LORA,
+    UPSCALER,
+)
+from lab.showcase.authoring.parts import (
+    RALU,
+    Job,
+    Models,
+    Size,
+    about,
+    decode,
+    empty_picture,
+    flux_job,
+    load_flux,
+    no_negative,
+    prompt_flux,
+    ralu_sampler,
+    result,
+    save,
+    schedule,
+    text_to_picture,
+)
+from lab.showcase.authoring.sheet import Out, Sheet
+from lab.showcase.authoring.texts import KNOBS
+
+GUIDE = "#6a5a9a"  # colour of the groups that steer
+
+
+def flux_dev_controlnet_lora(sheet: Sheet) -> None:
+    about(sheet, texts.CONTROLNET_LORA, [FLUX_DEV, *FLUX_FILES, LORA, CONTROLNET], KNOBS)
+    models = load_flux(sheet, FLUX_DEV)
+    size = empty_picture(sheet)
+    models = _with_lora(sheet, models)
+    job = _with_control(sheet, flux_job(sheet, models, size), size)
+    text_to_picture(sheet, job, size, "FLUX 5x")
+
+
+def _with_lora(sheet: Sheet, models: Models) -> Models:
+    sheet.column(340, "LoRA", GUIDE)
+    node = sheet.add(
+        "LoraLoaderModelOnly",
+        "LoRA",
+        models=[LORA],
+        model=models.model,
+        lora_name=LORA.name,
+        strength_model=0.8,
+    )
+    sheet.note(texts.KNOBS_LORA, "About LoRAs")
+    return replace(models, model=node["MODEL"])
+
+
+def _with_control(sheet: Sheet, job: Job, size: Size) -> Job:
+    sheet.column(340, "ControlNet", GUIDE)
+    picture = sheet.add("LoadImage", "Picture to take the edges from", 350, image="example.png")
+    scaled = sheet.add(
+        "ImageScale",
+        "To the picture's size",
+        image=picture["IMAGE"],
+        upscale_method="lanczos",
+        width=size.width,
+        height=size.height,
+        crop="center",
+    )["IMAGE"]
+    edges = sheet.add("Canny", "Edges", image=scaled, low_threshold=0.2, high_threshold=0.5)
+    sheet.column(360)
+    file = CONTROLNET
+    loaded = sheet.add("ControlNetLoader", "ControlNet", models=[file], control_net_name=file.name)
+    applied = sheet.add(
+        "ControlNetApplyAdvanced",
+        "Apply ControlNet",
+        positive=job.positive,
+        negative=job.negative,
+        control_net=loaded["CONTROL_NET"],
+        image=edges["IMAGE"],
+        vae=job.models.vae,
+        strength=0.7,
+        end_percent=0.8,
+    )
+    sheet.add("PreviewImage", "Edges it follows", 380, images=edges["IMAGE"])
+    sheet.note(texts.KNOBS_CONTROL, "What ControlNet's knobs do")
+    return replace(job, positive=applied["positive"], negative=applied["negative"])
+
+
+def flux_dev_inpaint(sheet: Sheet) -> None:
+    about(sheet, texts.INPAINT, [FLUX_FILL, *FLUX_FILES], texts.KNOBS_FILL)
+    models = load_flux(sheet, FLUX_FILL)
+    sheet.column(400, "Picture and mask", GUIDE)
+    loaded = sheet.add("LoadImage", "Picture: paint its mask", 420, image="example.png")
+    picture = sheet.add(
+        "ImageScaleToMaxDimension",
+        "Longer side",
+        image=loaded["IMAGE"],
+        upscale_method="lanczos",
+        largest_size=1024,
+    )["IMAGE"]
+    size = sheet.add("GetImageSize", "Its size", 50, image=picture)
+    sheet.note(texts.PAINT, "How to paint")
+    encoded, positive = prompt_flux(sheet, models, 30.0, texts.INPAINT_PROMPT)
+    masked = sheet.add(
+        "InpaintModelConditioning",
+        "Inpaint what is painted",
+        positive=positive,
+        negative=no_negative(sheet, encoded),
+        vae=models.vae,
+        pixels=picture,
+        mask=loaded["MASK"],
+    )
+    sheet.note(texts.DENOISE, "Other models, and denoise")
+    ends = masked["latent"], masked["positive"], masked["negative"]
+    job = Job(models, *ends, cfg=1.0, seed=20260724)
+    plan = schedule(sheet, models.model, size["width"], size["height"], "FLUX 5x")
+    sheet.column(360)
+    sampled = ralu_sampler(sheet, job, plan, region_mask=loaded["MASK"])
+    result(sheet, sampled["LATENT"], models.vae, sampled["edge_mask"])
+
+
+def flux_dev_two_pass(sheet: Sheet) -> None:
+    about(sheet, texts.TWO_PASS, [FLUX_DEV, *FLUX_FILES, UPSCALER], KNOBS)
+    models = load_flux(sheet, FLUX_DEV)
+    size = empty_picture(sheet)
+    job = flux_job(sheet, models, size)
+    title = "First pass: three stages, the compute of about 9 full-size steps"
+    plan = schedule(sheet, models.model, size.width, size.height, "FLUX 5x", title)
+    sheet.column(360)
+    first = ralu_sampler(sheet, job, plan, "First pass")["LATENT"]
+    larger = _enlarge(sheet, first, models.vae)
+    sheet.column(400, "Second pass: 4 full-size steps", RALU)
+    job = replace(job, latent=larger)
+    second = ralu_sampler(sheet, job, plan, "Second pass", 300, denoise=0.4)
+    result(sheet, second["LATENT"], models.vae)
+
+
+def _enlarge(sheet: Sheet, latent: Out, vae: Out) -> Out:
+    """A latent of 1.5 times the width and height, by way of an upscaling model."""
+    sheet.column(400, "Enlarge 1.5 times", GUIDE)
+    picture = decode(sheet, latent, vae, "Decode: first pass")
+    save(sheet, picture, "First pass picture", f"{sheet.name}_first")
+    sheet.column(360)
+    file = UPSCALER
+    loader = sheet.add("UpscaleModelLoader", "Upscaler", models=[file], model_name=file.name)
+    large = sheet.add(
+        "ImageUpscaleWithModel",
+        "4 times as wide",
+        upscale_model=loader["UPSCALE_MODEL"],
+        image=picture,
+    )["IMAGE"]
+    scaled = sheet.add(
+        "ImageScaleBy",
+        "4 x 0.375 = 1.5 times",
+        image=large,
+        upscale_method="lanczos",
+        scale_by=0.375,
+    )["IMAGE"]
+    encoded = sheet.add("VAEEncode", "Encode", pixels=scaled, vae=vae)["LATENT"]
+    sheet.note(texts.ENLARGE, "Why not the latent?")
+    return encoded
+
+
+def flux_dev_advanced(sheet: Sheet) -> None:
+    about(sheet, texts.ADVANCED, [FLUX_DEV, *FLUX_FILES], texts.KNOBS_ADVANCED)
+    models = load_flux(sheet, FLUX_DEV)
+    size = empty_picture(sheet)
+    _, positive = prompt_flux(sheet, models, 3.5)
+    sheet.column(340, "Noise, guider, sampler", GUIDE)
+    noise = sheet.add("RandomNoise", "Noise", noise_seed=20260722)["NOISE"]
+    guider = sheet.add("BasicGuider", "Guider", model=models.model, conditioning=positive)
+    euler = sheet.add("KSamplerSelect", "Sampler", sampler_name="euler")["SAMPLER"]
+    sheet.note(texts.GUIDERS, "Other guiders and samplers")
+    plan = schedule(sheet, models.model, size.width, size.height, "FLUX 5x")
+    sheet.column(380)
+    sampled = sheet.add(
+        "RALU_SamplerAdvanced",
+        "RALU Sampler (Advanced)",
+        600,
+        noise=noise,
+        guider=guider["GUIDER"],
+        sampler=euler,
+        latent_image=size.latent,
+        vae=models.vae,
+        schedule=plan,
+    )
+    result(sheet, sampled["output"], models.vae, sampled["edge_mask"])

@@ -1,0 +1,235 @@
+"""`python -m lab.showcase.thumbnails`: the templates' cards and the pictures beside the help pages.
+
+Runs every workflow on the trained miniatures (shots.py) on a real ComfyUI server and writes
+workflows/*.jpg and web/docs/{regions.jpg,icon.png}; copies `make demo`'s comparison to web/docs
+where it is there. The same files come out each time. cards.py has the words.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image, ImageDraw
+
+from lab.comfy import HostError
+from lab.comfy.locate import REPOSITORY
+from lab.comfy.watched import bench_server
+from lab.comfy.workflow import WORKFLOWS, read_workflow
+from lab.models.stand_ins import STAND_INS
+from lab.showcase.cards import Words, model_of, sampling_of, words
+from lab.showcase.demo import COMPARISON, OUT
+from lab.showcase.shots import PICTURE, SIDE, SMALL, Studio, Subject, family, marked, painted, tiled
+
+DOCS = REPOSITORY / "web" / "docs"
+CARD, GAP, EDGE = 512, 4, 20  # pixels of a card, between its pictures, beside its text
+PANES, CAPTION, NOTE = 254, 26, 22  # heights of pictures, of the line below them, of the last line
+BACKGROUND, INK, FAINT = (24, 26, 31), (240, 242, 246), (164, 170, 182)
+TILES = ((92, 169, 255), (255, 184, 77), (120, 214, 140))
+COLOURS = {
+    "FLUX.1-dev": (92, 169, 255),
+    "FLUX.1 Fill": (255, 138, 168),
+    "FLUX.1-schnell": (255, 214, 92),
+    "SD3 Medium": (120, 214, 140),
+    "SD3.5 Large": (190, 150, 255),
+    "SD3.5 Large Turbo": (255, 160, 84),
+}
+SUBJECTS = {
+    "flux_dev_5x": Subject("sunflower on blue", 1),
+    "flux_dev_5x_taylorseer": Subject("strawberry on white", 4),
+    "flux_dev_7x": Subject("rocket on black", 4),
+    "flux_dev_advanced": Subject("automobile on grey", 2),
+    "flux_dev_compare": Subject("hamburger on green", 1),
+    "flux_dev_controlnet_lora": Subject("wrapped present on green", 3),
+    "flux_dev_inpaint": Subject("watermelon on green", 1),
+    "flux_dev_taylorseer": Subject("fox face on green", 2),
+    "flux_dev_two_pass": Subject("skull on red", 4),
+    "flux_schnell_4_steps": Subject("grinning face on blue", 1),
+    "sd3_medium_2x": Subject("avocado on pink", 4),
+    "sd3_medium_3x": Subject("soccer ball on green", 4),
+    "sd3.5_large_3x": Subject("penguin on orange", 2),
+    "sd3.5_large_turbo_4_steps": Subject("gem stone on white", 2),
+}
+GIVEN = Subject("red apple on green", 1)  # to be inpainted
+PAINTED = (24, 24, 231, 231)  # its mask
+# What a miniature does otherwise than the model on the card.
+LIMITS = {
+    "flux_dev_controlnet_lora": ", without ControlNet and LoRA",
+    "flux_dev_inpaint": ", which is no Fill model",
+    "flux_dev_two_pass": f" at {SMALL} and {SIDE} pixels, enlarged by no model",
+    "flux_schnell_4_steps": ", which is not distilled",
+    "sd3.5_large_turbo_4_steps": ", which is not distilled",
+}
+LOOKED_AT = ("flux_dev_5x", "flux_dev_5x_taylorseer", "sd3_medium_2x", "sd3_medium_3x")
+
+
+@dataclass(frozen=True)
+class Pane:
+    """A picture on a card, the words below it, its pixels a side."""
+
+    caption: str
+    picture: Image.Image
+    side: int = PANES
+
+
+def panes(studio: Studio, name: str) -> list[Pane]:
+    """Run a workflow; what its card shows."""
+    if name in SPECIAL:
+        return SPECIAL[name](studio, name)
+    shown = studio.shoot(name, SUBJECTS[name])
+    sampling = sampling_of(read_workflow(name)["nodes"])
+    assert sampling is not None
+    return [Pane(sampling.steps, shown[PICTURE]), Pane("grew early", marked(shown))]
+
+
+def _compared(studio: Studio, name: str) -> list[Pane]:
+    shown = studio.shoot(name, SUBJECTS[name])
+    third = (CARD - 2 * GAP) // 3
+    captions = {"50 plain": "50 steps", "9 plain": "9 steps, same FLOPs", "RALU 5x": "RALU 5x"}
+    return [Pane(caption, shown[title], third) for title, caption in captions.items()]
+
+
+def _skipping(studio: Studio, name: str) -> list[Pane]:
+    sampling = sampling_of(read_workflow(name)["nodes"])
+    assert sampling is not None
+    whole = studio.shoot(name, SUBJECTS[name], without="RALU_TemporalAcceleration")
+    some = studio.shoot(name, SUBJECTS[name])
+    return [
+        Pane(f"{sampling.plain} steps", whole[PICTURE]),
+        Pane(sampling.steps, some[PICTURE]),
+    ]
+
+
+def _inpainted(studio: Studio, name: str) -> list[Pane]:
+    given = studio.shoot("flux_dev_5x", GIVEN)[PICTURE]
+    studio.give(painted(given, PAINTED))
+    mask = Image.new("RGB", given.size)
+    ImageDraw.Draw(mask).rectangle(PAINTED, fill="white")
+    result = studio.shoot(name, SUBJECTS[name])[PICTURE]
+    third = (CARD - 2 * GAP) // 3
+    return [Pane("picture", given, third), Pane("mask", mask, third), Pane("result", result, third)]
+
+
+def _enlarged(studio: Studio, name: str) -> list[Pane]:
+    shown = studio.shoot(name, SUBJECTS[name])
+    first = next(picture for picture in shown.values() if picture.width == SMALL)
+    return [Pane("first pass", first, PANES // 2), Pane("second pass", shown[PICTURE])]
+
+
+def _looked_at(studio: Studio, name: str) -> list[Pane]:
+    """Four miniatures' pictures as one, whole and outlined."""
+    picture = tiled([studio.shoot(one, SUBJECTS[one])[PICTURE] for one in LOOKED_AT])
+    studio.give(picture)
+    shown = studio.shoot(name, GIVEN)
+    return [Pane("picture", picture), Pane("30 % of the regions", shown["Overlay"])]
+
+
+SPECIAL = {
+    "edge_mask_preview": _looked_at,
+    "flux_dev_compare": _compared,
+    "flux_dev_inpaint": _inpainted,
+    "flux_dev_taylorseer": _skipping,
+    "flux_dev_two_pass": _enlarged,
+}
+
+
+def note(name: str) -> str:
+    """Whose pictures a card shows."""
+    nodes = read_workflow(name)["nodes"]
+    model = model_of(nodes)
+    if model is None:
+        return "pictures: miniature Flux and SD3"
+    file = family(next(file for file, one in STAND_INS.items() if one is model))
+    miniature = STAND_INS[file].miniature
+    assert miniature is not None
+    return f"pictures: m{miniature.title[1:]}{LIMITS.get(name, '')}"
+
+
+def card(shown: Sequence[Pane], says: Words, source: str) -> Image.Image:
+    """Pictures side by side with captions, above the words."""
+    sheet = Image.new("RGB", (CARD, CARD), BACKGROUND)
+    draw = ImageDraw.Draw(sheet)
+    widths = [pane.side for pane in shown]
+    left = (CARD - sum(widths) - GAP * (len(shown) - 1)) // 2
+    bottom = max(widths)
+    for pane in shown:
+        scaled = pane.picture.resize((pane.side, pane.side), Image.Resampling.LANCZOS)
+        sheet.paste(scaled, (left, bottom - pane.side))
+        middle = left + pane.side / 2, bottom + CAPTION / 2
+        _write(draw, middle, pane.caption, 20, FAINT, pane.side, "mm")
+        left += pane.side + GAP
+    _draw_words(draw, says, (bottom + CAPTION, CARD - NOTE))
+    _write(draw, (EDGE, CARD - NOTE / 2), source, 15, FAINT, CARD - 2 * EDGE, "lm")
+    return sheet
+
+
+def _draw_words(draw: ImageDraw.ImageDraw, says: Words, box: tuple[int, int]) -> None:
+    """The three lines, evenly between two heights."""
+    colour = COLOURS.get(says.model, INK)
+    lines = ((says.model, 58, INK), (says.use, 42, colour), (says.saving, 30, INK))
+    space = (box[1] - box[0] - sum(size for _, size, _ in lines)) / (len(lines) + 1)
+    top = box[0] + space
+    for text, size, ink in lines:
+        _write(draw, (EDGE, top + size / 2), text, size, ink, CARD - 2 * EDGE, "lm")
+        top += size + space
+
+
+def _write(
+    draw: ImageDraw.ImageDraw,
+    place: tuple[float, float],
+    text: str,
+    size: int,
+    ink: tuple[int, int, int],
+    width: int,
+    anchor: str,
+) -> None:
+    """A line of text, smaller where it would be too wide."""
+    while draw.textlength(text, font_size=size) > width:
+        size -= 1
+    draw.text(place, text, fill=ink, font_size=size, anchor=anchor)
+
+
+def icon() -> Image.Image:
+    """Coarse tiles, one of which has grown fine."""
+    image = Image.new("RGB", (256, 256), BACKGROUND)
+    draw = ImageDraw.Draw(image)
+    for row in range(2):
+        for column in range(2):
+            parts = 4 if (row, column) == (0, 1) else 1
+            size = 112 / parts
+            for i in range(parts * parts):
+                x, y = 12 + 120 * column + i % parts * size, 12 + 120 * row + i // parts * size
+                colour = TILES[(i + i // parts) % 3] if parts > 1 else TILES[0]
+                draw.rectangle((x + 2, y + 2, x + size - 2, y + size - 2), fill=colour)
+    return image
+
+
+def write_cards(studio: Studio, out: Path, docs: Path) -> None:
+    """A card for each workflow below `out`, and the outlined regions below `docs`."""
+    for workflow in sorted(WORKFLOWS.glob("*.json")):
+        name = workflow.stem
+        print(f"{name} ...", flush=True)
+        shown = panes(studio, name)
+        card(shown, words(name), note(name)).save(out / f"{name}.jpg", quality=88)
+        if name == "edge_mask_preview":
+            shown[-1].picture.save(docs / "regions.jpg", quality=85)
+
+
+def main() -> int:
+    try:
+        with bench_server() as bench:
+            write_cards(Studio(bench), WORKFLOWS, DOCS)
+    except (HostError, OSError) as error:
+        print(f"thumbnails: {error}", file=sys.stderr)
+        return 1
+    icon().save(DOCS / "icon.png")
+    if (OUT / COMPARISON).is_file():
+        shutil.copy(OUT / COMPARISON, DOCS / COMPARISON)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

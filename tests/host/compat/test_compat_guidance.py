@@ -1,0 +1,266 @@
+"""Guiders, extra model calls and other nodes' patches work in every stage as they do in plain."""
+
+from __future__ import annotations
+
+import comfy.samplers
+import pytest
+import torch
+from comfy.patcher_extension import WrappersMP
+from comfy_extras.nodes_apg import APG
+from comfy_extras.nodes_cfg import CFGNorm, CFGZeroStar
+from comfy_extras.nodes_custom_sampler import Guider_DualCFG, Noise_RandomNoise
+from comfy_extras.nodes_mahiro import Mahiro
+from comfy_extras.nodes_model_advanced import ModelSamplingFlux, ModelSamplingSD3, RescaleCFG
+from comfy_extras.nodes_perpneg import Guider_PerpNeg
+from comfy_extras.nodes_sd3 import SkipLayerGuidanceSD3
+from comfy_extras.nodes_slg import SkipLayerGuidanceDiT, SkipLayerGuidanceDiTSimple
+from comfy_extras.nodes_tcfg import TCFG
+from limits import all_fine, assert_limits, assert_matters, guider, mixed, native, noise
+
+from driving import quick_schedule, ralu, schedule_for
+from lab.models import tiny
+from ralu_pack.nodes.sampler_advanced import SamplerAdvanced
+
+
+def made_by(node, *args, **kwargs):
+    """The MODEL that a core node returns, in either of the host's forms."""
+    out = node(*args, **kwargs)
+    return (out.args if hasattr(out, "args") else out)[0]
+
+
+def dual(model):
+    made = Guider_DualCFG(model)
+    made.set_conds(tiny.conditioning(1), tiny.conditioning(2), tiny.conditioning(3))
+    made.set_cfg(3.0, 2.0)
+    return made
+
+
+def perp_neg(model):
+    made = Guider_PerpNeg(model)
+    made.set_conds(tiny.conditioning(1), tiny.conditioning(2), tiny.conditioning(3))
+    made.set_cfg(4.0, 1.5)
+    return made
+
+
+def without_negative(model):
+    made = comfy.samplers.CFGGuider(model)
+    made.inner_set_conds({"positive": tiny.conditioning(1)})
+    return made
+
+
+class SteppedGuider(comfy.samplers.CFGGuider):
+    """Guidance that falls with the noise level, as per-step CFG nodes do."""
+
+    def predict_noise(self, x, timestep, model_options=None, seed=None):
+        self.set_cfg(1.0 + 4.0 * float(timestep[0]))
+        return super().predict_noise(x, timestep, model_options or {}, seed)
+
+
+def stepped(model):
+    made = SteppedGuider(model)
+    made.set_conds(tiny.conditioning(1), tiny.conditioning(2))
+    return made
+
+
+GUIDERS = {"DualCFG": dual, "PerpNeg": perp_neg, "Basic": without_negative, "per-step": stepped}
+
+
+@pytest.mark.promise("Guiders: Basic, CFG, DualCFG, PerpNeg and per-step CFG")
+@pytest.mark.parametrize("make", GUIDERS.values(), ids=GUIDERS)
+def test_guider_limits(model, make):
+    # PerpNeg projects over the whole picture: limits meet where all regions are alike
+    assert_limits(make(model), atol=1e-4)
+    if make is not without_negative:
+        assert_matters(make(model), guider(model, tiny.conditioning(1), cfg=1.0))
+
+
+@pytest.mark.promise("Guiders: Basic, CFG, DualCFG, PerpNeg and per-step CFG")
+@pytest.mark.parametrize("make", GUIDERS.values(), ids=GUIDERS)
+def test_guider_in_a_whole_run(model, vae, make):
+    made = make(model)
+    conds, options = dict(made.original_conds), made.model_options
+    out = SamplerAdvanced.execute(
+        noise=Noise_RandomNoise(7),
+        guider=made,
+        sampler=comfy.samplers.sampler_object("euler"),
+        latent_image={"samples": torch.zeros(2, 16, 32, 32)},
+        denoise=1.0,
+        vae=vae,
+        schedule=schedule_for(model),
+    )
+    assert torch.isfinite(out.args[0]["samples"]).all()
+    assert made.original_conds == conds and made.model_options is options
+
+
+POST = {
+    "RescaleCFG": lambda m: (
+        made_by(RescaleCFG().patch, m, 0.7)
+        if hasattr(RescaleCFG, "patch")
+        else made_by(RescaleCFG.execute, m, 0.7)
+    ),
+    "APG": lambda m: made_by(APG.execute, m, 0.5, 0.0, 0.3),
+    "CFG-Zero*": lambda m: made_by(CFGZeroStar.execute, m),
+    "CFGNorm": lambda m: made_by(CFGNorm.execute, m, 0.9),
+    "Mahiro": lambda m: (
+        made_by(Mahiro.execute, m) if hasattr(Mahiro, "execute") else made_by(Mahiro().patch, m)
+    ),
+    "TCFG": lambda m: made_by(TCFG.execute, m),
+}
+
+
+@pytest.mark.promise("CFG patches of other nodes (RescaleCFG, APG, CFG-Zero*, Mahiro, TCFG)")
+@pytest.mark.parametrize("patch", POST.values(), ids=POST)
+def test_cfg_patch_limits(model, patch):
+    patched = guider(patch(model))
+    assert_limits(patched, atol=5e-3)  # what TCFG's decomposition of 24576 numbers loses
+    assert_matters(patched, guider(model))
+
+
+def test_cfg_patch_that_measures_the_picture(model):
+    """APG's threshold is a norm over all pixels, so it means less in a larger picture: in plain
+    sampling too. All fine is still plain sampling."""
+    patched = guider(made_by(APG.execute, model, 1.0, 5.0, 0.3))
+    assert torch.equal(mixed(patched, noise(), all_fine()), native(patched, noise()))
+
+
+SLG = {
+    "DiT": lambda m: made_by(SkipLayerGuidanceDiT.execute, m, 3.0, 0.0, 1.0, "0", "0"),
+    "DiT simple": lambda m: made_by(SkipLayerGuidanceDiTSimple.execute, m, 0.0, 1.0, "0", "0"),
+    "SD3": lambda m: (
+        made_by(SkipLayerGuidanceSD3.execute, m, "0", 3.0, 0.0, 1.0)
+        if hasattr(SkipLayerGuidanceSD3, "execute")
+        else made_by(SkipLayerGuidanceSD3().skip_guidance_sd3, m, "0", 3.0, 0.0, 1.0)
+    ),
+}
+
+
+@pytest.mark.promise("Skip-layer and perturbed-attention guidance")
+@pytest.mark.parametrize("patch", SLG.values(), ids=SLG)
+def test_skip_layer_guidance_limits(model, patch):
+    """Extra calls of one prompt alone: fewer rows than the other calls of the step."""
+    skipping = guider(patch(model))
+    assert_limits(skipping)
+    if patch is not SLG["SD3"] or type(model.model).__name__ == "SD3":
+        assert_matters(skipping, guider(model))
+
+
+@pytest.mark.promise("Skip-layer and perturbed-attention guidance")
+def test_skip_layer_guidance_by_noise_level(model):
+    sampling = model.get_model_object("model_sampling")
+    late = next(p / 1000 for p in range(1000) if sampling.percent_to_sigma(p / 1000) < 0.7)
+    patched = made_by(SkipLayerGuidanceDiT.execute, model, 3.0, late, 1.0, "0", "0")
+    assert_limits(guider(patched))
+    assert_matters(guider(patched), guider(model))
+    assert_matters(guider(patched), guider(SLG["DiT"](model)))
+
+
+@pytest.mark.promise("Skip-layer and perturbed-attention guidance")
+def test_perturbed_attention_limits(flux):
+    """As the Flux forms of perturbed attention do: a block whose attention is replaced."""
+
+    def perturbed(args, extra):
+        out = extra["original_block"](args)
+        return {**out, "img": out["img"] + 0.1 * args["img"]}
+
+    def post_cfg(args):
+        from comfy.model_patcher import set_model_options_patch_replace
+
+        options = args["model_options"].copy()
+        options = set_model_options_patch_replace(options, perturbed, "dit", "double_block", 0)
+        (weak,) = comfy.samplers.calc_cond_batch(
+            args["model"], [args["cond"]], args["input"], args["sigma"], options
+        )
+        return args["denoised"] + 2.0 * (args["cond_denoised"] - weak)
+
+    patched = flux.clone()
+    patched.set_model_sampler_post_cfg_function(post_cfg)
+    assert_limits(guider(patched))
+    assert_matters(guider(patched), guider(flux))
+
+
+@pytest.mark.promise("Other nodes' wrappers and block patches")
+def test_model_function_wrapper(model):
+    shapes = []
+
+    def wrapper(apply_model, args):
+        shapes.append(tuple(args["input"].shape[-2:]))
+        return 0.9 * apply_model(args["input"], args["timestep"], **args["c"])
+
+    patched = model.clone()
+    patched.set_model_unet_function_wrapper(wrapper)
+    assert_limits(guider(patched))
+    assert_matters(guider(patched), guider(model))
+    assert set(shapes) == {(24, 32), (12, 16)}  # never the packed call's 2 x 2N
+
+
+@pytest.mark.promise("Other nodes' wrappers and block patches")
+@pytest.mark.parametrize(
+    "kind", [WrappersMP.APPLY_MODEL, WrappersMP.PREDICT_NOISE, WrappersMP.CALC_COND_BATCH]
+)
+def test_wrappers(model, kind):
+    shapes = []
+
+    def wrapper(executor, *args, **kwargs):
+        shapes.extend(tuple(a.shape[-2:]) for a in args if torch.is_tensor(a) and a.ndim == 4)
+        out = executor(*args, **kwargs)
+        return [0.9 * o for o in out] if isinstance(out, list) else 0.9 * out
+
+    patched = model.clone()
+    patched.add_wrapper_with_key(kind, "another node", wrapper)
+    assert_limits(guider(patched))
+    assert_matters(guider(patched), guider(model))
+    assert set(shapes) == {(24, 32), (12, 16)}
+
+
+@pytest.mark.promise("Other nodes' wrappers and block patches")
+def test_block_patches(model):
+    def replace(args, extra):
+        out = extra["original_block"](args)
+        return {**out, "img": 0.9 * out["img"]}
+
+    patched = model.clone()
+    patched.set_model_patch_replace(replace, "dit", "double_block", 0)
+    assert_limits(guider(patched))
+    assert_matters(guider(patched), guider(model))
+
+
+@pytest.mark.promise("Other nodes' wrappers and block patches")
+def test_attention_patches(flux):
+    """Flux 0.30 hands patches its queries, keys and values; the older host has no such hook."""
+    calls = []
+
+    def patch(q, k, v, pe=None, attn_mask=None, extra_options=None, **_):
+        calls.append(q.shape)
+        return {"q": q, "k": k, "v": 0.9 * v, "pe": pe, "attn_mask": attn_mask}
+
+    patched = flux.clone()
+    patched.set_model_attn1_patch(patch)
+    assert_limits(guider(patched))
+    if calls:
+        assert_matters(guider(patched), guider(flux))
+
+
+@pytest.mark.promise("Other nodes' wrappers and block patches")
+def test_post_input_patches(flux):
+    def patch(args):
+        return {**args, "img": 0.9 * args["img"]}
+
+    patched = flux.clone()
+    patched.set_model_patch(patch, "post_input")
+    assert_limits(guider(patched))
+    assert_matters(guider(patched), guider(flux))
+
+
+@pytest.mark.promise("ModelSampling nodes (Flux, SD3)")
+def test_sampling_nodes(flux, sd3, vae):
+    shifted = made_by(ModelSamplingFlux().patch, flux, 0.9, 0.4, 768, 512)
+    assert_limits(guider(shifted))
+    steeper = made_by(ModelSamplingSD3().patch, sd3, 5.0)
+    assert_limits(guider(steeper))
+    on_flux = made_by(ModelSamplingSD3().patch, flux, 3.0)  # tells the model 1000 sigma
+    assert_limits(guider(on_flux))
+    assert_matters(guider(on_flux), guider(flux))
+    with pytest.raises(ValueError, match="this MODEL has shift 5"):
+        ralu(steeper, vae, schedule=quick_schedule(3.0))
+    samples, _ = ralu(steeper, vae, schedule=quick_schedule(5.0), cfg=4.0)
+    assert torch.isfinite(samples).all()

@@ -1,0 +1,199 @@
+"""The bench counts what the paper counted, and its instruments see every part of a run."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+
+from lab.bench import latency, overhead, syncs
+from lab.bench.__main__ import main
+from lab.bench.clock import MODEL, Clock, export_trace, instrumented
+from lab.bench.counting import MetaNetwork, counted
+from lab.bench.flops import Counters, predicted
+from lab.bench.paper import ROWS
+from lab.bench.runs import Setting
+from lab.bench.text_encoders import host_tokens
+from lab.comfy import ralu_pack
+from lab.models.architectures import ARCHITECTURES, empty_network, random_vae
+
+PAPER = 0.001  # largest relative deviation from the paper's rows
+CLOSED_FORM = 0.002  # what the pack predicts leaves out layers outside the blocks
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def counters() -> Counters:
+    return Counters()
+
+
+@pytest.fixture(scope="module")
+def small():
+    return latency.build(ARCHITECTURES["small"], CPU)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_the_paper_s_rows_come_out(counters, row) -> None:
+    run = counters.paper_row(row)
+    assert run.paper / 1e12 == pytest.approx(row.published, rel=PAPER)
+
+
+@pytest.mark.parametrize("key", ["flux-dev", "sd3-medium", "sd3.5-large"])
+def test_attention_is_all_of_it_and_nothing_else(counters, key) -> None:
+    architecture = ARCHITECTURES[key]
+    text = host_tokens(architecture.family)
+    run = counters.count(key, Setting("one step", steps=1), text, 512, 512)
+    (call,) = run.calls
+    closed = 4 * architecture.blocks * architecture.width * (call.tokens + text) ** 2
+    assert call.tokens == 1024 and call.rows == (2 if architecture.cfg > 1 else 1)
+    assert call.count.attention / call.rows == pytest.approx(closed, rel=1e-5)
+
+
+@pytest.mark.parametrize("size", [(1024, 1024), (1920, 1080)])
+@pytest.mark.parametrize(
+    ("key", "preset"),
+    [("flux-dev", "FLUX 7x"), ("sd3-medium", "SD3 2x"), ("sd3.5-large", "SD3 3x")],
+)
+def test_the_speed_up_shown_to_users_is_the_counted_one(counters, key, preset, size) -> None:
+    text = host_tokens(ARCHITECTURES[key].family)
+    setting = Setting(preset, preset=preset)
+    plain = counters.count(key, Setting("plain", steps=ARCHITECTURES[key].steps), text, *size)
+    run = counters.count(key, setting, text, *size)
+    shown = predicted(counters, key, setting, text, *size)
+    assert plain.model.total / run.model.total == pytest.approx(shown, rel=CLOSED_FORM)
+
+
+def test_sampled_tokens_are_those_of_the_schedule(counters) -> None:
+    setting = Setting("7x", preset="FLUX 7x")
+    schedule = setting.schedule(counters.subject("flux-dev", 256))
+    run = counters.count("flux-dev", setting, 256, 1024, 1024)
+    expected = [
+        count
+        for steps, count in zip(schedule.steps, schedule.tokens(64, 64), strict=True)
+        for _ in range(steps)
+    ]
+    assert [call.tokens for call in run.calls] == expected
+    assert len(run.decodes) == 2
+
+
+@pytest.mark.parametrize("family", ["flux", "sd3"])
+def test_text_lengths_are_those_the_pack_assumes(family) -> None:
+    facts = ralu_pack.gate.ModelFacts(family, 3.0, 1, 1)
+    assert host_tokens(family) == facts.text_tokens
+
+
+@pytest.mark.parametrize("key", ["mid", "sd3-medium"])
+def test_remembered_blocks_count_like_all_blocks(key) -> None:
+    architecture = ARCHITECTURES[key]
+
+    def call(network):
+        x = torch.zeros(1, 16, 32, 32, dtype=torch.bfloat16, device="meta")
+        t = torch.zeros(1, dtype=torch.bfloat16, device="meta")
+        text = torch.zeros(1, 40, architecture.context, dtype=torch.bfloat16, device="meta")
+        pooled = torch.zeros(1, architecture.pooled, dtype=torch.bfloat16, device="meta")
+        return network(x, t, context=text, y=pooled, guidance=t)
+
+    _, every_block = counted(call, with_plain_attention(empty_network(architecture)))
+    remembering = MetaNetwork(empty_network(architecture))
+    call(remembering)
+    assert remembering.calls[0].count == every_block
+
+
+def with_plain_attention(network):
+    from comfy.ldm.modules.attention import attention_pytorch
+
+    def call(*args, **kwargs):
+        options = {"optimized_attention_override": lambda _, *a, **k: attention_pytorch(*a, **k)}
+        return network(*args, transformer_options=options, **kwargs)
+
+    return call
+
+
+def test_sections_add_up_to_the_run_and_leave_nothing_patched(small) -> None:
+    clock = Clock(CPU)
+    network = small.patcher.model.diffusion_model
+    with instrumented(small, clock), clock.section("node"):
+        Setting("7x", preset="FLUX 7x").run(small, 128, 128)
+    totals = clock.totals()
+    whole = clock._sections[0].end - clock._sections[0].start
+    assert sum(totals.values()) == pytest.approx(whole, rel=1e-6)
+    own = {"noise", "edges", "transition", "packing", "stage 1", "stage 2", "stage 3", *MODEL}
+    assert own < set(totals) and min(totals.values()) > 0
+    assert "forward" not in vars(network) and "decode" not in vars(small.vae)
+
+
+def test_random_weights_decode_to_a_picture_with_edges() -> None:
+    vae = random_vae(CPU)
+    latent = torch.randn(1, 16, 8, 8, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        picture = vae.decode(latent)
+    assert picture.shape == (1, 64, 64, 3) and torch.isfinite(picture).all()
+    assert picture.std() > 0.1
+
+
+def test_sizes_without_room_on_the_device_are_refused(small) -> None:
+    latency.check_memory(small, [(1024, 1024)], free=10**11)
+    with pytest.raises(ValueError, match=r"at 2048x2048 needs .* beside its weights, and 5\.0 GB"):
+        latency.check_memory(small, [(512, 512), (2048, 2048)], free=5 * 10**9)
+
+
+def test_shares_leave_to_the_gpu_what_grows_with_the_picture() -> None:
+    pack, host = {"edges": 0.002, "packing": 0.004, "noise": 0.003}, {"host call": 0.01}
+    fixed = {"edges": 0.001, "packing": 0.001, "noise": 0.001, "host call": 0.002}
+    run = overhead.Outside(pack, host, fixed, flops=1e12)
+    assert run.share(1.0) == pytest.approx(100 * 0.009 / 1.009)
+    assert run.share(1.0, host=True) == pytest.approx(100 * 0.019 / 1.019)
+    beside = run.beside_gpu()
+    assert beside.pack == {"edges": 0.002, "packing": 0.001}
+    assert beside.host == {"host call": 0.002} and beside.flops == run.flops
+
+
+def test_latency_bench_writes_its_table_and_figures(tmp_path, capsys) -> None:
+    device = ["--device", "cpu", "--architecture", "small"]
+    short = ["--sizes", "128", "--repeats", "1", "--steps", "3"]
+    recorded = tmp_path / "records" / "RESULTS.md"
+    recorded.parent.mkdir()
+    main([*device, *short, "--out", str(tmp_path), "--record", str(recorded)])
+    assert "GPU figures are pending" in capsys.readouterr().out
+    figures = json.loads((tmp_path / "latency-small.json").read_text())
+    plain, *presets = figures["timings"]
+    assert plain["preset"] is None and plain["counted"] == 1
+    assert {one["preset"] for one in presets} >= {"FLUX 5x", "FLUX 7x"}
+    for one in figures["timings"]:
+        assert sum(one["sections"].values()) == pytest.approx(one["seconds"][0], rel=0.1)
+        assert 0 < one["outside_share"] < 1
+    table = (tmp_path / "latency-small.md").read_text()
+    assert "| 128x128 | RALU FLUX 7x" in table and table in recorded.read_text()
+
+
+def test_a_mixed_step_waits_no_more_often_than_a_plain_one(small) -> None:
+    waits = {one.stage: one for one in syncs.count_waits(small, "FLUX 7x", 128, 128)}
+    assert waits["plain"].once > 0  # the instrument sees what the host itself does
+    assert waits["stage 2"].per_step <= waits["plain"].per_step
+
+
+def test_the_trace_shows_the_parts_of_a_run(small, tmp_path) -> None:
+    out = tmp_path / "traces" / "trace.json"
+    export_trace(small, "FLUX 7x", 128, 128, out)
+    names = [event.get("name") for event in json.loads(out.read_text())["traceEvents"]]
+    assert names.count("forward") == 10 and names.count("packing") == 3
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_a_missing_gpu_is_said() -> None:
+    with pytest.raises(ValueError, match="finds no CUDA device here"):
+        main(["latency", "--device", "cuda"])
+
+
+def test_an_unknown_architecture_is_refused() -> None:
+    with pytest.raises(ValueError, match="Architecture must be one of flux-dev"):
+        main(["latency", "--architecture", "sdxl"])
