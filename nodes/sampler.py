@@ -37,7 +37,7 @@ class Sampler(io.ComfyNode):
             display_name="RALU Sampler",
             category=CATEGORY,
             description=f"Samples {supported_short()} in three stages: half size, edges early, "
-            "full size. 2-7x fewer FLOPs than a KSampler, for the same picture size, without training.",
+            "full size. 2-7x fewer FLOPs than a KSampler for the same picture, without training.",
             inputs=[
                 model_input(),
                 io.Conditioning.Input("positive", tooltip="What the picture shows."),

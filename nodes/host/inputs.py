@@ -101,8 +101,8 @@ def check_sampler(sampler, steps: Sequence[int]) -> None:
             )
     if "unipc" in name and min(steps) < 2:
         raise ValueError(
-            f"The sampler uni_pc needs at least 2 steps in every stage, got {list(steps)}: use a longer "
-            "schedule, another denoise, or another sampler."
+            f"The sampler uni_pc needs at least 2 steps in every stage, got {list(steps)}: use a "
+            "longer schedule, another denoise, or another sampler."
         )
 
 
