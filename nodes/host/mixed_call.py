@@ -12,12 +12,10 @@ from ...ralu_core.layout import Layout
 from ...ralu_core.tokens import patchify, unpatchify
 from .control import check_bank, each_residual
 from .positions import token_positions
+from .sampling.keys import CACHE, ROWS
 
 IMAGE_CHANNELS = 16
 MASK_CHANNELS = 64  # Flux Fill's mask: 8x8 picture pixels per latent pixel
-
-CACHE = "easycache"  # ComfyUI's key of EasyCache's and LazyCache's state, and of its wrapper
-ROWS = "ralu_rows"  # which rows of the whole call the network sees, where it is called in parts
 
 
 class MixedCall:

@@ -19,8 +19,8 @@ from PIL import Image
 from tqdm.auto import tqdm
 
 from .overlay import Overlay, region_overlay
+from .sampling.keys import WORK
 from .status import is_watched, show_status
-from .temporal.run import share_of
 
 STAGE_TEXTS = {
     1: "Stage 1 of 3: half size",
@@ -40,7 +40,7 @@ class StageRecord:
     calls    evaluations of the guided model; some samplers make two in a step.
     loading  seconds before the first call, when the model is moved to its device.
     seconds  from then to the end of the stage.
-    share    of the blocks' work in these calls, what ran; RALU Temporal Acceleration skips some.
+    share    of the blocks' work in these calls, what ran; an acceleration skips some.
     is_cold  whether weights were still on their way to the device in these calls.
     """
 
@@ -110,7 +110,7 @@ class Progress:
             loaded = self.patcher.loaded_size()
             samples = function(_Counted(model, record), *args, **kwargs)
             record.is_cold = self.patcher.loaded_size() > loaded
-            record.share = share_of((kwargs.get("extra_args") or {}).get("model_options", {}))
+            record.share = _share_of((kwargs.get("extra_args") or {}).get("model_options", {}))
             return samples
 
         timed = copy.copy(sampler)
@@ -182,6 +182,12 @@ class _Counted:
     def __getattr__(self, name: str) -> Any:
         # A copy that is still being made has none, and must not ask for it here again.
         return getattr(object.__getattribute__(self, "_model"), name)
+
+
+def _share_of(model_options: dict) -> float:
+    """What the accelerated call of these options has run so far; 1 without an acceleration."""
+    work = model_options.get("transformer_options", {}).get(WORK)
+    return 1.0 if work is None else work.share
 
 
 def _as_preview(overlay: torch.Tensor) -> tuple:

@@ -1,0 +1,15 @@
+"""Keys in `transformer_options` by which code that does not know each other speaks."""
+
+from __future__ import annotations
+
+# ComfyUI writes it: the state of EasyCache and LazyCache, and the key of their wrapper.
+# Read by stage 2's model call and by the acceleration, which refuse what cannot stand beside them.
+CACHE = "easycache"
+
+# Stage 2's model call writes it: which rows of the whole call the network sees, where it is called
+# in parts. Read by the acceleration.
+ROWS = "ralu_rows"
+
+# An acceleration writes it: an object whose `.share`, 0 to 1, tells what share of the blocks' work
+# ran so far. Read by the progress of a run.
+WORK = "ralu_work"
