@@ -107,8 +107,7 @@ class NetworkCalls:
     ):
         options = transformer_options or {}
         state = options.get(KEY)
-        skips = state is not None and not state.settings.policy.computes_all
-        if skips and options.get("uuids"):
+        if state is not None and options.get("uuids") and not state.settings.policy.computes_all:
             network = executor.class_obj.diffusion_model
             network = getattr(network, "_orig_mod", network)
             options = Call(state, self.blocks(network), options, t).options
