@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from comfy_api.latest import io
 
+from .host.families.inspect import inspect_model
+from .host.families.table import forecast_short
+from .host.showing.status import show_line
+from .host.temporal.acceleration import Acceleration
 from .host.temporal.attach import accelerate
-from .host.temporal.settings import MAX_ORDER, METHODS, Settings
-from .shared_inputs import CATEGORY, advanced, search_words
+from .host.temporal.policies import POLICIES
+from .host.temporal.policies.taylorseer import MAX_ORDER
+from .shared_inputs import CATEGORY, advanced, model_input, search_words
 
-DEFAULT = Settings()
+DEFAULT = Acceleration()
 
 
 class TemporalAcceleration(io.ComfyNode):
@@ -19,13 +26,13 @@ class TemporalAcceleration(io.ComfyNode):
             display_name="RALU Temporal Acceleration",
             category=CATEGORY,
             description="Forecasts some steps from the steps before, so that they cost almost "
-            "nothing. Works inside each stage of a RALU Sampler and in a plain KSampler, on Flux "
-            "and SD3.",
+            "nothing. Works inside each stage of a RALU Sampler and in a plain KSampler, on "
+            f"{forecast_short()}.",
             inputs=[
-                io.Model.Input("model", tooltip="Flux.1, SD3 or SD3.5, with any LoRAs."),
+                model_input(),
                 io.Combo.Input(
                     "method",
-                    options=list(METHODS),
+                    options=list(POLICIES),
                     default=DEFAULT.method,
                     tooltip="TaylorSeer extrapolates the network's output. Delta-DiT holds a range "
                     "of blocks. ToCa computes the most urgent tokens only. TeaCache skips while "
@@ -86,18 +93,34 @@ class TemporalAcceleration(io.ComfyNode):
         cached_ratio=DEFAULT.cached_ratio,
         max_memory=DEFAULT.max_memory,
     ) -> io.NodeOutput:
-        settings = Settings(
-            method,
-            interval,
-            order,
-            warm_up,
-            range_start,
-            range_end,
-            cached_ratio,
-            threshold,
-            max_memory,
+        settings = Acceleration(
+            method=method,
+            interval=interval,
+            order=order,
+            warm_up=warm_up,
+            range_start=range_start,
+            range_end=range_end,
+            cached_ratio=cached_ratio,
+            threshold=threshold,
+            max_memory=max_memory,
         )
-        return io.NodeOutput(accelerate(model, settings, getattr(cls.hidden, "unique_id", None)))
+        return io.NodeOutput(accelerated(model, settings, getattr(cls.hidden, "unique_id", None)))
+
+
+def accelerated(model, settings: Acceleration, node_id: str | None = None):
+    """A copy of the MODEL that skips as `settings` say. ValueError where it cannot.
+
+    node_id  of the node to show on what each sampling call skipped, if any.
+    """
+    facts, tell = inspect_model(model), partial(show_line, node_id)
+
+    blocks = facts.family.blocks
+    if blocks is None:
+        raise ValueError(
+            "RALU Temporal Acceleration replaces blocks that it knows, and those of this MODEL "
+            f"({facts.family.short}) it does not: remove the node; it runs {forecast_short()}."
+        )
+    return accelerate(model, settings, blocks=blocks, depth=facts.size.blocks, tell=tell)
 
 
 def _expert_inputs() -> list[io.Input]:

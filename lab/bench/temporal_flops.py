@@ -59,8 +59,8 @@ def count(settings: dict) -> RunCount:
     counters = Counters()  # of its own: remembered blocks would leave ToCa's cache empty
     subject = counters.subject("flux-dev", TEXT)
     if settings:
-        attach, kinds = ralu_pack.attach, ralu_pack.settings
-        fast = attach.accelerate(subject.patcher, kinds.Settings(**settings))
+        node = ralu_pack.temporal_acceleration
+        fast = node.accelerated(subject.patcher, node.Acceleration(**settings))
         subject = replace(subject, patcher=fast)
     Setting("RALU 5x", preset="FLUX 5x", ratio=RATIO).run(subject, SIDE, SIDE)
     return RunCount(

@@ -22,43 +22,38 @@ from lab.comfy import activate
 from lab.comfy.locate import REPOSITORY
 
 if TYPE_CHECKING:
-    from ...nodes.host import canvas, gate, mixed_call, progress, run, stages  # noqa: F401
-    from ...nodes.host.temporal import attach, settings  # noqa: F401
-    from ...ralu_core import (  # noqa: F401
-        cost,
-        flow,
-        forecast,
-        noise,
-        nt_matching,
-        presets,
-        regions,
-        sampler,
-        schedule,
-        tokens,
-        transition,
-    )
+    from ...nodes import temporal_acceleration  # noqa: F401
+    from ...nodes.host import prepare, run  # noqa: F401
+    from ...nodes.host.families import inspect, table  # noqa: F401
+    from ...nodes.host.sampling import conds, mixed_call, stages, watch  # noqa: F401
+    from ...nodes.host.showing import progress  # noqa: F401
+    from ...ralu_core import cost, forecast, plans, sampler, scores  # noqa: F401
+    from ...ralu_core.crossings import matched  # noqa: F401
+    from ...ralu_core.latents import frame, noise  # noqa: F401
+    from ...ralu_core.plans import nt_matching, presets  # noqa: F401
 
 NAME = "ralu_pack"
 MODULES = {
-    "attach": "nodes.host.temporal.attach",
-    "canvas": "nodes.host.canvas",
+    "conds": "nodes.host.sampling.conds",
     "cost": "ralu_core.cost",
-    "flow": "ralu_core.flow",
     "forecast": "ralu_core.forecast",
-    "gate": "nodes.host.gate",
-    "mixed_call": "nodes.host.mixed_call",
-    "noise": "ralu_core.noise",
-    "nt_matching": "ralu_core.nt_matching",
-    "presets": "ralu_core.presets",
-    "progress": "nodes.host.progress",
-    "regions": "ralu_core.regions",
+    "frame": "ralu_core.latents.frame",
+    "inspect": "nodes.host.families.inspect",
+    "matched": "ralu_core.crossings.matched",
+    "mixed_call": "nodes.host.sampling.mixed_call",
+    "noise": "ralu_core.latents.noise",
+    "nt_matching": "ralu_core.plans.nt_matching",
+    "plans": "ralu_core.plans",
+    "prepare": "nodes.host.prepare",
+    "presets": "ralu_core.plans.presets",
+    "progress": "nodes.host.showing.progress",
     "run": "nodes.host.run",
     "sampler": "ralu_core.sampler",
-    "schedule": "ralu_core.schedule",
-    "settings": "nodes.host.temporal.settings",
-    "stages": "nodes.host.stages",
-    "tokens": "ralu_core.tokens",
-    "transition": "ralu_core.transition",
+    "scores": "ralu_core.scores",
+    "stages": "nodes.host.sampling.stages",
+    "table": "nodes.host.families.table",
+    "temporal_acceleration": "nodes.temporal_acceleration",
+    "watch": "nodes.host.sampling.watch",
 }
 
 

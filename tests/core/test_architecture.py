@@ -33,6 +33,8 @@ LAB = {
     "quality": ("comfy", "models", "bench"),
     "showcase": ("comfy", "models", "bench"),
 }
+HOST = ("nodes", "host")
+KEYS = (*HOST, "sampling", "keys")
 UNSAFE_MODULES = {"pickle", "marshal", "shelve", "subprocess", "ctypes"}
 UNSAFE_CALLS = {"eval", "exec", "compile", "__import__"}
 
@@ -135,6 +137,17 @@ def test_the_host_adapter_does_not_know_the_nodes() -> None:
     for path in sources("nodes/host"):
         for imported in imports_in_pack(path):
             assert imported[0] == "ralu_core" or imported[:2] == ("nodes", "host"), path
+
+
+def test_the_acceleration_and_the_host_adapter_do_not_know_each_other() -> None:
+    """They meet in a node: a family's blocks are handed in, and keys in options are agreed on."""
+    own, known = (*HOST, "temporal"), (("ralu_core",), (*HOST, "families"), KEYS)
+    for path in sources("nodes/host"):
+        for imported in imports_in_pack(path):
+            if module_of(path)[:3] == own:
+                assert any(imported[: len(one)] == one for one in (own, *known)), path
+            else:
+                assert imported[:3] != own, path
 
 
 def test_the_pack_starts_at_its_nodes() -> None:

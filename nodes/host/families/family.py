@@ -53,6 +53,8 @@ class Family(ABC):
     space        of its latents.
     one_table    whether the network has one table of positions for a whole batch, so that each
                  picture needs a call of its own.
+    blocks       the form of the network's blocks, for forecasts across steps; None where it is not
+                 known, and none are offered.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Family(ABC):
     text_tokens: int
     space: Space = Space()
     one_table: bool = False
+    blocks: type[Blocks] | None = None
 
     @abstractmethod
     def matches(self, model: Any, network: Any) -> bool:
@@ -99,10 +102,6 @@ class Family(ABC):
 
     def text_width(self, network: Any) -> int | None:
         """Width of the text vectors that the network reads; None where they are not checked."""
-        return None
-
-    def blocks(self, network: Any) -> Blocks | None:
-        """The network's blocks, for forecasts across steps; None where they are not known."""
         return None
 
     def longest_side(self, network: Any) -> int | None:

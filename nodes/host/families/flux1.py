@@ -27,6 +27,7 @@ class Flux1(Family):
     full_shift = FLUX_DEV_SHIFT
     presets = Presets(default="FLUX 5x", few_steps="4-step distilled")
     text_tokens = 256
+    blocks = DoubleAndSingleBlocks
 
     def matches(self, model: Any, network: Any) -> bool:
         # Flux's subclasses (Flux.2, Chroma, LongCat) place tokens otherwise: the class is compared.
@@ -48,9 +49,6 @@ class Flux1(Family):
     def positions(self, network: Any, packing: Packing, rows: int):
         # "uxo" references have index 0.
         return image_ids(network, packing, rows, follows=(0,))
-
-    def blocks(self, network: Any) -> DoubleAndSingleBlocks:
-        return DoubleAndSingleBlocks(network)
 
     def concat(self, packing: Packing, concat: torch.Tensor) -> torch.Tensor:
         """Coarse tokens get what the host itself would make for a picture of half the size."""

@@ -24,6 +24,7 @@ class SD3(Family):
     full_shift = PUBLISHED_SHIFT
     presets = Presets(default="SD3 2x")
     text_tokens = 154
+    blocks = JointBlocks
 
     def matches(self, model: Any, network: Any) -> bool:
         is_sd3 = isinstance(model, comfy.model_base.SD3)
@@ -37,9 +38,6 @@ class SD3(Family):
 
     def positions(self, network: Any, packing: Packing, rows: int):
         return learned_table(network, packing, rows)
-
-    def blocks(self, network: Any) -> JointBlocks:
-        return JointBlocks(network)
 
     def longest_side(self, network: Any) -> int | None:
         """SD3 learned a table of positions of fine tokens."""

@@ -3,42 +3,50 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from pathlib import PurePath
 from typing import Any
 
 from comfy.patcher_extension import WrappersMP
 
-from ..gate import inspect_model
-from ..mixed_call import CACHE
-from ..status import show_line
+from ..families.blocks import Blocks
+from ..families.inspect import unwrapped
+from ..sampling.keys import CACHE, WORK
+from .acceleration import Acceleration
+from .caches import RunState
 from .call import Call
-from .run import KEY, RunState
-from .settings import TEACACHE, TOCA, Settings
-from .signal_call import SignalCall
-from .token_call import TokenCall
 
-CALLS: dict[str, type[Call]] = {TOCA: TokenCall, TEACACHE: SignalCall}
+KEY = "ralu_temporal"  # of the node's wrappers, and of the run's state in transformer_options
 CACHE_WORDS = ("cache", "taylorseer")  # in the names of other packs' functions
 
 log = logging.getLogger(__name__)
 
 
-def accelerate(patcher, settings: Settings, node_id: str | None = None):
+def accelerate(
+    patcher,
+    settings: Acceleration,
+    *,
+    blocks: Callable[[Any], Blocks],
+    depth: int,
+    tell: Callable[[str], None],
+):
     """A copy of the MODEL that skips as `settings` say. ValueError where it cannot.
 
-    node_id  of the node to show on what each sampling call skipped, if any.
+    blocks  those of a network of this MODEL; a copy on another GPU is another network.
+    depth   how many they are.
+    tell    is given a line about each sampling call when it is over; "" where there is nothing to
+            say.
     The copy holds three wrappers and no state; an acceleration that was already there is replaced.
     """
-    facts = inspect_model(patcher)
-    settings.blocks(facts.blocks)  # refuses an empty range before anything is sampled
+    settings.policy.blocks(depth)  # refuses an empty range before anything is sampled
     check_neighbours(patcher.model_options, patcher.wrappers)
     clone = patcher.clone()
     if clone.get_wrappers(WrappersMP.OUTER_SAMPLE, KEY):
         log.warning("RALU Temporal Acceleration replaces the one in front of it.")
     wrappers = {
-        WrappersMP.OUTER_SAMPLE: Sampling(settings, node_id),
+        WrappersMP.OUTER_SAMPLE: Sampling(settings, tell),
         WrappersMP.PREDICT_NOISE: count_evaluation,
-        WrappersMP.APPLY_MODEL: call_network,
+        WrappersMP.APPLY_MODEL: NetworkCalls(blocks),
     }
     for kind, wrapper in wrappers.items():
         clone.remove_wrappers_with_key(kind, KEY)
@@ -49,8 +57,8 @@ def accelerate(patcher, settings: Settings, node_id: str | None = None):
 class Sampling:
     """An OUTER_SAMPLE wrapper: the caches live as long as one sampling call, so one RALU stage."""
 
-    def __init__(self, settings: Settings, node_id: str | None):
-        self.settings, self.node_id = settings, node_id
+    def __init__(self, settings: Acceleration, tell: Callable[[str], None]):
+        self.settings, self.tell = settings, tell
 
     def __call__(self, executor, *args, **kwargs):
         guider = executor.class_obj
@@ -58,17 +66,18 @@ class Sampling:
         inner = options.get("transformer_options", {})
         check_neighbours(options, inner.get("wrappers", {}))
         state = RunState(self.settings)
-        guider.model_options = {**options, "transformer_options": {**inner, KEY: state}}
+        inner = {**inner, KEY: state, WORK: state}
+        guider.model_options = {**options, "transformer_options": inner}
         try:
             result = executor(*args, **kwargs)
         finally:
             guider.model_options = options
             state.close()
-        if self.settings.computes_all:
-            show_line(self.node_id, "")
+        if self.settings.policy.computes_all:
+            self.tell("")
         else:
             log.info("RALU Temporal Acceleration, %s", state.line())
-            show_line(self.node_id, state.line())
+            self.tell(state.line())
         return result
 
 
@@ -80,25 +89,29 @@ def count_evaluation(executor, x, timestep, model_options, seed):
     return executor(x, timestep, model_options, seed)
 
 
-def call_network(
-    executor,
-    x,
-    t,
-    c_concat=None,
-    c_crossattn=None,
-    control=None,
-    transformer_options=None,
-    **kwargs,
-):
+class NetworkCalls:
     """An APPLY_MODEL wrapper, outside of RALU's mixed call: its rows are whole pictures."""
-    options = transformer_options or {}
-    state = options.get(KEY)
-    if state is not None and not state.settings.computes_all and options.get("uuids"):
-        network = executor.class_obj.diffusion_model
-        network = getattr(network, "_orig_mod", network)
-        call = CALLS.get(state.settings.method, Call)
-        options = call(state, network, options, t).options
-    return executor(x, t, c_concat, c_crossattn, control, options, **kwargs)
+
+    def __init__(self, blocks: Callable[[Any], Blocks]):
+        self.blocks = blocks
+
+    def __call__(
+        self,
+        executor,
+        x,
+        t,
+        c_concat=None,
+        c_crossattn=None,
+        control=None,
+        transformer_options=None,
+        **kwargs,
+    ):
+        options = transformer_options or {}
+        state = options.get(KEY)
+        if state is not None and options.get("uuids") and not state.settings.policy.computes_all:
+            network = executor.class_obj.diffusion_model
+            options = Call(state, self.blocks(unwrapped(network)), options, t).options
+        return executor(x, t, c_concat, c_crossattn, control, options, **kwargs)
 
 
 def check_neighbours(model_options: dict, wrappers: dict[str, dict[str, list]]) -> None:

@@ -6,26 +6,27 @@ import comfy.samplers
 import torch
 
 from driving import guider_for, plain, ralu
+from ralu_pack.nodes import temporal_acceleration
 from ralu_pack.nodes.host import run
 from ralu_pack.nodes.host.temporal import attach
-from ralu_pack.nodes.host.temporal.run import RunState
-from ralu_pack.nodes.host.temporal.settings import Settings
+from ralu_pack.nodes.host.temporal.acceleration import Acceleration
+from ralu_pack.nodes.host.temporal.caches import RunState
 from ralu_pack.ralu_core.schedule import StageSchedule
 
 STEPS = 8
 SIGMAS = torch.linspace(1, 0, STEPS + 1) ** 0.8  # uneven, as real ones
 SHIFT = {"Flux": 3.158193, "SD3": 3.0}
 METHODS = {
-    "TaylorSeer": Settings(order=2, warm_up=2),
-    "Delta-DiT": Settings("Delta-DiT", interval=2, warm_up=1, range_start=0.5),
-    "Delta-DiT, first half": Settings("Delta-DiT", interval=2, warm_up=1, range_end=0.5),
-    "ToCa": Settings("ToCa", warm_up=2, cached_ratio=0.7),
-    "TeaCache": Settings("TeaCache", threshold=0.6),
+    "TaylorSeer": Acceleration(order=2, warm_up=2),
+    "Delta-DiT": Acceleration(method="Delta-DiT", interval=2, warm_up=1, range_start=0.5),
+    "Delta-DiT, first half": Acceleration(method="Delta-DiT", interval=2, warm_up=1, range_end=0.5),
+    "ToCa": Acceleration(method="ToCa", warm_up=2, cached_ratio=0.7),
+    "TeaCache": Acceleration(method="TeaCache", threshold=0.6),
 }
 
 
-def accelerated(model, settings: Settings | None = None, **changes):
-    return attach.accelerate(model, settings or Settings(**changes))
+def accelerated(model, settings: Acceleration | None = None, **changes):
+    return temporal_acceleration.accelerated(model, settings or Acceleration(**changes))
 
 
 def noise(batch: int = 1, seed: int = 0, side: int = 16) -> torch.Tensor:

@@ -22,21 +22,21 @@ from accelerating import (
 
 from driving import guider_for
 from lab.models import tiny
+from ralu_pack.nodes.host.temporal.acceleration import Acceleration
 from ralu_pack.nodes.host.temporal.attach import KEY
-from ralu_pack.nodes.host.temporal.settings import Settings
 from ralu_pack.nodes.temporal_acceleration import TemporalAcceleration
 
 every_method = pytest.mark.parametrize("settings", METHODS.values(), ids=METHODS)
 IDLE = {
-    "interval 1": Settings(interval=1),
-    "all in the warm-up": Settings(warm_up=100, order=2),
-    "Delta-DiT, interval 1": Settings("Delta-DiT", interval=1),
-    "Delta-DiT": Settings("Delta-DiT", warm_up=100, range_start=0.5),
-    "ToCa, interval 1": Settings("ToCa", interval=1),
-    "ToCa, all in the warm-up": Settings("ToCa", warm_up=100),
-    "ToCa, R=0": Settings("ToCa", cached_ratio=0.0),
-    "TeaCache, threshold 0": Settings("TeaCache", threshold=0.0),
-    "TeaCache, least threshold": Settings("TeaCache", threshold=1e-9),
+    "interval 1": Acceleration(interval=1),
+    "all in the warm-up": Acceleration(warm_up=100, order=2),
+    "Delta-DiT, interval 1": Acceleration(method="Delta-DiT", interval=1),
+    "Delta-DiT": Acceleration(method="Delta-DiT", warm_up=100, range_start=0.5),
+    "ToCa, interval 1": Acceleration(method="ToCa", interval=1),
+    "ToCa, all in the warm-up": Acceleration(method="ToCa", warm_up=100),
+    "ToCa, R=0": Acceleration(method="ToCa", cached_ratio=0.0),
+    "TeaCache, threshold 0": Acceleration(method="TeaCache", threshold=0.0),
+    "TeaCache, least threshold": Acceleration(method="TeaCache", threshold=1e-9),
 }
 
 
@@ -184,7 +184,9 @@ def test_pictures_with_regions_of_their_own(model, vae, name):
     exact = in_stages(model, vae, **options)
     first = in_stages(fast, vae, **options)
     assert torch.equal(first, in_stages(fast, vae, **options)) and not torch.equal(first, exact)
-    idle = accelerated(model, Settings(METHODS[name].method, warm_up=100, threshold=1e-9))
+    idle = accelerated(
+        model, Acceleration(method=METHODS[name].method, warm_up=100, threshold=1e-9)
+    )
     assert torch.equal(in_stages(idle, vae, **options), exact)
 
 
@@ -224,7 +226,7 @@ def test_a_broken_run_leaves_no_trace(model, runs, settings, error):
 @pytest.mark.promise("RALU Temporal Acceleration")
 def test_toca_computes_exactly_its_share(model, runs):
     blocks = BlockCalls(model)
-    sample(accelerated(model, Settings("ToCa", interval=4, warm_up=1, cached_ratio=0.9)))
+    sample(accelerated(model, Acceleration(method="ToCa", interval=4, warm_up=1, cached_ratio=0.9)))
     assert runs.patterns == ["FpppFppp"]
     assert blocks.tokens == [64, 6, 6, 6, 64, 6, 6, 6]
 
@@ -234,14 +236,14 @@ def test_toca_computes_exactly_its_share(model, runs):
 def test_toca_that_computes_all_tokens_changes_nothing_but_rounding(flux, dual):
     """SD3.5 Medium's second attention has image tokens only."""
     model = tiny.load_model(tiny.sd3_weights(seed=2, dual_attention=True)) if dual else flux
-    all_tokens = Settings("ToCa", interval=4, warm_up=1, cached_ratio=1e-6)
+    all_tokens = Acceleration(method="ToCa", interval=4, warm_up=1, cached_ratio=1e-6)
     difference = sample(accelerated(model, all_tokens)) - sample(model)
     assert difference.abs().max() < 1e-4
 
 
 @pytest.mark.promise("RALU Temporal Acceleration")
 def test_teacache_always_computes_first_and_last_step(model, vae, runs):
-    in_stages(accelerated(model, Settings("TeaCache", threshold=10.0)), vae)
+    in_stages(accelerated(model, Acceleration(method="TeaCache", threshold=10.0)), vae)
     assert runs.patterns == ["FssF", "FsssF", "FssssF"]
 
 
@@ -261,7 +263,7 @@ def test_higher_order_is_closer_on_a_smooth_path(flux):
 @pytest.mark.parametrize(
     ("settings", "shares"),
     [
-        (Settings(interval=3, warm_up=2), (2 / 4, 3 / 5, 3 / 6)),
+        (Acceleration(interval=3, warm_up=2), (2 / 4, 3 / 5, 3 / 6)),
         (METHODS["Delta-DiT"], (3 / 4, 4 / 5, 3 / 4)),
         (METHODS["ToCa"], (2.6 / 4, 3.6 / 5, 3.9 / 6)),
         (IDLE["interval 1"], (1, 1, 1)),

@@ -13,9 +13,9 @@ from comfy_extras.nodes_slg import SkipLayerGuidanceDiT
 from comfy_extras.nodes_torch_compile import TorchCompileModel
 
 from lab.models import tiny
+from ralu_pack.nodes.host.temporal.acceleration import Acceleration
 from ralu_pack.nodes.host.temporal.attach import KEY
-from ralu_pack.nodes.host.temporal.run import RunState
-from ralu_pack.nodes.host.temporal.settings import Settings
+from ralu_pack.nodes.host.temporal.caches import RunState
 
 CACHES = {"EasyCache": EasyCacheNode, "LazyCache": LazyCacheNode}
 WRONG = {
@@ -69,7 +69,7 @@ def test_another_function_wrapper_is_named_and_obeyed(model, caplog):
 
     wrapped = model.clone()
     wrapped.set_model_unet_function_wrapper(doubling)
-    idle = Settings(warm_up=100)
+    idle = Acceleration(warm_up=100)
     assert torch.equal(sample(accelerated(wrapped, idle)), sample(wrapped))
     assert calls and "doubling" in caplog.text
 
@@ -87,20 +87,20 @@ def test_other_families_are_refused(flux, monkeypatch):
 def test_wrong_numbers_are_refused(name):
     named = name.replace("range_end", "block range")
     with pytest.raises(ValueError, match=f"The {named} must .* got .*"):
-        Settings(**{name: WRONG[name]})
+        Acceleration(**{name: WRONG[name]})
 
 
 @pytest.mark.parametrize("name", [name for name in WRONG if name not in ("method", "range_end")])
 def test_a_number_that_runs_is_offered(name):
     with pytest.raises(ValueError) as refused:
-        Settings(**{name: WRONG[name]})
+        Acceleration(**{name: WRONG[name]})
     offered = re.search(r": try ([\d.]+\d|\d)", str(refused.value))
-    assert offered and float(offered[1]) == getattr(Settings(), name)
+    assert offered and float(offered[1]) == getattr(Acceleration(), name)
 
 
 def test_a_range_without_blocks_is_refused(flux):
     with pytest.raises(ValueError, match="holds none of this MODEL's 2 blocks"):
-        accelerated(flux, Settings("Delta-DiT", range_start=0.1, range_end=0.2))
+        accelerated(flux, Acceleration(method="Delta-DiT", range_start=0.1, range_end=0.2))
 
 
 @pytest.mark.promise("RALU Temporal Acceleration")
@@ -115,7 +115,7 @@ def test_a_range_without_blocks_is_refused(flux):
 )
 def test_caches_beyond_the_bound_are_refused_before_a_step(flux, runs, name, order, advice):
     with pytest.raises(ValueError, match=f"and max_memory allows 1e-05 GB: {advice}"):
-        sample(accelerated(flux, Settings(name, order=order, max_memory=1e-5)))
+        sample(accelerated(flux, Acceleration(method=name, order=order, max_memory=1e-5)))
     assert runs.states[0].computed + runs.states[0].partial == 0
 
 
@@ -126,7 +126,8 @@ def test_memory_is_what_is_reserved(flux, monkeypatch):
     def weigh(state):
         memories = [m for track in state._tracks.values() for m in track.memories.values()]
         tensors = [t for m in memories for t in m.values]
-        tensors += [t for m in memories for pair in m.attention.values() for t in pair]
+        pairs = [pair for m in memories for pair in m.extra.get("attention", {}).values()]
+        tensors += [t for pair in pairs for t in pair]
         tensors += [m.extra["input"] for m in memories if "input" in m.extra]
         kept.append((sum(t.numel() * t.element_size() for t in tensors), state.reserved))
         close(state)
@@ -170,9 +171,9 @@ def test_other_nodes_block_patches_are_chained(model, behind):
         )
 
     exact = sample(patched(model))
-    assert torch.equal(sample(both(Settings(warm_up=100))), exact)
+    assert torch.equal(sample(both(Acceleration(warm_up=100))), exact)
     calls.clear()
-    assert not torch.equal(sample(both(Settings(warm_up=2))), exact)
+    assert not torch.equal(sample(both(Acceleration(warm_up=2))), exact)
     assert len(calls) == 4
 
 
@@ -189,10 +190,10 @@ def test_skip_layer_guidance_has_caches_of_its_own(model, runs, behind, name):
             guided(accelerated(model, settings)) if behind else accelerated(guided(model), settings)
         )
 
-    idle = Settings(name, warm_up=100)
+    idle = Acceleration(method=name, warm_up=100)
     assert torch.equal(sample(both(idle), cfg=2.0), sample(guided(model), cfg=2.0))
     runs.states.clear()
-    samples = sample(both(Settings(name, warm_up=2)), cfg=2.0)
+    samples = sample(both(Acceleration(method=name, warm_up=2)), cfg=2.0)
     assert torch.isfinite(samples).all()
     skipped = "s" if name == "TaylorSeer" else "p"
     assert runs.patterns == ["FFFF" + 4 * skipped + "FF" + 4 * skipped + "FF"]
@@ -281,6 +282,7 @@ def assert_compiled_is_the_same(model, name):
 def test_small_weights(flux_weights, dtype, name):
     small = tiny.load_model(flux_weights, dtype=dtype)
     assert torch.equal(
-        sample(accelerated(small, Settings(name, warm_up=100, threshold=1e-9))), sample(small)
+        sample(accelerated(small, Acceleration(method=name, warm_up=100, threshold=1e-9))),
+        sample(small),
     )
     assert torch.isfinite(sample(accelerated(small, METHODS[name]))).all()

@@ -8,7 +8,7 @@ import comfy.hooks
 import comfy.sd
 import pytest
 import torch
-from accelerating import METHODS, Settings, accelerated, in_stages, stages
+from accelerating import METHODS, Acceleration, accelerated, in_stages, stages
 from wires import PROMPT, SIDE, WIRES, middle, picture
 
 from driving import lora
@@ -28,7 +28,7 @@ def test_whole_runs(flux, vae, wire, settings):
     """What is computed equals the run without the node; what is skipped still makes a picture."""
     options = {"schedule": stages(flux, STEPS), **wire(flux, vae)}
     exact = in_stages(flux, vae, **options)
-    idle = Settings(settings.method, warm_up=100, threshold=1e-9)
+    idle = Acceleration(method=settings.method, warm_up=100, threshold=1e-9)
     assert torch.equal(in_stages(accelerated(flux, idle), vae, **options), exact)
     skipped = in_stages(accelerated(flux, settings), vae, **options)
     assert torch.isfinite(skipped).all() and not torch.equal(skipped, exact)

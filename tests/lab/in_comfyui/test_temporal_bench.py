@@ -38,13 +38,15 @@ def test_distance_of_pictures():
 
 
 def test_blocks_that_ran_are_counted(flux):
-    from accelerating import Settings, accelerated, sample
+    from accelerating import Acceleration, accelerated, sample
 
     with temporal_quality.block_flops(flux) as plain:
         sample(flux)
     with temporal_quality.block_flops(flux) as skipped:
-        sample(accelerated(flux, Settings(interval=3, warm_up=2)))
+        sample(accelerated(flux, Acceleration(interval=3, warm_up=2)))
     assert sum(skipped) == pytest.approx(sum(plain) / 2)
     with temporal_quality.block_flops(flux) as partial:
-        sample(accelerated(flux, Settings("ToCa", interval=3, warm_up=2, cached_ratio=0.5)))
+        sample(
+            accelerated(flux, Acceleration(method="ToCa", interval=3, warm_up=2, cached_ratio=0.5))
+        )
     assert sum(partial) == pytest.approx(0.75 * sum(plain))

@@ -1,4 +1,4 @@
-"""The transformer blocks of Flux and SD3 as the host lets other code replace them."""
+"""How the host lets other code replace a network's blocks, and the tokens that pass them."""
 
 from __future__ import annotations
 
@@ -8,15 +8,7 @@ from typing import Any
 
 import torch
 
-BlockKey = tuple[str, int]
-
-
-def block_keys(network) -> list[BlockKey]:
-    """Names of all blocks in the order they run, as `patches_replace["dit"]` has them."""
-    if hasattr(network, "joint_blocks"):
-        return [("double_block", i) for i in range(len(network.joint_blocks))]
-    double = [("double_block", i) for i in range(len(network.double_blocks))]
-    return double + [("single_block", i) for i in range(len(network.single_blocks))]
+from ..families.blocks import BlockKey
 
 
 def replaced(transformer_options: dict, hooks: dict[BlockKey, Any]) -> dict:
@@ -82,3 +74,8 @@ class Span:
         if count == img.shape[1]:
             return {**out, "img": tokens}
         return {**out, "img": torch.cat((img[:, :-count], tokens), 1)}
+
+
+def joined(parts: list[torch.Tensor]) -> torch.Tensor:
+    """Rows one after the other."""
+    return parts[0] if len(parts) == 1 else torch.cat(parts)

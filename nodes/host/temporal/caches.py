@@ -1,0 +1,87 @@
+"""What one sampling call remembers: a track per prompt, counted and bounded."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+from .acceleration import Acceleration
+from .memory import Track
+
+GIGABYTE = 1e9
+
+
+@dataclass
+class RunState:
+    """The caches of one sampling call, thus of one RALU stage; nothing outlives it.
+
+    computed, skipped  calls of the network that ran its blocks, and that did not.
+    partial            calls that ran them for some tokens.
+    reserved           bytes that the caches take when they are full.
+    evaluation         how often the sampler has asked for a prediction.
+    """
+
+    settings: Acceleration
+    computed: int = 0
+    skipped: int = 0
+    partial: int = 0
+    reserved: int = 0
+    evaluation: int = 0
+    pattern: str = ""
+
+    def __post_init__(self) -> None:
+        self._tracks: dict[Hashable, Track] = {}
+        self._lock = threading.Lock()  # ComfyUI may run prompts on several GPUs at once
+
+    def track(self, key: Hashable) -> Track:
+        """The prompt's track; anew where it was left out of evaluations, as guiders may do."""
+        with self._lock:
+            track = self._tracks.setdefault(key, Track())
+            if self.evaluation - track.seen > 1:
+                track.evaluations = 0
+                for memory in track.memories.values():
+                    memory.forget()
+            track.seen = self.evaluation
+            return track
+
+    def reserve(self, size: int) -> None:
+        """Account for a cache before it is made. ValueError where it would exceed the bound."""
+        settings = self.settings
+        with self._lock:
+            if self.reserved + size > settings.max_memory * GIGABYTE:
+                raise ValueError(
+                    f"{settings.method} would keep {(self.reserved + size) / GIGABYTE:.2g} GB "
+                    f"beside the model, and max_memory allows {settings.max_memory:g} GB: "
+                    f"raise it, {settings.policy.cheaper}or make a smaller picture or batch."
+                )
+            self.reserved += size
+
+    def note(self, kind: str) -> None:
+        """Count a call: "computed", "partial" or "skipped"."""
+        with self._lock:
+            setattr(self, kind, getattr(self, kind) + 1)
+            self.pattern += {"computed": "F", "partial": "p", "skipped": "s"}[kind]
+
+    def close(self) -> None:
+        """Let go of every tensor, also where something still refers to this state."""
+        self._tracks.clear()
+
+    @property
+    def share(self) -> float:
+        """Of the work of the network's blocks, what was run: 1 where nothing was skipped."""
+        total = self.computed + self.partial + self.skipped
+        policy = self.settings.policy
+        run = (
+            self.computed + self.partial * policy.partial_work + self.skipped * policy.skipped_work
+        )
+        return run / total if total else 1.0
+
+    def line(self) -> str:
+        """What happened, for the log and the node."""
+        some = f", {self.partial} for some tokens" if self.partial else ""
+        total = self.computed + self.partial + self.skipped
+        return (
+            f"{self.settings.method}: {self.computed} of {total} network calls computed{some}, "
+            f"{self.skipped} skipped ({self.pattern}); caches of {self.reserved / 1e6:.0f} MB"
+        )
