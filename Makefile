@@ -9,7 +9,7 @@ HOST_VERSIONS := $(if $(COMFYUI_PATH),existing,0.30.0 0.3.75)
 TEST_HOSTS := $(addprefix test-host-,$(HOST_VERSIONS))
 
 .DEFAULT_GOAL := help
-.PHONY: help host venv test test-lint test-core test-host $(TEST_HOSTS) test-ui test-slow browser demo bench bench-quality clean
+.PHONY: help host venv test test-lint test-core test-host $(TEST_HOSTS) test-ui test-slow browser demo bench bench-quality equality clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 26
@@ -56,6 +56,9 @@ bench: host ## Measure speed
 
 bench-quality: host ## Measure picture quality at equal FLOPs
 	$(PY) -m demo.quality $(ARGS)
+
+equality: host ## Compare every case's latents with those of the commit before the move, to the byte
+	$(PY) -m lab.equality $(ARGS)
 
 clean: ## Remove everything that the other targets made
 	rm -rf .venv .comfyui out .ruff_cache .pytest_cache .hypothesis

@@ -125,17 +125,19 @@ class Bench:
     def guided(
         self,
         kind: str,
-        guider: Callable[[Any], Any],
+        guider: Callable[[Any, list | None], Any],
         wire: Wire | None = None,
         widgets: dict[str, Any] | None = QUICK,
         temporal: dict[str, Any] | None = None,
         **inputs: Any,
     ) -> Outputs:
-        """A run of the RALU Sampler (Advanced) with the guider made of the MODEL."""
+        """A run of the RALU Sampler (Advanced); the guider is made of the MODEL and a prompt."""
         model, inputs = self._wired(kind, wire, widgets, temporal, inputs)
         given = {"noise": Noise_RandomNoise(7), "sampler": "euler", **inputs}
         given["sampler"] = comfy.samplers.sampler_object(given["sampler"])
-        out = self.nodes["RALU_SamplerAdvanced"].execute(guider=guider(model), **given)
+        given["guider"] = guider(model, given.pop("positive", None))
+        given.pop("negative", None)
+        out = self.nodes["RALU_SamplerAdvanced"].execute(**given)
         clean = _latent("denoised_output", out.args[1])
         return {**_latent("output", out.args[0]), **clean, "edge_mask": out.args[2], **_shown(out)}
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from fnmatch import fnmatch
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
 
 import torch
 
@@ -25,8 +26,13 @@ def all_cases(bench: Bench) -> dict[str, Case]:
     return found
 
 
-def chosen(cases: dict[str, Case], pattern: str) -> dict[str, Case]:
-    return {name: case for name, case in cases.items() if fnmatch(name, pattern)}
+def chosen(cases: dict[str, Case], patterns: Sequence[str]) -> dict[str, Case]:
+    """Those whose names match one of the patterns."""
+    return {
+        name: case
+        for name, case in cases.items()
+        if any(fnmatchcase(name, pattern) for pattern in patterns)
+    }
 
 
 def run(case: Case) -> Outputs:

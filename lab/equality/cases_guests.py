@@ -28,33 +28,34 @@ Named = Iterator[tuple[str, Case]]
 UNEVEN: dict[str, Any] = {"latent_image": empty(2), "region_mask": painted()}
 
 
-def _prompts(model: Any, count: int) -> list:
-    return [prompt(kind_of(model), seed) for seed in range(1, 1 + count)]
+def _prompts(model: Any, positive: list | None, count: int) -> list:
+    made = [prompt(kind_of(model), seed) for seed in range(1, 1 + count)]
+    return made if positive is None else [positive, *made[1:]]
 
 
-def basic(model: Any) -> Any:
+def basic(model: Any, positive: list | None = None) -> Any:
     made = comfy.samplers.CFGGuider(model)
-    made.inner_set_conds({"positive": _prompts(model, 1)[0]})
+    made.inner_set_conds({"positive": _prompts(model, positive, 1)[0]})
     return made
 
 
-def cfg(model: Any) -> Any:
+def cfg(model: Any, positive: list | None = None) -> Any:
     made = comfy.samplers.CFGGuider(model)
-    made.set_conds(*_prompts(model, 2))
+    made.set_conds(*_prompts(model, positive, 2))
     made.set_cfg(3.5)
     return made
 
 
-def dual(model: Any) -> Any:
+def dual(model: Any, positive: list | None = None) -> Any:
     made = Guider_DualCFG(model)
-    made.set_conds(*_prompts(model, 3))
+    made.set_conds(*_prompts(model, positive, 3))
     made.set_cfg(3.0, 2.0)
     return made
 
 
-def perp_neg(model: Any) -> Any:
+def perp_neg(model: Any, positive: list | None = None) -> Any:
     made = Guider_PerpNeg(model)
-    made.set_conds(*_prompts(model, 3))
+    made.set_conds(*_prompts(model, positive, 3))
     made.set_cfg(4.0, 1.5)
     return made
 
@@ -67,9 +68,9 @@ class SteppedGuider(comfy.samplers.CFGGuider):
         return super().predict_noise(x, timestep, model_options or {}, seed)
 
 
-def stepped(model: Any) -> Any:
+def stepped(model: Any, positive: list | None = None) -> Any:
     made = SteppedGuider(model)
-    made.set_conds(*_prompts(model, 2))
+    made.set_conds(*_prompts(model, positive, 2))
     return made
 
 

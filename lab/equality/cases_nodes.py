@@ -8,9 +8,10 @@ from functools import partial
 from typing import Any
 
 import torch
+from comfy_extras.nodes_model_advanced import ModelSamplingSD3
 
 from .bench import FAMILIES, FLUX, SD3, Bench, Case, Outputs, empty
-from .wires import painted, photo, picture, square
+from .wires import painted, patched, photo, picture, square
 
 Named = Iterator[tuple[str, Case]]
 
@@ -40,7 +41,11 @@ REFUSED: dict[str, dict[str, Any]] = {
     "region masks of another count": {"region_mask": painted(2)},
     "denoise of 0": {"denoise": 0.0},
     "no picture": {"latent_image": empty(0)},
-    "schedule of another shift": {"widgets": {"preset": "FLUX 5x", "model": None}, "kind": SD3},
+    "schedule of another shift": {
+        "kind": SD3,
+        "wire": patched(ModelSamplingSD3, 5.0),
+        "widgets": {"model": None},
+    },
 }
 WIDGETS: dict[str, dict[str, Any]] = {
     "unknown preset": {"preset": "nothing"},

@@ -105,7 +105,7 @@ def concat(mask: bool, size: tuple[int, int] = SIZE) -> Wire:
     def wire(bench: Bench, model: Any) -> dict[str, Any]:
         values: dict[str, Any] = {"concat_latent_image": picture(30, size=size)}
         if mask:
-            values["concat_mask"] = square((8 * size[0], 8 * size[1]))
+            values["concat_mask"] = square((8 * size[0], 8 * size[1]))[None]
         conds = {"positive": prompt(), "negative": prompt(FLUX, 6)}
         return {name: with_values(cond, **values) for name, cond in conds.items()}
 

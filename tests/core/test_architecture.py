@@ -24,7 +24,7 @@ LAYERS = (
     ("__init__",),
 )
 CORE_LIBRARIES = {"torch", "numpy", "scipy", "kornia", "cv2", *sys.stdlib_module_names}
-OWN_NAMES = {"nodes", "ralu_core", "demo", "tests"}
+OWN_NAMES = {"nodes", "ralu_core", "demo", "lab", "tests"}
 UNSAFE_MODULES = {"pickle", "marshal", "shelve", "subprocess", "ctypes"}
 UNSAFE_CALLS = {"eval", "exec", "compile", "__import__"}
 
@@ -156,7 +156,7 @@ def test_the_pack_keeps_no_state_and_logs(path: Path) -> None:
     assert not any(isinstance(node, ast.Name) and node.id == "print" for node in nodes)
 
 
-@pytest.mark.parametrize("path", [*PACK, *sources("demo")], ids=name_of)
+@pytest.mark.parametrize("path", [*PACK, *sources("demo", "lab")], ids=name_of)
 def test_files_and_functions_stay_small(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= FILE_LINES
     for node in ast.walk(parse(path)):
