@@ -30,6 +30,7 @@ LAB = {
     "comfy": (),
     "models": ("comfy",),
     "bench": ("comfy", "models"),
+    "equality": ("comfy", "models"),
     "quality": ("comfy", "models", "bench"),
     "showcase": ("comfy", "models", "bench"),
 }
