@@ -124,6 +124,11 @@ class Plan:
                 f"A plan needs a crossing between each two stages, got {len(self.stages)} stages "
                 f"and {len(self.crossings)} crossings: add or remove some."
             )
+        if self.stages[-1].end != 0:
+            raise ValueError(
+                f"A plan's last stage must end at sigma 0, got {self.stages[-1].end:g}: give it a "
+                "last level of 0."
+            )
         for (crossing, stage), before in zip(self._seams(), self.stages, strict=False):
             crossing.check(before.grid, stage.grid)
             meets = (crossing.end_sigma, before.end), (crossing.start_sigma, stage.start)
@@ -132,6 +137,11 @@ class Plan:
                     f"A crossing must lead from the end of one stage ({before.end:g}) to the "
                     f"start of the next ({stage.start:g}), got {crossing.end_sigma:g} to "
                     f"{crossing.start_sigma:g}: set them alike."
+                )
+            if before.grid.is_mixed and stage.grid.is_mixed and before.ratio != stage.ratio:
+                raise ValueError(
+                    "Mixed stages in a row keep their regions, so they need one ratio, got "
+                    f"{before.ratio:g} and {stage.ratio:g}: set them alike."
                 )
 
     @classmethod
@@ -194,7 +204,7 @@ class Plan:
             )
         first = next(k for k in range(len(self.stages)) if self._may_begin_in(k, sigma))
         stage, *later = self.stages[first:]
-        begun = stage if sigma == stage.start else stage.begun_at(sigma)
+        begun = stage.begun_at(sigma) if sigma < stage.start else stage
         return replace(self, stages=(begun, *later), crossings=self.crossings[first:])
 
     def _may_begin_in(self, first: int, sigma: float) -> bool:
