@@ -192,6 +192,34 @@ def test_extreme_settings_solve_to_a_plan(steps: tuple, ends: tuple, model_shift
     ralu(steps, ends, solution.shifts, solution.z, 0.3, model_shift)
 
 
+CHAINS = {
+    2: ((6, 8), (0.6, 0.0)),
+    4: ((3, 4, 5, 6), (0.8, 0.65, 0.4, 0.0)),
+    5: ((2, 3, 3, 4, 5), (0.85, 0.7, 0.5, 0.3, 0.0)),
+}
+
+
+@pytest.mark.parametrize("model_shift", [1.0, 3.0, 7.0])
+@pytest.mark.parametrize("stages", CHAINS)
+def test_any_number_of_stages_can_be_matched(stages: int, model_shift: float) -> None:
+    steps, ends = CHAINS[stages]
+    solution = solve(steps, ends, model_shift)
+    assert len(solution.shifts) == stages
+    unmatched = js_distance(steps, ends, model_shift, [model_shift] * stages, solution.z)
+    assert solution.js_distance < unmatched
+    assert solution == solve(steps, ends, model_shift)
+    measured = js_distance(steps, ends, model_shift, solution.shifts, solution.z)
+    assert solution.js_distance == measured
+    times, actual, target = densities(steps, ends, model_shift, solution.shifts, solution.z)
+    assert times.size == actual.size == target.size == 1000
+
+
+def test_one_stage_is_plain_sampling() -> None:
+    solution = solve((20,), (0.0,), 3.0)
+    assert solution.shifts == pytest.approx((3.0,), abs=1e-3)
+    assert solution.js_distance < 1e-3
+
+
 def check_against_searches(cases: int, starts: int, seed: int) -> None:
     draw = random.Random(seed)
     for _ in range(cases):
