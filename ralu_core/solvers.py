@@ -60,7 +60,7 @@ def over_tokens(
         if layout is None:
             rows, columns = x.shape[-2] // patch, x.shape[-1] // patch
             places = grid_positions(rows, columns, 1, x.device).expand(len(x), -1, -1)
-            tokens = network(patchify(x, patch).contiguous(), places, sigma)
+            tokens = network(patchify(x, patch), places, sigma)
             return unpatchify(tokens, rows, columns, patch)
         out = torch.empty_like(x)
         for part in Packing.parts(layout):

@@ -115,7 +115,7 @@ def test_uniform_layouts_are_the_plain_model(fine: bool, patch: int) -> None:
     rows, columns = (size // patch for size in plain_state.shape[-2:])
     y, z = torch.meshgrid(torch.arange(float(rows)), torch.arange(float(columns)), indexing="ij")
     places = torch.stack([y, z], dim=-1).reshape(1, -1, 2).expand(2, -1, -1)
-    answer = network(patchify(plain_state, patch).contiguous(), places, 0.6)
+    answer = network(patchify(plain_state, patch), places, 0.6)
     expected = unpatchify(answer, rows, columns, patch)
     assert torch.equal(denoise(plain_state, 0.6, None), expected)
     assert torch.equal(mixed if fine else pick(mixed), expected)
