@@ -165,8 +165,11 @@ def sample(
     decode   (B, C, h, w) clean latent -> (B, H, W, 3) image in [0, 1]; None suits a score that
              reads the latent.
     seed     of the noise at the crossings; picture i of the batch draws from (seed, i).
+    ValueError, before anything is sampled, where the score of the regions has no decoder.
     """
     regions = regions or Regions(plan.score or Regions.score)
+    if plan.ratio is not None:
+        regions.check(decode)
     b, c, h, w = source.noise.shape
     side = 2 * source.patch
     return run_plan(

@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 import torch
 
-from .latents.layout import Layout
+from .latents.layout import Layout, grid_positions
 from .latents.packing import Packing
 from .latents.states import StageEnd, State
+from .latents.tokens import patchify, unpatchify
 from .tasks import RunStage, StageTask, Start
 
 Denoise = Callable[[torch.Tensor, float, Layout | None], torch.Tensor]
@@ -52,13 +53,17 @@ def over_tokens(
 
     network  (tokens (n, N, C*patch^2), positions (n, N, 2) as row and column, sigma) -> clean
              estimate of the tokens. Called once for each number of tokens that pictures have.
-    Plain states, at full or half size, are sequences whose tokens are all fine.
+    Plain states, at full or half size, are sequences of their tokens row by row.
     """
 
     def denoise(x: torch.Tensor, sigma: float, layout: Layout | None) -> torch.Tensor:
-        whole = layout or Layout.uniform(x, True, patch)
+        if layout is None:
+            rows, columns = x.shape[-2] // patch, x.shape[-1] // patch
+            places = grid_positions(rows, columns, 1, x.device).expand(len(x), -1, -1)
+            tokens = network(patchify(x, patch), places, sigma)
+            return unpatchify(tokens, rows, columns, patch)
         out = torch.empty_like(x)
-        for part in Packing.parts(whole):
+        for part in Packing.parts(layout):
             tokens = part.pack(x[part.items])
             out[part.items] = part.unpack(network(tokens, part.positions, sigma))
         return out

@@ -12,10 +12,10 @@ import torch
 import torch.nn.functional as F
 
 from ralu_core.edges import image_scores, latent_scores
-from ralu_core.layout import Layout
-from ralu_core.noise import white_noise
-from ralu_core.presets import matched_schedule, preset
-from ralu_core.regions import select_ratio
+from ralu_core.latents.layout import Layout
+from ralu_core.latents.noise import white_noise
+from ralu_core.plans.presets import matched_plan, preset
+from ralu_core.scores.regions import select_ratio
 from ralu_core.transition import Transition
 
 SIDES = (512, 1024, 2048, 4096)
@@ -136,8 +136,8 @@ def schedule_seconds() -> tuple[float, float]:
     chosen = preset("FLUX 7x")
 
     def cold() -> None:
-        matched_schedule.cache_clear()
-        matched_schedule(chosen, FLUX_SHIFT)
+        matched_plan.cache_clear()
+        matched_plan(chosen, FLUX_SHIFT)
 
     first = best_seconds(cold, least=3, budget=0)
-    return first, best_seconds(lambda: matched_schedule(chosen, FLUX_SHIFT), budget=0)
+    return first, best_seconds(lambda: matched_plan(chosen, FLUX_SHIFT), budget=0)

@@ -56,7 +56,7 @@ class Setting:
         if self.ratio is not None:
             chosen = replace(chosen, ratio=self.ratio)
         facts = ralu_pack.gate.inspect_model(subject.patcher)
-        return presets.matched_schedule(chosen, facts.shift)
+        return presets.matched_plan(chosen, facts.shift)
 
     def run(self, subject: Subject, width: int, height: int) -> torch.Tensor:
         """Sample and decode; the picture (1, height, width, 3)."""

@@ -88,7 +88,7 @@ class Miniature:
             return guider.sample(noise, latent, sampler, sigmas, disable_pbar=True, seed=seed)
         host, presets = ralu_pack.run, ralu_pack.presets
         chosen = presets.adjusted(presets.preset("FLUX 5x"), run.steps, (0, 0), 0)
-        schedule = presets.matched_schedule(chosen, SHIFT)
+        schedule = presets.matched_plan(chosen, SHIFT)
         wires = host.Wires(
             guider, sampler, {"samples": latent}, self.vae, lambda _latent: noise, seed
         )

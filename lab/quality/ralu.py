@@ -25,7 +25,7 @@ def matched(subject: Subject, preset: str, ratio: float | None = None, extra: in
     chosen = presets.preset(preset)
     first, second, third = chosen.steps
     chosen = replace(chosen, steps=(first, second + extra, third), ratio=ratio or chosen.ratio)
-    return presets.matched_schedule(chosen, subject.shift)
+    return presets.matched_plan(chosen, subject.shift)
 
 
 def rescheduled(subject: Subject, preset: str, shifts: tuple[float, float, float], z: float):

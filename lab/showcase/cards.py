@@ -13,7 +13,7 @@ from lab.models.stand_ins import STAND_INS, StandIn
 from lab.showcase.demo import FULL_SIZE
 from ralu_core.cost import CallCost
 from ralu_core.forecast import is_computed
-from ralu_core.presets import PUBLISHED_SHIFT, matched_schedule, preset
+from ralu_core.plans.presets import PUBLISHED_SHIFT, matched_plan, preset
 
 FINE = FULL_SIZE // 16  # tokens a side
 UPSCALER = 4  # times as wide as its input is what the upscaling model makes
@@ -91,7 +91,7 @@ def sampling_of(nodes: list[Node]) -> Sampling | None:
     skipping = _first(nodes, "RALU_TemporalAcceleration")
     if ralu is not None:
         chosen = preset(ralu[0])
-        tokens = list(matched_schedule(chosen, PUBLISHED_SHIFT).tokens(FINE, FINE))
+        tokens = list(matched_plan(chosen, PUBLISHED_SHIFT).tokens(FINE, FINE))
         few = chosen.family == "distilled"
         title = f"RALU, {sum(chosen.steps)} steps" if few else f"RALU {chosen.name.split()[-1]}"
         steps, baseline = chosen.steps, chosen.baseline_steps

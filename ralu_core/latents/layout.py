@@ -96,8 +96,8 @@ class Layout:
         """
         h, w = self.grid
         unit = self.position_grid[0] / h
-        coarse = _grid_positions(h, w, unit, self.fine.device)
-        fine = _grid_positions(2 * h, 2 * w, unit / 2, self.fine.device)
+        coarse = grid_positions(h, w, unit, self.fine.device)
+        fine = grid_positions(2 * h, 2 * w, unit / 2, self.fine.device)
         return torch.cat([coarse, fine])[self.index]
 
     @cached_property
@@ -140,7 +140,8 @@ class Layout:
         return torch.where(self.fine_pixels, full, spread(half))
 
 
-def _grid_positions(rows: int, columns: int, step: float, device: torch.device) -> torch.Tensor:
+def grid_positions(rows: int, columns: int, step: float, device: torch.device) -> torch.Tensor:
+    """(rows*columns, 2) row and column, times `step`, of tokens row by row; float32."""
     y = torch.arange(rows, device=device, dtype=torch.float32) * step
     x = torch.arange(columns, device=device, dtype=torch.float32) * step
     return torch.stack(torch.meshgrid(y, x, indexing="ij"), dim=-1).reshape(-1, 2)

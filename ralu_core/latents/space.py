@@ -47,15 +47,21 @@ class Space:
 
     def enter(self, latent: torch.Tensor) -> torch.Tensor:
         """The host's latent as (B, C*T, H, W) of the space; the same tensor where forms agree."""
-        if self.has_frames and latent.ndim == 5:
-            latent = latent.flatten(1, 2)
-        return latent if self.fold == 1 else F.pixel_shuffle(latent, self.fold)
+        if not self.has_frames or latent.ndim == 4:
+            return self._unfold(latent)
+        frames = self._unfold(latent.movedim(2, 1))
+        return frames.movedim(1, 2).flatten(1, 2)
 
     def leave(self, latent: torch.Tensor) -> torch.Tensor:
         """Undo `enter`: the latent as the host carries it."""
-        if self.fold > 1:
-            latent = F.pixel_unshuffle(latent, self.fold)
         if not self.has_frames:
-            return latent
+            return self._fold(latent)
         b, c, h, w = latent.shape
-        return latent.reshape(b, self.host_channels, c // self.host_channels, h, w)
+        frames = latent.reshape(b, self.channels, c // self.channels, h, w).movedim(2, 1)
+        return self._fold(frames).movedim(1, 2)
+
+    def _unfold(self, latent: torch.Tensor) -> torch.Tensor:
+        return latent if self.fold == 1 else F.pixel_shuffle(latent, self.fold)
+
+    def _fold(self, latent: torch.Tensor) -> torch.Tensor:
+        return latent if self.fold == 1 else F.pixel_unshuffle(latent, self.fold)

@@ -11,11 +11,12 @@ def patchify(latent: torch.Tensor, patch: int = PATCH) -> torch.Tensor:
     """Cut a latent into tokens, row by row.
 
     latent  (B, C, H, W), H and W multiples of `patch`.
-    Returns (B, H/patch * W/patch, C*patch^2); within a token the order is channel, row, column.
+    Returns (B, H/patch * W/patch, C*patch^2), contiguous for any patch, or one layout of memory
+    would round otherwise than another; within a token the order is channel, row, column.
     """
     b, c, h, w = latent.shape
     grid = latent.reshape(b, c, h // patch, patch, w // patch, patch)
-    return grid.permute(0, 2, 4, 1, 3, 5).reshape(b, -1, c * patch * patch)
+    return grid.permute(0, 2, 4, 1, 3, 5).reshape(b, -1, c * patch * patch).contiguous()
 
 
 def unpatchify(tokens: torch.Tensor, rows: int, columns: int, patch: int = PATCH) -> torch.Tensor:

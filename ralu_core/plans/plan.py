@@ -138,6 +138,11 @@ class Plan:
                     f"start of the next ({stage.start:g}), got {crossing.end_sigma:g} to "
                     f"{crossing.start_sigma:g}: set them alike."
                 )
+            if before.grid.is_mixed and stage.grid.is_mixed and before.ratio != stage.ratio:
+                raise ValueError(
+                    "Mixed stages in a row keep their regions, so they need one ratio, got "
+                    f"{before.ratio:g} and {stage.ratio:g}: set them alike."
+                )
 
     @classmethod
     def of(cls, name: str, stages: Sequence[Stage], crossings: Sequence[Crossing], **more) -> Plan:
@@ -199,7 +204,7 @@ class Plan:
             )
         first = next(k for k in range(len(self.stages)) if self._may_begin_in(k, sigma))
         stage, *later = self.stages[first:]
-        begun = stage if sigma == stage.start else stage.begun_at(sigma)
+        begun = stage.begun_at(sigma) if sigma < stage.start else stage
         return replace(self, stages=(begun, *later), crossings=self.crossings[first:])
 
     def _may_begin_in(self, first: int, sigma: float) -> bool:

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from ..latents.grid import selected_count
-from .score import Evidence, Need, Score
+from .score import Decode, Evidence, Need, Score, needed_decoder
 from .table import score_named
 
 TIE = 2.0**-40  # a token of distance to an edge: less than scores differ by
@@ -39,6 +39,13 @@ class Regions:
     def needs_history(self) -> bool:
         """Whether the stage before the choice is to keep its states."""
         return self.scorer.needs is Need.HISTORY
+
+    def check(self, decode: Decode | None) -> None:
+        """Before anything is sampled: ImportError or ValueError where the score lacks a library
+        or a decoder."""
+        self.scorer.check()
+        if self.scorer.needs is Need.PICTURE:
+            needed_decoder(decode)
 
     def choose(self, evidence: Evidence, ratio: float) -> torch.Tensor:
         """Coarse tokens to grow early, (B, rows, columns) bool. ValueError from the score, where

@@ -47,12 +47,17 @@ class Evidence:
     @cached_property
     def picture(self) -> torch.Tensor:
         """(B, H, W, 3) the decoded clean estimate. ValueError without a decoder."""
-        if self.decode is None:
+        return needed_decoder(self.decode)(self.denoised)
+
+    @property
+    def received(self) -> torch.Tensor:
+        """(B, rows, columns) attention received. ValueError where the network was not watched."""
+        if self.attention is None:
             raise ValueError(
-                "This score looks at the decoded picture, and decode is None: pass a decoder, or "
-                "choose a score that reads the latent."
+                "This score reads the attention that tokens received, and nobody watched it: run "
+                "it where the network is watched, or choose another score."
             )
-        return self.decode(self.denoised)
+        return self.attention
 
     @property
     def history(self) -> tuple[State, ...]:
@@ -63,6 +68,16 @@ class Evidence:
                 "keep_history=True, and begin before the stage that the score follows."
             )
         return self.end.history
+
+
+def needed_decoder(decode: Decode | None) -> Decode:
+    """The decoder; ValueError where there is none."""
+    if decode is None:
+        raise ValueError(
+            "This score looks at the decoded picture, and decode is None: pass a decoder, or "
+            "choose a score that reads the latent."
+        )
+    return decode
 
 
 class Score(ABC):

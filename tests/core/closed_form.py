@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import pairwise
 
 import torch
 
 from ralu_core import Layout, Plan
-from ralu_core.flow import signal_scale
-from ralu_core.tokens import pick
-
-Denoise = Callable[[torch.Tensor, float, Layout | None], torch.Tensor]
+from ralu_core.crossings import Matched
+from ralu_core.latents.tokens import pick
+from ralu_core.solvers import Denoise
 
 
 class Known:
@@ -43,19 +41,24 @@ def gaussian(mean: float, deviation: float) -> Denoise:
     return denoise
 
 
+def gaussian_end(x: torch.Tensor, start: float, mean: float, deviation: float) -> torch.Tensor:
+    """Where the flow of `gaussian` ends that is at x at noise level `start`: its exact solution."""
+    signal = 1 - start
+    return mean + deviation / (signal**2 * deviation**2 + start**2) ** 0.5 * (x - signal * mean)
+
+
 def gaussian_variance(plan: Plan, deviation: float) -> float:
     """Variance of every pixel that a run of `gaussian` ends with, its Euler steps included.
 
-    All is linear: a step scales a pixel, a transition to copies keeps its variance and adds noise
-    of variance 1 - c.
+    All is linear: a step scales a pixel, a matched crossing to copies keeps its variance and adds
+    noise of variance 1 - c.
     """
     variance = 1.0
-    for stage in range(3):
-        if stage:
-            step = plan.transition_into(stage)
-            kept = signal_scale(step.z, step.end_sigma) ** 2 * variance
-            variance = kept + step.start_sigma**2 * (1 - step.c)
-        for sigma, following in pairwise(plan.schedule.sigmas(stage)):
+    for crossing, stage in plan.way():
+        if isinstance(crossing, Matched):
+            jump = crossing.jump
+            variance = jump.signal**2 * variance + jump.start_sigma**2 * (1 - jump.c)
+        for sigma, following in pairwise(stage.sigmas):
             signal = 1 - sigma
             gain = signal * deviation**2 / (signal**2 * deviation**2 + sigma**2)
             variance *= (1 + (following - sigma) * (1 - gain) / sigma) ** 2

@@ -14,15 +14,25 @@ ROOT = Path(__file__).parents[2]
 FILE_LINES = 300
 FUNCTION_LINES = 60
 
-# A module of the core imports from earlier lines only.
-LAYERS = (
-    ("flow", "tokens"),
-    ("schedule", "layout", "upsampling", "edges", "forecast"),
-    ("noise", "regions", "cost", "nt_matching"),
-    ("transition", "presets"),
-    ("sampler",),
-    ("__init__",),
-)
+# What the files of a folder may import besides their own: an entry stands for all below it. A file
+# belongs to the longest line that it fits.
+CORE_FOLDERS = {
+    "ralu_core/latents": (),
+    "ralu_core/growth": ("ralu_core/latents",),
+    "ralu_core/scores": ("ralu_core/latents",),
+    "ralu_core/crossings": ("ralu_core/latents", "ralu_core/growth"),
+    "ralu_core/plans": ("ralu_core/latents", "ralu_core/growth", "ralu_core/crossings"),
+    "ralu_core": ("ralu_core",),
+}
+FAMILIES, SAMPLING = "nodes/host/families", "nodes/host/sampling"
+NODE_FOLDERS = {
+    FAMILIES: ("ralu_core",),
+    SAMPLING: ("ralu_core", FAMILIES),
+    "nodes/host/showing": ("ralu_core", FAMILIES, SAMPLING),
+    "nodes/host/temporal": ("ralu_core", FAMILIES, SAMPLING),
+    "nodes/host": ("ralu_core", FAMILIES, SAMPLING, "nodes/host/showing"),
+    "nodes": ("ralu_core", "nodes"),
+}
 CORE_LIBRARIES = {"torch", "numpy", "scipy", "kornia", "cv2", *sys.stdlib_module_names}
 OWN_NAMES = {"nodes", "ralu_core", "lab", "tests"}
 # What each folder of the lab may import: folders above it.
@@ -45,8 +55,13 @@ def sources(*folders: str) -> list[Path]:
     return sorted(path for folder in folders for path in (ROOT / folder).rglob("*.py"))
 
 
-PACK = [ROOT / "__init__.py", *sources("nodes", "ralu_core")]
+# Until the nodes stand on this core, their imports lead nowhere.
+MERGED = (ROOT / FAMILIES).is_dir()
+FOLDERS = {**CORE_FOLDERS, **(NODE_FOLDERS if MERGED else {})}
+
 CORE = sources("ralu_core")
+PACK = [ROOT / "__init__.py", *sources("nodes"), *CORE] if MERGED else CORE
+COMMANDS = {"__main__"}  # modules that people run, which may print
 
 
 def name_of(path: Path) -> str:
@@ -120,12 +135,55 @@ def test_the_core_knows_no_host(path: Path) -> None:
     assert {module[0] for module in imports_in_pack(path)} <= {"ralu_core"}
 
 
-@pytest.mark.parametrize("path", CORE, ids=name_of)
-def test_the_core_depends_in_one_direction(path: Path) -> None:
-    layer = {module: number for number, modules in enumerate(LAYERS) for module in modules}
-    assert path.stem in layer, "give the new module a layer"
-    for _, imported in imports_in_pack(path):
-        assert layer[imported] < layer[path.stem], f"{path.stem} imports {imported}"
+def folder_of(module: tuple[str, ...]) -> str | None:
+    """The line of FOLDERS that a module belongs to; None for the pack's own `__init__`."""
+    parents = ["/".join(module[:n]) for n in range(len(module) - 1, 0, -1)]
+    return next((parent for parent in parents if parent in FOLDERS), None)
+
+
+def lies_below(module: tuple[str, ...], folder: str) -> bool:
+    return "/".join((*module[:-1], "")).startswith(f"{folder}/")
+
+
+@pytest.mark.parametrize("path", PACK, ids=name_of)
+def test_folders_import_what_their_line_allows(path: Path) -> None:
+    folder = folder_of(module_of(path))
+    for imported in imports_in_pack(path):
+        own = folder is None or folder_of(imported) == folder
+        assert own or any(lies_below(imported, one) for one in FOLDERS[folder]), imported
+
+
+def test_no_folder_imports_one_that_imports_it() -> None:
+    graph: dict[str, set[str]] = {folder: set() for folder in FOLDERS}
+    for path in PACK:
+        folder = folder_of(module_of(path))
+        if folder is not None:
+            graph[folder] |= {found for one in imports_in_pack(path) if (found := folder_of(one))}
+    for folder, imported in graph.items():
+        imported.discard(folder)
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(f"folder cycle: {error.args[1]}")
+
+
+def test_every_folder_has_a_line() -> None:
+    for path in PACK:
+        if len(module_of(path)) > 2 and path.parent != ROOT:
+            folder = "/".join(module_of(path)[:-1])
+            assert folder in FOLDERS or folder.startswith("nodes/"), f"give {folder} a line"
+
+
+def test_a_file_belongs_to_its_longest_line() -> None:
+    assert folder_of(("ralu_core", "latents", "flow")) == "ralu_core/latents"
+    assert folder_of(("ralu_core", "scores", "more", "x")) == "ralu_core/scores"
+    assert (
+        folder_of(("ralu_core", "sampler")) == folder_of(("ralu_core", "__init__")) == "ralu_core"
+    )
+    assert folder_of(("__init__",)) is None
+    assert lies_below(("ralu_core", "growth", "__init__"), "ralu_core/growth")
+    assert lies_below(("ralu_core", "sampler"), "ralu_core")
+    assert not lies_below(("ralu_core", "growths", "x"), "ralu_core/growth")
 
 
 @pytest.mark.parametrize("path", PACK, ids=name_of)
@@ -134,6 +192,7 @@ def test_imports_inside_the_pack_are_relative(path: Path) -> None:
     assert not set(absolute_imports(parse(path))) & OWN_NAMES
 
 
+<<<<<<< HEAD
 def test_the_host_adapter_does_not_know_the_nodes() -> None:
     for path in sources("nodes/host"):
         for imported in imports_in_pack(path):
@@ -151,6 +210,9 @@ def test_the_acceleration_and_the_host_adapter_do_not_know_each_other() -> None:
                 assert imported[:3] != own, path
 
 
+=======
+@pytest.mark.skipif(not MERGED, reason="the nodes do not stand on this core yet")
+>>>>>>> coretests
 def test_the_pack_starts_at_its_nodes() -> None:
     assert imports_in_pack(ROOT / "__init__.py") == {("nodes", "__init__")}
 
@@ -201,10 +263,15 @@ def test_the_pack_runs_no_code_from_outside(path: Path) -> None:
 def test_the_pack_keeps_no_state_and_logs(path: Path) -> None:
     nodes = list(ast.walk(parse(path)))
     assert not any(isinstance(node, ast.Global) for node in nodes)
-    assert not any(isinstance(node, ast.Name) and node.id == "print" for node in nodes)
+    prints = any(isinstance(node, ast.Name) and node.id == "print" for node in nodes)
+    assert not prints or path.stem in COMMANDS
 
 
+<<<<<<< HEAD
 @pytest.mark.parametrize("path", [*PACK, *sources("lab")], ids=name_of)
+=======
+@pytest.mark.parametrize("path", [*PACK, *sources("demo", "examples")], ids=name_of)
+>>>>>>> coretests
 def test_files_and_functions_stay_small(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= FILE_LINES
     for node in ast.walk(parse(path)):

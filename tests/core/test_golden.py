@@ -13,18 +13,19 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from ralu_core.edges import image_scores
-from ralu_core.flow import signal_scale, stage_start
-from ralu_core.layout import Layout
-from ralu_core.regions import Regions, select_ratio
-from ralu_core.schedule import StageSchedule
-from ralu_core.tokens import patchify, pick, unpatchify
-from ralu_core.transition import Transition
-from ralu_core.upsampling import mean_of_siblings, upsample
+from ralu_core import Evidence, Layout, Packing, Regions, StageEnd, ralu
+from ralu_core.crossings import Matched, Place
+from ralu_core.growth.nearest import Token
+from ralu_core.latents.flow import signal_scale, stage_start
+from ralu_core.latents.grid import FULL, HALF, MIXED
+from ralu_core.latents.tokens import patchify, pick, unpatchify
+from ralu_core.scores.canny import Canny
+from ralu_core.scores.canny_gpu import CannyGpu
+from ralu_core.scores.regions import select_ratio
 
 DATA = Path(__file__).parents[1] / "data"
 TOLERANCE = {"rtol": 0, "atol": 1e-6}
-COARSE, FULL = (8, 8), (16, 16)  # tokens
+COARSE, FINE = (8, 8), (16, 16)  # tokens
 
 
 @dataclass(frozen=True)
@@ -43,9 +44,14 @@ class Golden:
         fine[:, self["indices_2x_sorted"].long()] = True
         return Layout(fine.reshape(1, *COARSE))
 
-    def transition(self, stage: int) -> Transition:
+    @property
+    def packing(self) -> Packing:
+        (packing,) = Packing.parts(self.layout)
+        return packing
+
+    def crossing(self, stage: int) -> Matched:
         end = 1 - self.info["e"][stage - 1]
-        return Transition(end, self.info["Z"], "token", kept="released")
+        return Matched(end, self.info["Z"], "token", kept="released")
 
     def in_our_order(self, tokens: torch.Tensor) -> torch.Tensor:
         """From [kept, children of each parent in turn] to [kept, fine tokens row by row]."""
@@ -71,7 +77,7 @@ def golden(request: pytest.FixtureRequest) -> Golden:
 
 def uncorrelated(noise: torch.Tensor, c: float) -> torch.Tensor:
     """The white noise that `sibling_noise` turns into this: its mean of siblings grows back."""
-    return noise + ((1 - 4 * c) ** -0.5 - 1) * mean_of_siblings(noise, "token")
+    return noise + ((1 - 4 * c) ** -0.5 - 1) * Token().mean_of_siblings(noise, 2)
 
 
 def test_stage_1_starts_from_every_second_sample(golden: Golden) -> None:
@@ -81,8 +87,8 @@ def test_stage_1_starts_from_every_second_sample(golden: Golden) -> None:
 def test_edge_scores_are_the_same_to_the_pixel(golden: Golden) -> None:
     """The released code takes the decoder's raw [-1, 1] for an image and loses what is dark."""
     image = golden["vae_out_stage2"].permute(0, 2, 3, 1)
-    for detector in ("canny", "canny_gpu"):
-        scores = image_scores(image, COARSE, detector)
+    for score in (Canny(), CannyGpu()):
+        scores = score.of_picture(image, COARSE)
         assert torch.equal(scores[0] * 16 * 16 * 255, golden["edge_scores_raw"])
 
 
@@ -97,7 +103,8 @@ def test_regions_are_the_same(golden: Golden) -> None:
     assert torch.equal(regions, golden.layout.fine)
     image = golden["vae_out_stage2"].permute(0, 2, 3, 1)
     estimate = golden["tweedie_x0_unpacked"]
-    assert torch.equal(Regions().choose(estimate, 0.3, lambda _: image), golden.layout.fine)
+    evidence = Evidence(StageEnd(estimate, estimate), COARSE, lambda _: image)
+    assert torch.equal(Regions().choose(evidence, 0.3), golden.layout.fine)
 
 
 def test_positions_are_the_same(golden: Golden) -> None:
@@ -112,10 +119,10 @@ def test_positions_are_the_same(golden: Golden) -> None:
 def test_sigmas_are_the_same(golden: Golden) -> None:
     info = golden.info
     ends = tuple(1 - e for e in info["e"])
-    schedule = StageSchedule(info["N"], ends, info["h"], info["Z"], info["up_ratio"], 3.0)
-    for stage in range(3):
-        stored = golden[f"stage{stage + 1}_timesteps_x1000"] / 1000
-        torch.testing.assert_close(torch.tensor(schedule.sigmas(stage)), stored, **TOLERANCE)
+    plan = ralu(info["N"], ends, info["h"], info["Z"], info["up_ratio"], 3.0)
+    for stage in plan.stages:
+        stored = golden[f"stage{stage.number}_timesteps_x1000"] / 1000
+        torch.testing.assert_close(torch.tensor(stage.sigmas), stored, **TOLERANCE)
 
 
 def test_coefficients_are_the_same(golden: Golden) -> None:
@@ -130,43 +137,44 @@ def test_coefficients_are_the_same(golden: Golden) -> None:
 
 
 def test_scale_and_stored_noise_give_the_next_stage(golden: Golden) -> None:
-    """a * Up(x) + b * z with the stored z, for both transitions."""
-    layout, z = golden.layout, golden.info["Z"]
+    """a * Up(x) + b * z with the stored z, for both crossings."""
+    layout, packing, z = golden.layout, golden.packing, golden.info["Z"]
     ends = [1 - e for e in golden.info["e"]]
 
     coarse = unpatchify(golden["stage1_latents_out"], *COARSE)
-    grown = layout.gather(patchify(coarse), patchify(upsample(coarse, "token")))
+    grown = packing.gather(patchify(coarse), patchify(Token().grow(coarse, 2)))
     noise = golden.in_our_order(golden["n_prime_stage2"])
     mixed = signal_scale(z, ends[0]) * grown + stage_start(z, ends[0]) * noise
     expected = golden.in_our_order(golden["stage2_latents_in"])
     torch.testing.assert_close(mixed, expected, **TOLERANCE)
 
-    state = layout.unpack(golden.in_our_order(golden["stage2_latents_out"]))
-    grown = torch.where(layout.fine_pixels, state, upsample(pick(state), "token"))
-    noise = unpatchify(golden.row_by_row(golden["n_prime_stage3"]), *FULL)
+    state = packing.unpack(golden.in_our_order(golden["stage2_latents_out"]))
+    grown = torch.where(layout.fine_pixels, state, Token().grow(pick(state), 2))
+    noise = unpatchify(golden.row_by_row(golden["n_prime_stage3"]), *FINE)
     full = signal_scale(z, ends[1]) * grown + stage_start(z, ends[1]) * noise
     torch.testing.assert_close(patchify(full), golden["stage3_latents_in"], **TOLERANCE)
 
 
-def test_transition_into_stage_2(golden: Golden) -> None:
-    layout, transition = golden.layout, golden.transition(1)
-    noise = layout.unpack(golden.in_our_order(golden["n_prime_stage2"]))
-    white = torch.where(layout.fine_pixels, uncorrelated(noise, transition.c), noise)
+def test_crossing_into_stage_2(golden: Golden) -> None:
+    layout, packing, crossing = golden.layout, golden.packing, golden.crossing(1)
+    noise = packing.unpack(golden.in_our_order(golden["n_prime_stage2"]))
+    white = torch.where(layout.fine_pixels, uncorrelated(noise, crossing.jump.c), noise)
     coarse = unpatchify(golden["stage1_latents_out"], *COARSE)
-    mixed = layout.pack(transition.to_mixed(coarse, layout, white))
+    place = Place(HALF, MIXED, layout, 2)
+    mixed = packing.pack(crossing.cross(StageEnd(coarse, coarse), white, place))
     expected = golden.in_our_order(golden["stage2_latents_in"])
     torch.testing.assert_close(mixed, expected, **TOLERANCE)
 
 
-def test_transition_into_stage_3(golden: Golden) -> None:
-    layout, transition = golden.layout, golden.transition(2)
-    noise = unpatchify(golden.row_by_row(golden["n_prime_stage3"]), *FULL)
-    white = torch.where(layout.fine_pixels, noise, uncorrelated(noise, transition.c))
-    mixed = layout.unpack(golden.in_our_order(golden["stage2_latents_out"]))
-    full = transition.to_full(mixed, layout, white)
+def test_crossing_into_stage_3(golden: Golden) -> None:
+    layout, crossing = golden.layout, golden.crossing(2)
+    noise = unpatchify(golden.row_by_row(golden["n_prime_stage3"]), *FINE)
+    white = torch.where(layout.fine_pixels, noise, uncorrelated(noise, crossing.jump.c))
+    mixed = golden.packing.unpack(golden.in_our_order(golden["stage2_latents_out"]))
+    full = crossing.cross(StageEnd(mixed, mixed), white, Place(MIXED, FULL, layout, 2))
     torch.testing.assert_close(patchify(full), golden["stage3_latents_in"], **TOLERANCE)
 
 
 def test_the_result_is_the_last_stages_tokens(golden: Golden) -> None:
-    final = unpatchify(golden["stage3_latents_out"], *FULL)
+    final = unpatchify(golden["stage3_latents_out"], *FINE)
     assert torch.equal(final, golden["final_unpacked"])

@@ -5,8 +5,9 @@ import weakref
 import pytest
 import torch
 
-from ralu_core.layout import Layout
-from ralu_core.tokens import patchify, pick, spread
+from ralu_core.latents.layout import Layout
+from ralu_core.latents.packing import Packing
+from ralu_core.latents.tokens import pick, spread
 
 
 def mask(*rows: str) -> torch.Tensor:
@@ -14,8 +15,14 @@ def mask(*rows: str) -> torch.Tensor:
     return torch.tensor([[token == "F" for token in row] for row in rows])
 
 
-def some_latent(b: int, h: int, w: int) -> torch.Tensor:
-    return torch.randn(b, 3, 4 * h, 4 * w, generator=torch.Generator().manual_seed(h * w))
+def some_latent(b: int, h: int, w: int, patch: int = 2) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(h * w)
+    return torch.randn(b, 3, 2 * patch * h, 2 * patch * w, generator=generator)
+
+
+@pytest.fixture
+def two_pictures() -> Layout:
+    return Layout(torch.stack([mask("F..", "..F"), mask(".FF", "...")]))
 
 
 def test_two_by_two_by_hand() -> None:
@@ -30,102 +37,42 @@ def test_two_by_two_by_hand() -> None:
     assert layout.position_grid == (2, 2)
 
 
-def test_packed_tokens_are_the_picked_coarse_and_the_plain_fine_patches() -> None:
-    x = some_latent(1, 2, 2)
-    tokens = Layout(mask(".F", "..")[None]).pack(x)
-    coarse, fine = patchify(pick(x)), patchify(x)
-    assert torch.equal(tokens, torch.cat([coarse[:, [0, 2, 3]], fine[:, [2, 3, 6, 7]]], dim=1))
+def test_tokens_of_one_latent_pixel() -> None:
+    layout, plain = Layout(mask(".F", "..")[None], patch=1), Layout(mask(".F", "..")[None])
+    assert layout.latent_size == (4, 4)
+    assert torch.equal(layout.index, plain.index) and torch.equal(layout.positions, plain.positions)
+    expected = mask("..FF", "..FF", "....", "....")
+    assert torch.equal(layout.fine_pixels[0, 0], expected)
 
 
-def test_all_fine_is_the_native_full_sequence() -> None:
-    layout = Layout(torch.ones(2, 3, 4, dtype=torch.bool))
-    x = some_latent(2, 3, 4)
-    assert torch.equal(layout.pack(x), patchify(x))
-    assert torch.equal(layout.unpack(patchify(x)), x)
-    rows, columns = torch.meshgrid(torch.arange(6.0), torch.arange(8.0), indexing="ij")
-    expected = torch.stack([rows, columns], dim=-1).reshape(-1, 2)
-    assert torch.equal(layout.positions, expected.expand(2, -1, -1))
-    assert layout.position_grid == (6, 8)
+@pytest.mark.parametrize("patch", [1, 2])
+@pytest.mark.parametrize("fine", [True, False])
+def test_uniform_is_the_layout_of_a_plain_latent(fine: bool, patch: int) -> None:
+    latent = some_latent(2, 3, 4, patch)
+    layout = Layout.uniform(latent, fine, patch)
+    assert layout.latent_size == tuple(latent.shape[-2:]) and layout.batch == 2
+    assert layout.fine.all() if fine else not layout.fine.any()
 
 
-def test_all_coarse_is_the_native_low_resolution_sequence() -> None:
-    layout = Layout(torch.zeros(2, 3, 4, dtype=torch.bool))
-    x = some_latent(2, 3, 4)
-    assert torch.equal(layout.pack(x), patchify(pick(x)))
-    assert torch.equal(layout.unpack(patchify(pick(x))), spread(pick(x)))
-    rows, columns = torch.meshgrid(torch.arange(3.0), torch.arange(4.0), indexing="ij")
-    expected = torch.stack([rows, columns], dim=-1).reshape(-1, 2)
-    assert torch.equal(layout.positions, expected.expand(2, -1, -1))
-    assert layout.position_grid == (3, 4)
-
-
-@pytest.fixture
-def two_pictures() -> Layout:
-    return Layout(torch.stack([mask("F..", "..F"), mask(".FF", "...")]))
-
-
-def test_pack_undoes_unpack(two_pictures: Layout) -> None:
-    tokens = torch.randn(2, 12, 8, generator=torch.Generator().manual_seed(0))
-    assert torch.equal(two_pictures.pack(two_pictures.unpack(tokens)), tokens)
-
-
-def test_a_strip_is_the_packed_tokens_in_one_row(two_pictures: Layout) -> None:
-    x = some_latent(2, 2, 3)
-    strip = two_pictures.to_strip(x)
-    assert strip.shape == (2, 3, 2, 2 * 12)
-    first = torch.stack([strip[0, :, 0, 0], strip[0, :, 0, 1], strip[0, :, 1, 0]])
-    assert torch.equal(first, torch.stack([x[0, :, 0, 4], x[0, :, 0, 6], x[0, :, 2, 4]]))
-    assert torch.equal(patchify(strip), two_pictures.pack(x))
-    assert torch.equal(two_pictures.from_strip(strip), two_pictures.settle(x))
-
-
-def test_unpack_undoes_pack_of_a_settled_state(two_pictures: Layout) -> None:
-    x = two_pictures.settle(some_latent(2, 2, 3))
-    assert torch.equal(two_pictures.unpack(two_pictures.pack(x)), x)
-    assert torch.equal(two_pictures.settle(x), x)
-
-
-def test_settle_touches_coarse_regions_only(two_pictures: Layout) -> None:
-    x = some_latent(2, 2, 3)
-    settled = two_pictures.settle(x)
-    fine = two_pictures.fine_pixels.expand_as(x)
+@pytest.mark.parametrize("patch", [1, 2])
+def test_settle_touches_coarse_regions_only(two_pictures: Layout, patch: int) -> None:
+    x = some_latent(2, 2, 3, patch)
+    layout = Layout(two_pictures.fine, patch)
+    settled = layout.settle(x)
+    fine = layout.fine_pixels.expand_as(x)
     assert torch.equal(settled[fine], x[fine])
     assert torch.equal(settled[~fine], spread(pick(x))[~fine])
     assert not torch.equal(settled, x)
-
-
-def test_every_picture_has_its_own_regions(two_pictures: Layout) -> None:
-    x = some_latent(2, 2, 3)
-    for item in range(2):
-        alone = Layout(two_pictures.fine[item : item + 1])
-        picture = x[item : item + 1]
-        assert torch.equal(two_pictures.pack(x)[item : item + 1], alone.pack(picture))
-        assert torch.equal(two_pictures.settle(x)[item : item + 1], alone.settle(picture))
-        assert torch.equal(two_pictures.positions[item : item + 1], alone.positions)
-    assert not torch.equal(two_pictures.positions[0], two_pictures.positions[1])
-
-
-def test_stacked_conditionings_repeat_the_batch(two_pictures: Layout) -> None:
-    x = some_latent(2, 2, 3)
-    stacked = torch.cat([x, -x, 2 * x])
-    tokens = two_pictures.pack(stacked)
-    packed = two_pictures.pack(x)
-    assert torch.equal(tokens, torch.cat([packed, -packed, 2 * packed]))
-    assert torch.equal(two_pictures.pack(two_pictures.unpack(tokens)), tokens)
-
-
-def test_rows_must_hold_whole_batches(two_pictures: Layout) -> None:
-    with pytest.raises(ValueError, match="3 rows cannot hold batches of 2 pictures: stack"):
-        two_pictures.pack(some_latent(3, 2, 3))
+    assert torch.equal(layout.join(x, pick(x)), settled)
 
 
 def test_groups_split_pictures_by_token_count() -> None:
-    layout = Layout(torch.stack([mask("F.", ".."), mask("FF", ".."), mask("..", ".F")]))
+    layout = Layout(torch.stack([mask("F.", ".."), mask("FF", ".."), mask("..", ".F")]), patch=1)
     assert layout.counts == [7, 10, 7]
     groups = list(layout.groups)
     assert [items for items, _ in groups] == [[0, 2], [1]]
     for items, group in groups:
-        assert torch.equal(group.fine, layout.fine[items])
+        assert torch.equal(group.fine, layout.fine[items]) and group.patch == 1
         assert len(set(group.counts)) == 1
         assert group.positions.shape == (len(items), group.counts[0], 2)
 
@@ -141,17 +88,17 @@ def test_a_layout_ends_with_its_last_user(size: tuple[int, int]) -> None:
     fine = torch.zeros(2, 4, 6, dtype=torch.bool)
     fine[0, : size[0]], fine[1, : size[1]] = True, True
     layout = Layout(fine)
-    for _, group in layout.groups:
-        group.pack(torch.zeros(group.batch, 1, *layout.latent_size))
+    for packing in Packing.parts(layout):
+        packing.pack(torch.zeros(packing.layout.batch, 1, *layout.latent_size))
     alive = weakref.ref(layout)
-    del layout, group
+    del layout, packing
     assert alive() is None
 
 
-def test_unequal_counts_cannot_be_packed_together() -> None:
+def test_unequal_counts_have_no_common_index() -> None:
     layout = Layout(torch.stack([mask("F.", ".."), mask("FF", "..")]))
     with pytest.raises(ValueError, match=r"equally many tokens, got \[7, 10\].*Layout.groups"):
-        layout.pack(some_latent(2, 2, 2))
+        _ = layout.index
 
 
 @pytest.mark.parametrize(
@@ -164,12 +111,6 @@ def test_a_layout_needs_a_bool_mask_per_picture(fine: torch.Tensor) -> None:
 
 def test_moving_a_layout(two_pictures: Layout) -> None:
     assert two_pictures.to("cpu") is two_pictures
-    moved = two_pictures.to("meta")
-    assert moved.fine.device.type == moved.index.device.type == "meta"
-    assert moved.positions.shape == two_pictures.positions.shape
-    assert moved.counts == two_pictures.counts
-
-
-def test_moving_a_layout_of_unequal_counts() -> None:
-    layout = Layout(torch.stack([mask("F.", ".."), mask("FF", "..")]))
-    assert layout.to("meta").counts == [7, 10]
+    moved = Layout(two_pictures.fine, patch=1).to("meta")
+    assert moved.fine.device.type == moved.fine_pixels.device.type == "meta"
+    assert moved.patch == 1 and moved.grid == two_pictures.grid

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,7 +34,13 @@ REFUSALS = dict(refusals())
 
 
 def test_the_pack_refuses() -> None:
-    assert len(REFUSALS) > 40
+    assert len(REFUSALS) > 40 and any(place.startswith("ralu_core") for place in REFUSALS)
+
+
+@pytest.mark.parametrize("place", [place for place in REFUSALS if place.startswith("ralu_core")])
+def test_the_core_speaks_of_no_host(place: str) -> None:
+    hosts = r"\b(nodes?|widgets?|wires?|sockets?|connect|workflow|ComfyUI)\b"
+    assert not re.search(hosts, REFUSALS[place], re.IGNORECASE)
 
 
 @pytest.mark.parametrize("place", REFUSALS)

@@ -6,10 +6,12 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from ralu_core.noise import kept_noise, sibling_noise, white_noise
-from ralu_core.upsampling import upsample
+from ralu_core.growth import GROWTHS
+from ralu_core.growth.nearest import Nearest
+from ralu_core.latents.noise import KEPT_NOISE, kept_noise, sibling_noise, white_noise
 
 SHAPE = (4, 8, 8)
+NEAREST = {name: growth for name, growth in GROWTHS.items() if isinstance(growth, Nearest)}
 
 
 def jacobian(function: Callable[[torch.Tensor], torch.Tensor], size: int) -> torch.Tensor:
@@ -18,11 +20,17 @@ def jacobian(function: Callable[[torch.Tensor], torch.Tensor], size: int) -> tor
     return function(basis).reshape(size * size, -1).T
 
 
+def siblings_of(growth: Nearest, white: torch.Tensor, c: float, patch: int) -> torch.Tensor:
+    return sibling_noise(white, c, lambda one: growth.mean_of_siblings(one, patch))
+
+
 @pytest.mark.parametrize("c", [0.0, 0.0177, 0.0586, 0.2, 0.25])
-@pytest.mark.parametrize("method", ["token", "pixel"])
-def test_sibling_noise_has_the_papers_covariance(method: str, c: float) -> None:
-    mix = jacobian(lambda white: sibling_noise(white, c, method), 8)
-    copies = jacobian(lambda coarse: upsample(coarse, method), 4)  # each row: one 1 per parent
+@pytest.mark.parametrize("patch", [1, 2])
+@pytest.mark.parametrize("name", NEAREST)
+def test_sibling_noise_has_the_papers_covariance(name: str, patch: int, c: float) -> None:
+    growth = NEAREST[name]
+    mix = jacobian(lambda white: siblings_of(growth, white, c, patch), 8)
+    copies = jacobian(lambda coarse: growth.grow(coarse, patch), 4)  # each row: one 1 per parent
     siblings = copies @ copies.T
     assert siblings.sum(1).unique().tolist() == [4.0]
     expected = torch.eye(64, dtype=torch.float64) - c * siblings
@@ -32,15 +40,27 @@ def test_sibling_noise_has_the_papers_covariance(method: str, c: float) -> None:
 @pytest.mark.parametrize("c", [-0.01, 0.2501, float("nan")])
 def test_sibling_noise_needs_a_covariance(c: float) -> None:
     with pytest.raises(ValueError, match=r"0 <= c <= 1/4 \(z of at least 2\), got c = .*: take"):
-        sibling_noise(torch.zeros(1, 1, 4, 4), c, "token")
+        siblings_of(NEAREST["token"], torch.zeros(1, 1, 4, 4), c, 2)
 
 
 def test_kept_noise_by_both_laws() -> None:
     white = white_noise(SHAPE, 0, [0], 1)
-    torch.testing.assert_close(kept_noise(white, 0.19), 0.9 * white)
-    assert torch.equal(kept_noise(white, 0.19, "released"), white)
+    torch.testing.assert_close(kept_noise("exact")(white, 0.19), 0.9 * white)
+    assert torch.equal(kept_noise("released")(white, 0.19), white)
     with pytest.raises(ValueError, match="one of exact, released, got 'plain'"):
-        kept_noise(white, 0.19, "plain")
+        kept_noise("plain")
+
+
+@pytest.mark.parametrize("law", KEPT_NOISE)
+def test_every_law_of_kept_noise_scales_white_noise(law: str) -> None:
+    """By 1, or by what is left of a variance of 1 after c: nothing else stays a known law."""
+    white = white_noise(SHAPE, 0, [0], 1)
+    for c in (0.0, 0.0177, 0.25):
+        noise = KEPT_NOISE[law](white, c)
+        factor = (noise / white).mean().item()
+        torch.testing.assert_close(noise, factor * white)
+        assert (1 - c) ** 0.5 - 1e-6 <= factor <= 1 + 1e-6
+    assert torch.equal(white, white_noise(SHAPE, 0, [0], 1))  # and leaves its argument alone
 
 
 def test_a_pictures_noise_does_not_depend_on_its_batch() -> None:
@@ -89,19 +109,19 @@ def test_noise_ignores_global_state() -> None:
     assert expected.dtype == torch.float32 and expected.device.type == "cpu"
 
 
-def draw_both_transitions() -> None:
+def draw_both_crossings() -> None:
     for stream in (1, 2):
         white = white_noise((16, 128, 128), 1, [0], stream)
-        sibling_noise(white, 0.025, "token")
-        kept_noise(white, 0.025)
+        siblings_of(NEAREST["token"], white, 0.025, 2)
+        kept_noise("exact")(white, 0.025)
 
 
 def test_noise_of_a_1024_pixel_picture_takes_under_10_ms() -> None:
     """Time of this thread, the only one at work (`conftest.py`): the rest of the machine aside."""
-    draw_both_transitions()
+    draw_both_crossings()
     times = []
     for _ in range(20):
         start = time.thread_time()
-        draw_both_transitions()
+        draw_both_crossings()
         times.append(time.thread_time() - start)
     assert min(times) < 0.010

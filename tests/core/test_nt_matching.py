@@ -11,9 +11,8 @@ import pytest
 from scipy.optimize import minimize
 from scipy.spatial.distance import jensenshannon
 
-from ralu_core.nt_matching import densities, js_distance, solve
-from ralu_core.presets import PRESETS
-from ralu_core.schedule import StageSchedule
+from ralu_core import PRESETS, ralu
+from ralu_core.plans.nt_matching import densities, js_distance, solve
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "data" / "schedules.json").read_text())
 PUBLISHED = [preset for preset in PRESETS if preset.published_shifts]
@@ -187,12 +186,38 @@ def test_bounds_grow_with_the_model_shift() -> None:
 )
 @pytest.mark.parametrize("steps", [(1, 1, 1), (1, 1000, 1)])
 @pytest.mark.parametrize("model_shift", [0.01, 100.0])
-def test_extreme_settings_solve_to_a_schedule(
-    steps: tuple, ends: tuple, model_shift: float
-) -> None:
+def test_extreme_settings_solve_to_a_plan(steps: tuple, ends: tuple, model_shift: float) -> None:
     solution = solve(steps, ends, model_shift)
     assert 0 <= solution.js_distance < math.sqrt(math.log(2))
-    StageSchedule(steps, ends, solution.shifts, solution.z, 0.3, model_shift)
+    ralu(steps, ends, solution.shifts, solution.z, 0.3, model_shift)
+
+
+CHAINS = {
+    2: ((6, 8), (0.6, 0.0)),
+    4: ((3, 4, 5, 6), (0.8, 0.65, 0.4, 0.0)),
+    5: ((2, 3, 3, 4, 5), (0.85, 0.7, 0.5, 0.3, 0.0)),
+}
+
+
+@pytest.mark.parametrize("model_shift", [1.0, 3.0, 7.0])
+@pytest.mark.parametrize("stages", CHAINS)
+def test_any_number_of_stages_can_be_matched(stages: int, model_shift: float) -> None:
+    steps, ends = CHAINS[stages]
+    solution = solve(steps, ends, model_shift)
+    assert len(solution.shifts) == stages
+    unmatched = js_distance(steps, ends, model_shift, [model_shift] * stages, solution.z)
+    assert solution.js_distance < unmatched
+    assert solution == solve(steps, ends, model_shift)
+    measured = js_distance(steps, ends, model_shift, solution.shifts, solution.z)
+    assert solution.js_distance == measured
+    times, actual, target = densities(steps, ends, model_shift, solution.shifts, solution.z)
+    assert times.size == actual.size == target.size == 1000
+
+
+def test_one_stage_is_plain_sampling() -> None:
+    solution = solve((20,), (0.0,), 3.0)
+    assert solution.shifts == pytest.approx((3.0,), abs=1e-3)
+    assert solution.js_distance < 1e-3
 
 
 def check_against_searches(cases: int, starts: int, seed: int) -> None:
@@ -249,13 +274,13 @@ def s_3() -> float:
 @pytest.mark.parametrize(
     ("change", "phrase"),
     [
-        ({"steps": (0, 5, 6)}, "three whole numbers"),
+        ({"steps": (0, 5, 6)}, "Steps must be whole numbers"),
         ({"end_sigmas": (0.55, 0.7, 0.0)}, "fall from below 1 to exactly 0"),
         ({"model_shift": math.nan}, "Model shift must be above 0"),
         ({"model_shift": 0.0}, "Model shift must be above 0"),
     ],
 )
-def test_solve_refuses_what_no_schedule_can_hold(change: dict, phrase: str) -> None:
+def test_solve_refuses_what_no_plan_can_hold(change: dict, phrase: str) -> None:
     case = {"steps": (4, 5, 6), "end_sigmas": (0.7, 0.55, 0.0), "model_shift": 3.0}
     with pytest.raises(ValueError, match=phrase):
         solve(**{**case, **change})
@@ -264,7 +289,7 @@ def test_solve_refuses_what_no_schedule_can_hold(change: dict, phrase: str) -> N
 def test_distance_refuses_bad_shifts_and_z() -> None:
     with pytest.raises(ValueError, match="Shift of stage 2 must be above 0"):
         js_distance(*setting("flux5x"), (5.0, math.nan, 2.0), 6.0)
-    with pytest.raises(ValueError, match="Shifts must be three numbers"):
+    with pytest.raises(ValueError, match="Shifts must be 3 numbers"):
         js_distance(*setting("flux5x"), (5.0, 2.0), 6.0)
     with pytest.raises(ValueError, match="z must be a finite number of at least 2"):
         js_distance(*setting("flux5x"), (5.0, 2.0, 2.0), 1.0)

@@ -2,16 +2,21 @@ from __future__ import annotations
 
 import pytest
 
-from ralu_core.flow import shift_sigma
-from ralu_core.nt_matching import js_distance
-from ralu_core.presets import (
+from ralu_core.crossings import Matched
+from ralu_core.latents.flow import shift_sigma
+from ralu_core.plans import Plan
+from ralu_core.plans.nt_matching import js_distance
+from ralu_core.plans.presets import (
+    FLUX_DEV_SHIFT,
     PRESETS,
     PUBLISHED_SHIFT,
     adjusted,
-    matched_schedule,
+    matched_plan,
     preset,
-    published_schedule,
+    published_baseline,
+    published_plan,
 )
+from ralu_core.plans.ralu import noise_jump
 
 # Steps, ends as the paper's time e = 1 - sigma, shifts, c and ratio, typed off the sources.
 PRINTED = {
@@ -23,25 +28,36 @@ PRINTED = {
 }
 
 
+def shifts_of(plan: Plan) -> tuple:
+    return tuple(stage.shift for stage in plan.stages)
+
+
+def z_of(plan: Plan) -> float:
+    z = noise_jump(plan)
+    assert z is not None
+    return z
+
+
 def test_names_and_order() -> None:
     assert [known.name for known in PRESETS] == [*PRINTED, "4-step distilled"]
 
 
 @pytest.mark.parametrize("name", PRINTED)
-def test_published_schedule_holds_the_printed_numbers(name: str) -> None:
+def test_published_plan_holds_the_printed_numbers(name: str) -> None:
     steps, ends, shifts, c, ratio = PRINTED[name]
-    schedule = published_schedule(preset(name))
-    assert (schedule.steps, schedule.shifts, schedule.ratio) == (steps, shifts, ratio)
-    assert [1 - sigma for sigma in schedule.end_sigmas] == pytest.approx(ends, abs=1e-12)
-    assert schedule.c == pytest.approx(c, abs=5e-6)
-    assert schedule.model_shift == PUBLISHED_SHIFT == 3.0
+    plan = published_plan(preset(name))
+    assert (plan.name, plan.steps, shifts_of(plan), plan.ratio) == (name, steps, shifts, ratio)
+    assert [1 - sigma for sigma in plan.ends] == pytest.approx(ends, abs=1e-12)
+    for crossing in plan.crossings:
+        assert isinstance(crossing, Matched) and crossing.jump.c == pytest.approx(c, abs=5e-6)
+    assert plan.model_shift == PUBLISHED_SHIFT == 3.0
 
 
 def test_the_distilled_preset_has_four_steps_and_no_published_shifts() -> None:
     distilled = preset("4-step distilled")
     assert distilled.steps == (1, 1, 2)
     with pytest.raises(ValueError, match="No shifts are published for 4-step distilled"):
-        published_schedule(distilled)
+        published_plan(distilled)
 
 
 def test_an_unknown_name_is_answered_with_the_names() -> None:
@@ -51,37 +67,36 @@ def test_an_unknown_name_is_answered_with_the_names() -> None:
 
 @pytest.mark.parametrize("known", PRESETS, ids=lambda known: known.name)
 def test_img2img_takes_full_size_steps_only_below_a_denoise_of_about_0_8(known) -> None:
-    model_shift = {"flux": 3.158193, "sd3": 3.0, "distilled": 1.0}[known.family]
-    schedule = matched_schedule(known, model_shift)
+    plan = matched_plan(known, known.model_shift)
     stages = {
-        denoise: [stage for stage, _ in schedule.truncated(shift_sigma(model_shift, denoise))]
+        denoise: [s.number for s in plan.begun_at(shift_sigma(known.model_shift, denoise)).stages]
         for denoise in (0.76, 0.86)
     }
-    assert stages[0.76] == [2] and len(stages[0.86]) > 1
+    assert stages[0.76] == [3] and len(stages[0.86]) > 1
 
 
 @pytest.mark.parametrize("model_shift", [1.0, 3.158193])
 @pytest.mark.parametrize("known", PRESETS, ids=lambda known: known.name)
-def test_matched_schedule_fits_the_model_better_than_the_unmatched_shift(
+def test_matched_plan_fits_the_model_better_than_the_unmatched_shift(
     known, model_shift: float
 ) -> None:
-    schedule = matched_schedule(known, model_shift)
-    assert (schedule.steps, schedule.end_sigmas) == (known.steps, known.end_sigmas)
-    assert (schedule.ratio, schedule.model_shift) == (known.ratio, model_shift)
+    plan = matched_plan(known, model_shift)
+    assert (plan.steps, plan.ends) == (known.steps, known.end_sigmas)
+    assert (plan.ratio, plan.model_shift) == (known.ratio, model_shift)
     case = (known.steps, known.end_sigmas, model_shift)
-    matched = js_distance(*case, schedule.shifts, schedule.z)
-    assert matched < js_distance(*case, [model_shift] * 3, schedule.z)
+    matched = js_distance(*case, shifts_of(plan), z_of(plan))
+    assert matched < js_distance(*case, [model_shift] * 3, z_of(plan))
 
 
 @pytest.mark.parametrize("known", PRESETS, ids=lambda known: known.name)
-def test_matched_schedule_keeps_what_stage_one_has_drawn(known) -> None:
+def test_matched_plan_keeps_what_stage_one_has_drawn(known) -> None:
     """4-step distilled has its least distance at z = 67, where 0.6 % of the signal would stay."""
-    assert matched_schedule(known, 3.158193).z <= 10 * 3.158193 / 3
-    assert matched_schedule(known, 1.0).z <= 10
+    assert z_of(matched_plan(known, 3.158193)) <= 10 * 3.158193 / 3
+    assert z_of(matched_plan(known, 1.0)) <= 10
 
 
-def test_matched_schedule_may_jump_further_for_a_larger_shift() -> None:
-    assert matched_schedule(preset("FLUX 5x"), 25.28).z > 10
+def test_matched_plan_may_jump_further_for_a_larger_shift() -> None:
+    assert z_of(matched_plan(preset("FLUX 5x"), 25.28)) > 10
 
 
 def test_adjusted_keeps_what_is_zero() -> None:
@@ -92,7 +107,7 @@ def test_adjusted_keeps_what_is_zero() -> None:
 def test_adjusted_ratio_keeps_the_published_shifts() -> None:
     changed = adjusted(preset("FLUX 5x"), (0, 0, 0), (0, 0), 0.25)
     assert changed.ratio == 0.25
-    assert published_schedule(changed).shifts == (5.12, 2.64, 2.25)
+    assert shifts_of(published_plan(changed)) == (5.12, 2.64, 2.25)
 
 
 @pytest.mark.parametrize(("steps", "ends"), [((0, 7, 0), (0, 0)), ((0, 0, 0), (0, 0.5))])
@@ -101,4 +116,21 @@ def test_adjusted_steps_or_ends_lose_the_published_shifts(steps: tuple, ends: tu
     assert changed.steps == ((4, 7, 6) if any(steps) else (4, 5, 6))
     assert changed.end_sigmas == ((0.7, 0.5, 0.0) if any(ends) else (0.7, 0.55, 0.0))
     with pytest.raises(ValueError, match="No shifts are published for FLUX 5x"):
-        published_schedule(changed)
+        published_plan(changed)
+
+
+@pytest.mark.parametrize("known", PRESETS, ids=lambda known: known.name)
+def test_a_plan_knows_the_steps_that_it_stands_for(known) -> None:
+    plan = matched_plan(known, known.model_shift)
+    assert plan.baseline_steps == known.baseline_steps
+    assert published_baseline(plan.steps, plan.ends) == known.baseline_steps
+    changed = adjusted(known, (0, known.steps[1] + 1, 0), (0, 0), 0)
+    assert matched_plan(changed, known.model_shift).baseline_steps is None
+
+
+def test_presets_name_the_model_that_they_were_published_for() -> None:
+    assert {(known.family, known.model_shift) for known in PRESETS} == {
+        ("flux1", FLUX_DEV_SHIFT),
+        ("flux1", 1.0),  # FLUX.1-schnell
+        ("sd3", PUBLISHED_SHIFT),
+    }

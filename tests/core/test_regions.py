@@ -3,12 +3,18 @@ from __future__ import annotations
 import pytest
 import torch
 
-from ralu_core.edges import latent_scores
-from ralu_core.regions import Regions, mask_regions, select_ratio, select_threshold
+from ralu_core.latents.states import StageEnd
+from ralu_core.scores import Evidence, Regions, mask_regions, select_ratio, select_threshold
+from ralu_core.scores.latent_gradient import latent_scores
 
 
 def some_scores(*shape: int) -> torch.Tensor:
     return torch.rand(*shape, generator=torch.Generator().manual_seed(0))
+
+
+def evidence_of(denoised: torch.Tensor, decode=None) -> Evidence:
+    grid = (denoised.shape[-2] // 2, denoised.shape[-1] // 2)
+    return Evidence(StageEnd(denoised, denoised), grid, decode)
 
 
 def chosen(regions: torch.Tensor) -> list[list[int]]:
@@ -121,29 +127,29 @@ def test_choose_scores_the_decoded_picture() -> None:
 
     denoised = torch.zeros(2, 16, 8, 8)
     for detector in ("canny", "canny_gpu"):
-        regions = Regions(detector).choose(denoised, 0.25, decode)
+        regions = Regions(detector).choose(evidence_of(denoised, decode), 0.25)
         assert chosen(regions) == [[1, 5, 9, 13], [12, 13, 14, 15]]
     assert len(calls) == 2 and calls[0] is denoised
-    adaptive = Regions("canny", threshold=1 / 16).choose(denoised, 0.9, decode)
+    adaptive = Regions("canny", threshold=1 / 16).choose(evidence_of(denoised, decode), 0.9)
     assert chosen(adaptive) == [[1, 5, 9, 13], [12, 13, 14, 15]]
 
 
 def test_choose_by_the_latent_needs_no_decoder() -> None:
     denoised = torch.randn(2, 16, 8, 12, generator=torch.Generator().manual_seed(0))
-    scores = latent_scores(denoised)
+    scores = latent_scores(denoised, (4, 6))
     always = torch.zeros(2, 4, 6, dtype=torch.bool)
     always[1, 3, 5] = True
-    fixed = Regions("latent_gradient", always=always).choose(denoised, 0.3, None)
+    fixed = Regions("latent_gradient", always=always).choose(evidence_of(denoised), 0.3)
     assert torch.equal(fixed, select_ratio(scores, 0.3, always))
-    adaptive = Regions("latent_gradient", 0.8, always).choose(denoised, 0.3, None)
+    adaptive = Regions("latent_gradient", 0.8, always).choose(evidence_of(denoised), 0.3)
     assert torch.equal(adaptive, select_threshold(scores, 0.8, always))
     assert not torch.equal(adaptive, fixed)
 
 
 @pytest.mark.parametrize("detector", ["canny", "canny_gpu"])
 def test_canny_needs_a_decoder(detector: str) -> None:
-    with pytest.raises(ValueError, match=r"needs a VAE: connect one, or .* latent_gradient"):
-        Regions(detector).choose(torch.zeros(1, 16, 8, 8), 0.3, None)
+    with pytest.raises(ValueError, match=r"the decoded picture, and decode is None: pass a dec"):
+        Regions(detector).choose(evidence_of(torch.zeros(1, 16, 8, 8)), 0.3)
 
 
 def test_detectors_are_checked_at_once() -> None:

@@ -1,53 +1,51 @@
 from __future__ import annotations
 
-import weakref
-from dataclasses import replace
-
 import pytest
 import torch
 from closed_form import Known, gaussian, gaussian_variance
+from runs import LATENT, PLAN, RATIO, SIZE, choose_by, normal, plan_of
 
-from ralu_core import Layout, Plan, Regions, Result, Source, StageSchedule, euler, run_stages
-from ralu_core.noise import white_noise
-from ralu_core.sampler import Stage, StageEnd, Start, sample
-from ralu_core.tokens import pick, spread
-from ralu_core.upsampling import UPSAMPLING
-
-SCHEDULE = StageSchedule(
-    steps=(3, 4, 5),
-    end_sigmas=(0.7, 0.55, 0.0),
-    shifts=(5.12, 2.64, 2.25),
-    z=7.52,
-    ratio=0.3,
-    model_shift=3.0,
+from ralu_core import (
+    Evidence,
+    Layout,
+    Packing,
+    Plan,
+    Regions,
+    Result,
+    Source,
+    StageEnd,
+    multistep,
+    run_plan,
+    sample,
+    white_noise,
 )
-LATENT = Regions("latent_gradient")
-SIZE = (2, 4, 16, 24)  # (B, C, H, W): 4 x 6 coarse tokens, 7 of them early
+from ralu_core.growth import GROWTHS
+from ralu_core.latents.tokens import pick
 
 
-def normal(seed: int, *shape: int) -> torch.Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+def chosen(denoised: torch.Tensor) -> torch.Tensor:
+    return LATENT.choose(Evidence(StageEnd(denoised, denoised), (4, 6)), RATIO)
 
 
 def image_to_image(start: torch.Tensor, noise: torch.Tensor) -> Source:
     return Source(noise, start, pick(start))
 
 
-@pytest.mark.parametrize("upsampling", UPSAMPLING)
+@pytest.mark.parametrize("upsampling", GROWTHS)
 @pytest.mark.parametrize("start_sigma", [1.0, 0.9, 0.7, 0.6, 0.55, 0.3])
 def test_a_model_of_one_latent_lands_on_it(start_sigma: float, upsampling: str) -> None:
     target = normal(1, *SIZE)
     source = image_to_image(normal(2, *SIZE), normal(3, *SIZE))
-    plan = Plan(SCHEDULE, upsampling, start_sigma=start_sigma)
+    plan = plan_of(growth=upsampling).begun_at(start_sigma)
     result = sample(Known(target), None, source, plan, seed=0, regions=LATENT)
     torch.testing.assert_close(result.x, target, rtol=0, atol=1e-5)
 
 
 def test_every_stage_calls_the_model_once_per_step() -> None:
     model = Known(normal(1, *SIZE))
-    sample(model, None, Source.from_noise(normal(3, *SIZE)), Plan(SCHEDULE), 0, LATENT)
+    sample(model, None, Source.from_noise(normal(3, *SIZE)), PLAN, 0, LATENT)
     sizes = [(8, 12)] * 3 + [(16, 24)] * 9
-    sigmas = [sigma for stage in range(3) for sigma in SCHEDULE.sigmas(stage)[:-1]]
+    sigmas = [sigma for stage in PLAN.stages for sigma in stage.sigmas[:-1]]
     assert model.calls == list(zip(sizes, sigmas, strict=True))
 
 
@@ -64,7 +62,7 @@ def test_image_to_image_starts_in_the_cheapest_stage(start_sigma: float, first_s
         first.append((x, sigma, layout))
         return x
 
-    plan = Plan(SCHEDULE, start_sigma=start_sigma)
+    plan = PLAN.begun_at(start_sigma)
     result = sample(keep_first, None, image_to_image(start, noise), plan, 0, LATENT)
     x, sigma, layout = first[0]
     assert sigma == start_sigma
@@ -73,33 +71,33 @@ def test_image_to_image_starts_in_the_cheapest_stage(start_sigma: float, first_s
         assert layout is None
         expected = pick(expected)
     elif first_stage == 1:
-        chosen = LATENT.choose(pick(start), SCHEDULE.ratio, None)
-        assert torch.equal(layout.fine, chosen)
+        assert layout is not None and torch.equal(layout.fine, chosen(pick(start)))
         expected = layout.settle(expected)
     else:
         assert layout is None and result.layout is None
     torch.testing.assert_close(x, expected)
-    calls = sum(len(sigmas) - 1 for _, sigmas in SCHEDULE.truncated(start_sigma))
-    assert len(first) == calls
+    assert len(first) == plan.total_steps
 
 
 def test_regions_come_from_the_last_estimate_of_stage_1() -> None:
     estimates: list[torch.Tensor] = []
     target = normal(1, *SIZE)
 
-    def choose(estimate: torch.Tensor) -> torch.Tensor:
-        estimates.append(estimate)
-        return LATENT.choose(estimate, 0.3, None)
+    def choose(end: StageEnd, ratio: float) -> torch.Tensor:
+        estimates.append(end.denoised)
+        assert ratio == RATIO and end.history == ()
+        return chosen(end.denoised)
 
-    result = run_stages(
-        Plan(SCHEDULE),
+    result = run_plan(
+        PLAN,
         Source.from_noise(normal(3, *SIZE)),
-        euler(Known(target)),
+        multistep(Known(target)),
         choose,
-        lambda stage: normal(stage, *SIZE),
+        lambda number: normal(number, *SIZE),
     )
     assert len(estimates) == 1 and torch.equal(estimates[0], pick(target))
-    assert torch.equal(result.layout.fine, LATENT.choose(pick(target), 0.3, None))
+    assert result.layout is not None
+    assert torch.equal(result.layout.fine, chosen(pick(target)))
     assert result.layout.fine.flatten(1).sum(1).tolist() == [7, 7]
 
 
@@ -114,7 +112,7 @@ def test_the_decoder_sees_the_estimate_of_stage_1() -> None:
         return image
 
     source = Source.from_noise(normal(3, *SIZE))
-    plan = Plan(replace(SCHEDULE, ratio=4 / 24))
+    plan = plan_of(ratio=4 / 24)
     result = sample(Known(target), decode, source, plan, 0)
     assert len(seen) == 1 and torch.equal(seen[0], pick(target))
     expected = torch.zeros(2, 4, 6, dtype=torch.bool)
@@ -126,68 +124,21 @@ def test_mixed_states_repeat_what_is_coarse() -> None:
     def check(x: torch.Tensor, sigma: float, layout: Layout | None) -> torch.Tensor:
         if layout is not None:
             assert torch.equal(layout.settle(x), x)
-            assert torch.equal(layout.unpack(layout.pack(x)), x)
+            (packing,) = Packing.parts(layout)
+            assert torch.equal(packing.unpack(packing.pack(x)), x)
         return 0.3 * x
 
-    sample(check, None, Source.from_noise(normal(3, *SIZE)), Plan(SCHEDULE), 0, LATENT)
-
-
-def test_a_transition_is_computed_where_the_stage_ended() -> None:
-    begun = []
-
-    def elsewhere(stage: Stage, start: Start) -> StageEnd:
-        x = start.take()
-        begun.append(x.device.type)
-        assert stage.white.device.type == stage.clean.device.type == "cpu"
-        return StageEnd(x.to("meta"), x.to("cpu") if stage.index == 0 else x)
-
-    run_stages(
-        Plan(SCHEDULE),
-        Source.from_noise(normal(3, *SIZE)),
-        elsewhere,
-        lambda denoised: LATENT.choose(denoised, SCHEDULE.ratio, None),
-        lambda stage: normal(stage, *SIZE),
-    )
-    assert begun == ["cpu", "meta", "meta"]
-
-
-def test_a_start_is_taken_once() -> None:
-    x = normal(1, *SIZE)
-    start = Start(x)
-    assert start.take() is x
-    with pytest.raises(RuntimeError, match="asked for again"):
-        start.take()
-
-
-def test_a_stage_alone_keeps_the_memory_of_its_state() -> None:
-    others: list[weakref.ref] = []
-    alive: list[int] = []
-
-    def run_stage(stage: Stage, start: Start) -> StageEnd:
-        x = start.take()
-        others.append(weakref.ref(x))
-        x = x + 1
-        alive.append(sum(other() is not None for other in others))
-        end = StageEnd(x, x + 1)
-        others.extend((weakref.ref(end.x), weakref.ref(end.denoised)))
-        return end
-
-    def choose(denoised: torch.Tensor) -> torch.Tensor:
-        return LATENT.choose(denoised, SCHEDULE.ratio, None)
-
-    source = Source.from_noise(normal(3, *SIZE))
-    run_stages(Plan(SCHEDULE), source, run_stage, choose, lambda stage: normal(stage, *SIZE))
-    assert alive == [0, 0, 0] and len(others) == 9
+    sample(check, None, Source.from_noise(normal(3, *SIZE)), PLAN, 0, LATENT)
 
 
 def run_one(items: list[int], regions: Regions, model, noise: torch.Tensor) -> Result:
     """Sample some pictures of a batch, with the noise that they have in it."""
-    return run_stages(
-        Plan(SCHEDULE),
+    return run_plan(
+        PLAN,
         Source.from_noise(noise[items]),
-        euler(model),
-        lambda denoised: regions.choose(denoised, SCHEDULE.ratio, None),
-        lambda stage: white_noise(SIZE[1:], 5, items, stage),
+        multistep(model),
+        choose_by(regions),
+        lambda number: white_noise(SIZE[1:], 5, items, number),
     )
 
 
@@ -199,7 +150,9 @@ def test_a_picture_of_a_batch_is_the_picture_alone(regions: Regions) -> None:
     for item in range(3):
         alone = run_one([item], regions, model, noise)
         assert torch.equal(alone.x[0], batch.x[item])
+        assert alone.layout is not None and batch.layout is not None
         assert torch.equal(alone.layout.fine[0], batch.layout.fine[item])
+    assert batch.layout is not None
     assert not torch.equal(batch.layout.fine[0], batch.layout.fine[1])
     if regions.threshold is not None:
         assert len(set(batch.layout.counts)) > 1
@@ -210,25 +163,25 @@ def test_sample_draws_the_noise_of_each_picture_from_the_seed() -> None:
     model = gaussian(0.2, 0.8)
 
     def final(seed: int) -> torch.Tensor:
-        return sample(model, None, Source.from_noise(noise), Plan(SCHEDULE), seed, LATENT).x
+        return sample(model, None, Source.from_noise(noise), PLAN, seed, LATENT).x
 
     assert torch.equal(final(5), run_one([0, 1], LATENT, model, noise).x)
     assert torch.equal(final(5), final(5))
     assert not torch.equal(final(5), final(6))
 
 
-@pytest.mark.parametrize("change", [{"upsampling": "token"}, {"kept": "released"}])
+@pytest.mark.parametrize("change", [{"growth": "token"}, {"kept": "released"}])
 def test_options_change_the_picture(change: dict[str, str]) -> None:
     source = Source.from_noise(normal(3, *SIZE))
     plain, changed = (
-        sample(gaussian(0.2, 0.8), None, source, Plan(SCHEDULE, **options), 0, LATENT).x
+        sample(gaussian(0.2, 0.8), None, source, plan_of(**options), 0, LATENT).x
         for options in ({}, change)
     )
     assert not torch.allclose(plain, changed, atol=1e-3)
 
 
 def long_plan(steps: int, upsampling: str = "token") -> Plan:
-    return Plan(replace(SCHEDULE, steps=(steps,) * 3), upsampling)
+    return plan_of(steps=(steps,) * 3, growth=upsampling)
 
 
 @pytest.mark.parametrize("upsampling", ["token", "pixel"])
@@ -244,6 +197,7 @@ def test_gaussian_pixels_have_the_right_mean_and_variance(upsampling: str) -> No
     variance = gaussian_variance(plan, deviation)
     source = Source.from_noise(normal(3, 64, 4, 32, 32))
     result = sample(gaussian(mean, deviation), None, source, plan, 0, LATENT)
+    assert result.layout is not None
     fine = result.layout.fine_pixels.expand_as(result.x)
     for pixels in (result.x, result.x[fine], result.x[~fine]):
         independent = pixels.numel() / 4
@@ -258,38 +212,9 @@ def test_gaussian_variance_is_exact_in_the_limit_of_small_steps() -> None:
     assert errors[1] / errors[2] == pytest.approx(2, abs=0.1)
 
 
-def test_a_latent_must_split_into_coarse_tokens() -> None:
-    with pytest.raises(ValueError, match="tokens of 4x4, got 16x22: extend it"):
-        Source.from_noise(torch.zeros(1, 4, 16, 22))
-
-
-def test_a_source_from_noise_is_clean_of_content() -> None:
-    source = Source.from_noise(normal(3, *SIZE))
-    assert source.clean.shape == SIZE and not source.clean.any()
-    assert source.coarse.shape == (2, 4, 8, 12) and not source.coarse.any()
-
-
-def test_stages_hold_noise_and_content_in_their_own_form() -> None:
-    noise, clean, coarse = normal(1, *SIZE), normal(2, *SIZE), normal(3, 2, 4, 8, 12)
-    source = Source(noise, clean, coarse)
-    layout = Layout(normal(4, 2, 4, 6) > 0)
-
-    low = source.stage(0, [1.0, 0.7], noise, None)
-    assert torch.equal(low.white, pick(noise)) and low.clean is coarse and low.layout is None
-
-    mixed = source.stage(1, [0.9, 0.55], noise, layout)
-    fine = layout.fine_pixels
-    assert torch.equal(mixed.white, torch.where(fine, noise, spread(pick(noise))))
-    assert torch.equal(mixed.clean, torch.where(fine, clean, spread(coarse)))
-    assert mixed.layout is layout
-
-    full = source.stage(2, [0.9, 0.0], noise, layout)
-    assert full.white is noise and full.clean is clean and full.layout is None
-
-
 def test_half_precision_noise_is_enough() -> None:
     target = normal(1, *SIZE)
     source = Source.from_noise(normal(3, *SIZE).bfloat16())
-    result = sample(Known(target), None, source, Plan(SCHEDULE), 0, LATENT)
+    result = sample(Known(target), None, source, PLAN, 0, LATENT)
     assert result.x.dtype == torch.float32
     torch.testing.assert_close(result.x, target, rtol=0, atol=1e-5)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from ralu_core.tokens import patchify, pick, spread, unpatchify
+from ralu_core.latents.tokens import patchify, pick, spread, unpatchify
 
 
 def latent(b: int, c: int, h: int, w: int) -> torch.Tensor:
@@ -28,6 +28,13 @@ def test_tokens_run_row_by_row() -> None:
 def test_unpatchify_undoes_patchify(size: tuple[int, int]) -> None:
     x = latent(2, 3, *size)
     assert torch.equal(unpatchify(patchify(x), size[0] // 2, size[1] // 2), x)
+
+
+def test_a_patch_of_one_is_a_token_of_one_latent_pixel() -> None:
+    x = latent(2, 3, 4, 5)
+    tokens = patchify(x, 1)
+    assert torch.equal(tokens, x.flatten(2).mT)
+    assert torch.equal(unpatchify(tokens, 4, 5, 1), x)
 
 
 def test_patchify_undoes_unpatchify() -> None:

@@ -14,7 +14,7 @@ from torch.profiler import ProfilerActivity, profile, record_function
 from driving import quick_schedule, ralu
 from ralu_pack.nodes.edge_mask_preview import EdgeMaskPreview
 from ralu_pack.nodes.host import run
-from ralu_pack.nodes.host.control import RememberingVae
+from ralu_pack.nodes.host.sampling.control import RememberingVae
 from ralu_pack.nodes.host.inputs import placed_for
 
 GPU = torch.device("meta")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import ralu_pack
-from ralu_pack.nodes.host.gate import ModelFacts
+from ralu_pack.nodes.host.families.inspect import ModelFacts
 
 ROOT = Path(ralu_pack.__file__).parent
 NODES = asyncio.run(asyncio.run(ralu_pack.comfy_entrypoint()).get_node_list())

@@ -13,9 +13,9 @@ import ralu_pack
 from driving import ralu
 from lab.models import tiny
 from ralu_pack.nodes.edge_mask_preview import EdgeMaskPreview
-from ralu_pack.nodes.host.overlay import OUTLINE
+from ralu_pack.nodes.host.showing.overlay import OUTLINE
 from ralu_pack.nodes.schedule import MATCH, PUBLISHED, Schedule
-from ralu_pack.ralu_core.presets import PRESETS
+from ralu_pack.ralu_core.plans.presets import PRESETS
 
 NODES = asyncio.run(asyncio.run(ralu_pack.comfy_entrypoint()).get_node_list())
 ROOT = Path(ralu_pack.__file__).parent

@@ -19,7 +19,7 @@ from wires import PROMPT, WIRES, middle, picture
 from driving import plain, ralu, schedule_for
 from lab.models import tiny
 from ralu_pack.nodes.edge_mask_preview import EdgeMaskPreview
-from ralu_pack.nodes.host.mixed_call import MixedCall
+from ralu_pack.nodes.host.sampling.mixed_call import MixedCall
 
 CPU = torch.device("cpu")
 SHORT, LONG = 2, 3  # steps of a stage

@@ -18,14 +18,14 @@ from comfy_execution.utils import CurrentNodeContext
 
 from driving import guider_for, quick_schedule, ralu
 from ralu_pack.nodes.host import progress, run, stages, status
-from ralu_pack.nodes.host.overlay import OUTLINE, region_overlay
-from ralu_pack.nodes.host.progress import StageRecord
-from ralu_pack.nodes.host.report import RunReport, plain_steps
+from ralu_pack.nodes.host.showing.overlay import OUTLINE, region_overlay
+from ralu_pack.nodes.host.sampling.watch import StageRecord
+from ralu_pack.nodes.host.showing.report import RunReport, plain_steps
 from ralu_pack.nodes.outputs import run_view
 from ralu_pack.nodes.schedule import MATCH, PUBLISHED, Schedule, preview_values
 from ralu_pack.nodes.schedule_route import answer_schedule
 from ralu_pack.ralu_core.cost import CallCost
-from ralu_pack.ralu_core.presets import PRESETS, matched_schedule, preset
+from ralu_pack.ralu_core.plans.presets import PRESETS, matched_plan, preset
 
 WIDGETS = {"preset": "FLUX 5x", "shifts": MATCH, "width": 1024, "height": 768}
 
@@ -173,7 +173,7 @@ def test_unknown_baselines_are_not_made_up():
 
 @pytest.mark.parametrize("chosen", PRESETS, ids=lambda p: p.name)
 def test_baseline_of_presets(chosen):
-    schedule = matched_schedule(chosen, 3.0)
+    schedule = matched_plan(chosen, 3.0)
     assert plain_steps(schedule, 1.0) == chosen.baseline_steps
     assert plain_steps(schedule, 0.5) == -(-chosen.baseline_steps // 2)
     assert plain_steps(quick_schedule(), 1.0) is None
@@ -267,7 +267,7 @@ def test_route_answers():
     given = answer("/ralu/schedule?preset=FLUX+5x&steps_1=2")
     shown = json.loads(given.text)
     assert given.status == 200 and shown["steps"] == [2, 5, 6]
-    assert shown["shifts"] != list(matched_schedule(preset("FLUX 5x"), 3.158193).shifts)
+    assert shown["shifts"] != list(matched_plan(preset("FLUX 5x"), 3.158193).shifts)
 
 
 @pytest.mark.parametrize(

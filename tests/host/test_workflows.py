@@ -17,8 +17,8 @@ from lab.showcase.authoring import texts_wired
 from lab.showcase.authoring.sheet import Sheet
 from lab.showcase.authoring.workflows import DRAWINGS
 from ralu_core.cost import CallCost
-from ralu_core.flow import shift_sigma
-from ralu_core.presets import PUBLISHED_SHIFT, matched_schedule, preset
+from ralu_core.latents.flow import shift_sigma
+from ralu_core.plans.presets import PUBLISHED_SHIFT, matched_plan, preset
 
 pytest_plugins = ["workflow_server"]
 
@@ -143,7 +143,7 @@ def cost_of(name: str) -> tuple[CallCost, str]:
 def full_size_steps(name: str) -> float:
     """Full-size steps that cost what the workflow's preset costs at 1024 x 1024."""
     cost, chosen = cost_of(name)
-    schedule = matched_schedule(preset(chosen), PUBLISHED_SHIFT)
+    schedule = matched_plan(preset(chosen), PUBLISHED_SHIFT)
     return 1 / cost.speed_up(schedule, SIDE, SIDE, 1)
 
 
@@ -177,7 +177,7 @@ def test_compared_plain_sampling_costs_what_its_group_says():
 
 
 def test_note_on_denoise_is_true():
-    schedule = matched_schedule(preset("FLUX 5x"), 3.158193)
+    schedule = matched_plan(preset("FLUX 5x"), 3.158193)
 
     def run(denoise: str) -> dict[int, int]:
         assert denoise in texts_wired.DENOISE

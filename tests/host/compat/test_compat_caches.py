@@ -9,10 +9,10 @@ from comfy_extras.nodes_easycache import EasyCacheNode, LazyCacheNode
 from limits import guider
 
 from driving import Calls, sample
-from ralu_pack.ralu_core.schedule import StageSchedule
+from ralu_pack.ralu_core.plans import Plan, ralu
 
 CACHES = {"EasyCache": EasyCacheNode, "LazyCache": LazyCacheNode}
-STEPS = StageSchedule((5, 6, 9), (0.7, 0.55, 0.0), (4.4, 2.1, 2.0), 4.0, 0.3, 3.158193)
+STEPS = ralu((5, 6, 9), (0.7, 0.55, 0.0), (4.4, 2.1, 2.0), 4.0, 0.3, 3.158193)
 
 
 def cached(model, node, threshold, start=0.0, end=1.0):

@@ -26,9 +26,9 @@ from limits import (
 
 from driving import quick_schedule, ralu
 from lab.models import tiny
-from ralu_pack.nodes.host.canvas import Canvas
-from ralu_pack.nodes.host.conds import fit_to_canvas, fit_to_layout
-from ralu_pack.nodes.host.control import TwoPassControl
+from ralu_pack.ralu_core.latents.frame import Frame
+from ralu_pack.nodes.host.sampling.conds import fit_to_frame, fit_to_layout
+from ralu_pack.nodes.host.sampling.control import TwoPassControl
 
 KINDS = ["flux instantx", "flux xlabs", "sd3"]
 
@@ -124,7 +124,7 @@ def test_hint_of_a_picture_that_is_extended(model, kind, vae):
     assert canvas.padded == LATENT
     image = hint(size=size)
     odd = guider(model, *applied(controlnet(model, kind), vae, image=image))
-    odd.original_conds = fit_to_canvas(odd.original_conds, canvas)
+    odd.original_conds = fit_to_frame(odd.original_conds, canvas)
     rows = torch.arange(LATENT[0] * 8).clamp(max=size[0] - 1)
     columns = torch.arange(LATENT[1] * 8).clamp(max=size[1] - 1)
     extended = image[:, rows][:, :, columns]
@@ -183,7 +183,7 @@ def test_prompts_that_share_a_controlnet_still_share_it(model, kind, vae):
     conds = guider(model, *applied(net, vae)).original_conds
     conds["positive"] *= 2
     conds["negative"][0]["control"] = conds["positive"][0]["control"]
-    for fitted in (fit_to_canvas(conds, Canvas(22, 31)), fit_to_layout(conds, scattered())):
+    for fitted in (fit_to_frame(conds, Canvas(22, 31)), fit_to_layout(conds, scattered())):
         assert len({id(e["control"]) for entries in fitted.values() for e in entries}) == 1
 
 

@@ -13,8 +13,8 @@ from limits import guider, mixed, noise, scattered
 
 from driving import Calls, family
 from lab.models import tiny
-from ralu_pack.nodes.host.mixed_call import MixedCall
-from ralu_pack.ralu_core.layout import Layout
+from ralu_pack.nodes.host.sampling.mixed_call import MixedCall
+from ralu_pack.ralu_core.latents.layout import Layout
 
 
 @pytest.fixture

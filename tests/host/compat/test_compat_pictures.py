@@ -12,17 +12,17 @@ from safetensors.torch import save_file
 
 from driving import SHIFT, family, ralu, schedule_for
 from lab.models import tiny
-from ralu_pack.nodes.host.canvas import Canvas
-from ralu_pack.ralu_core.layout import Layout
-from ralu_pack.ralu_core.schedule import StageSchedule
+from ralu_pack.ralu_core.latents.frame import Frame
+from ralu_pack.ralu_core.latents.layout import Layout
+from ralu_pack.ralu_core.plans import Plan, ralu
 
 SIZES = [(64, 64), (256, 256), (256, 768), (264, 1000), (216, 384), (104, 520), (520, 72)]
 LARGE = [(2048, 256), (256, 2048), (1024, 1024), (1080, 1920), (1920, 1080), (1504, 1000)]
 
 
-def short(model) -> StageSchedule:
+def short(model) -> Plan:
     shift = SHIFT[family(model)]
-    return StageSchedule((1, 1, 1), (0.7, 0.55, 0.0), (4.4, 2.1, 2.0), 4.0, 0.3, shift)
+    return ralu((1, 1, 1), (0.7, 0.55, 0.0), (4.4, 2.1, 2.0), 4.0, 0.3, shift)
 
 
 def assert_whole(model, size, vae=None):

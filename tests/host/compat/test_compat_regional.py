@@ -20,8 +20,8 @@ from nodes import ConditioningSetArea, ConditioningSetAreaPercentage, Conditioni
 
 from driving import ralu, schedule_for
 from lab.models import tiny
-from ralu_pack.nodes.host.canvas import Canvas
-from ralu_pack.nodes.host.conds import fit_to_canvas
+from ralu_pack.ralu_core.latents.frame import Frame
+from ralu_pack.nodes.host.sampling.conds import fit_to_frame
 
 LEFT, REST = tiny.conditioning(7), tiny.conditioning(8)
 
@@ -99,7 +99,7 @@ def host_weight(entry: dict, size) -> torch.Tensor:
 def test_area_weighs_as_in_the_host(flux, name, size):
     entry = guider(flux, by_area(LEFT, name, 0.7)).original_conds["positive"][0]
     canvas = Canvas(*size)
-    (fitted,) = fit_to_canvas({"positive": [entry]}, canvas)["positive"]
+    (fitted,) = fit_to_frame({"positive": [entry]}, canvas)["positive"]
     assert "area" in entry and "area" not in fitted
     ours = canvas.crop(host_weight(fitted, canvas.padded))
     torch.testing.assert_close(ours, host_weight(entry, size))
@@ -113,7 +113,7 @@ def test_area_beside_a_mask_weighs_as_in_the_host(flux, name, bounds):
     mask[:, :5] = 0
     both = by_mask(by_area(LEFT, name), mask, 0.6, bounds)
     entry = guider(flux, both).original_conds["positive"][0]
-    (fitted,) = fit_to_canvas({"positive": [entry]}, Canvas(24, 32))["positive"]
+    (fitted,) = fit_to_frame({"positive": [entry]}, Canvas(24, 32))["positive"]
     torch.testing.assert_close(host_weight(fitted, (24, 32)), host_weight(entry, (24, 32)))
 
 

@@ -17,11 +17,11 @@ from driving import quick_schedule
 from ralu_pack.nodes.host.inputs import REFUSED_SAMPLERS, SAMPLER_NAMES
 from ralu_pack.nodes.sampler import Sampler
 from ralu_pack.nodes.sampler_advanced import SamplerAdvanced
-from ralu_pack.ralu_core.schedule import StageSchedule
-from ralu_pack.ralu_core.tokens import pick
+from ralu_pack.ralu_core.plans import Plan, ralu
+from ralu_pack.ralu_core.latents.tokens import pick
 
 KNOWN = 2.0  # the clean value of every latent pixel, in the model's own scaling
-LONG = StageSchedule((5, 6, 9), (0.7, 0.55, 0.0), (4.4, 2.1, 2.0), 4.0, 0.3, 3.158193)
+LONG = ralu((5, 6, 9), (0.7, 0.55, 0.0), (4.4, 2.1, 2.0), 4.0, 0.3, 3.158193)
 
 
 def knowing(model):
@@ -73,7 +73,7 @@ def host_source() -> str:
 
 def test_uni_pc_in_a_single_step_is_refused(flux):
     assert not keeps_to_noise_levels(flux, "uni_pc", [1.0, 0.7])
-    schedule = StageSchedule((1, 2, 2), (0.7, 0.55, 0.0), (4.4, 2.1, 2.0), 4.0, 0.3, 3.158193)
+    schedule = ralu((1, 2, 2), (0.7, 0.55, 0.0), (4.4, 2.1, 2.0), 4.0, 0.3, 3.158193)
     with pytest.raises(ValueError, match=r"uni_pc needs at least 2 steps .* got \[1, 2, 2\]"):
         run_advanced(flux, comfy.samplers.sampler_object("uni_pc"), schedule=schedule)
 

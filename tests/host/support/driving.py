@@ -7,9 +7,9 @@ import comfy.samplers
 import torch
 
 from lab.models import tiny
-from ralu_pack.nodes.host.mixed_call import MixedCall
+from ralu_pack.nodes.host.sampling.mixed_call import MixedCall
 from ralu_pack.nodes.sampler import Sampler
-from ralu_pack.ralu_core.schedule import StageSchedule
+from ralu_pack.ralu_core.plans import Plan, ralu
 
 SIGMAS = torch.tensor([1.0, 0.8, 0.5, 0.0])
 SHIFT = {"Flux": 3.158193, "SD3": 3.0}
@@ -23,12 +23,12 @@ def family(model) -> str:
     return type(model.model).__name__
 
 
-def quick_schedule(model_shift: float = 3.158193, ratio: float = 0.3) -> StageSchedule:
+def quick_schedule(model_shift: float = 3.158193, ratio: float = 0.3) -> Plan:
     """Two steps per stage: enough to pass every seam."""
-    return StageSchedule((2, 2, 2), (0.7, 0.55, 0.0), (4.4, 2.1, 2.0), 4.0, ratio, model_shift)
+    return ralu((2, 2, 2), (0.7, 0.55, 0.0), (4.4, 2.1, 2.0), 4.0, ratio, model_shift)
 
 
-def schedule_for(model, ratio: float = 0.3) -> StageSchedule:
+def schedule_for(model, ratio: float = 0.3) -> Plan:
     return quick_schedule(SHIFT[family(model)], ratio)
 
 
@@ -103,5 +103,5 @@ class Calls:
     def _note(self, _module, args, kwargs):
         self.tokens.append(kwargs["img"].shape[1] if "img" in kwargs else args[1].shape[1])
 
-    def per_stage(self, schedule: StageSchedule) -> list[int]:
+    def per_stage(self, schedule: Plan) -> list[int]:
         return [self.tokens.count(n) for n in schedule.tokens(16, 16)]

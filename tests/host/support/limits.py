@@ -10,13 +10,13 @@ import torch.nn.functional as F
 
 from driving import SIGMAS
 from lab.models import tiny
-from ralu_pack.nodes.host.canvas import Canvas
-from ralu_pack.nodes.host.conds import fit_to_canvas
-from ralu_pack.nodes.host.progress import Progress
-from ralu_pack.nodes.host.stages import GuiderStages
-from ralu_pack.ralu_core.layout import Layout
+from ralu_pack.ralu_core.latents.frame import Frame
+from ralu_pack.nodes.host.sampling.conds import fit_to_frame
+from ralu_pack.nodes.host.showing.progress import Progress
+from ralu_pack.nodes.host.sampling.stages import GuiderStages
+from ralu_pack.ralu_core.latents.layout import Layout
 from ralu_pack.ralu_core.sampler import MIXED, Source, Start
-from ralu_pack.ralu_core.tokens import pick, spread
+from ralu_pack.ralu_core.latents.tokens import pick, spread
 
 GRID = (6, 8)
 LATENT = (4 * GRID[0], 4 * GRID[1])
@@ -73,7 +73,7 @@ def mixed(guider, x, layout, latent=None, mask=None, sampler="euler", sigmas=SIG
     stages = GuiderStages(
         guider=guider,
         sampler=_sampler(sampler),
-        conds=fit_to_canvas(guider.original_conds, Canvas(*x.shape[-2:])),
+        conds=fit_to_frame(guider.original_conds, Canvas(*x.shape[-2:])),
         latent=latent,
         mask=mask,
         seed=-MIXED,  # so that the stage's own seed is 0

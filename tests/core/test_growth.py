@@ -3,14 +3,38 @@ from __future__ import annotations
 import pytest
 import torch
 
-from ralu_core.upsampling import UPSAMPLING, mean_of_siblings, noise_gain, upsample
+from ralu_core.growth import DEFAULT_GROWTH, GROWTHS, growth_named
+from ralu_core.growth.interpolated import Interpolated
+from ralu_core.growth.nearest import Nearest
 
-INTERPOLATED = ("bilinear", "bicubic", "lanczos")
+INTERPOLATED = [name for name, growth in GROWTHS.items() if isinstance(growth, Interpolated)]
+NEAREST = [name for name, growth in GROWTHS.items() if isinstance(growth, Nearest)]
 LEAST_Z = 2.0
 
 
 def noise(*shape: int) -> torch.Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(len(shape)))
+
+
+def upsample(coarse: torch.Tensor, method: str, patch: int = 2) -> torch.Tensor:
+    return growth_named(method).grow(coarse, patch)
+
+
+def mean_of_siblings(white: torch.Tensor, method: str, patch: int = 2) -> torch.Tensor:
+    growth = growth_named(method)
+    assert isinstance(growth, Nearest)
+    return growth.mean_of_siblings(white, patch)
+
+
+def noise_gain(rows: int, columns: int, method: str) -> torch.Tensor:
+    growth = growth_named(method)
+    assert isinstance(growth, Interpolated)
+    return growth.noise_gain(rows, columns)
+
+
+def test_names() -> None:
+    assert list(GROWTHS) == ["token", "pixel", "bilinear", "bicubic", "lanczos"]
+    assert (NEAREST, DEFAULT_GROWTH) == (["token", "pixel"], "pixel")
 
 
 def test_token_tiles_each_patch_into_its_four_children() -> None:
@@ -32,7 +56,7 @@ def test_pixel_repeats_each_latent_pixel() -> None:
             assert torch.equal(grown[:, :, y, x], coarse[:, :, y // 2, x // 2])
 
 
-@pytest.mark.parametrize("method", UPSAMPLING)
+@pytest.mark.parametrize("method", GROWTHS)
 def test_a_constant_stays_constant(method: str) -> None:
     grown = upsample(torch.full((1, 2, 6, 4), 0.7), method)
     torch.testing.assert_close(grown, torch.full((1, 2, 12, 8), 0.7), rtol=0, atol=5e-7)
@@ -59,7 +83,7 @@ def test_lanczos_by_the_formula() -> None:
         assert grown[out].item() == pytest.approx(expected.item(), abs=1e-6)
 
 
-@pytest.mark.parametrize("method", UPSAMPLING)
+@pytest.mark.parametrize("method", GROWTHS)
 def test_rows_and_columns_are_treated_alike(method: str) -> None:
     coarse = noise(1, 2, 6, 8)
     torch.testing.assert_close(upsample(coarse.mT, method), upsample(coarse, method).mT)
@@ -71,7 +95,7 @@ def test_unknown_method_names_the_choices() -> None:
 
 
 @pytest.mark.parametrize("size", [(4, 6), (2, 10), (8, 2)])
-@pytest.mark.parametrize("method", UPSAMPLING)
+@pytest.mark.parametrize("method", INTERPOLATED)
 def test_noise_gain_is_the_diagonal_of_the_dense_operator(
     method: str, size: tuple[int, int]
 ) -> None:
@@ -81,7 +105,7 @@ def test_noise_gain_is_the_diagonal_of_the_dense_operator(
     torch.testing.assert_close(noise_gain(rows, columns, method), variance, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("method", UPSAMPLING)
+@pytest.mark.parametrize("method", INTERPOLATED)
 def test_noise_gain_leaves_room_for_fresh_noise(method: str) -> None:
     for size in (2, 4, 6, 20):
         gain = noise_gain(size, size, method)
@@ -102,13 +126,29 @@ def test_siblings_of_a_token_lie_a_patch_apart() -> None:
                         torch.testing.assert_close(mean[:, :, row, shifted], expected)
 
 
+@pytest.mark.parametrize("size", [(4, 6), (2, 2)])
+@pytest.mark.parametrize("method", NEAREST)
+def test_copies_keep_the_variance_of_noise(method: str, size: tuple[int, int]) -> None:
+    rows, columns = size
+    basis = torch.eye(rows * columns).reshape(-1, 1, rows, columns)
+    variance = upsample(basis, method).square().sum(dim=(0, 1))
+    assert torch.equal(variance, torch.ones(2 * rows, 2 * columns))
+
+
+def test_tokens_of_one_latent_pixel_are_tiled_as_pixels_are() -> None:
+    coarse, white = noise(2, 3, 3, 5), noise(1, 3, 6, 10)
+    assert torch.equal(upsample(coarse, "token", 1), upsample(coarse, "pixel"))
+    tokens, pixels = (mean_of_siblings(white, name, 1) for name in ("token", "pixel"))
+    torch.testing.assert_close(tokens, pixels)
+
+
 def test_siblings_of_a_pixel_lie_side_by_side() -> None:
     x = torch.arange(16.0).reshape(1, 1, 4, 4)
     expected = torch.tensor([[2.5, 4.5], [10.5, 12.5]])
     assert torch.equal(mean_of_siblings(x, "pixel"), upsample(expected[None, None], "pixel"))
 
 
-@pytest.mark.parametrize("method", ["token", "pixel"])
+@pytest.mark.parametrize("method", NEAREST)
 def test_what_was_copied_is_its_own_mean(method: str) -> None:
     grown = upsample(noise(1, 2, 4, 4), method)
     torch.testing.assert_close(mean_of_siblings(grown, method), grown)

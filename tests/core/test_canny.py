@@ -6,17 +6,26 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from ralu_core.edges import (
-    DETECTORS,
-    _connected,
-    edge_pixels,
-    image_scores,
-    latent_scores,
-    needs_image,
-)
-from ralu_core.regions import select_ratio
+from ralu_core.scores import SCORES
+from ralu_core.scores.canny_gpu import _connected
+from ralu_core.scores.edge_share import EdgeShare, grey_levels
+from ralu_core.scores.regions import select_ratio
 
-CANNY = ("canny", "canny_gpu")
+CANNY = [name for name, score in SCORES.items() if isinstance(score, EdgeShare)]
+
+
+def edge_pixels(image: torch.Tensor, name: str) -> torch.Tensor:
+    return score_of(name).edges(grey_levels(image))
+
+
+def image_scores(image: torch.Tensor, grid: tuple[int, int], name: str) -> torch.Tensor:
+    return score_of(name).of_picture(image, grid)
+
+
+def score_of(name: str) -> EdgeShare:
+    score = SCORES[name]
+    assert isinstance(score, EdgeShare)
+    return score
 
 
 def picture(grey: torch.Tensor) -> torch.Tensor:
@@ -142,7 +151,9 @@ def test_grey_is_weighted_before_it_is_clipped() -> None:
 
 @pytest.mark.parametrize("detector", CANNY)
 def test_an_image_must_split_into_the_grid(detector: str) -> None:
-    with pytest.raises(ValueError, match=r"128x120 pixels does not split into 8x7 .*: use the"):
+    with pytest.raises(
+        ValueError, match=r"128x120 pixels does not split into 8x7 .*: decode it with"
+    ):
         image_scores(torch.zeros(1, 120, 128, 3), (7, 8), detector)
 
 
@@ -151,36 +162,11 @@ def test_missing_opencv_names_the_way_out(monkeypatch: pytest.MonkeyPatch) -> No
     image = picture(DRAWINGS["disc"])
     with pytest.raises(ImportError, match=r"pip install opencv-python.*detector to canny_gpu"):
         image_scores(image, (8, 8), "canny")
+    with pytest.raises(ImportError, match="this Python has none"):
+        SCORES["canny"].check()
+    SCORES["canny_gpu"].check()
     assert image_scores(image, (8, 8), "canny_gpu").sum() > 0
 
 
-def test_detectors_are_checked_by_name() -> None:
-    assert [needs_image(name) for name in DETECTORS] == [True, True, False]
-    image = torch.zeros(1, 16, 16, 3)
-    with pytest.raises(ValueError, match="one of canny, canny_gpu, latent_gradient, got 'sobel'"):
-        image_scores(image, (1, 1), "sobel")
-    with pytest.raises(ValueError, match="'latent_gradient' reads a latent: call `latent_scores`"):
-        image_scores(image, (1, 1), "latent_gradient")
-
-
-def test_latent_gradient_finds_a_step() -> None:
-    latent = torch.zeros(1, 16, 16, 24)
-    latent[..., 10:] = 1.0  # between latent columns 9 and 10, tokens 4 and 5
-    scores = latent_scores(latent)
-    assert scores.shape == (1, 8, 12) and scores.dtype == torch.float32
-    expected = torch.zeros(1, 8, 12)
-    expected[:, :, 4:6] = 1
-    torch.testing.assert_close(scores, expected)
-
-
-def test_latent_gradient_is_scaled_per_picture_and_averaged_over_channels() -> None:
-    latent = torch.randn(2, 16, 16, 24, generator=torch.Generator().manual_seed(0))
-    scores = latent_scores(latent * torch.tensor([1.0, 50.0]).reshape(2, 1, 1, 1))
-    assert scores.amax(dim=(1, 2)).tolist() == [1, 1]
-    torch.testing.assert_close(scores[1:], latent_scores(latent[1:]))
-    shuffled = latent[:, torch.randperm(16, generator=torch.Generator().manual_seed(1))]
-    torch.testing.assert_close(latent_scores(shuffled), scores)
-
-
-def test_a_flat_latent_has_no_gradient() -> None:
-    assert torch.equal(latent_scores(torch.full((1, 16, 8, 8), 3.0)), torch.zeros(1, 4, 4))
+def test_one_of_them_looks_where_the_picture_is() -> None:
+    assert [name for name in CANNY if SCORES[name].on_device] == ["canny_gpu"]

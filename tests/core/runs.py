@@ -1,0 +1,58 @@
+"""A small RALU run that several tests take, and plans of other stages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+
+from ralu_core import Evidence, Plan, Regions, Stage, StageEnd, ralu
+from ralu_core.crossings import Crossing, Matched, Renoised
+from ralu_core.latents.grid import FULL, HALF, Grid
+
+
+def plan_of(**changes) -> Plan:
+    numbers = {
+        "steps": (3, 4, 5),
+        "end_sigmas": (0.7, 0.55, 0.0),
+        "shifts": (5.12, 2.64, 2.25),
+        "z": 7.52,
+        "ratio": 0.3,
+        "model_shift": 3.0,
+    }
+    return ralu(**{**numbers, **changes})
+
+
+PLAN = plan_of()
+RATIO = 0.3
+LATENT = Regions("latent_gradient")
+SIZE = (2, 4, 16, 24)  # (B, C, H, W): 4 x 6 coarse tokens, 7 of them early
+
+
+def normal(seed: int, *shape: int) -> torch.Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def choose_by(
+    regions: Regions, grid: tuple[int, int] = (4, 6)
+) -> Callable[[StageEnd, float], torch.Tensor]:
+    return lambda end, ratio: regions.choose(Evidence(end, grid), ratio)
+
+
+def chain(grids: Sequence[Grid], steps: int = 4, order: int = 1) -> Plan:
+    """A plan over any grids, ends spread evenly: matched crossings upwards, others renoised."""
+    ends = [1 - k / len(grids) for k in range(1, len(grids))] + [0.0]
+    stages, crossings, start = [], [], 1.0
+    for k, (grid, end) in enumerate(zip(grids, ends, strict=True)):
+        ratio = RATIO if grid.is_mixed else None
+        stages.append(Stage.spaced(grid, steps, start, end, shift=3.0, ratio=ratio, order=order))
+        if k + 1 < len(grids):
+            crossings.append(crossing_between(grid, grids[k + 1], end))
+            start = crossings[-1].start_sigma
+    return Plan.of("chain", stages, crossings, model_shift=3.0)
+
+
+def crossing_between(before: Grid, after: Grid, end: float) -> Crossing:
+    if (before, after) in ((FULL, HALF),):
+        return Renoised(end)
+    return Matched(end, 4.0)

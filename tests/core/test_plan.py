@@ -1,0 +1,108 @@
+"""What a stage and a plan are, whatever method made them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+from runs import PLAN, chain
+
+from ralu_core import Plan, Stage
+from ralu_core.crossings import Matched, Renoised, Repeated
+from ralu_core.latents.grid import FULL, HALF, MIXED
+
+HALF_STAGE = Stage(HALF, (1.0, 0.9, 0.7))
+UP = Matched(0.7, 4.0)
+
+
+def full_stage(start: float, end: float = 0.0) -> Stage:
+    return Stage.spaced(FULL, 3, start, end, shift=2.0)
+
+
+@pytest.mark.parametrize(
+    "sigmas", [(), (1.0,), (1.0, 1.0, 0.5), (0.5, 0.7), (1.1, 0.5), (0.5, -0.1), (1.0, math.nan)]
+)
+def test_sigmas_must_fall(sigmas: tuple) -> None:
+    with pytest.raises(ValueError, match=r"sigmas must fall from at most 1 .*: for example"):
+        Stage(HALF, sigmas)
+
+
+@pytest.mark.parametrize("ratio", [None, 0.0, 1.0, math.nan])
+def test_a_mixed_stage_needs_a_ratio(ratio: float | None) -> None:
+    with pytest.raises(ValueError, match="Ratio must lie between 0 and 1"):
+        Stage(MIXED, (1.0, 0.5), ratio=ratio)
+
+
+@pytest.mark.parametrize("order", [0, 3])
+def test_orders_are_one_and_two(order: int) -> None:
+    with pytest.raises(ValueError, match=f"order must be 1 or 2, got {order}: 1 is Euler"):
+        Stage(FULL, (1.0, 0.5), order=order)
+
+
+def test_a_stage_without_a_shift_keeps_its_levels_below_a_later_start() -> None:
+    stage = Stage(FULL, (1.0, 0.8, 0.5, 0.2, 0.0))
+    assert stage.begun_at(0.6).sigmas == (0.6, 0.5, 0.2, 0.0)
+    assert stage.begun_at(0.5).sigmas == (0.5, 0.2, 0.0)
+
+
+@pytest.mark.parametrize("stages", [0, 2, 3])
+def test_there_is_a_crossing_between_each_two_stages(stages: int) -> None:
+    ends = [full_stage(1.0)] * stages
+    crossings = [] if stages != 3 else [Repeated(0.5)]
+    with pytest.raises(ValueError, match=f"each two stages, got {stages} stages and .*: add or"):
+        Plan.of("plan", ends, crossings)
+
+
+@pytest.mark.parametrize(
+    ("crossing", "start"), [(Matched(0.69, 4.0), Matched(0.69, 4.0).start_sigma), (UP, 0.8)]
+)
+def test_levels_must_meet(crossing: Matched, start: float) -> None:
+    Plan.of("plan", [HALF_STAGE, full_stage(UP.start_sigma)], [UP])
+    with pytest.raises(ValueError, match=r"lead from the end of one stage \(0\.7\) to the start"):
+        Plan.of("plan", [HALF_STAGE, full_stage(start)], [crossing])
+
+
+def test_a_crossing_must_fit_its_grids() -> None:
+    down = Stage(HALF, (0.7, 0.0))
+    with pytest.raises(ValueError, match="Repeated leads from half to full, got full to half: use"):
+        Plan.of("plan", [full_stage(1.0, 0.7), down], [Repeated(0.7)])
+    Plan.of("plan", [full_stage(1.0, 0.7), down], [Renoised(0.7)])
+
+
+def test_the_last_stage_ends_at_zero() -> None:
+    with pytest.raises(ValueError, match=r"last stage must end at sigma 0, got 0\.1: give it"):
+        Plan.of("plan", [full_stage(1.0, 0.1)], ())
+
+
+def test_growth_and_model_shift_are_those_of_the_plan() -> None:
+    plan = chain((FULL, HALF, FULL)).growing_by("lanczos")
+    down, up = plan.crossings
+    assert isinstance(down, Renoised) and isinstance(up, Matched) and up.growth == "lanczos"
+    with pytest.raises(ValueError, match=r"Model shift must be above 0 .*, got nan"):
+        replace(plan, model_shift=math.nan)
+
+
+def test_tokens_are_those_of_the_grids() -> None:
+    plan = chain((HALF, MIXED, FULL, HALF, FULL))
+    assert plan.tokens(64, 64) == (1024, 1945, 4096, 1024, 4096)
+    assert plan.ratio == 0.3 and chain((HALF, FULL)).ratio is None
+
+
+@pytest.mark.parametrize("grids", [(FULL,), (HALF, FULL), (FULL, HALF, FULL), (HALF, MIXED, FULL)])
+def test_begun_at_keeps_the_numbers_and_never_rises(grids: tuple) -> None:
+    plan = chain(grids)
+    for start in (step / 50 for step in range(1, 51)):
+        run = plan.begun_at(start)
+        assert run.stages[0].start == start
+        assert max(stage.start for stage in run.stages) == start
+        assert run.stages[-1].end == 0
+        assert [stage.number for stage in run.stages] == [
+            stage.number for stage in plan.stages[len(plan.stages) - len(run.stages) :]
+        ]
+        assert run.stages[1:] == plan.stages[len(plan.stages) - len(run.stages) + 1 :]
+
+
+def test_a_run_that_begins_late_is_not_made_longer() -> None:
+    late = PLAN.begun_at(0.95)
+    assert late.begun_at(1.0) == late

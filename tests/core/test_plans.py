@@ -1,0 +1,109 @@
+"""The laws that every named plan obeys, and the plans of other methods."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+import torch
+from closed_form import Known
+from runs import LATENT, SIZE, normal
+
+from ralu_core import PLANS, CallCost, Frame, Plan, Source, sample
+from ralu_core.crossings import Matched, Renoised, Repeated
+from ralu_core.latents.flow import shift_sigma, spaced_levels
+from ralu_core.latents.grid import FULL, HALF
+from ralu_core.plans import bottleneck, plain, two_sizes
+from ralu_core.plans.ralu import matching_numbers, noise_jump
+from ralu_core.plans.text import PlanFacts
+
+SHIFTS = (1.0, 3.0, 7.5)
+
+
+@pytest.fixture(params=[(name, shift) for name in PLANS for shift in SHIFTS], ids=str)
+def plan(request: pytest.FixtureRequest) -> Plan:
+    name, shift = request.param
+    return PLANS[name](shift)
+
+
+def test_levels_fall_within_stages_from_one_to_zero(plan: Plan) -> None:
+    assert plan.stages[0].start == 1 and plan.stages[-1].end == 0
+    for stage in plan.stages:
+        assert all(a > b for a, b in pairwise(stage.sigmas))
+    assert plan.stages[-1].grid is FULL  # or the run would end at another size
+
+
+def test_stages_are_numbered_and_crossings_meet_them(plan: Plan) -> None:
+    assert [stage.number for stage in plan.stages] == list(range(1, len(plan.stages) + 1))
+    for crossing, (before, after) in zip(plan.crossings, pairwise(plan.stages), strict=True):
+        assert crossing.end_sigma == pytest.approx(before.end, abs=1e-9)
+        assert crossing.start_sigma == pytest.approx(after.start, abs=1e-9)
+
+
+def test_it_samples_what_the_model_knows(plan: Plan) -> None:
+    target = normal(1, *SIZE)
+    model = Known(target)
+    result = sample(model, None, Source.from_noise(normal(3, *SIZE)), plan, 0, LATENT)
+    torch.testing.assert_close(result.x, target, rtol=0, atol=1e-5)
+    levels = [sigma for stage in plan.stages for sigma in stage.sigmas[:-1]]
+    assert [sigma for _, sigma in model.calls] == levels
+    assert len(levels) == plan.total_steps
+    assert (result.layout is None) == (plan.ratio is None)
+
+
+def test_it_may_begin_at_any_level(plan: Plan) -> None:
+    target, clean = normal(1, *SIZE), normal(2, *SIZE)
+    source = Source(normal(3, *SIZE), clean, clean[..., ::2, ::2])
+    for start in (0.97, 0.8, 0.5, 0.05):
+        run = plan.begun_at(start)
+        assert run.stages[0].start == start
+        result = sample(Known(target), None, source, run, 0, LATENT)
+        torch.testing.assert_close(result.x, target, rtol=0, atol=1e-5)
+
+
+def test_its_tokens_are_counted(plan: Plan) -> None:
+    whole = plan.tokens(32, 48)
+    assert len(whole) == len(plan.stages) and whole[-1] == 32 * 48
+    assert all(32 * 48 // 4 <= count <= 32 * 48 for count in whole)
+
+
+def test_it_is_told_in_words(plan: Plan) -> None:
+    frame = Frame.of_picture(1024, 768)
+    cost = CallCost(57, 3072, 256)
+    speed_up = cost.speed_up(plan, *frame.fine_grid, 50)
+    lines = PlanFacts(plan, frame, 50, speed_up).lines()
+    assert lines[0].startswith(f"{plan.name}: {plan.total_steps} steps")
+    told = [line for line in lines if line.startswith("stage ")]
+    assert len(told) == len(plan.stages)
+    for line, count in zip(told, plan.tokens(*frame.fine_grid), strict=True):
+        assert line.endswith(f", {count} tokens")
+    assert lines[-1] == (
+        f"predicted at 768x1024: {speed_up:.2f}x fewer model FLOPs than 50 plain steps"
+    )
+    assert any("JS distance" in line for line in lines) == (matching_numbers(plan) is not None)
+
+
+def test_plain_is_one_stage_on_the_models_levels() -> None:
+    [stage] = plain(3.0, (20,)).stages
+    assert stage.grid is FULL and stage.sigmas == spaced_levels(3.0, 1.0, 0.0, 20)
+    assert plain(3.0, order=2).stages[0].order == 2
+    assert noise_jump(plain(3.0)) is None
+
+
+@pytest.mark.parametrize("fresh", [True, False])
+def test_two_sizes_share_one_schedule(fresh: bool) -> None:
+    plan = two_sizes(3.0, (8, 6), fresh=fresh)
+    low, high = plan.stages
+    assert (low.grid, high.grid, plan.steps) == (HALF, FULL, (8, 6))
+    assert low.sigmas + high.sigmas[1:] == spaced_levels(3.0, 1.0, 0.0, 14)
+    assert isinstance(plan.crossings[0], Renoised if fresh else Repeated)
+    own = two_sizes(3.0, (1, 2), sigmas=(1.0, 0.6, 0.3, 0.0))
+    assert [stage.sigmas for stage in own.stages] == [(1.0, 0.6), (0.6, 0.3, 0.0)]
+
+
+def test_bottleneck_is_full_half_full() -> None:
+    plan = bottleneck(3.0, (1, 6, 4), turn=0.7, jump=2.0)
+    assert [stage.grid for stage in plan.stages] == [FULL, HALF, FULL]
+    first, low, last = plan.stages
+    assert first.sigmas + low.sigmas[1:] == spaced_levels(3.0, 1.0, 0.7, 7)
+    assert last.start == shift_sigma(2.0, 0.7) and not isinstance(plan.crossings[0], Matched)

@@ -1,0 +1,181 @@
+"""The order of the steps, and networks that read tokens."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from closed_form import gaussian, gaussian_end
+from runs import LATENT, PLAN, choose_by, normal, plan_of
+
+from ralu_core import (
+    Layout,
+    Packing,
+    Plan,
+    Regions,
+    Source,
+    Stage,
+    multistep,
+    over_tokens,
+    run_plan,
+    sample,
+    white_noise,
+)
+from ralu_core.latents.grid import FULL
+from ralu_core.latents.tokens import patchify, pick, unpatchify
+from ralu_core.plans import plain
+from ralu_core.solvers import Denoise
+
+
+def end_of(plan: Plan, denoise: Denoise, noise: torch.Tensor) -> torch.Tensor:
+    return sample(denoise, None, Source.from_noise(noise), plan, 0, LATENT).x
+
+
+@pytest.mark.parametrize(("order", "ratio"), [(1, 2.0), (2, 4.0)])
+def test_the_error_falls_with_the_order(order: int, ratio: float) -> None:
+    """On the flow of a Gaussian, whose end is known; steps are uneven along the shift."""
+    noise = normal(1, 1, 2, 8, 8).double()
+    exact = gaussian_end(noise, 1.0, 0.5, 0.8)
+    errors = [
+        (end_of(plain(3.0, (steps,), order=order), gaussian(0.5, 0.8), noise) - exact).abs().max()
+        for steps in (100, 200, 400)
+    ]
+    assert errors[0] / errors[1] == pytest.approx(ratio, rel=0.05)
+    assert errors[1] / errors[2] == pytest.approx(ratio, rel=0.05)
+
+
+def test_the_second_order_is_nearer_at_the_same_steps() -> None:
+    noise = normal(1, 1, 2, 8, 8).double()
+    exact = gaussian_end(noise, 1.0, 0.5, 0.8)
+    first, second = (
+        (end_of(plain(3.0, (20,), order=order), gaussian(0.5, 0.8), noise) - exact).abs().max()
+        for order in (1, 2)
+    )
+    assert second < first / 3
+
+
+@pytest.mark.parametrize("order", [1, 2])
+def test_a_straight_flow_is_exact(order: int) -> None:
+    noise, target = normal(1, 1, 2, 8, 8).double(), normal(2, 1, 2, 8, 8).double()
+    x = end_of(plain(3.0, (7,), order=order), lambda x, sigma, layout: target, noise)
+    torch.testing.assert_close(x, target, rtol=0, atol=1e-12)
+
+
+def test_the_second_order_is_exact_where_velocity_is_linear_in_sigma() -> None:
+    """From its second step on; the first is Euler's. The levels are uneven."""
+    levels = (0.9, 0.8, 0.55, 0.5, 0.1, 0.0)
+    plan = Plan.of("steps", [Stage(FULL, levels, order=2)], ())
+    noise = normal(1, 1, 1, 4, 4).double()
+
+    def denoise(x: torch.Tensor, sigma: float, layout: Layout | None) -> torch.Tensor:
+        return x - sigma * (0.7 + 3.0 * sigma)
+
+    x = end_of(plan, denoise, noise)
+    start = levels[0] * noise
+    euler = start + (0.7 + 3.0 * levels[0]) * (levels[1] - levels[0])
+    integral = 0.7 * (levels[-1] - levels[1]) + 1.5 * (levels[-1] ** 2 - levels[1] ** 2)
+    torch.testing.assert_close(x, euler + integral, rtol=0, atol=1e-12)
+
+
+def test_each_stage_begins_with_a_step_of_eulers() -> None:
+    """A slope of another grid is no history of this one."""
+    once = tuple(replace(stage, order=2) for stage in plan_of(steps=(1, 1, 1)).stages)
+    plan = replace(plan_of(steps=(1, 1, 1)), stages=once)
+    noise = normal(3, 1, 4, 16, 24)
+    expected = end_of(plan_of(steps=(1, 1, 1)), gaussian(0.2, 0.8), noise)
+    assert torch.equal(end_of(plan, gaussian(0.2, 0.8), noise), expected)
+
+
+class Toy:
+    """A network over tokens: attention by distance, so that places count. `lengths` is each call's
+    number of tokens."""
+
+    def __init__(self, width: int) -> None:
+        self.mix = 0.3 * normal(9, width, width)
+        self.lengths: list[int] = []
+        self.rows: list[int] = []
+
+    def __call__(self, tokens: torch.Tensor, places: torch.Tensor, sigma: float) -> torch.Tensor:
+        assert places.shape == (*tokens.shape[:2], 2)
+        self.lengths.append(tokens.shape[1])
+        self.rows.append(tokens.shape[0])
+        nearness = (-torch.cdist(places, places)).softmax(dim=-1)
+        return (1 - sigma) * torch.tanh(nearness @ tokens @ self.mix)
+
+
+@pytest.mark.parametrize("patch", [1, 2])
+@pytest.mark.parametrize("fine", [True, False])
+def test_uniform_layouts_are_the_plain_model(fine: bool, patch: int) -> None:
+    x, network = normal(1, 2, 3, 10 * patch, 12 * patch), Toy(3 * patch**2)
+    layout = Layout.uniform(x, fine, patch)
+    denoise = over_tokens(network, patch)
+    mixed = denoise(layout.settle(x), 0.6, layout)
+    plain_state = x if fine else pick(x)
+    rows, columns = (size // patch for size in plain_state.shape[-2:])
+    y, z = torch.meshgrid(torch.arange(float(rows)), torch.arange(float(columns)), indexing="ij")
+    places = torch.stack([y, z], dim=-1).reshape(1, -1, 2).expand(2, -1, -1)
+    answer = network(patchify(plain_state, patch), places, 0.6)
+    expected = unpatchify(answer, rows, columns, patch)
+    assert torch.equal(denoise(plain_state, 0.6, None), expected)
+    assert torch.equal(mixed if fine else pick(mixed), expected)
+
+
+@pytest.mark.parametrize("size", [(8, 12), (10, 14)], ids=["even", "odd"])  # coarse tokens each way
+@pytest.mark.parametrize("patch", [1, 2])
+def test_a_whole_run_over_tokens(patch: int, size: tuple[int, int]) -> None:
+    network = Toy(4 * patch**2)
+    noise = normal(3, 2, 4, size[0] * patch, size[1] * patch)
+    denoise = over_tokens(network, patch)
+    result = sample(denoise, None, Source.from_noise(noise, patch), PLAN, 0, LATENT)
+    assert result.x.shape == noise.shape and result.x.isfinite().all()
+    assert result.layout is not None and result.layout.patch == patch
+    expected = [
+        count
+        for stage, count in zip(PLAN.stages, PLAN.tokens(*size), strict=True)
+        for _ in range(stage.steps)
+    ]
+    assert network.lengths == expected and set(network.rows) == {2}
+
+
+@pytest.mark.parametrize("patch", [1, 2])
+def test_pictures_of_other_token_counts_are_called_apart(patch: int) -> None:
+    network, size = Toy(4 * patch**2), (4, 8 * patch, 12 * patch)
+    denoise, regions = over_tokens(network, patch), Regions("latent_gradient", threshold=0.8)
+    noise = white_noise(size, 5, range(3), 0)
+
+    def run(items: list[int]) -> tuple[torch.Tensor, Layout]:
+        result = run_plan(
+            PLAN,
+            Source.from_noise(noise[items], patch),
+            multistep(denoise),
+            choose_by(regions),
+            lambda number: white_noise(size, 5, items, number),
+        )
+        assert result.layout is not None
+        return result.x, result.layout
+
+    batch, layout = run([0, 1, 2])
+    kinds = len(set(layout.counts))
+    assert kinds > 1
+    steps = PLAN.steps
+    assert len(network.lengths) == steps[0] + kinds * steps[1] + steps[2]
+    for item in range(3):
+        alone, own = run([item])
+        assert torch.equal(own.fine[0], layout.fine[item])
+        torch.testing.assert_close(alone[0], batch[item], rtol=0, atol=1e-5)
+
+
+def test_a_mixed_state_is_packed_as_its_layout_says() -> None:
+    layout = Layout(torch.tensor([[[True, False], [False, False]]]))
+    x = layout.settle(normal(1, 1, 3, 8, 8))
+    seen: list[tuple[torch.Tensor, torch.Tensor]] = []
+
+    def network(tokens: torch.Tensor, places: torch.Tensor, sigma: float) -> torch.Tensor:
+        seen.append((tokens, places))
+        return tokens
+
+    assert torch.equal(over_tokens(network)(x, 0.5, layout), x)
+    (packing,) = Packing.parts(layout)
+    assert torch.equal(seen[0][0], packing.pack(x))
+    assert torch.equal(seen[0][1], packing.positions)
