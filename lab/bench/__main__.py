@@ -19,7 +19,9 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m lab.bench", description=__doc__)
     parser.add_argument("what", nargs="?", choices=NAMES, help="default: the first three")
     parser.add_argument("--device", choices=("cpu", "cuda"), help="default: cuda where there is")
-    parser.add_argument("--architecture", help="of latency and trace, see architectures.py")
+    parser.add_argument(
+        "--architecture", help="of latency and trace, see lab/models/architectures.py"
+    )
     parser.add_argument("--sizes", type=int, nargs="+", metavar="PIXELS", help="sides of squares")
     parser.add_argument("--repeats", type=int, help="of latency; default 7 on a GPU, 2 on a CPU")
     parser.add_argument("--steps", type=int, default=0, help="of the plain run of latency")
