@@ -14,8 +14,8 @@ from torch.profiler import ProfilerActivity, profile, record_function
 from driving import quick_schedule, ralu
 from ralu_pack.nodes.edge_mask_preview import EdgeMaskPreview
 from ralu_pack.nodes.host import run
-from ralu_pack.nodes.host.sampling.control import RememberingVae
 from ralu_pack.nodes.host.inputs import placed_for
+from ralu_pack.nodes.host.sampling.control import RememberingVae
 
 GPU = torch.device("meta")
 

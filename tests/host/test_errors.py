@@ -10,7 +10,6 @@ from comfy_extras.nodes_custom_sampler import Noise_RandomNoise
 
 from driving import guider_for, quick_schedule, ralu
 from ralu_pack.nodes.edge_mask_preview import EdgeMaskPreview
-from ralu_pack.ralu_core.latents.frame import Frame
 from ralu_pack.nodes.sampler_advanced import SamplerAdvanced
 from ralu_pack.nodes.schedule import Schedule
 

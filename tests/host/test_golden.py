@@ -15,12 +15,12 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 from lab.models import tiny
-from ralu_pack.nodes.host.showing.progress import Progress
 from ralu_pack.nodes.host.sampling.stages import GuiderStages
+from ralu_pack.nodes.host.showing.progress import Progress
 from ralu_pack.ralu_core.latents.layout import Layout
-from ralu_pack.ralu_core.sampler import Plan, Source, run_stages
-from ralu_pack.ralu_core.plans import Plan, ralu
 from ralu_pack.ralu_core.latents.tokens import unpatchify
+from ralu_pack.ralu_core.plans import Plan, ralu
+from ralu_pack.ralu_core.sampler import Plan, Source, run_stages
 from ralu_pack.ralu_core.upsampling import mean_of_siblings
 
 DATA = Path(__file__).resolve().parents[1] / "data"
@@ -36,9 +36,7 @@ def load_run(name: str):
 
 def schedule_of(info: dict) -> Plan:
     ends = (1 - info["e"][0], 1 - info["e"][1], 0.0)
-    return ralu(
-        tuple(info["N"]), ends, tuple(info["h"]), info["Z"], info["up_ratio"], 3.158193
-    )
+    return ralu(tuple(info["N"]), ends, tuple(info["h"]), info["Z"], info["up_ratio"], 3.158193)
 
 
 def uncorrelate(noise: torch.Tensor, c: float) -> torch.Tensor:

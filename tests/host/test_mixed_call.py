@@ -7,8 +7,8 @@ import torch
 
 from driving import guider_for, plain
 from lab.models import tiny
-from ralu_pack.nodes.host.sampling.mixed_call import MixedCall
 from ralu_pack.nodes.host.families.positions.learned_table import interpolate_table
+from ralu_pack.nodes.host.sampling.mixed_call import MixedCall
 from ralu_pack.ralu_core.latents.layout import Layout
 from ralu_pack.ralu_core.latents.tokens import pick, spread
 

@@ -14,11 +14,8 @@ from hypothesis import strategies as st
 
 from driving import ralu
 from lab.models import tiny
-from ralu_pack.ralu_core.latents.frame import Frame
 from ralu_pack.nodes.host.inputs import SAMPLER_NAMES
-from ralu_pack.ralu_core.scores import SCORES
 from ralu_pack.ralu_core.plans import Plan, ralu
-from ralu_pack.ralu_core.growth import GROWTHS
 
 SEED = int(os.environ.get("RALU_SEED", random.SystemRandom().randrange(2**32)))
 CASES = int(os.environ.get("RALU_CASES", 500))
@@ -50,9 +47,7 @@ class Case:
 
     def schedule(self) -> Plan:
         levels = (0.7, 0.5, 0.0)
-        return ralu(
-            self.steps, levels, (4.4, 2.1, 2.0), self.z, self.ratio, SHIFT[self.family]
-        )
+        return ralu(self.steps, levels, (4.4, 2.1, 2.0), self.z, self.ratio, SHIFT[self.family])
 
 
 def seeds() -> st.SearchStrategy[int | None]:

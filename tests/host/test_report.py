@@ -18,8 +18,8 @@ from comfy_execution.utils import CurrentNodeContext
 
 from driving import guider_for, quick_schedule, ralu
 from ralu_pack.nodes.host import progress, run, stages, status
-from ralu_pack.nodes.host.showing.overlay import OUTLINE, region_overlay
 from ralu_pack.nodes.host.sampling.watch import StageRecord
+from ralu_pack.nodes.host.showing.overlay import OUTLINE, region_overlay
 from ralu_pack.nodes.host.showing.report import RunReport, plain_steps
 from ralu_pack.nodes.outputs import run_view
 from ralu_pack.nodes.schedule import MATCH, PUBLISHED, Schedule, preview_values

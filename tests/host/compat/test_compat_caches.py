@@ -9,7 +9,7 @@ from comfy_extras.nodes_easycache import EasyCacheNode, LazyCacheNode
 from limits import guider
 
 from driving import Calls, sample
-from ralu_pack.ralu_core.plans import Plan, ralu
+from ralu_pack.ralu_core.plans import ralu
 
 CACHES = {"EasyCache": EasyCacheNode, "LazyCache": LazyCacheNode}
 STEPS = ralu((5, 6, 9), (0.7, 0.55, 0.0), (4.4, 2.1, 2.0), 4.0, 0.3, 3.158193)

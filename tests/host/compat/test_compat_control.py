@@ -26,7 +26,6 @@ from limits import (
 
 from driving import quick_schedule, ralu
 from lab.models import tiny
-from ralu_pack.ralu_core.latents.frame import Frame
 from ralu_pack.nodes.host.sampling.conds import fit_to_frame, fit_to_layout
 from ralu_pack.nodes.host.sampling.control import TwoPassControl
 

@@ -12,7 +12,6 @@ from safetensors.torch import save_file
 
 from driving import SHIFT, family, ralu, schedule_for
 from lab.models import tiny
-from ralu_pack.ralu_core.latents.frame import Frame
 from ralu_pack.ralu_core.latents.layout import Layout
 from ralu_pack.ralu_core.plans import Plan, ralu
 

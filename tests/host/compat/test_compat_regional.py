@@ -20,7 +20,6 @@ from nodes import ConditioningSetArea, ConditioningSetAreaPercentage, Conditioni
 
 from driving import ralu, schedule_for
 from lab.models import tiny
-from ralu_pack.ralu_core.latents.frame import Frame
 from ralu_pack.nodes.host.sampling.conds import fit_to_frame
 
 LEFT, REST = tiny.conditioning(7), tiny.conditioning(8)

@@ -17,8 +17,8 @@ from driving import quick_schedule
 from ralu_pack.nodes.host.inputs import REFUSED_SAMPLERS, SAMPLER_NAMES
 from ralu_pack.nodes.sampler import Sampler
 from ralu_pack.nodes.sampler_advanced import SamplerAdvanced
-from ralu_pack.ralu_core.plans import Plan, ralu
 from ralu_pack.ralu_core.latents.tokens import pick
+from ralu_pack.ralu_core.plans import ralu
 
 KNOWN = 2.0  # the clean value of every latent pixel, in the model's own scaling
 LONG = ralu((5, 6, 9), (0.7, 0.55, 0.0), (4.4, 2.1, 2.0), 4.0, 0.3, 3.158193)

@@ -10,13 +10,12 @@ import torch.nn.functional as F
 
 from driving import SIGMAS
 from lab.models import tiny
-from ralu_pack.ralu_core.latents.frame import Frame
 from ralu_pack.nodes.host.sampling.conds import fit_to_frame
-from ralu_pack.nodes.host.showing.progress import Progress
 from ralu_pack.nodes.host.sampling.stages import GuiderStages
+from ralu_pack.nodes.host.showing.progress import Progress
 from ralu_pack.ralu_core.latents.layout import Layout
-from ralu_pack.ralu_core.sampler import MIXED, Source, Start
 from ralu_pack.ralu_core.latents.tokens import pick, spread
+from ralu_pack.ralu_core.sampler import MIXED, Source, Start
 
 GRID = (6, 8)
 LATENT = (4 * GRID[0], 4 * GRID[1])
