@@ -11,6 +11,7 @@ from ralu_pack.nodes.host.families.inspect import inspect_model
 from ralu_pack.nodes.host.sampling.mixed_call import MixedCall
 from ralu_pack.nodes.sampler import Sampler
 from ralu_pack.ralu_core import plans
+from ralu_pack.ralu_core.latents.layout import Layout
 from ralu_pack.ralu_core.latents.packing import Packing
 
 SIGMAS = torch.tensor([1.0, 0.8, 0.5, 0.0])
@@ -42,12 +43,16 @@ def guider_for(model, cfg: float = 1.0, batch: int = 1) -> comfy.samplers.CFGGui
     return guider
 
 
+def mixed_call(model, layout: Layout) -> MixedCall:
+    return MixedCall(Packing.parts(layout), inspect_model(model).family)
+
+
 def plain(model, x, layout=None, cfg=1.0, sampler="euler", batch=1, sigmas=SIGMAS, **options):
     """Three plain steps from noise x; with a layout, each through the packed call."""
     guider = guider_for(model if layout is None else model.clone(), cfg, batch)
     if layout is not None:
         kind = comfy.patcher_extension.WrappersMP.APPLY_MODEL
-        call = MixedCall(Packing.parts(layout), inspect_model(model).family)
+        call = mixed_call(model, layout)
         guider.model_patcher.add_wrapper_with_key(kind, "test", call)
     return guider.sample(
         x,
