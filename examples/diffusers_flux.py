@@ -2,6 +2,7 @@
 
 Needs diffusers, transformers, accelerate, Pillow, access to FLUX.1-dev and a GPU of 40 GB.
 """
+# pyright: reportPrivateImportUsage=false
 
 from __future__ import annotations
 
@@ -37,7 +38,7 @@ class Flux:
 
     def velocity(self, tokens: torch.Tensor, places: torch.Tensor, sigma: float) -> torch.Tensor:
         """(1, N, 64) of a picture whose tokens lie at (N, 2) rows and columns."""
-        guided = self.transformer.config.guidance_embeds
+        guided = self.transformer.config["guidance_embeds"]
         return self.transformer(
             hidden_states=tokens.to(self.prompt.dtype),
             encoder_hidden_states=self.prompt,
@@ -55,7 +56,7 @@ def decoder(vae: AutoencoderKL) -> Callable[[torch.Tensor], torch.Tensor]:
 
     @torch.no_grad()
     def decode(latent: torch.Tensor) -> torch.Tensor:
-        scaled = latent / vae.config.scaling_factor + vae.config.shift_factor
+        scaled = latent / vae.config["scaling_factor"] + vae.config["shift_factor"]
         picture = vae.decode(scaled.to(vae.dtype), return_dict=False)[0]
         return (picture.float().movedim(1, -1) / 2 + 0.5).clamp(0, 1)
 
@@ -73,6 +74,7 @@ def main() -> None:
     name = "black-forest-labs/FLUX.1-dev"
     pipe = FluxPipeline.from_pretrained(name, torch_dtype=torch.bfloat16).to("cuda")
     prompt, pooled, _ = pipe.encode_prompt(asked.prompt, None)
+    assert prompt is not None and pooled is not None
     chosen = preset(asked.preset)
     side = asked.size // 8
     noise = torch.randn(1, 16, side, side, generator=torch.Generator().manual_seed(asked.seed))

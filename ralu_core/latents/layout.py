@@ -117,10 +117,12 @@ class Layout:
         return [(items, Layout(self.fine[items], self.patch)) for items in members.values()]
 
     def to(self, device: torch.device | str) -> Layout:
-        """The same layout with its mask on another device."""
+        """The same layout with its mask on another device; what is counted is not counted again."""
         if self.fine.device == torch.device(device):
             return self
-        return Layout(self.fine.to(device), self.patch)
+        moved = Layout(self.fine.to(device), self.patch)
+        moved.__dict__.update(counts=self.counts)
+        return moved
 
     def settle(self, latent: torch.Tensor) -> torch.Tensor:
         """Repeat the picked pixel over each 2x2 block of the coarse regions."""
