@@ -4,6 +4,7 @@ as soon as it has its line."""
 from __future__ import annotations
 
 import inspect
+import math
 from contextlib import nullcontext
 
 import pytest
@@ -12,11 +13,12 @@ from limits import GRID, assert_limits, guider, mixed, noise, none_fine, scatter
 
 from driving import ralu
 from lab.models import tiny
-from ralu_pack.nodes.host.families.family import Family
+from ralu_pack.nodes.host.families.family import Family, fit_shift
 from ralu_pack.nodes.host.families.inspect import inspect_model, network_of
 from ralu_pack.nodes.host.families.positions.shadow import shadowed
 from ralu_pack.nodes.host.families.table import FAMILIES, family_named
 from ralu_pack.ralu_core import plans
+from ralu_pack.ralu_core.latents.flow import shift_sigma
 from ralu_pack.ralu_core.latents.layout import Layout
 from ralu_pack.ralu_core.plans.presets import PRESETS
 
@@ -152,6 +154,21 @@ def test_img2img_begins_at_its_noise_level(model):
         for denoise in (0.05, 0.95)
     )
     assert (near - picture).abs().mean() < (far - picture).abs().mean()
+
+
+@pytest.mark.parametrize("shift", [0.5, 1.0, 3.0, math.exp(1.15), 25.3])
+def test_the_shift_is_found_in_float32_levels(shift):
+    half, quarter = (float(shift_sigma(shift, torch.tensor(sigma))) for sigma in (0.5, 0.75))
+    assert fit_shift(half, quarter) == pytest.approx(shift, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("half", "quarter"),
+    [(0.75, 0.89), (1.0, 1.0), (0.0, 0.0), (1.6, 4.1), (math.nan, 0.9), (0.75, math.nan)],
+)
+def test_other_flows_are_refused(half, quarter):
+    with pytest.raises(ValueError, match=r"must follow one shift map .* use the MODEL without"):
+        fit_shift(half, quarter)
 
 
 def short_plan(model) -> plans.Plan:
