@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
 
 from safetensors import safe_open
@@ -79,7 +79,8 @@ def _difference(name: str, key: str, one: dict, other: dict, base: Path, head: P
 
 def _apart(one: str, other: str) -> str:
     """Two texts from shortly before the place where they part."""
-    common = len(os.path.commonprefix([one, other]))
+    same = takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False))
+    common = sum(1 for _ in same)
     start = max(0, common - 30)
     return f"{one[start : common + 60]!r} became {other[start : common + 60]!r}"
 
