@@ -110,6 +110,12 @@ def published_facts(chosen: presets.Preset) -> ModelFacts:
 
 def make_plan(chosen: presets.Preset, shifts: str, shift: float) -> Plan:
     """The plan of a preset for a model of that shift, as the `shifts` widget asks."""
+    first, second, *_ = chosen.end_sigmas
+    if second >= first:
+        raise ValueError(
+            f"Each stage must end at a lower noise level than the one before, got {first:g} and "
+            f"{second:g}: set end_sigma_2 below end_sigma_1."
+        )
     if shifts == PUBLISHED:
         return presets.published_plan(chosen)
     if shifts == MATCH:

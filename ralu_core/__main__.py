@@ -6,9 +6,10 @@ import argparse
 import sys
 
 from .cost import CallCost
+from .latents.checks import check_steps
 from .latents.frame import Frame
 from .plans import PLANS, Plan
-from .plans.presets import PRESETS, matched_plan, preset
+from .plans.presets import PRESETS, PUBLISHED_SHIFT, matched_plan, preset
 from .plans.text import PlanFacts
 
 FLUX_DEV = CallCost(blocks=57, width=3072, text_tokens=256)
@@ -29,7 +30,7 @@ def main(arguments: list[str] | None = None) -> str:
     plan = named_plan(asked.plan, asked.shift)
     frame = Frame.of_picture(asked.size, asked.size)
     cost = CallCost(asked.blocks, asked.width, asked.text)
-    steps = asked.steps or plan.baseline_steps or plan.total_steps
+    steps = check_steps([asked.steps or plan.baseline_steps or plan.total_steps])[0]
     facts = PlanFacts(plan, frame, steps, cost.speed_up(plan, *frame.fine_grid, steps))
     return "\n".join(facts.lines())
 
@@ -37,9 +38,9 @@ def main(arguments: list[str] | None = None) -> str:
 def named_plan(name: str, shift: float | None) -> Plan:
     """A preset's plan, matched, or a named plan; ValueError lists the presets for other names."""
     if name in PLANS:
-        return PLANS[name](shift or 3.0)
+        return PLANS[name](PUBLISHED_SHIFT if shift is None else shift)
     chosen = preset(name)
-    return matched_plan(chosen, shift or chosen.model_shift)
+    return matched_plan(chosen, chosen.model_shift if shift is None else shift)
 
 
 if __name__ == "__main__":

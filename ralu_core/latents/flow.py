@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
+from .checks import check_shift, check_steps
+
 if TYPE_CHECKING:
     import numpy as np
     import torch
@@ -49,9 +51,13 @@ def signal_scale(z: float, end_sigma: float) -> float:
 def spaced_levels(shift: float, start: float, end: float, steps: int) -> tuple[float, ...]:
     """steps + 1 noise levels from start to end, even before the shift (paper, NT-Matching).
 
+    ValueError for a shift outside (0, 100] or steps outside 1 to 1000.
+
     >>> [round(sigma, 3) for sigma in spaced_levels(3.0, 1.0, 0.0, 3)]
     [1.0, 0.857, 0.6, 0.0]
     """
+    check_shift("Shift", shift)
+    check_steps([steps])
     first, last = shift_sigma(1 / shift, start), shift_sigma(1 / shift, end)
     inner = (first + (last - first) * i / steps for i in range(1, steps))
     return (start, *(shift_sigma(shift, sigma) for sigma in inner), end)

@@ -122,10 +122,12 @@ class Layout:
         return [([k], Layout(self.fine[k : k + 1], self.patch)) for k in range(self.batch)]
 
     def to(self, device: torch.device | str) -> Layout:
-        """The same layout with its mask on another device."""
+        """The same layout with its mask on another device; what is counted is not counted again."""
         if self.fine.device == torch.device(device):
             return self
-        return Layout(self.fine.to(device), self.patch)
+        moved = Layout(self.fine.to(device), self.patch)
+        moved.__dict__.update(counts=self.counts)
+        return moved
 
     def folded(self, fold: int) -> Layout:
         """The same over a latent whose pixels are `fold` of these wide, see `Space.fold`."""

@@ -29,7 +29,7 @@ NODE_FOLDERS = {
     FAMILIES: ("ralu_core",),
     SAMPLING: ("ralu_core", FAMILIES),
     "nodes/host/showing": ("ralu_core", FAMILIES, SAMPLING),
-    "nodes/host/temporal": ("ralu_core", FAMILIES, SAMPLING),
+    "nodes/host/temporal": ("ralu_core", FAMILIES, f"{SAMPLING}/keys"),
     "nodes/host": ("ralu_core", FAMILIES, SAMPLING, "nodes/host/showing"),
     "nodes": ("ralu_core", "nodes"),
 }
@@ -44,8 +44,6 @@ LAB = {
     "quality": ("comfy", "models", "bench"),
     "showcase": ("comfy", "models", "bench"),
 }
-HOST = ("nodes", "host")
-KEYS = (*HOST, "sampling", "keys")
 UNSAFE_MODULES = {"pickle", "marshal", "shelve", "subprocess", "ctypes"}
 UNSAFE_CALLS = {"eval", "exec", "compile", "__import__"}
 
@@ -55,12 +53,10 @@ def sources(*folders: str) -> list[Path]:
     return sorted(path for folder in folders for path in (ROOT / folder).rglob("*.py"))
 
 
-# Until the nodes stand on this core, their imports lead nowhere.
-MERGED = (ROOT / FAMILIES).is_dir()
-FOLDERS = {**CORE_FOLDERS, **(NODE_FOLDERS if MERGED else {})}
+FOLDERS = {**CORE_FOLDERS, **NODE_FOLDERS}
 
 CORE = sources("ralu_core")
-PACK = [ROOT / "__init__.py", *sources("nodes"), *CORE] if MERGED else CORE
+PACK = [ROOT / "__init__.py", *sources("nodes"), *CORE]
 COMMANDS = {"__main__"}  # modules that people run, which may print
 
 
@@ -192,27 +188,6 @@ def test_imports_inside_the_pack_are_relative(path: Path) -> None:
     assert not set(absolute_imports(parse(path))) & OWN_NAMES
 
 
-<<<<<<< HEAD
-def test_the_host_adapter_does_not_know_the_nodes() -> None:
-    for path in sources("nodes/host"):
-        for imported in imports_in_pack(path):
-            assert imported[0] == "ralu_core" or imported[:2] == ("nodes", "host"), path
-
-
-def test_the_acceleration_and_the_host_adapter_do_not_know_each_other() -> None:
-    """They meet in a node: a family's blocks are handed in, and keys in options are agreed on."""
-    own, known = (*HOST, "temporal"), (("ralu_core",), (*HOST, "families"), KEYS)
-    for path in sources("nodes/host"):
-        for imported in imports_in_pack(path):
-            if module_of(path)[:3] == own:
-                assert any(imported[: len(one)] == one for one in (own, *known)), path
-            else:
-                assert imported[:3] != own, path
-
-
-=======
-@pytest.mark.skipif(not MERGED, reason="the nodes do not stand on this core yet")
->>>>>>> coretests
 def test_the_pack_starts_at_its_nodes() -> None:
     assert imports_in_pack(ROOT / "__init__.py") == {("nodes", "__init__")}
 
@@ -267,11 +242,7 @@ def test_the_pack_keeps_no_state_and_logs(path: Path) -> None:
     assert not prints or path.stem in COMMANDS
 
 
-<<<<<<< HEAD
-@pytest.mark.parametrize("path", [*PACK, *sources("lab")], ids=name_of)
-=======
-@pytest.mark.parametrize("path", [*PACK, *sources("demo", "examples")], ids=name_of)
->>>>>>> coretests
+@pytest.mark.parametrize("path", [*PACK, *sources("lab", "examples")], ids=name_of)
 def test_files_and_functions_stay_small(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= FILE_LINES
     for node in ast.walk(parse(path)):

@@ -53,6 +53,14 @@ def test_a_jump_has_the_numbers_of_its_functions(z: float, end_sigma: float) -> 
 
 
 @pytest.mark.parametrize(
+    ("shift", "steps", "phrase"), [(0.0, 5, "Shift must be above 0"), (3.0, 0, "Steps must be")]
+)
+def test_levels_need_a_shift_and_steps(shift: float, steps: int, phrase: str) -> None:
+    with pytest.raises(ValueError, match=phrase):
+        spaced_levels(shift, 1.0, 0.0, steps)
+
+
+@pytest.mark.parametrize(
     ("start", "end", "steps"), [(1.0, 0.0, 20), (0.93, 0.55, 1), (0.9, 0.0, 7)]
 )
 def test_spaced_levels_are_even_before_the_shift(start: float, end: float, steps: int) -> None:

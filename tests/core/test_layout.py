@@ -114,3 +114,9 @@ def test_moving_a_layout(two_pictures: Layout) -> None:
     moved = Layout(two_pictures.fine, patch=1).to("meta")
     assert moved.fine.device.type == moved.fine_pixels.device.type == "meta"
     assert moved.patch == 1 and moved.grid == two_pictures.grid
+    assert moved.counts == two_pictures.counts
+
+
+def test_moving_a_layout_of_unequal_counts() -> None:
+    layout = Layout(torch.stack([mask("F.", ".."), mask("FF", "..")]))
+    assert layout.to("meta").counts == [7, 10]

@@ -21,14 +21,14 @@ GPU = torch.device("meta")
 
 
 def test_finished_latents_lie_where_the_host_keeps_them(flux, vae, monkeypatch):
-    original = run.run_stages
+    original = run.run_plan
 
     def then_move(*args):
         result = original(*args)
         monkeypatch.setattr(comfy.model_management, "intermediate_device", lambda: GPU)
         return result
 
-    monkeypatch.setattr(run, "run_stages", then_move)
+    monkeypatch.setattr(run, "run_plan", then_move)
     assert ralu(flux, vae)[0].device == GPU
 
 

@@ -12,6 +12,7 @@ from driving import guider_for, quick_schedule, ralu
 from ralu_pack.nodes.edge_mask_preview import EdgeMaskPreview
 from ralu_pack.nodes.sampler_advanced import SamplerAdvanced
 from ralu_pack.nodes.schedule import Schedule
+from ralu_pack.ralu_core.latents.frame import Frame
 
 
 def advanced(model, **changes):
@@ -161,10 +162,10 @@ def test_edge_mask_preview_refuses(sockets, phrase):
 
 
 def test_sizes_are_checked_in_pixels():
-    assert Canvas(135, 240).padded == (136, 240)
-    assert Canvas(135, 240).grid == (34, 60)
+    assert Frame(135, 240).padded == (136, 240)
+    assert Frame(135, 240).grid == (34, 60)
     with pytest.raises(ValueError, match="got 32x512"):
-        Canvas(64, 4)
+        Frame(64, 4)
 
 
 def test_messages_are_one_sentence(flux):

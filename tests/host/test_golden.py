@@ -15,13 +15,15 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 from lab.models import tiny
+from ralu_pack.nodes.host.families.inspect import inspect_model
 from ralu_pack.nodes.host.sampling.stages import GuiderStages
-from ralu_pack.nodes.host.showing.progress import Progress
+from ralu_pack.nodes.host.sampling.watch import Watch
+from ralu_pack.ralu_core import plans
+from ralu_pack.ralu_core.growth import growth_named
 from ralu_pack.ralu_core.latents.layout import Layout
+from ralu_pack.ralu_core.latents.packing import Packing
 from ralu_pack.ralu_core.latents.tokens import unpatchify
-from ralu_pack.ralu_core.plans import Plan, ralu
-from ralu_pack.ralu_core.sampler import Plan, Source, run_stages
-from ralu_pack.ralu_core.upsampling import mean_of_siblings
+from ralu_pack.ralu_core.sampler import Source, run_plan
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 GRID = (8, 8)
@@ -34,14 +36,23 @@ def load_run(name: str):
     return load_file(path), info
 
 
-def schedule_of(info: dict) -> Plan:
+def schedule_of(info: dict) -> plans.Plan:
     ends = (1 - info["e"][0], 1 - info["e"][1], 0.0)
-    return ralu(tuple(info["N"]), ends, tuple(info["h"]), info["Z"], info["up_ratio"], 3.158193)
+    return plans.ralu(
+        info["N"],
+        ends,
+        info["h"],
+        info["Z"],
+        info["up_ratio"],
+        3.158193,
+        growth="token",
+        kept="released",
+    )
 
 
 def uncorrelate(noise: torch.Tensor, c: float) -> torch.Tensor:
     """The white noise that `sibling_noise` turns into the stored one."""
-    return noise + (1 / (1 - 4 * c) ** 0.5 - 1) * mean_of_siblings(noise, "token")
+    return noise + (1 / (1 - 4 * c) ** 0.5 - 1) * growth_named("token").mean_of_siblings(noise, 2)
 
 
 class StoredNoise:
@@ -49,6 +60,7 @@ class StoredNoise:
 
     def __init__(self, run: dict, info: dict, layout: Layout):
         self.run, self.layout, self.c = run, layout, info["Z"] ** -2
+        (self.packing,) = Packing.parts(layout)
 
     def __call__(self, stage: int) -> torch.Tensor:
         return self._into_mixed() if stage == 1 else self._into_full()
@@ -62,8 +74,8 @@ class StoredNoise:
             fine[:, i, :, j, :] = children[:, k]
         coarse = torch.zeros(1, 64, 64)
         coarse[:, self.run["indices_1x"].long()] = kept
-        tokens = self.layout.gather(coarse, fine.reshape(1, 256, 64))
-        noise = self.layout.unpack(tokens)
+        tokens = self.packing.gather(coarse, fine.reshape(1, 256, 64))
+        noise = self.packing.unpack(tokens)
         return torch.where(self.layout.fine_pixels, uncorrelate(noise, self.c), noise)
 
     def _into_full(self) -> torch.Tensor:
@@ -94,23 +106,23 @@ def test_released_run_is_reproduced(name):
         latent=torch.zeros_like(noise),
         mask=None,
         seed=0,
-        progress=Progress(model, schedule.total_steps),
+        family=inspect_model(model).family,
+        watch=Watch(model),
     )
     seen = {}
 
-    def record(stage, start):
-        seen[stage.index] = stages(stage, start)
-        return seen[stage.index]
+    def record(task, start):
+        seen[task.stage.number] = stages(task, start)
+        return seen[task.stage.number]
 
-    result = run_stages(
-        Plan(schedule, "token", kept="released"),
+    result = run_plan(
+        schedule,
         Source.from_noise(noise),
         record,
-        lambda denoised: layout.fine,
+        lambda end, ratio: layout.fine,
         StoredNoise(run, info, layout),
     )
-    stages.progress.close()
-    torch.testing.assert_close(seen[0].denoised, run["tweedie_x0_unpacked"], atol=1e-4, rtol=0)
+    torch.testing.assert_close(seen[1].denoised, run["tweedie_x0_unpacked"], atol=1e-4, rtol=0)
     finished = model.model.process_latent_in(result.x)
     worst = (finished - run["final_unpacked"]).abs().max().item()
     assert worst < 1e-4, worst

@@ -5,10 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from driving import guider_for, plain
+from driving import guider_for, mixed_call, plain
 from lab.models import tiny
 from ralu_pack.nodes.host.families.positions.learned_table import interpolate_table
-from ralu_pack.nodes.host.sampling.mixed_call import MixedCall
 from ralu_pack.ralu_core.latents.layout import Layout
 from ralu_pack.ralu_core.latents.tokens import pick, spread
 
@@ -104,7 +103,7 @@ def test_guidance_in_one_batched_call_equals_two_calls(model, x, scattered):
     def apply_single(apply_model, args, row, c, whole):
         x_row = whole[row : row + 1]
         layout = Layout(scattered[row % 2 : row % 2 + 1])
-        wrappers = {"apply_model": {"one": [MixedCall(layout)]}}
+        wrappers = {"apply_model": {"one": [mixed_call(model, layout)]}}
         options = {**c.pop("transformer_options"), "wrappers": wrappers}
         t = args["timestep"][row : row + 1]
         return apply_model(x_row, t, transformer_options=options, **c)

@@ -16,10 +16,9 @@ from limits import LATENT, noise, scattered, with_values
 from own_memory_device import DEVICE, separate_device
 from wires import PROMPT, WIRES, middle, picture
 
-from driving import plain, ralu, schedule_for
+from driving import mixed_call, plain, ralu, schedule_for
 from lab.models import tiny
 from ralu_pack.nodes.edge_mask_preview import EdgeMaskPreview
-from ralu_pack.nodes.host.sampling.mixed_call import MixedCall
 
 CPU = torch.device("cpu")
 SHORT, LONG = 2, 3  # steps of a stage
@@ -182,7 +181,7 @@ def test_concat_channels_may_still_lie_on_the_cpu(fill_weights):
     with separate_device():
         model, _ = _loaded(fill_weights)
         comfy.model_management.load_models_gpu([model])
-        call = MixedCall(scattered().to(DEVICE))
+        call = mixed_call(model, scattered().to(DEVICE))
         options = {"wrappers": {WrappersMP.APPLY_MODEL: {"ralu": [call]}}}
         values = torch.ones(2, 80, *LATENT)
         [[context, more]] = tiny.conditioning(5, batch=2)

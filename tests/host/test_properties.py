@@ -15,7 +15,10 @@ from hypothesis import strategies as st
 from driving import ralu
 from lab.models import tiny
 from ralu_pack.nodes.host.inputs import SAMPLER_NAMES
-from ralu_pack.ralu_core.plans import Plan, ralu
+from ralu_pack.ralu_core import plans
+from ralu_pack.ralu_core.growth import GROWTHS
+from ralu_pack.ralu_core.latents.frame import Frame
+from ralu_pack.ralu_core.scores import SCORES
 
 SEED = int(os.environ.get("RALU_SEED", random.SystemRandom().randrange(2**32)))
 CASES = int(os.environ.get("RALU_CASES", 500))
@@ -45,9 +48,11 @@ class Case:
     noise_mask: int | None
     seed: int
 
-    def schedule(self) -> Plan:
+    def schedule(self) -> plans.Plan:
         levels = (0.7, 0.5, 0.0)
-        return ralu(self.steps, levels, (4.4, 2.1, 2.0), self.z, self.ratio, SHIFT[self.family])
+        return plans.ralu(
+            self.steps, levels, (4.4, 2.1, 2.0), self.z, self.ratio, SHIFT[self.family]
+        )
 
 
 def seeds() -> st.SearchStrategy[int | None]:
@@ -65,9 +70,9 @@ CASE = st.builds(
     z=st.floats(2.0, 12.0),
     cfg=st.sampled_from([1.0, 3.0]),
     sampler=st.sampled_from(FREE),
-    detector=st.sampled_from(DETECTORS),
+    detector=st.sampled_from(list(SCORES)),
     threshold=st.sampled_from([0.0, 0.0, 0.05, 0.5, 1.0]),
-    upsampling=st.sampled_from(UPSAMPLING),
+    upsampling=st.sampled_from(list(GROWTHS)),
     denoise=st.sampled_from([1.0, 1.0, 0.97, 0.8, 0.3, 0.01]),
     region_mask=seeds(),
     noise_mask=seeds(),
@@ -143,13 +148,13 @@ def test_generated_runs(case: Case):
     assert samples.shape == latent["samples"].shape and torch.isfinite(samples).all()
     assert torch.equal(samples, again) and torch.equal(mask, same_mask)
     assert mask.shape == (case.batch, *case.size) and ((mask == 0) | (mask == 1)).all()
-    canvas = Canvas(case.size[0] // 8, case.size[1] // 8)
+    frame = Frame(case.size[0] // 8, case.size[1] // 8)
     skipped = not mask.any() and case.denoise < 1
     if painted is not None and not skipped:
         covered = painted.expand(case.batch, -1, -1)
         assert (mask >= covered).all()
-    if painted is None and case.threshold == 0 and canvas.is_whole and not skipped:
-        tokens = canvas.grid[0] * canvas.grid[1]
+    if painted is None and case.threshold == 0 and frame.is_whole and not skipped:
+        tokens = frame.grid[0] * frame.grid[1]
         early = int(case.ratio * tokens + 1e-9)
         assert torch.equal(mask.sum(dim=(1, 2)), torch.full((case.batch,), early * 1024.0))
     if "noise_mask" in latent:

@@ -245,7 +245,7 @@ def test_img2img_from_the_last_stage_is_a_plain_sampler(flux):
     schedule = quick_schedule()
     samples, mask = ralu(flux, None, latent={"samples": picture}, denoise=0.1)
     sigma = float(flux.get_model_object("model_sampling").percent_to_sigma(0.9))
-    ((_, sigmas),) = schedule.truncated(sigma)
+    (sigmas,) = (stage.sigmas for stage in schedule.begun_at(sigma).stages)
     noise = comfy.sample.prepare_noise(picture, 7)
     native = guider_for(flux).sample(
         noise,

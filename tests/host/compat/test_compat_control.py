@@ -28,6 +28,9 @@ from driving import quick_schedule, ralu
 from lab.models import tiny
 from ralu_pack.nodes.host.sampling.conds import fit_to_frame, fit_to_layout
 from ralu_pack.nodes.host.sampling.control import TwoPassControl
+from ralu_pack.ralu_core.latents.frame import Frame
+from ralu_pack.ralu_core.latents.packing import Packing
+from ralu_pack.ralu_core.latents.space import Space
 
 KINDS = ["flux instantx", "flux xlabs", "sd3"]
 
@@ -87,11 +90,11 @@ def test_percent_means_noise_level_in_every_stage(model, kind, vae):
     schedule = quick_schedule(3.158193 if kind != "sd3" else 3.0)
     ralu(model, vae, positive=positive, schedule=schedule)
     high, low = sampling.percent_to_sigma(0.1), sampling.percent_to_sigma(0.5)
-    visited = [sigma for k in range(3) for sigma in schedule.sigmas(k)[:-1]]
+    visited = [sigma for stage in schedule.stages for sigma in stage.sigmas[:-1]]
     expected = []
-    for k in range(3):
-        inside = [s for s in schedule.sigmas(k)[:-1] if low <= s <= high]
-        expected += [s for s in inside for _ in range(2 if k == 1 else 1)]
+    for stage in schedule.stages:
+        inside = [s for s in stage.sigmas[:-1] if low <= s <= high]
+        expected += [s for s in inside for _ in range(2 if stage.grid.is_mixed else 1)]
     multiplier = 1000 if kind == "sd3" else 1
     assert seen == pytest.approx([s * multiplier for s in expected], rel=1e-5)
     assert 0 < len(set(expected)) < len(visited)
@@ -117,13 +120,13 @@ def test_control_of_one_prompt(model, kind, vae):
 
 @pytest.mark.promise("ControlNet at any picture size")
 def test_hint_of_a_picture_that_is_extended(model, kind, vae):
-    """All fine, on the padded canvas, is plain sampling with the hint's last rows repeated."""
+    """All fine, on the padded frame, is plain sampling with the hint's last rows repeated."""
     size = (176, 248)
-    canvas = Canvas(size[0] // 8, size[1] // 8)
-    assert canvas.padded == LATENT
+    frame = Frame(size[0] // 8, size[1] // 8)
+    assert frame.padded == LATENT
     image = hint(size=size)
     odd = guider(model, *applied(controlnet(model, kind), vae, image=image))
-    odd.original_conds = fit_to_frame(odd.original_conds, canvas)
+    odd.original_conds = fit_to_frame(odd.original_conds, frame)
     rows = torch.arange(LATENT[0] * 8).clamp(max=size[0] - 1)
     columns = torch.arange(LATENT[1] * 8).clamp(max=size[1] - 1)
     extended = image[:, rows][:, :, columns]
@@ -182,7 +185,9 @@ def test_prompts_that_share_a_controlnet_still_share_it(model, kind, vae):
     conds = guider(model, *applied(net, vae)).original_conds
     conds["positive"] *= 2
     conds["negative"][0]["control"] = conds["positive"][0]["control"]
-    for fitted in (fit_to_frame(conds, Canvas(22, 31)), fit_to_layout(conds, scattered())):
+    layout, space = scattered(), Space()
+    mixed_conds = fit_to_layout(conds, layout, Packing.parts(layout), space)
+    for fitted in (fit_to_frame(conds, Frame(22, 31)), mixed_conds):
         assert len({id(e["control"]) for entries in fitted.values() for e in entries}) == 1
 
 

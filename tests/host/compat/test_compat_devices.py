@@ -11,7 +11,7 @@ from comfy.patcher_extension import WrappersMP
 from controls import applied, controlnet
 from limits import guider, mixed, noise, scattered
 
-from driving import Calls, family
+from driving import Calls, family, mixed_call
 from lab.models import tiny
 from ralu_pack.nodes.host.sampling.mixed_call import MixedCall
 from ralu_pack.ralu_core.latents.layout import Layout
@@ -28,7 +28,7 @@ def test_a_mixed_call_holds_nothing_that_a_call_changes(model, twin):
     """Two threads, each with a network of its own, share one MixedCall and one layout."""
     layouts = [scattered(), uneven()]
     for layout in layouts:
-        call = MixedCall(layout)
+        call = mixed_call(model, layout)
         copies = [model.model, twin.model]
         states = [noise(seed) for seed in (70, 71)]
         alone = [apply(base, call, x).clone() for base, x in zip(copies, states, strict=True)]

@@ -209,7 +209,7 @@ def test_starting_in_the_last_stage_is_plain_img2img_with_a_mask(flux):
     schedule = quick_schedule()
     samples = run_masked(flux, None, latent, mask, denoise=0.1)
     sigma = float(flux.get_model_object("model_sampling").percent_to_sigma(0.9))
-    ((_, sigmas),) = schedule.truncated(sigma)
+    (sigmas,) = (stage.sigmas for stage in schedule.begun_at(sigma).stages)
     drawn = comfy.sample.prepare_noise(latent, 7)
     plain = native(guider(flux, cfg=1.0), drawn, latent, mask, sigmas=torch.tensor(sigmas))
     torch.testing.assert_close(samples, plain, atol=1e-5, rtol=0)

@@ -12,16 +12,17 @@ from safetensors.torch import save_file
 
 from driving import SHIFT, family, ralu, schedule_for
 from lab.models import tiny
+from ralu_pack.ralu_core import plans
+from ralu_pack.ralu_core.latents.frame import Frame
 from ralu_pack.ralu_core.latents.layout import Layout
-from ralu_pack.ralu_core.plans import Plan, ralu
 
 SIZES = [(64, 64), (256, 256), (256, 768), (264, 1000), (216, 384), (104, 520), (520, 72)]
 LARGE = [(2048, 256), (256, 2048), (1024, 1024), (1080, 1920), (1920, 1080), (1504, 1000)]
 
 
-def short(model) -> Plan:
+def short(model) -> plans.Plan:
     shift = SHIFT[family(model)]
-    return ralu((1, 1, 1), (0.7, 0.55, 0.0), (4.4, 2.1, 2.0), 4.0, 0.3, shift)
+    return plans.ralu((1, 1, 1), (0.7, 0.55, 0.0), (4.4, 2.1, 2.0), 4.0, 0.3, shift)
 
 
 def assert_whole(model, size, vae=None):
@@ -30,9 +31,9 @@ def assert_whole(model, size, vae=None):
     assert samples.shape == (1, 16, size[0] // 8, size[1] // 8)
     assert mask.shape == (1, size[0] // 8 * 8, size[1] // 8 * 8)
     assert torch.isfinite(samples).all() and samples.std() > 0.1
-    canvas = Canvas(size[0] // 8, size[1] // 8)
-    if canvas.is_whole:
-        tokens = canvas.grid[0] * canvas.grid[1]
+    frame = Frame(size[0] // 8, size[1] // 8)
+    if frame.is_whole:
+        tokens = frame.grid[0] * frame.grid[1]
         assert mask.mean().item() == pytest.approx(int(0.3 * tokens) / tokens)
 
 
@@ -59,14 +60,14 @@ def test_extreme_shapes(flux, size):
 def test_every_size_makes_a_layout_of_whole_tokens():
     """All sizes that the host's widgets can set from 256 to 2048, in steps of 8 pixels."""
     for pixels in range(256, 2049, 8):
-        canvas = Canvas(pixels // 8, 256 // 8)
-        rows, columns = canvas.grid
+        frame = Frame(pixels // 8, 256 // 8)
+        rows, columns = frame.grid
         layout = Layout(torch.ones(1, rows, columns, dtype=torch.bool))
-        assert layout.latent_size == canvas.padded
-        assert 0 <= canvas.padded[0] - pixels // 8 < 4
+        assert layout.latent_size == frame.padded
+        assert 0 <= frame.padded[0] - pixels // 8 < 4
         latent = torch.zeros(1, 1, pixels // 8, 32)
-        assert canvas.extend(latent).shape[-2:] == canvas.padded
-        assert canvas.crop(canvas.extend(latent)).shape == latent.shape
+        assert frame.extend(latent).shape[-2:] == frame.padded
+        assert frame.crop(frame.extend(latent)).shape == latent.shape
 
 
 @pytest.mark.promise("Sizes from 256 to 2048 pixels, odd and extreme shapes")

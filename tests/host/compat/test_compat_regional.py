@@ -21,6 +21,7 @@ from nodes import ConditioningSetArea, ConditioningSetAreaPercentage, Conditioni
 from driving import ralu, schedule_for
 from lab.models import tiny
 from ralu_pack.nodes.host.sampling.conds import fit_to_frame
+from ralu_pack.ralu_core.latents.frame import Frame
 
 LEFT, REST = tiny.conditioning(7), tiny.conditioning(8)
 
@@ -97,10 +98,10 @@ def host_weight(entry: dict, size) -> torch.Tensor:
 @pytest.mark.parametrize("name", AREAS)
 def test_area_weighs_as_in_the_host(flux, name, size):
     entry = guider(flux, by_area(LEFT, name, 0.7)).original_conds["positive"][0]
-    canvas = Canvas(*size)
-    (fitted,) = fit_to_frame({"positive": [entry]}, canvas)["positive"]
+    frame = Frame(*size)
+    (fitted,) = fit_to_frame({"positive": [entry]}, frame)["positive"]
     assert "area" in entry and "area" not in fitted
-    ours = canvas.crop(host_weight(fitted, canvas.padded))
+    ours = frame.crop(host_weight(fitted, frame.padded))
     torch.testing.assert_close(ours, host_weight(entry, size))
 
 
@@ -112,7 +113,7 @@ def test_area_beside_a_mask_weighs_as_in_the_host(flux, name, bounds):
     mask[:, :5] = 0
     both = by_mask(by_area(LEFT, name), mask, 0.6, bounds)
     entry = guider(flux, both).original_conds["positive"][0]
-    (fitted,) = fit_to_frame({"positive": [entry]}, Canvas(24, 32))["positive"]
+    (fitted,) = fit_to_frame({"positive": [entry]}, Frame(24, 32))["positive"]
     torch.testing.assert_close(host_weight(fitted, (24, 32)), host_weight(entry, (24, 32)))
 
 
@@ -169,7 +170,7 @@ def test_timestep_range_means_noise_level_in_every_stage(model, vae):
     schedule = schedule_for(model)
     ralu(watched, vae, positive=positive, schedule=schedule)
     border = sampling.percent_to_sigma(0.4)
-    visited = [sigma for k in range(3) for sigma in schedule.sigmas(k)[:-1]]
+    visited = [sigma for stage in schedule.stages for sigma in stage.sigmas[:-1]]
     expected = [(pytest.approx(s, rel=1e-5), 8 if s > border else 16) for s in visited]
     assert seen == expected
     assert [length for _, length in seen] != sorted(length for _, length in seen)

@@ -53,7 +53,7 @@ def test_offered_samplers_keep_to_the_noise_levels(flux, name):
     """With a model that knows the picture, a stage must end in it plus unit noise times sigma."""
     for schedule in (LONG, quick_schedule()):
         for stage in range(3):
-            assert keeps_to_noise_levels(flux, name, schedule.sigmas(stage)), stage
+            assert keeps_to_noise_levels(flux, name, list(schedule.stages[stage].sigmas)), stage
 
 
 @pytest.mark.parametrize("name", sorted({*REFUSED_SAMPLERS} & {*comfy.samplers.SAMPLER_NAMES}))

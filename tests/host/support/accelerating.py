@@ -11,7 +11,7 @@ from ralu_pack.nodes.host import run
 from ralu_pack.nodes.host.temporal import attach
 from ralu_pack.nodes.host.temporal.acceleration import Acceleration
 from ralu_pack.nodes.host.temporal.caches import RunState
-from ralu_pack.ralu_core.plans import Plan, ralu
+from ralu_pack.ralu_core import plans
 
 STEPS = 8
 SIGMAS = torch.linspace(1, 0, STEPS + 1) ** 0.8  # uneven, as real ones
@@ -40,9 +40,9 @@ def sample(model, batch: int = 1, x: torch.Tensor | None = None, **options) -> t
     return plain(model, x, **{"sigmas": SIGMAS, **options})
 
 
-def stages(model, steps=(4, 5, 6)) -> Plan:
+def stages(model, steps=(4, 5, 6)) -> plans.Plan:
     shift = SHIFT[type(model.model).__name__]
-    return ralu(steps, (0.7, 0.55, 0.0), (4.4, 2.1, 2.0), 4.0, 0.3, shift)
+    return plans.ralu(steps, (0.7, 0.55, 0.0), (4.4, 2.1, 2.0), 4.0, 0.3, shift)
 
 
 def in_stages(model, vae, **options) -> torch.Tensor:

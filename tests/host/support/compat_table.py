@@ -1,4 +1,4 @@
-"""The README's compatibility table, made of what the tests with a promise mark did.
+"""The table of docs/compatibility.md, made of what the tests with a promise mark did.
 
 Run once for each host, the slow tests too unless `-m "not slow"` follows, then print the table:
 

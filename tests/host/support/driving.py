@@ -7,9 +7,12 @@ import comfy.samplers
 import torch
 
 from lab.models import tiny
+from ralu_pack.nodes.host.families.inspect import inspect_model
 from ralu_pack.nodes.host.sampling.mixed_call import MixedCall
 from ralu_pack.nodes.sampler import Sampler
-from ralu_pack.ralu_core.plans import Plan, ralu
+from ralu_pack.ralu_core import plans
+from ralu_pack.ralu_core.latents.layout import Layout
+from ralu_pack.ralu_core.latents.packing import Packing
 
 SIGMAS = torch.tensor([1.0, 0.8, 0.5, 0.0])
 SHIFT = {"Flux": 3.158193, "SD3": 3.0}
@@ -23,12 +26,13 @@ def family(model) -> str:
     return type(model.model).__name__
 
 
-def quick_schedule(model_shift: float = 3.158193, ratio: float = 0.3) -> Plan:
+def quick_schedule(model_shift: float = 3.158193, ratio: float = 0.3) -> plans.Plan:
     """Two steps per stage: enough to pass every seam."""
-    return ralu((2, 2, 2), (0.7, 0.55, 0.0), (4.4, 2.1, 2.0), 4.0, ratio, model_shift)
+    shifts = (4.4, 2.1, 2.0)
+    return plans.ralu((2, 2, 2), (0.7, 0.55, 0.0), shifts, 4.0, ratio, model_shift)
 
 
-def schedule_for(model, ratio: float = 0.3) -> Plan:
+def schedule_for(model, ratio: float = 0.3) -> plans.Plan:
     return quick_schedule(SHIFT[family(model)], ratio)
 
 
@@ -39,12 +43,17 @@ def guider_for(model, cfg: float = 1.0, batch: int = 1) -> comfy.samplers.CFGGui
     return guider
 
 
+def mixed_call(model, layout: Layout) -> MixedCall:
+    return MixedCall(Packing.parts(layout), inspect_model(model).family)
+
+
 def plain(model, x, layout=None, cfg=1.0, sampler="euler", batch=1, sigmas=SIGMAS, **options):
     """Three plain steps from noise x; with a layout, each through the packed call."""
     guider = guider_for(model if layout is None else model.clone(), cfg, batch)
     if layout is not None:
         kind = comfy.patcher_extension.WrappersMP.APPLY_MODEL
-        guider.model_patcher.add_wrapper_with_key(kind, "test", MixedCall(layout))
+        call = mixed_call(model, layout)
+        guider.model_patcher.add_wrapper_with_key(kind, "test", call)
     return guider.sample(
         x,
         torch.zeros_like(x),
@@ -103,5 +112,5 @@ class Calls:
     def _note(self, _module, args, kwargs):
         self.tokens.append(kwargs["img"].shape[1] if "img" in kwargs else args[1].shape[1])
 
-    def per_stage(self, schedule: Plan) -> list[int]:
+    def per_stage(self, schedule: plans.Plan) -> list[int]:
         return [self.tokens.count(n) for n in schedule.tokens(16, 16)]

@@ -10,19 +10,28 @@ import torch.nn.functional as F
 
 from driving import SIGMAS
 from lab.models import tiny
+from ralu_pack.nodes.host.families.inspect import inspect_model
 from ralu_pack.nodes.host.sampling.conds import fit_to_frame
 from ralu_pack.nodes.host.sampling.stages import GuiderStages
-from ralu_pack.nodes.host.showing.progress import Progress
+from ralu_pack.nodes.host.sampling.watch import Watch
+from ralu_pack.ralu_core.latents.frame import Frame
+from ralu_pack.ralu_core.latents.grid import MIXED
 from ralu_pack.ralu_core.latents.layout import Layout
+from ralu_pack.ralu_core.latents.space import Space
 from ralu_pack.ralu_core.latents.tokens import pick, spread
-from ralu_pack.ralu_core.sampler import MIXED, Source, Start
+from ralu_pack.ralu_core.plans import Stage
+from ralu_pack.ralu_core.sampler import Source
+from ralu_pack.ralu_core.tasks import StageTask, Start
 
 GRID = (6, 8)
 LATENT = (4 * GRID[0], 4 * GRID[1])
 
 
-def noise(seed: int = 0, batch: int = 2) -> torch.Tensor:
-    return torch.randn(batch, 16, *LATENT, generator=torch.Generator().manual_seed(seed))
+def noise(seed: int = 0, batch: int = 2, space: Space | None = None) -> torch.Tensor:
+    """White noise in the form of the host's latents."""
+    space = space or Space()
+    generator = torch.Generator().manual_seed(seed)
+    return space.leave(torch.randn(batch, space.channels, *LATENT, generator=generator))
 
 
 def all_fine(batch: int = 2) -> Layout:
@@ -65,34 +74,47 @@ def native(guider, x, latent=None, mask=None, sampler="euler", sigmas=SIGMAS):
 
 
 def mixed(guider, x, layout, latent=None, mask=None, sampler="euler", sigmas=SIGMAS):
-    """The same as one mixed stage of the pack."""
+    """The same as one mixed stage of the pack; x in the host's form, and what comes back."""
     latent = torch.zeros_like(x) if latent is None else latent
-    model = guider.model_patcher.model
-    clean = model.process_latent_in(latent) if latent.any() else latent
+    model, family = guider.model_patcher.model, inspect_model(guider.model_patcher).family
+    space = family.space
+    clean = space.enter(model.process_latent_in(latent) if latent.any() else latent)
+    latent = space.enter(latent)
     stages = GuiderStages(
         guider=guider,
         sampler=_sampler(sampler),
-        conds=fit_to_frame(guider.original_conds, Canvas(*x.shape[-2:])),
+        conds=fit_to_frame(guider.original_conds, Frame(*latent.shape[-2:], space)),
+        family=family,
         latent=latent,
         mask=mask,
-        seed=-MIXED,  # so that the stage's own seed is 0
-        progress=Progress(guider.model_patcher, len(sigmas) - 1),
+        seed=0,
+        watch=Watch(guider.model_patcher, space),
     )
-    source = Source(x, clean, F.avg_pool2d(clean, 2))
-    stage = source.stage(MIXED, sigmas.tolist(), x, layout)
-    start = sigmas[0] * stage.white + (1 - sigmas[0]) * stage.clean
-    return stages(stage, Start(start)).x
+    source = Source(space.enter(x), clean, F.avg_pool2d(clean, 2), patch=space.patch)
+    stage = Stage(MIXED, tuple(sigmas.tolist()), ratio=0.3)
+    white = MIXED.noise(source.noise, layout)
+    task = StageTask(stage, white, source.clean_on(MIXED, layout), layout)
+    start = sigmas[0] * task.white + (1 - sigmas[0]) * task.clean
+    return space.leave(stages(task, Start(start)).x)
 
 
 def assert_limits(guider, batch=2, atol=0.0, coarse_guider=None, latent=None, **options):
     """All fine is plain sampling; none fine is plain sampling of the half-size picture."""
-    x = noise(batch=batch)
+    space = inspect_model(guider.model_patcher).space
+    x = noise(batch=batch, space=space)
     fine = mixed(guider, x, all_fine(batch), latent, **options)
     torch.testing.assert_close(fine, native(guider, x, latent, **options), atol=atol, rtol=0)
     coarse = mixed(guider, x, none_fine(batch), latent, **options)
-    small = None if latent is None else F.avg_pool2d(latent, 2)
-    expected = spread(native(coarse_guider or guider, pick(x), small, **options))
+    small = None if latent is None else half(latent, space, F.avg_pool2d)
+    native_small = native(coarse_guider or guider, half(x, space), small, **options)
+    expected = space.leave(spread(space.enter(native_small)))
     torch.testing.assert_close(coarse, expected, atol=max(atol, 1e-5), rtol=0)
+
+
+def half(latent, space, shrink=None):
+    """A host's latent at half size: every second latent pixel, or by `shrink` of a factor."""
+    entered = space.enter(latent)
+    return space.leave(pick(entered) if shrink is None else shrink(entered, 2))
 
 
 def assert_matters(guider, without, **options):

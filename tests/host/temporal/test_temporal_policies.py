@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from temporal import STEPS, Acceleration, BlockCalls, Runs, accelerated, in_stages, sample
+from accelerating import STEPS, Acceleration, BlockCalls, Runs, accelerated, in_stages, sample
 
 from ralu_pack.nodes.host.temporal.policies import DEFAULT_METHOD, POLICIES
 from ralu_pack.nodes.host.temporal.policy import Policy
 from ralu_pack.nodes.temporal_acceleration import TemporalAcceleration
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 DEPTHS = (2, 24, 57)  # of the tests' networks, of SD3 Medium and of Flux
 WIDGETS = {widget.id: widget for widget in TemporalAcceleration.define_schema().inputs}
 NUMBERS = set(WIDGETS) - {"model", "method", "max_memory"}

@@ -1,0 +1,143 @@
+"""The core as a library: its wheel, its command, its examples."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import os
+import pkgutil
+import runpy
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+from runs import plan_of
+
+import ralu_core
+from ralu_core.__main__ import main
+
+ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "examples" / "core.py"
+PACKAGED = ("pyproject.toml", "README.md", "LICENSE")
+FLUX_7X = ["FLUX 7x", "--shift", "3.16", "--size", "1024"]
+
+
+def modules() -> list[str]:
+    found = pkgutil.walk_packages(ralu_core.__path__, "ralu_core.")
+    return ["ralu_core", *(module.name for module in found)]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Built from a copy, as building leaves files beside the sources."""
+    pytest.importorskip("setuptools")
+    tree, made = tmp_path_factory.mktemp("tree"), tmp_path_factory.mktemp("wheel")
+    for name in PACKAGED:
+        shutil.copy(ROOT / name, tree)
+    for name in ("ralu_core", "nodes", "tests/core"):
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / name, tree / name, ignore=ignored)
+    build = f"from setuptools import build_meta; build_meta.build_wheel({str(made)!r})"
+    subprocess.run([sys.executable, "-c", build], cwd=tree, check=True, capture_output=True)
+    (file,) = made.glob("*.whl")
+    return file
+
+
+def test_the_wheel_holds_the_core_and_nothing_else(wheel: Path) -> None:
+    names = zipfile.ZipFile(wheel).namelist()
+    packed = {name for name in names if ".dist-info/" not in name}
+    sources = (ROOT / "ralu_core").rglob("*.py")
+    assert packed == {str(path.relative_to(ROOT)) for path in sources}
+    (top,) = (name for name in names if name.endswith("top_level.txt"))
+    assert zipfile.ZipFile(wheel).read(top).decode().split() == ["ralu_core"]
+
+
+def test_the_installed_core_runs_by_itself(wheel: Path, tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    zipfile.ZipFile(wheel).extractall(site)
+
+    def run(*arguments: str) -> str:
+        """What a Python prints that finds the wheel's files and no checkout."""
+        return subprocess.run(
+            [sys.executable, *arguments],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(site)},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+
+    find = "from importlib.util import find_spec as find; print(find('nodes'))"
+    assert run("-c", f"{find}; print(find('ralu_core').origin)").split() == [
+        "None",
+        str(site / "ralu_core" / "__init__.py"),
+    ]
+    assert run("-m", "ralu_core", *FLUX_7X) == main(FLUX_7X) + "\n"
+
+
+def test_the_command_prints_a_plan() -> None:
+    first, matching, *stages, last = main(FLUX_7X).splitlines()
+    assert first == "FLUX 7x: 10 steps, early regions 10%"
+    assert matching.startswith("model shift 3.16, JS distance 0.0")
+    assert [line.rsplit(", ", 1)[1] for line in stages] == [
+        "1024 tokens",
+        "1330 tokens",
+        "4096 tokens",
+    ]
+    assert last.startswith("predicted at 1024x1024: ") and last.endswith("than 50 plain steps")
+
+
+@pytest.mark.parametrize("name", ralu_core.PLANS)
+def test_the_command_knows_every_plan(name: str) -> None:
+    text = main([name, "--shift", "2", "--size", "512", "--steps", "20"])
+    assert text.endswith("than 20 plain steps")
+    assert main([name]).splitlines()[0] == text.splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "phrase"),
+    [
+        (["FLUX 6x"], r"A preset must be one of FLUX 5x, .*; got 'FLUX 6x'"),
+        (["FLUX 7x", "--shift", "0"], "Model shift must be above 0"),
+        (["plain", "--shift", "0"], "must be above 0"),
+        (["FLUX 7x", "--size", "32"], "at least 64 pixels each way"),
+        (["FLUX 7x", "--steps", "-1"], "Steps must be whole numbers"),
+    ],
+)
+def test_the_command_refuses_in_a_sentence(arguments: list[str], phrase: str) -> None:
+    with pytest.raises(ValueError, match=phrase):
+        main(arguments)
+
+
+def test_a_refusal_ends_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["ralu_core", "FLUX 6x"])
+    monkeypatch.delitem(sys.modules, "ralu_core.__main__")
+    with pytest.raises(SystemExit, match=r"^A preset must be one of"):
+        runpy.run_module("ralu_core", run_name="__main__")
+
+
+def test_what_the_core_exports_is_there() -> None:
+    assert all(hasattr(ralu_core, name) for name in ralu_core.__all__)
+
+
+def test_the_documentation_of_the_core_is_right() -> None:
+    ran = [doctest.testmod(importlib.import_module(name)) for name in modules()]
+    assert sum(result.failed for result in ran) == 0
+    assert sum(result.attempted for result in ran) >= 5
+
+
+def test_the_example_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    names = runpy.run_path(str(EXAMPLE))
+    assert names["result"].x.isfinite().all()
+    assert capsys.readouterr().out == "(1024, 1330, 4096) (1, 16, 128, 128)\n"
+
+
+def test_the_readme_shows_the_example() -> None:
+    assert f"```python\n{EXAMPLE.read_text()}```\n" in (ROOT / "README.md").read_text()
+
+
+def test_a_plan_is_named_as_people_know_it() -> None:
+    assert plan_of().name == "RALU" and ralu_core.PLANS["plain"](3.0).name == "plain"
