@@ -103,6 +103,18 @@ def test_begun_at_keeps_the_numbers_and_never_rises(grids: tuple) -> None:
         assert run.stages[1:] == plan.stages[len(plan.stages) - len(run.stages) + 1 :]
 
 
+def test_no_later_stage_may_start_above_the_begin() -> None:
+    """Not the next alone: here the third starts highest."""
+    jump = Renoised(0.4, jump=9.0)
+    stages = [full_stage(1.0, 0.8), Stage(HALF, (0.8, 0.7)), full_stage(0.7, 0.5)]
+    stages += [Stage(HALF, (0.5, 0.4)), full_stage(jump.start_sigma)]
+    crossings = [Renoised(0.8), Repeated(0.7), Renoised(0.5), jump]
+    plan = Plan.of("plan", stages, crossings)
+    assert jump.start_sigma > 0.85
+    assert [stage.number for stage in plan.begun_at(0.84).stages] == [5]
+    assert [stage.number for stage in plan.begun_at(0.9).stages] == [1, 2, 3, 4, 5]
+
+
 def test_a_run_that_begins_late_is_not_made_longer() -> None:
     late = PLAN.begun_at(0.95)
     assert late.begun_at(1.0) == late

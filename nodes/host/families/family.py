@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -55,6 +57,7 @@ class Family(ABC):
                  picture needs a call of its own.
     blocks       the form of the network's blocks, for forecasts across steps; None where it is not
                  known, and none are offered.
+    tiny_config  what of `tiny` the host cannot tell from its weights: its own configuration's keys.
     """
 
     name: str
@@ -67,6 +70,7 @@ class Family(ABC):
     space: Space = Space()
     one_table: bool = False
     blocks: type[Blocks] | None = None
+    tiny_config: Mapping[str, Any] = MappingProxyType({})
 
     @abstractmethod
     def matches(self, model: Any, network: Any) -> bool:
@@ -80,7 +84,7 @@ class Family(ABC):
     @abstractmethod
     def positions(
         self, network: Any, packing: Packing, rows: int
-    ) -> AbstractContextManager[list[bool]]:
+    ) -> AbstractContextManager[list[int]]:
         """While open, a call of the network places the packing's tokens; see `positions`."""
 
     @abstractmethod

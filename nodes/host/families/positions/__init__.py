@@ -2,8 +2,8 @@
 
 Each rule replaces one method on an instance of the network and restores it in `finally`. Nothing is
 registered on the MODEL, no weight is read raw, and no forward pass is copied. All are context
-managers that yield a list which stays empty if the network never asks: its result would be
-scrambled.
+managers that yield a list of how many picture tokens were asked for, one for each time; it stays
+empty if the network never asks, and its result would be scrambled.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ ROWS, COLUMNS = 1, 2  # which of the ids tell a token's row and column
 @contextmanager
 def image_ids(
     network, packing: Packing, rows: int, *, centred: bool = False, follows: tuple[int, ...] = ()
-) -> Iterator[list[bool]]:
+) -> Iterator[list[int]]:
     """While open, the picture's tokens get the packing's positions, and references their own.
 
     rows     of the call, a multiple of the packing's batch.
@@ -29,18 +29,18 @@ def image_ids(
     grid, patch = packing.layout.position_grid, packing.layout.patch
     if centred:
         positions = positions - torch.tensor([side // 2 for side in grid]).to(positions)
-    asked: list[bool] = []
+    asked: list[int] = []
 
     def process_img(x, index=0, h_offset=0, w_offset=0, **kwargs):
-        if asked:
-            if index in follows:
-                h_offset += (grid[0] - 1) * patch
-                w_offset += (grid[1] - packing.tokens) * patch
-            return original(x, index=index, h_offset=h_offset, w_offset=w_offset, **kwargs)
-        asked.append(True)
-        tokens, ids, *rest = original(
-            x, index=index, h_offset=h_offset, w_offset=w_offset, **kwargs
-        )
+        is_reference = bool(asked)
+        if is_reference and index in follows:
+            h_offset += (grid[0] - 1) * patch
+            w_offset += (grid[1] - packing.tokens) * patch
+        made = original(x, index=index, h_offset=h_offset, w_offset=w_offset, **kwargs)
+        tokens, ids, *rest = made
+        asked.append(tokens.shape[1])
+        if is_reference:
+            return made
         ids = ids.clone()  # the host expands one picture's ids over the rows
         ids[:, :, ROWS : COLUMNS + 1] = positions
         rope = (kwargs.get("transformer_options") or {}).get("rope_options") or {}

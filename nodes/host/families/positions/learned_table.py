@@ -12,7 +12,7 @@ from .shadow import shadowed
 
 
 @contextmanager
-def learned_table(network, packing: Packing, rows: int) -> Iterator[list[bool]]:
+def learned_table(network, packing: Packing, rows: int) -> Iterator[list[int]]:
     """While open, the table is read at the packing's positions, between its entries as well.
 
     rows  of the call, a multiple of the packing's batch.
@@ -22,10 +22,10 @@ def learned_table(network, packing: Packing, rows: int) -> Iterator[list[bool]]:
     patch = packing.layout.patch
     # Where the picture fills the table, positions past the last row read that row.
     margin = 1 if max(grid) + 2 <= network.pos_embed_max_size else 0
-    asked: list[bool] = []
+    asked: list[int] = []
 
     def cropped_pos_embed(hw, device=None):
-        asked.append(True)
+        asked.append(packing.tokens)
         # Asked for a grid larger by two, the centred crop starts exactly one token earlier.
         h, w = (side + 2 * margin for side in grid)
         table = original((h * patch, w * patch), device=device)[0]
