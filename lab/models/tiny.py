@@ -61,7 +61,7 @@ def seeded(shapes: dict[str, torch.Tensor], seed: int) -> dict[str, torch.Tensor
     weights = {}
     for name, like in sorted(shapes.items()):
         noise = torch.randn(like.shape, generator=generator)
-        if name.endswith(("norm.scale", "norm.weight", "ln_q.weight", "ln_k.weight")):
+        if name.endswith(("norm.scale", "norm.weight", "_q.weight", "_k.weight")) and like.ndim < 2:
             weights[name] = torch.ones(like.shape)
         elif "pos_embed" in name or like.ndim < 2:
             weights[name] = 0.3 * noise
