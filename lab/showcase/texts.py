@@ -1,8 +1,10 @@
 """`python -m lab.showcase.texts`: the texts that name models and presets, from the pack's tables.
 
-It rewrites those entries of the locales (the English file whole, since it repeats the schemas), and
-what stands between marks such as `<!-- families -->` and `<!-- /families -->`: the README's table of
-models, and names within the sentences of the help pages.
+It rewrites those entries of the locales, and what stands between marks such as `<!-- families -->`
+and `<!-- /families -->`: the README's table of models, and names within the sentences of the help
+pages. `languages.json` holds what each language says: parts of sentences, as `Words` of the pack
+names them, and entries of its locale file. English is the default of `Words`, and its locale file
+repeats the schemas.
 """
 
 from __future__ import annotations
@@ -15,23 +17,41 @@ from typing import Any
 
 from lab.comfy import ralu_pack
 from lab.comfy.locate import REPOSITORY
-from lab.showcase.languages import ENTRIES, PARTS, parts_said
+from ralu_core.latents.frame import MAX_SIDE
 
 LOCALES, HELP = REPOSITORY / "locales", REPOSITORY / "web" / "docs"
 README = REPOSITORY / "README.md"
+LANGUAGES = Path(__file__).with_name("languages.json")
+PARTS = ("models", "any_model", "forecast", "recommended", "untold", "presets", "guidance")
 MARKED = re.compile(r"<!-- (\w+) -->.*?<!-- /\1 -->", re.DOTALL)
 
 
 def written() -> dict[Path, str]:
     """What each file should say."""
-    languages = {code: parts_said(ralu_pack.words.Words(**parts)) for code, parts in PARTS.items()}
+    english: dict[str, dict[str, str]] = {"parts": {}, "entries": {}}
+    languages = {"en": english, **json.loads(LANGUAGES.read_text(encoding="utf-8"))}
     texts = {README: between_marks(README, {"families": f"\n{families_table()}\n"})}
-    for code, parts in languages.items():
+    for code, language in languages.items():
+        words = ralu_pack.words.Words(**language["parts"])
+        parts = {name: getattr(words, name)() for name in PARTS}
         for page in sorted(HELP.glob(f"*/{code}.md")):
             texts[page] = between_marks(page, parts)
         path = LOCALES / code / "nodeDefs.json"
-        texts[path] = json.dumps(locale(path, code, parts), indent=2, ensure_ascii=False) + "\n"
+        locale = schema_texts() if code == "en" else json.loads(path.read_text(encoding="utf-8"))
+        for place, template in language["entries"].items():
+            set_text(locale, place.split("."), template.format(**parts))
+        texts[path] = json.dumps(locale, indent=2, ensure_ascii=False) + "\n"
     return texts
+
+
+def set_text(texts: dict[str, Any], way: list[str], text: str) -> None:
+    """Put a text into nested dictionaries. KeyError where there was none."""
+    *way, last = way
+    for key in way:
+        texts = texts[key]
+    if last not in texts:
+        raise KeyError(last)
+    texts[last] = text
 
 
 def between_marks(path: Path, parts: dict[str, str]) -> str:
@@ -59,24 +79,11 @@ def families_table() -> str:
             family.label,
             ", ".join(ralu_pack.words.presets_of(family)),
             f"{space.channels} channels, {space.pixels} pixels",
-            f"{side} pixels, or what the weights have" if side else f"{ralu_pack.frame.MAX_SIDE}",
+            f"{side} pixels, or what the weights have" if side else f"{MAX_SIDE} pixels",
             "no" if family.blocks is None else "yes",
         )
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
-
-
-def locale(path: Path, code: str, parts: dict[str, str]) -> dict[str, Any]:
-    """The locale file's content, the entries that name models written anew."""
-    if code == "en":
-        return schema_texts()
-    texts = json.loads(path.read_text(encoding="utf-8"))
-    for (*way, last), template in ENTRIES[code].items():
-        entry = texts
-        for key in way:
-            entry = entry[key]
-        entry[last] = template.format(**parts)
-    return texts
 
 
 def schema_texts() -> dict[str, Any]:
