@@ -25,7 +25,7 @@ class Flux1(Family):
     short = "Flux.1"
     full = Size(blocks=57, width=3072)
     full_shift = FLUX_DEV_SHIFT
-    presets = Presets(default="FLUX 5x", few_steps="4-step distilled")
+    presets = Presets("FLUX 5x", few_steps="4-step distilled", distilled="FLUX.1-schnell")
     text_tokens = 256
     blocks = DoubleAndSingleBlocks
 
