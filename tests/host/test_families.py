@@ -9,7 +9,7 @@ from contextlib import nullcontext
 
 import pytest
 import torch
-from limits import GRID, assert_limits, guider, mixed, noise, none_fine, scattered
+from limits import GRID, assert_limits, guider, mixed, native, noise, none_fine, scattered
 
 from driving import ralu
 from lab.models import tiny
@@ -34,8 +34,8 @@ def weights(family):
 
 
 @pytest.fixture
-def model(weights):
-    return tiny.load_model(weights)
+def model(weights, family):
+    return tiny.load_model(weights, family)
 
 
 def test_a_family_says_what_it_must(family, model):
@@ -60,8 +60,8 @@ def test_both_limits_are_exact(model, cfg, batch):
     assert_limits(guider(model, cfg=cfg), batch)
 
 
-def test_both_limits_are_exact_in_bf16(weights):
-    assert_limits(guider(tiny.load_model(weights, dtype=torch.bfloat16)))
+def test_both_limits_are_exact_in_bf16(weights, family):
+    assert_limits(guider(tiny.load_model(weights, family, dtype=torch.bfloat16)))
 
 
 def test_without_its_positions_a_call_is_scrambled(model):
@@ -94,9 +94,10 @@ def test_pictures_with_unequal_counts_are_sampled_as_alone(model):
 
 
 def test_the_network_is_left_as_it_was(model):
-    network = network_of(model)
+    network, x = network_of(model), noise(space=inspect_model(model).space)
+    native(guider(model), x)  # loads it
     modules = {name: {*module.__dict__} for name, module in network.named_modules()}
-    mixed(guider(model), noise(space=inspect_model(model).space), scattered())
+    mixed(guider(model), x, scattered())
     assert {name: {*m.__dict__} for name, m in network.named_modules()} == modules
     assert model.wrappers == {}
 
@@ -105,7 +106,7 @@ RUNS = {
     "text to picture": {},
     "odd size": {"size": (200, 264)},
     "batch with guidance": {"batch": 2, "cfg": 3.0},
-    "adaptive regions": {"batch": 2, "edge_threshold": 0.35},
+    "adaptive regions": {"batch": 2, "edge_threshold": 0.7},
 }
 
 
