@@ -143,7 +143,7 @@ def prepare(wires: Wires, settings: Settings) -> Run:
     facts.family.check_size(network, frame)
     regions = _regions(settings, plan, wires, frame, len(samples))
     progress = Progress(patcher, plan.total_steps, whole.stages[-1].number)
-    source, stages = _source_and_stages(wires, facts, frame, samples, progress)
+    source, stages = _source_and_stages(wires, facts, plan, frame, samples, progress)
     baseline = whole.baseline_steps
     plain_steps = None if baseline is None else math.ceil(baseline * settings.denoise)
     return Run(wires, facts, plan, plain_steps, frame, regions, source, stages, progress)
@@ -173,7 +173,12 @@ def _regions(settings: Settings, plan: Plan, wires: Wires, frame: Frame, batch: 
 
 
 def _source_and_stages(
-    wires: Wires, facts: ModelFacts, frame: Frame, samples: torch.Tensor, progress: Progress
+    wires: Wires,
+    facts: ModelFacts,
+    plan: Plan,
+    frame: Frame,
+    samples: torch.Tensor,
+    progress: Progress,
 ) -> tuple[Source, GuiderStages]:
     patcher, space = wires.guider.model_patcher, facts.space
     device = comfy.model_management.intermediate_device()
@@ -191,6 +196,7 @@ def _source_and_stages(
         mask=None if mask is None else frame.extend(mask),
         seed=wires.seed,
         watch=Watch(patcher, space, (progress,)),
+        plan=plan,
     )
     if stages.is_empty:
         return Source.from_noise(noise, space.patch), stages

@@ -17,8 +17,10 @@ from ....ralu_core.latents.grid import FULL
 from ....ralu_core.latents.packing import Packing
 from ....ralu_core.latents.space import Space
 from ....ralu_core.latents.states import StageEnd
+from ....ralu_core.plans import Plan
 from ....ralu_core.tasks import StageTask, Start
 from ..families.family import Family
+from .begin import begin_at
 from .conds import Conds, fit_to_layout
 from .mixed_call import MixedCall
 from .watch import Watch
@@ -38,6 +40,7 @@ class GuiderStages:
             scaling; zero when empty.
     mask    inpaint mask, 1 = sample, at any resolution, or None.
     watch   notes what happens.
+    plan    whose stages they are; None where a stage is sampled for itself.
     """
 
     guider: Any
@@ -48,6 +51,7 @@ class GuiderStages:
     mask: torch.Tensor | None
     seed: int
     watch: Watch
+    plan: Plan | None = None
 
     def __post_init__(self) -> None:
         self.is_empty = not torch.any(self.latent)
@@ -60,11 +64,12 @@ class GuiderStages:
     def __call__(self, task: StageTask, start: Start) -> StageEnd:
         comfy.model_management.throw_exception_if_processing_interrupted()
         stage, space = task.stage, self._space
+        levels = None if self.plan is None else self.plan.levels_from(stage)
         with self.watch.stage(task, self._tokens(task)) as callback:
             out = self._guider_for(task).sample(
                 space.leave(task.white),
                 self._unprocessed(task),
-                self.watch.timed(begin_at(self.sampler, start, space)),
+                self.watch.timed(begin_at(self.sampler, start, space, levels)),
                 torch.tensor(stage.sigmas),
                 denoise_mask=self._mask(task),
                 callback=callback,
@@ -150,20 +155,6 @@ class GuiderStages:
         shape = (b, c, h // shrink, w // shrink)
         mask = comfy.sampler_helpers.prepare_mask(self.mask, shape, self.latent.device)
         return mask[:, :1]  # the host repeats it over channels again, counting masks by rows
-
-
-def begin_at(sampler: Any, start: Start, space: Space) -> Any:
-    """A copy of a SAMPLER that begins there. Its noise then only restores what a mask keeps."""
-    function = sampler.sampler_function
-
-    @functools.wraps(function)
-    def sample(model, scaled_noise, *args, **kwargs):
-        # Into what the host made for it to begin with, or both would be kept while it samples.
-        return function(model, scaled_noise.copy_(space.leave(start.take())), *args, **kwargs)
-
-    begun = copy.copy(sampler)
-    begun.sampler_function = sample
-    return begun
 
 
 def all_finite(numbers: torch.Tensor) -> bool:
