@@ -117,5 +117,5 @@ def test_every_stage_sees_the_steps_of_the_whole_run() -> None:
         assert len(levels) == plan.total_steps + 1
         assert levels[done : done + len(stage.sigmas)] == stage.sigmas
         assert levels[0] == 1 and levels[-1] == 0
-        assert all(a > b for a, b in zip(levels, levels[1:], strict=False))
+        assert all(a > b for a, b in pairwise(levels))
         done += stage.steps

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import comfy.samplers
 import pytest
 import torch
@@ -23,8 +25,7 @@ def by_crossing(levels, sigma) -> int:
     found = by_match(levels, sigma)
     if found is not None:
         return found
-    pairs = zip(levels, levels[1:], strict=False)
-    return next(k for k, (a, b) in enumerate(pairs) if (a - sigma) * (b - sigma) <= 0)
+    return next(k for k, (a, b) in enumerate(pairwise(levels)) if (a - sigma) * (b - sigma) <= 0)
 
 
 def counting(model, find, act=lambda step, args: None):

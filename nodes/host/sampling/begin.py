@@ -1,4 +1,4 @@
-"""What a stage's SAMPLER begins with: the state of the plan, and the levels that others count by."""
+"""What a stage's SAMPLER begins with: the plan's state, and the levels that others count by."""
 
 from __future__ import annotations
 

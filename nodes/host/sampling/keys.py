@@ -14,7 +14,8 @@ ROWS = "ralu_rows"
 # ran so far. Read by the progress of a run.
 WORK = "ralu_work"
 
-# ComfyUI writes it for whoever counts steps; a stage's sampling writes those of the whole run there.
+# ComfyUI writes it for whoever counts steps; a stage's sampling writes there
+# the levels of the whole run.
 LEVELS = "sample_sigmas"
 
 # A stage's sampling writes it: the noise levels of the stage alone. Read by the acceleration, which

@@ -14,6 +14,7 @@ from comfy.model_patcher import create_model_options_clone
 from comfy.patcher_extension import WrappersMP, add_wrapper_with_key
 
 from ....ralu_core.latents.grid import FULL
+from ....ralu_core.latents.noise import stage_seed
 from ....ralu_core.latents.packing import Packing
 from ....ralu_core.latents.space import Space
 from ....ralu_core.latents.states import StageEnd
@@ -74,7 +75,7 @@ class GuiderStages:
                 denoise_mask=self._mask(task),
                 callback=callback,
                 disable_pbar=True,
-                seed=(self.seed + stage.number - 1) % SEEDS,
+                seed=stage_seed(self.seed, stage.number) % SEEDS,
             )
             self._check_joined(task)
             if task.draw_ahead:

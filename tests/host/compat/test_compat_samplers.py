@@ -160,9 +160,22 @@ def test_sampler_of_another_kind_is_refused(flux):
 
 @pytest.mark.parametrize("seed", [0, 2**64 - 1, 2**64 - 2, 2**64 - 3])
 def test_every_seed_of_the_widget_works_in_every_stage(flux, seed):
-    """The host adds one to a sampler's seed, and the pack adds the stage."""
+    """The host adds one to a sampler's seed."""
     samples = run_advanced(flux, comfy.samplers.sampler_object("euler_ancestral"), seed=seed)
     assert torch.isfinite(samples).all()
+
+
+def test_no_two_seeds_share_a_stage(flux):
+    """In a row of seeds, no stage draws what another seed draws in any of its stages."""
+    seen = []
+
+    def noting(model, x, sigmas, extra_args=None, **options):
+        seen.append(extra_args["seed"])
+        return k_diffusion.sample_euler(model, x, sigmas, extra_args=extra_args, **options)
+
+    for seed in range(4):
+        run_advanced(flux, comfy.samplers.KSAMPLER(noting), seed=seed)
+    assert seen[::3] == [0, 1, 2, 3] and len(set(seen)) == len(seen) == 12
 
 
 def test_the_widget_offers_what_is_proven():
