@@ -11,6 +11,7 @@ from ..ralu_core.latents.states import StageEnd
 from ..ralu_core.scores import Evidence, Need, Regions, score_named
 from .host.inputs import check_memory, placed_for
 from .host.showing.overlay import outline_regions
+from .host.sockets import check_choices, check_numbers, check_sockets
 from .shared_inputs import CATEGORY, detector_input, search_words, threshold_input
 
 
@@ -60,6 +61,8 @@ class EdgeMaskPreview(io.ComfyNode):
         latent=None,
         vae=None,
     ) -> io.NodeOutput:
+        check_numbers(ratio=ratio, edge_threshold=edge_threshold)
+        check_choices(edge_detector=edge_detector)
         picture = _picture(image, latent, vae)
         frame = Frame.of_picture(picture.shape[1], picture.shape[2])
         check_memory(frame, picture.shape[0])
@@ -85,7 +88,9 @@ def _picture(image, latent, vae) -> torch.Tensor:
             f"got {'both' if image is not None else 'neither'}."
         )
     if image is not None:
+        check_sockets(image=image)
         return image[..., :3].expand(*image.shape[:-1], 3)  # a grey one has one channel
+    check_sockets(latent=latent, vae=vae)
     if vae is None:
         raise ValueError(
             "A latent needs its VAE to be shown, and none is connected: connect it, or an image "

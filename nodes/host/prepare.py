@@ -32,7 +32,8 @@ from .inputs import (
     placed_for,
 )
 from .sampling.conds import check_conds, fit_to_frame
-from .sampling.stages import GuiderStages, all_finite
+from .sampling.finite import all_finite
+from .sampling.stages import GuiderStages
 from .sampling.watch import Watch
 from .showing.progress import Progress
 
@@ -151,7 +152,9 @@ def prepare(wires: Wires, settings: Settings) -> Run:
 
 def _plans(settings: Settings, facts: ModelFacts) -> tuple[Plan, Plan]:
     """The whole plan, and what of it denoise leaves."""
-    whole = settings.schedule or matched_plan(preset(facts.preset_name), facts.shift)
+    whole = settings.schedule
+    if whole is None:
+        whole = matched_plan(preset(facts.preset_name), facts.shift)
     check_shift_fits(whole.model_shift, facts.shift)
     if not 0 < settings.denoise <= 1:
         raise ValueError(f"Denoise must lie in (0, 1], got {settings.denoise:g}: 1 samples anew.")

@@ -23,6 +23,7 @@ from ....ralu_core.tasks import StageTask, Start
 from ..families.family import Family
 from .begin import begin_at
 from .conds import Conds, fit_to_layout
+from .finite import all_finite
 from .mixed_call import MixedCall
 from .watch import Watch
 
@@ -156,11 +157,6 @@ class GuiderStages:
         shape = (b, c, h // shrink, w // shrink)
         mask = comfy.sampler_helpers.prepare_mask(self.mask, shape, self.latent.device)
         return mask[:, :1]  # the host repeats it over channels again, counting masks by rows
-
-
-def all_finite(numbers: torch.Tensor) -> bool:
-    """Whether there is no infinity and no NaN. One would reach the sum, which is made quickly."""
-    return bool(torch.isfinite(numbers.sum())) or bool(torch.isfinite(numbers).all())
 
 
 def _check_numbers(out: torch.Tensor, shape: torch.Size, number: int) -> None:
