@@ -5,6 +5,7 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from ..ralu_core.growth import DEFAULT_GROWTH
+from .host.noise import seed_of
 from .host.prepare import DEFAULT_SCORE, Settings, Wires
 from .host.run import sample
 from .host.sockets import check_choices, check_numbers, check_sockets
@@ -79,7 +80,7 @@ class SamplerAdvanced(io.ComfyNode):
             latent=latent_image,
             vae=vae,
             draw_noise=noise.generate_noise,
-            seed=noise.seed,
+            seed=seed_of(noise),
         )
         settings = Settings(
             schedule=schedule,

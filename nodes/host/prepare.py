@@ -23,16 +23,16 @@ from ...ralu_core.scores import Evidence, Regions
 from .families.inspect import ModelFacts, check_shift_fits, inspect_model, network_of
 from .inputs import (
     always_regions,
-    batch_items,
+    check_guider,
     check_sampler,
     check_score,
     check_vae,
-    extend_noise,
     latent_samples,
     placed_for,
 )
+from .noise import batch_items, check_noise_level, extend_noise, noise_for
 from .sampling.conds import check_conds, fit_to_frame
-from .sampling.finite import all_finite
+from .sampling.finite import all_finite, check_finite
 from .sampling.stages import GuiderStages
 from .sampling.watch import Watch
 from .showing.progress import Progress
@@ -136,6 +136,7 @@ def prepare(wires: Wires, settings: Settings) -> Run:
     patcher = wires.guider.model_patcher
     facts = inspect_model(patcher)
     network = network_of(patcher)
+    check_guider(wires.guider)
     check_conds(wires.guider.original_conds, facts.family.text_width(network))
     whole, plan = _plans(settings, facts)
     check_sampler(wires.sampler, plan.steps)
@@ -145,6 +146,7 @@ def prepare(wires: Wires, settings: Settings) -> Run:
     regions = _regions(settings, plan, wires, frame, len(samples))
     progress = Progress(patcher, plan.total_steps, whole.stages[-1].number)
     source, stages = _source_and_stages(wires, facts, plan, frame, samples, progress)
+    check_noise_level(source.noise, plan, whole.stages[-1].start, facts.shift)
     baseline = whole.baseline_steps
     plain_steps = None if baseline is None else math.ceil(baseline * settings.denoise)
     return Run(wires, facts, plan, plain_steps, frame, regions, source, stages, progress)
@@ -186,10 +188,14 @@ def _source_and_stages(
     patcher, space = wires.guider.model_patcher, facts.space
     device = comfy.model_management.intermediate_device()
     latent = frame.extend(samples.to(device=device, dtype=torch.float32))
-    noise = space.enter(wires.draw_noise({**wires.latent, "samples": space.leave(samples)}))
+    asked = space.leave(samples)
+    noise = noise_for(wires.draw_noise({**wires.latent, "samples": asked}), asked)
+    noise = space.enter(noise)
     items = batch_items(wires.latent, len(samples))
     noise = extend_noise(noise.to(device, torch.float32), frame, wires.seed, items)
     mask = wires.latent.get("noise_mask")
+    if mask is not None:
+        check_finite(mask, "inpaint mask", "paint it anew")
     stages = GuiderStages(
         guider=wires.guider,
         sampler=wires.sampler,

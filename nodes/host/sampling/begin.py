@@ -41,3 +41,9 @@ def _tell_levels(extra_args: dict, levels: Sequence[float], sigmas: torch.Tensor
     options = extra_args.get("model_options", {}).setdefault("transformer_options", {})
     options[STAGE_LEVELS] = sigmas
     options[LEVELS] = torch.tensor(levels).to(sigmas)
+
+
+def sampler_name(sampler: Any) -> str:
+    """What a SAMPLER calls itself."""
+    function = sampler.sampler_function
+    return getattr(function, "__name__", type(function).__name__)

@@ -21,7 +21,7 @@ from ....ralu_core.latents.states import StageEnd
 from ....ralu_core.plans import Plan
 from ....ralu_core.tasks import StageTask, Start
 from ..families.family import Family
-from .begin import begin_at
+from .begin import begin_at, sampler_name
 from .conds import Conds, fit_to_layout
 from .finite import all_finite
 from .mixed_call import MixedCall
@@ -82,7 +82,7 @@ class GuiderStages:
             if task.draw_ahead:
                 task.draw_ahead()
             # Waits for the device, so that the stage's time is whole.
-            _check_numbers(out, space.leave(task.white).shape, stage.number)
+            self._check_numbers(out, space.leave(task.white).shape, stage.number)
         denoised = self.watch.take_denoised()
         if stage.end > 0:  # back from the host's finished latent to the model's own scaling
             out = self.guider.model_patcher.model.process_latent_in(out) * (1 - stage.end)
@@ -158,15 +158,20 @@ class GuiderStages:
         mask = comfy.sampler_helpers.prepare_mask(self.mask, shape, self.latent.device)
         return mask[:, :1]  # the host repeats it over channels again, counting masks by rows
 
-
-def _check_numbers(out: torch.Tensor, shape: torch.Size, number: int) -> None:
-    if not all_finite(out):
-        raise ValueError(
-            f"The MODEL returned values that are not numbers in stage {number}: set its "
-            "weight dtype to bf16 or fp32, and check its LoRAs and the cfg."
-        )
-    if out.shape != shape:
-        raise ValueError(
-            f"RALU sets the size of every stage, and the SAMPLER turned {tuple(shape)} "
-            f"into {tuple(out.shape)}: use a sampler that keeps the size."
-        )
+    def _check_numbers(self, out: torch.Tensor, shape: torch.Size, number: int) -> None:
+        name = sampler_name(self.sampler)
+        if not all_finite(out):
+            if self.watch.came_from_model():
+                raise ValueError(
+                    f"The MODEL returned values that are not numbers in stage {number}: set its "
+                    "weight dtype to bf16 or fp32, and check its LoRAs and the cfg."
+                )
+            raise ValueError(
+                f"The SAMPLER {name} turned numbers into values that are none in stage {number}: "
+                "set its options anew, or use euler."
+            )
+        if out.shape != shape:
+            raise ValueError(
+                f"RALU sets the size of every stage, and the SAMPLER {name} turned {tuple(shape)} "
+                f"into {tuple(out.shape)}: use a sampler that keeps the size."
+            )
