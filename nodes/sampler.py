@@ -10,9 +10,9 @@ from comfy_api.latest import io
 
 from ..ralu_core.growth import DEFAULT_GROWTH
 from .host.families.table import supported_short
-from .host.inputs import SAMPLER_NAMES, sampler_named
 from .host.prepare import DEFAULT_SCORE, Settings, Wires
 from .host.run import sample
+from .host.samplers import SAMPLER_NAMES, sampler_named
 from .host.sockets import check_choices, check_numbers, check_sockets
 from .outputs import latent_output, run_view
 from .shared_inputs import (

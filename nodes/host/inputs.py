@@ -8,7 +8,6 @@ from collections.abc import Sequence
 
 import comfy.model_management
 import comfy.sample
-import comfy.samplers
 import torch
 
 from ...ralu_core.latents.frame import Frame
@@ -16,23 +15,8 @@ from ...ralu_core.latents.space import Space
 from ...ralu_core.scores import Need, mask_regions, score_named
 from .sampling.finite import check_finite
 
-# These leave a flow at another noise level than they were asked for: the first two choose levels of
-# their own, ipndm_v diverges where steps are uneven, sa_solver omits the last step of a stage in
-# ComfyUI 0.3.75, the others add noise as for other models.
-REFUSED_SAMPLERS = (
-    "dpm_fast",
-    "dpm_adaptive",
-    "ipndm_v",
-    "sa_solver",
-    "sa_solver_pece",
-    "ddpm",
-    "dpmpp_2s_ancestral_cfg_pp",
-    "res_multistep_ancestral",
-    "res_multistep_ancestral_cfg_pp",
-)
 FP32_VAE = "start ComfyUI with --fp32-vae, and encode or decode the picture anew"
 MAX_PIXELS = 2**30  # a latent of 1 GiB, of which a run holds about ten
-SAMPLER_NAMES = [name for name in comfy.samplers.SAMPLER_NAMES if name not in REFUSED_SAMPLERS]
 
 
 def latent_samples(patcher, latent: dict, space: Space) -> torch.Tensor:
@@ -89,13 +73,6 @@ def check_memory(frame: Frame, batch: int) -> None:
         )
 
 
-def sampler_named(name: str):
-    """The SAMPLER of a widget's value; older hosts hand on values that the widget never had."""
-    if name not in SAMPLER_NAMES:
-        raise ValueError(f"The sampler must be one of {', '.join(SAMPLER_NAMES)}, got {name!r}.")
-    return comfy.samplers.sampler_object(name)
-
-
 def check_guider(guider) -> None:
     """Refuse a GUIDER whose numbers are none, by what nodes name them: cfg, cfg1, neg_scale."""
     for name, value in vars(guider).items():
@@ -106,28 +83,6 @@ def check_guider(guider) -> None:
                 f"The {name} of the GUIDER {type(guider).__name__} must be a number, got {value}: "
                 "set it anew."
             )
-
-
-def check_sampler(sampler, steps: Sequence[int]) -> None:
-    """Refuse samplers that cannot be right in stages of so many steps."""
-    function = getattr(sampler, "sampler_function", None)
-    if function is None:
-        raise ValueError(
-            f"RALU cannot use the SAMPLER {type(sampler).__name__}: it has no sampler function "
-            "that could go on from one stage to the next; connect KSamplerSelect."
-        )
-    name = getattr(function, "__name__", "")
-    for refused in REFUSED_SAMPLERS:
-        if refused in name:
-            raise ValueError(
-                "RALU changes the picture's size at exact noise levels, and the sampler "
-                f"{refused} does not keep to them: use euler, dpmpp_2m or another sampler."
-            )
-    if "unipc" in name and min(steps) < 2:
-        raise ValueError(
-            f"The sampler uni_pc needs at least 2 steps in every stage, got {list(steps)}: use a "
-            "longer schedule, another denoise, or another sampler."
-        )
 
 
 def check_vae(vae, detector: str, space: Space) -> None:

@@ -24,13 +24,13 @@ from .families.inspect import ModelFacts, check_shift_fits, inspect_model, netwo
 from .inputs import (
     always_regions,
     check_guider,
-    check_sampler,
     check_score,
     check_vae,
     latent_samples,
     placed_for,
 )
 from .noise import batch_items, check_noise_level, extend_noise, noise_for
+from .samplers import check_sampler
 from .sampling.conds import check_conds, fit_to_frame
 from .sampling.finite import all_finite, check_finite
 from .sampling.stages import GuiderStages

@@ -9,7 +9,7 @@ import pytest
 
 from ralu_core.cost import CallCost
 from ralu_core.plans.presets import PRESETS, Preset, matched_plan
-from ralu_pack.nodes.host.inputs import REFUSED_SAMPLERS
+from ralu_pack.nodes.host.samplers import REFUSED_SAMPLERS
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 FLUX, SD3 = CallCost(57, 3072, 256), CallCost(24, 1536, 154)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -12,24 +12,40 @@ import torch
 from ....ralu_core.latents.space import Space
 from ....ralu_core.tasks import Start
 from .keys import LEVELS, STAGE_LEVELS
+from .watch import came_through_model
 
 
 def begin_at(
-    sampler: Any, start: Start, space: Space, levels: Sequence[float] | None = None
+    sampler: Any,
+    start: Start,
+    space: Space,
+    levels: Sequence[float] | None = None,
+    before: Callable[[], None] = lambda: None,
 ) -> Any:
     """A copy of a SAMPLER that begins there. Its noise then only restores what a mask keeps.
 
     levels  of the whole run, which other nodes' patches find their step in; None: the stage's.
+    before  is called first, and may refuse.
     """
     function = sampler.sampler_function
 
     @functools.wraps(function)
     def sample(model, scaled_noise, sigmas, *args, **kwargs):
+        before()
         if levels is not None:
             _tell_levels(kwargs.get("extra_args") or {}, levels, sigmas)
         # Into what the host made for it to begin with, or both would be kept while it samples.
         state = scaled_noise.copy_(space.leave(start.take()))
-        return function(model, state, sigmas, *args, **kwargs)
+        try:
+            return function(model, state, sigmas, *args, **kwargs)
+        except IndexError as error:
+            if came_through_model(error):
+                raise
+            raise ValueError(
+                f"RALU gives each stage its own steps, here {len(sigmas) - 1}, and the SAMPLER "
+                f"{sampler_name(sampler)} counts on others ({error}): set its own numbers of steps "
+                "to no more than every stage has, or use KSamplerSelect."
+            ) from error
 
     begun = copy.copy(sampler)
     begun.sampler_function = sample

@@ -57,7 +57,8 @@ class GuiderStages:
 
     def __post_init__(self) -> None:
         self.is_empty = not torch.any(self.latent)
-        self._has_joined = False
+        stages = () if self.plan is None else self.plan.stages
+        self._is_mixed = any(stage.grid.is_mixed for stage in stages)
 
     @property
     def _space(self) -> Space:
@@ -67,18 +68,20 @@ class GuiderStages:
         comfy.model_management.throw_exception_if_processing_interrupted()
         stage, space = task.stage, self._space
         levels = None if self.plan is None else self.plan.levels_from(stage)
+        self._has_joined = False
+        joined = functools.partial(self._check_joined, task)
         with self.watch.stage(task, self._tokens(task)) as callback:
             out = self._guider_for(task).sample(
                 space.leave(task.white),
                 self._unprocessed(task),
-                self.watch.timed(begin_at(self.sampler, start, space, levels)),
+                self.watch.timed(begin_at(self.sampler, start, space, levels, joined)),
                 torch.tensor(stage.sigmas),
                 denoise_mask=self._mask(task),
                 callback=callback,
                 disable_pbar=True,
                 seed=stage_seed(self.seed, stage.number) % SEEDS,
             )
-            self._check_joined(task)
+            joined()
             if task.draw_ahead:
                 task.draw_ahead()
             # Waits for the device, so that the stage's time is whole.
@@ -91,37 +94,44 @@ class GuiderStages:
     def _guider_for(self, task: StageTask):
         guider = copy.copy(self.guider)
         guider.original_conds = self.conds
+        guider.model_options = create_model_options_clone(guider.model_options)
+        add_wrapper_with_key(
+            WrappersMP.OUTER_SAMPLE,
+            WRAPPER_KEY,
+            functools.partial(self._join, self._mixed_call(guider, task)),
+            guider.model_options,
+            is_model_options=True,
+        )
+        return guider
+
+    def _mixed_call(self, guider, task: StageTask) -> MixedCall | None:
+        """The model's call in a mixed stage, whose conds the guider is given."""
         if task.layout is None:
-            return guider
+            return None
         device = guider.model_patcher.load_device
         packings = Packing.parts(task.layout, self.family.one_table)
         packings = [packing.to(device) for packing in packings]
         guider.original_conds = fit_to_layout(
             self.conds, task.layout.to(device), packings, self._space
         )
-        guider.model_options = create_model_options_clone(guider.model_options)
-        add_wrapper_with_key(
-            WrappersMP.OUTER_SAMPLE,
-            WRAPPER_KEY,
-            functools.partial(self._join, MixedCall(packings, self.family)),
-            guider.model_options,
-            is_model_options=True,
-        )
-        return guider
+        return MixedCall(packings, self.family)
 
-    def _join(self, call: MixedCall, executor, *args, **kwargs):
+    def _join(self, call: MixedCall | None, executor, *args, **kwargs):
         """An OUTER_SAMPLE wrapper: `call` joins last, so that all others see full-size latents.
 
         Not by a clone of the MODEL: the host unpins the weights of the MODEL where a clone ends.
         """
         self._has_joined = True
+        if call is None:
+            return executor(*args, **kwargs)
         options = executor.class_obj.model_options  # the host's own copy, for this sampling alone
         kind = WrappersMP.APPLY_MODEL
         add_wrapper_with_key(kind, WRAPPER_KEY, call, options, is_model_options=True)
         return executor(*args, **kwargs)
 
     def _check_joined(self, task: StageTask) -> None:
-        if task.layout is not None and not self._has_joined:
+        """Before a stage's first call of the network, in the first stage, too, if any is mixed."""
+        if (self._is_mixed or task.layout is not None) and not self._has_joined:
             raise ValueError(
                 "RALU's mixed stage joins ComfyUI's own sampling, and the GUIDER "
                 f"{type(self.guider).__name__} replaces it: use a CFGGuider, or a KSampler."

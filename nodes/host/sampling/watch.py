@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 import time
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -187,6 +188,12 @@ class _Counted:
     def __getattr__(self, name: str) -> Any:
         # A copy that is still being made has none, and must not ask for it here again.
         return getattr(object.__getattribute__(self, "_model"), name)
+
+
+def came_through_model(error: BaseException) -> bool:
+    """Whether an error that a sampler lets out was raised in a call of its model."""
+    calls = (frame.f_code for frame, _ in traceback.walk_tb(error.__traceback__))
+    return _Counted.__call__.__code__ in calls
 
 
 def _share_of(model_options: dict) -> float:

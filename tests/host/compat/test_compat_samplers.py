@@ -14,7 +14,7 @@ from comfy_extras.nodes_custom_sampler import Noise_RandomNoise
 from limits import LATENT, all_fine, guider, mixed, native, noise, none_fine
 
 from driving import quick_schedule
-from ralu_pack.nodes.host.inputs import REFUSED_SAMPLERS, SAMPLER_NAMES
+from ralu_pack.nodes.host.samplers import REFUSED_SAMPLERS, SAMPLER_NAMES
 from ralu_pack.nodes.sampler import Sampler
 from ralu_pack.nodes.sampler_advanced import SamplerAdvanced
 from ralu_pack.ralu_core.latents.tokens import pick
@@ -58,7 +58,7 @@ def test_offered_samplers_keep_to_the_noise_levels(flux, name):
 
 @pytest.mark.parametrize("name", sorted({*REFUSED_SAMPLERS} & {*comfy.samplers.SAMPLER_NAMES}))
 def test_refused_samplers_do_not(flux, name):
-    stages = [LONG.sigmas(stage) for stage in range(3)]
+    stages = [list(stage.sigmas) for stage in LONG.stages]
     wrong = not all(keeps_to_noise_levels(flux, name, sigmas) for sigmas in stages)
     assert wrong or (name.startswith("sa_solver") and "noise_scale" in host_source())
     assert name not in SAMPLER_NAMES
