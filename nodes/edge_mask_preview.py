@@ -64,6 +64,7 @@ class EdgeMaskPreview(io.ComfyNode):
     ) -> io.NodeOutput:
         check_numbers(ratio=ratio, edge_threshold=edge_threshold)
         check_choices(edge_detector=edge_detector)
+        score_named(edge_detector).check()
         picture = _picture(image, latent, vae)
         frame = Frame.of_picture(picture.shape[1], picture.shape[2])
         check_memory(frame, picture.shape[0])
