@@ -19,7 +19,7 @@ from ...ralu_core.latents.states import StageEnd
 from ...ralu_core.plans import Plan
 from ...ralu_core.plans.presets import matched_plan, preset
 from ...ralu_core.sampler import Source
-from ...ralu_core.scores import Evidence, Regions
+from ...ralu_core.scores import Evidence, Regions, score_named
 from .families.inspect import ModelFacts, check_shift_fits, inspect_model, network_of
 from .inputs import (
     always_regions,
@@ -33,6 +33,7 @@ from .noise import batch_items, check_noise_level, extend_noise, noise_for
 from .samplers import check_sampler
 from .sampling.conds import check_conds, fit_to_frame
 from .sampling.finite import all_finite, check_finite
+from .sampling.spatial import name_unknown
 from .sampling.stages import GuiderStages
 from .sampling.watch import Watch
 from .showing.progress import Progress
@@ -140,6 +141,7 @@ def prepare(wires: Wires, settings: Settings) -> Run:
     check_conds(wires.guider.original_conds, facts.family.text_width(network))
     whole, plan = _plans(settings, facts)
     check_sampler(wires.sampler, plan.steps)
+    _check_patches(wires.guider, facts, plan)
     samples = latent_samples(patcher, wires.latent, facts.space)
     frame = Frame(samples.shape[-2], samples.shape[-1], facts.space)
     facts.family.check_size(network, frame)
@@ -169,9 +171,20 @@ def _plans(settings: Settings, facts: ModelFacts) -> tuple[Plan, Plan]:
     return whole, whole.growing_by(settings.upsampling).begun_at(start)
 
 
+def _check_patches(guider: Any, facts: ModelFacts, plan: Plan) -> None:
+    """Refuse, or name, what other nodes put on the MODEL and a mixed stage cannot carry."""
+    if plan.ratio is None:
+        return
+    options = guider.model_options.get("transformer_options", {})
+    facts.family.check_call(options)
+    facts.family.check_call({"wrappers": guider.model_patcher.wrappers})
+    name_unknown(guider.model_options)
+
+
 def _regions(settings: Settings, plan: Plan, wires: Wires, frame: Frame, batch: int) -> Regions:
     check_score(settings.detector)
     if plan.ratio is not None:
+        score_named(settings.detector).check()
         check_vae(wires.vae, settings.detector, frame.space)
     always = always_regions(settings.region_mask, frame, batch)
     return Regions(settings.detector, settings.threshold or None, always)

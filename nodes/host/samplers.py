@@ -9,6 +9,7 @@ from typing import Any
 
 import comfy.samplers
 
+from .families.patches import closed_over
 from .sampling.begin import sampler_name
 
 log = logging.getLogger(__name__)
@@ -85,12 +86,12 @@ def names_within(sampler: Any) -> Iterator[str]:
             waiting += vars(one).values()
         elif hasattr(one, "__code__") or hasattr(one, "__func__"):
             yield getattr(one, "__name__", "")
-            waiting += [cell.cell_contents for cell in getattr(one, "__closure__", None) or ()]
+            waiting += [getattr(one, "__self__", None), *closed_over(one)]
 
 
 def _is_choice(key: Any, value: Any) -> bool:
     """Whether an option names a sampler; others may share such a name."""
-    return "sampler" in str(key) and value in REFUSED_SAMPLERS
+    return "sampler" in str(key) and isinstance(value, str) and value in REFUSED_SAMPLERS
 
 
 def _options(sampler: Any) -> dict[str, Any]:

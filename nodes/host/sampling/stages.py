@@ -25,6 +25,7 @@ from .begin import begin_at, sampler_name
 from .conds import Conds, fit_to_layout
 from .finite import all_finite
 from .mixed_call import MixedCall
+from .spatial import at_both_sizes
 from .watch import Watch
 
 WRAPPER_KEY = "ralu_mixed_call"
@@ -105,15 +106,15 @@ class GuiderStages:
         return guider
 
     def _mixed_call(self, guider, task: StageTask) -> MixedCall | None:
-        """The model's call in a mixed stage, whose conds the guider is given."""
+        """The model's call in a mixed stage, for which the guider gets its conds and filters."""
         if task.layout is None:
             return None
         device = guider.model_patcher.load_device
         packings = Packing.parts(task.layout, self.family.one_table)
         packings = [packing.to(device) for packing in packings]
-        guider.original_conds = fit_to_layout(
-            self.conds, task.layout.to(device), packings, self._space
-        )
+        layout = task.layout.to(device)
+        guider.original_conds = fit_to_layout(self.conds, layout, packings, self._space)
+        at_both_sizes(guider.model_options, layout, self._space)
         return MixedCall(packings, self.family)
 
     def _join(self, call: MixedCall | None, executor, *args, **kwargs):
