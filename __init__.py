@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from comfy_api.latest import ComfyExtension, io
 
-from .nodes import NODES, add_schedule_route
+from .nodes import NODES, add_schedule_route, other_copy
 
-WEB_DIRECTORY = "./web"
+FOLDER = Path(__file__).parent
+OTHER = other_copy(FOLDER)
+WEB_DIRECTORY = "./web" if OTHER is None else None
 
 
 class RALUExtension(ComfyExtension):
@@ -15,5 +19,10 @@ class RALUExtension(ComfyExtension):
 
 
 async def comfy_entrypoint() -> RALUExtension:
+    if OTHER is not None:
+        raise ImportError(
+            f"RALU is installed twice, in {OTHER} and in {FOLDER}, and ComfyUI uses the first: "
+            "remove one of the two folders, and start ComfyUI again."
+        )
     add_schedule_route()
     return RALUExtension()

@@ -1,12 +1,13 @@
 """The nodes of the pack."""
 
 from .edge_mask_preview import EdgeMaskPreview
+from .other_copy import other_copy
 from .sampler import Sampler
 from .sampler_advanced import SamplerAdvanced
 from .schedule import Schedule
 from .schedule_route import add_schedule_route
 from .temporal_acceleration import TemporalAcceleration
 
-__all__ = ["NODES", "add_schedule_route"]
+__all__ = ["NODES", "add_schedule_route", "other_copy"]
 
 NODES = [Schedule, Sampler, SamplerAdvanced, EdgeMaskPreview, TemporalAcceleration]

@@ -9,8 +9,10 @@ from comfy_api.latest import io, ui
 from ..ralu_core.latents.frame import Frame
 from ..ralu_core.latents.states import StageEnd
 from ..ralu_core.scores import Evidence, Need, Regions, score_named
-from .host.inputs import check_memory, placed_for
+from .host.inputs import FP32_VAE, check_memory, check_still, placed_for
+from .host.sampling.finite import check_finite
 from .host.showing.overlay import outline_regions
+from .host.sockets import check_choices, check_numbers, check_sockets
 from .shared_inputs import CATEGORY, detector_input, search_words, threshold_input
 
 
@@ -60,9 +62,14 @@ class EdgeMaskPreview(io.ComfyNode):
         latent=None,
         vae=None,
     ) -> io.NodeOutput:
+        check_numbers(ratio=ratio, edge_threshold=edge_threshold)
+        check_choices(edge_detector=edge_detector)
+        score_named(edge_detector).check()
         picture = _picture(image, latent, vae)
         frame = Frame.of_picture(picture.shape[1], picture.shape[2])
         check_memory(frame, picture.shape[0])
+        way_out = FP32_VAE if image is None else "make the picture anew"
+        check_finite(picture, "IMAGE" if latent is None else "decoded picture", way_out)
         height, width = frame.picture
         picture = picture[:, :height, :width]
         half = _half_latent(latent, frame, edge_detector)
@@ -85,13 +92,37 @@ def _picture(image, latent, vae) -> torch.Tensor:
             f"got {'both' if image is not None else 'neither'}."
         )
     if image is not None:
-        return image[..., :3].expand(*image.shape[:-1], 3)  # a grey one has one channel
+        check_sockets(image=image)
+        return _colours(image)
+    check_sockets(latent=latent, vae=vae)
     if vae is None:
         raise ValueError(
             "A latent needs its VAE to be shown, and none is connected: connect it, or an image "
             "instead of the latent."
         )
-    return vae.decode(latent["samples"])
+    samples = _pictures(latent)
+    check_finite(samples, "LATENT", FP32_VAE)
+    picture = vae.decode(samples)
+    return picture.flatten(0, 1) if picture.ndim == 5 else picture  # a video VAE's frames
+
+
+def _colours(image: torch.Tensor) -> torch.Tensor:
+    """(B, H, W, 3) of an IMAGE; a grey one has one channel, and alpha comes last."""
+    if not image.is_floating_point() or image.shape[-1] not in (1, 2, 3, 4):
+        raise ValueError(
+            "An IMAGE holds numbers from 0 to 1 in 1 to 4 channels, got "
+            f"{str(image.dtype).removeprefix('torch.')} in {image.shape[-1]}: load the picture "
+            "with Load Image."
+        )
+    channels = 3 if image.shape[-1] > 2 else 1
+    return image[..., :channels].float().expand(*image.shape[:-1], 3)
+
+
+def _pictures(latent: dict) -> torch.Tensor:
+    """The samples of a LATENT of pictures."""
+    samples = latent["samples"]
+    check_still(samples, (4, 5))
+    return samples
 
 
 def _half_picture(picture: torch.Tensor, frame: Frame) -> torch.Tensor:
@@ -109,4 +140,7 @@ def _half_latent(latent, frame: Frame, detector: str) -> torch.Tensor:
             f"The {detector} detector reads a latent, and an image is connected: "
             "connect a latent with its VAE, or choose a canny detector."
         )
-    return F.avg_pool2d(frame.extend(latent["samples"].float()), 2)
+    samples = _pictures(latent)
+    if samples.ndim == 5:  # frames are pictures, as a video VAE decodes them
+        samples = samples.movedim(2, 1).flatten(0, 1)
+    return F.avg_pool2d(frame.extend(samples.float()), 2)

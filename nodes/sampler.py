@@ -10,9 +10,10 @@ from comfy_api.latest import io
 
 from ..ralu_core.growth import DEFAULT_GROWTH
 from .host.families.words import ENGLISH
-from .host.inputs import SAMPLER_NAMES, sampler_named
 from .host.prepare import DEFAULT_SCORE, Settings, Wires
 from .host.run import sample
+from .host.samplers import SAMPLER_NAMES, sampler_named
+from .host.sockets import check_choices, check_numbers, check_sockets
 from .outputs import latent_output, run_view
 from .shared_inputs import (
     CATEGORY,
@@ -102,6 +103,10 @@ class Sampler(io.ComfyNode):
         schedule=None,
         region_mask=None,
     ) -> io.NodeOutput:
+        check_sockets(model=model, positive=positive, negative=negative, latent_image=latent_image)
+        check_sockets(vae=vae, schedule=schedule, region_mask=region_mask)
+        check_numbers(seed=seed, cfg=cfg, denoise=denoise, edge_threshold=edge_threshold)
+        check_choices(edge_detector=edge_detector, upsampling=upsampling)
         guider = comfy.samplers.CFGGuider(model)
         guider.set_conds(positive, negative)
         guider.set_cfg(cfg)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from ..ralu_core.growth import DEFAULT_GROWTH
+from .host.noise import seed_of
 from .host.prepare import DEFAULT_SCORE, Settings, Wires
 from .host.run import sample
+from .host.sockets import check_choices, check_numbers, check_sockets
 from .outputs import latent_output, run_view
 from .shared_inputs import (
     CATEGORY,
@@ -68,13 +70,17 @@ class SamplerAdvanced(io.ComfyNode):
         schedule=None,
         region_mask=None,
     ) -> io.NodeOutput:
+        check_sockets(noise=noise, guider=guider, sampler=sampler, latent_image=latent_image)
+        check_sockets(vae=vae, schedule=schedule, region_mask=region_mask)
+        check_numbers(denoise=denoise, edge_threshold=edge_threshold)
+        check_choices(edge_detector=edge_detector, upsampling=upsampling)
         wires = Wires(
             guider=guider,
             sampler=sampler,
             latent=latent_image,
             vae=vae,
             draw_noise=noise.generate_noise,
-            seed=noise.seed,
+            seed=seed_of(noise),
         )
         settings = Settings(
             schedule=schedule,

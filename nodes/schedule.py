@@ -13,6 +13,7 @@ from ..ralu_core.plans.text import PlanFacts, published_line
 from .host.families.inspect import ModelFacts, inspect_model
 from .host.families.table import family_named
 from .host.families.words import ENGLISH
+from .host.sockets import check_numbers, check_sockets
 from .schedule_plot import plot_plan
 from .schedule_values import schedule_values
 from .shared_inputs import CATEGORY, ScheduleType, advanced, search_words
@@ -82,6 +83,9 @@ class Schedule(io.ComfyNode):
         ratio=0.0,
         model=None,
     ) -> io.NodeOutput:
+        if model is not None:
+            check_sockets(model=model)
+        check_numbers(width=width, height=height, ratio=ratio)
         chosen = presets.adjusted(
             presets.preset(preset), (steps_1, steps_2, steps_3), (end_sigma_1, end_sigma_2), ratio
         )

@@ -9,6 +9,7 @@ from comfy_api.latest import io
 from .host.families.inspect import inspect_model
 from .host.families.words import ENGLISH
 from .host.showing.status import show_line
+from .host.sockets import check_sockets
 from .host.temporal.acceleration import Acceleration
 from .host.temporal.attach import accelerate
 from .host.temporal.policies import POLICIES
@@ -93,6 +94,7 @@ class TemporalAcceleration(io.ComfyNode):
         cached_ratio=DEFAULT.cached_ratio,
         max_memory=DEFAULT.max_memory,
     ) -> io.NodeOutput:
+        check_sockets(model=model)
         settings = Acceleration(
             method=method,
             interval=interval,

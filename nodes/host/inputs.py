@@ -3,45 +3,26 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Sequence
 
 import comfy.model_management
 import comfy.sample
-import comfy.samplers
 import torch
 
 from ...ralu_core.latents.frame import Frame
-from ...ralu_core.latents.noise import white_noise
 from ...ralu_core.latents.space import Space
 from ...ralu_core.scores import Need, mask_regions, score_named
+from .sampling.finite import check_finite
 
-# These leave a flow at another noise level than they were asked for: the first two choose levels of
-# their own, ipndm_v diverges where steps are uneven, sa_solver omits the last step of a stage in
-# ComfyUI 0.3.75, the others add noise as for other models.
-REFUSED_SAMPLERS = (
-    "dpm_fast",
-    "dpm_adaptive",
-    "ipndm_v",
-    "sa_solver",
-    "sa_solver_pece",
-    "ddpm",
-    "dpmpp_2s_ancestral_cfg_pp",
-    "res_multistep_ancestral",
-    "res_multistep_ancestral_cfg_pp",
-)
+FP32_VAE = "start ComfyUI with --fp32-vae, and encode or decode the picture anew"
 MAX_PIXELS = 2**30  # a latent of 1 GiB, of which a run holds about ten
-SAMPLER_NAMES = [name for name in comfy.samplers.SAMPLER_NAMES if name not in REFUSED_SAMPLERS]
 
 
 def latent_samples(patcher, latent: dict, space: Space) -> torch.Tensor:
     """The (B, C, H, W) latent of a LATENT in the model's space; an empty one gets its channels."""
     samples = latent["samples"]
-    dimensions = (4, 5) if space.has_frames else (4,)
-    if getattr(samples, "is_nested", False) or samples.ndim not in dimensions:
-        raise ValueError(
-            f"RALU samples still pictures, got a latent of {samples.ndim} dimensions: "
-            "use an Empty SD3 Latent Image or a VAE Encode of a picture."
-        )
+    check_still(samples, (4, 5) if space.has_frames else (4,))
     h, w = (side * space.fold for side in samples.shape[-2:])
     check_memory(Frame(h, w, space), samples.shape[0])
     fix = comfy.sample.fix_empty_latent_channels
@@ -58,7 +39,22 @@ def latent_samples(patcher, latent: dict, space: Space) -> torch.Tensor:
             f"RALU samples still pictures, got a latent of {samples.shape[2]} frames: use a latent "
             "of one."
         )
+    check_finite(samples, "LATENT", FP32_VAE)
     return space.enter(samples)
+
+
+def check_still(samples, dimensions: Sequence[int]) -> None:
+    """Refuse samples of anything but pictures; (B, C, H, W) or, with frames, (B, C, T, H, W)."""
+    if getattr(samples, "is_nested", False):
+        got = f"a latent of {len(samples.unbind())} parts, as of a video and its sound"
+    elif samples.ndim not in dimensions:
+        got = f"a latent of {samples.ndim} dimensions"
+    else:
+        return
+    raise ValueError(
+        f"RALU samples still pictures, got {got}: use an Empty SD3 Latent Image or a VAE Encode of "
+        "a picture."
+    )
 
 
 def check_memory(frame: Frame, batch: int) -> None:
@@ -77,33 +73,16 @@ def check_memory(frame: Frame, batch: int) -> None:
         )
 
 
-def sampler_named(name: str):
-    """The SAMPLER of a widget's value; older hosts hand on values that the widget never had."""
-    if name not in SAMPLER_NAMES:
-        raise ValueError(f"The sampler must be one of {', '.join(SAMPLER_NAMES)}, got {name!r}.")
-    return comfy.samplers.sampler_object(name)
-
-
-def check_sampler(sampler, steps: Sequence[int]) -> None:
-    """Refuse samplers that cannot be right in stages of so many steps."""
-    function = getattr(sampler, "sampler_function", None)
-    if function is None:
-        raise ValueError(
-            f"RALU cannot use the SAMPLER {type(sampler).__name__}: it has no sampler function "
-            "that could go on from one stage to the next; connect KSamplerSelect."
-        )
-    name = getattr(function, "__name__", "")
-    for refused in REFUSED_SAMPLERS:
-        if refused in name:
+def check_guider(guider) -> None:
+    """Refuse a GUIDER whose numbers are none, by what nodes name them: cfg, cfg1, neg_scale."""
+    for name, value in vars(guider).items():
+        if isinstance(value, float) and (
+            math.isnan(value) or (name.startswith("cfg") and math.isinf(value))
+        ):
             raise ValueError(
-                "RALU changes the picture's size at exact noise levels, and the sampler "
-                f"{refused} does not keep to them: use euler, dpmpp_2m or another sampler."
+                f"The {name} of the GUIDER {type(guider).__name__} must be a number, got {value}: "
+                "set it anew."
             )
-    if "unipc" in name and min(steps) < 2:
-        raise ValueError(
-            f"The sampler uni_pc needs at least 2 steps in every stage, got {list(steps)}: use a "
-            "longer schedule, another denoise, or another sampler."
-        )
 
 
 def check_vae(vae, detector: str, space: Space) -> None:
@@ -149,31 +128,12 @@ def placed_for(detector: str, picture: torch.Tensor) -> torch.Tensor:
     return picture.to(comfy.model_management.get_torch_device())
 
 
-def batch_items(latent: dict, count: int) -> list[int]:
-    """The number of each picture within its seed; Latent From Batch keeps the original ones."""
-    items = list(latent.get("batch_index") or range(count))
-    if len(items) != count:
-        raise ValueError(
-            f"A LATENT's batch_index must number each of its {count} pictures, got {len(items)} "
-            "numbers: set it anew with Latent Batch Seed Behavior."
-        )
-    return items
-
-
-def extend_noise(noise: torch.Tensor, frame: Frame, seed: int, items: list[int]) -> torch.Tensor:
-    """The host's noise (B, C, H, W), with fresh noise where the frame is larger."""
-    if frame.is_whole:
-        return noise
-    extended = white_noise((noise.shape[1], *frame.padded), seed, items, stream=0).to(noise)
-    extended[..., : frame.height, : frame.width] = noise
-    return extended
-
-
 def always_regions(mask: torch.Tensor | None, frame: Frame, batch: int) -> torch.Tensor | None:
     """Coarse tokens under a MASK input: (B, rows, columns) bool, or None without one."""
     if mask is None:
         return None
-    mask = mask.reshape(-1, *mask.shape[-2:])
+    check_finite(mask, "region_mask", "paint it anew")
+    mask = mask.reshape(-1, *mask.shape[-2:]).float()
     h, w = mask.shape[-2:]
     if abs(h * frame.width - w * frame.height) > max(h, w):  # more than a rounded pixel off
         raise ValueError(

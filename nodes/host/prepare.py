@@ -19,20 +19,22 @@ from ...ralu_core.latents.states import StageEnd
 from ...ralu_core.plans import Plan
 from ...ralu_core.plans.presets import matched_plan, preset
 from ...ralu_core.sampler import Source
-from ...ralu_core.scores import Evidence, Regions
+from ...ralu_core.scores import Evidence, Regions, score_named
 from .families.inspect import ModelFacts, check_shift_fits, inspect_model, network_of
 from .inputs import (
     always_regions,
-    batch_items,
-    check_sampler,
+    check_guider,
     check_score,
     check_vae,
-    extend_noise,
     latent_samples,
     placed_for,
 )
+from .noise import batch_items, check_noise_level, extend_noise, noise_for
+from .samplers import check_sampler
 from .sampling.conds import check_conds, fit_to_frame
-from .sampling.stages import GuiderStages, all_finite
+from .sampling.finite import all_finite, check_finite
+from .sampling.spatial import name_unknown
+from .sampling.stages import GuiderStages
 from .sampling.watch import Watch
 from .showing.progress import Progress
 
@@ -135,15 +137,18 @@ def prepare(wires: Wires, settings: Settings) -> Run:
     patcher = wires.guider.model_patcher
     facts = inspect_model(patcher)
     network = network_of(patcher)
+    check_guider(wires.guider)
     check_conds(wires.guider.original_conds, facts.family.text_width(network))
     whole, plan = _plans(settings, facts)
     check_sampler(wires.sampler, plan.steps)
+    _check_patches(wires.guider, facts, plan)
     samples = latent_samples(patcher, wires.latent, facts.space)
     frame = Frame(samples.shape[-2], samples.shape[-1], facts.space)
     facts.family.check_size(network, frame)
     regions = _regions(settings, plan, wires, frame, len(samples))
     progress = Progress(patcher, plan.total_steps, whole.stages[-1].number)
-    source, stages = _source_and_stages(wires, facts, frame, samples, progress)
+    source, stages = _source_and_stages(wires, facts, plan, frame, samples, progress)
+    check_noise_level(source.noise, plan, whole.stages[-1].start, facts.shift)
     baseline = whole.baseline_steps
     plain_steps = None if baseline is None else math.ceil(baseline * settings.denoise)
     return Run(wires, facts, plan, plain_steps, frame, regions, source, stages, progress)
@@ -151,7 +156,9 @@ def prepare(wires: Wires, settings: Settings) -> Run:
 
 def _plans(settings: Settings, facts: ModelFacts) -> tuple[Plan, Plan]:
     """The whole plan, and what of it denoise leaves."""
-    whole = settings.schedule or matched_plan(preset(facts.preset_name), facts.shift)
+    whole = settings.schedule
+    if whole is None:
+        whole = matched_plan(preset(facts.preset_name), facts.shift)
     check_shift_fits(whole.model_shift, facts.shift)
     if not 0 < settings.denoise <= 1:
         raise ValueError(f"Denoise must lie in (0, 1], got {settings.denoise:g}: 1 samples anew.")
@@ -164,24 +171,44 @@ def _plans(settings: Settings, facts: ModelFacts) -> tuple[Plan, Plan]:
     return whole, whole.growing_by(settings.upsampling).begun_at(start)
 
 
+def _check_patches(guider: Any, facts: ModelFacts, plan: Plan) -> None:
+    """Refuse, or name, what other nodes put on the MODEL and a mixed stage cannot carry."""
+    if plan.ratio is None:
+        return
+    options = guider.model_options.get("transformer_options", {})
+    facts.family.check_call(options)
+    facts.family.check_call({"wrappers": guider.model_patcher.wrappers})
+    name_unknown(guider.model_options)
+
+
 def _regions(settings: Settings, plan: Plan, wires: Wires, frame: Frame, batch: int) -> Regions:
     check_score(settings.detector)
     if plan.ratio is not None:
+        score_named(settings.detector).check()
         check_vae(wires.vae, settings.detector, frame.space)
     always = always_regions(settings.region_mask, frame, batch)
     return Regions(settings.detector, settings.threshold or None, always)
 
 
 def _source_and_stages(
-    wires: Wires, facts: ModelFacts, frame: Frame, samples: torch.Tensor, progress: Progress
+    wires: Wires,
+    facts: ModelFacts,
+    plan: Plan,
+    frame: Frame,
+    samples: torch.Tensor,
+    progress: Progress,
 ) -> tuple[Source, GuiderStages]:
     patcher, space = wires.guider.model_patcher, facts.space
     device = comfy.model_management.intermediate_device()
     latent = frame.extend(samples.to(device=device, dtype=torch.float32))
-    noise = space.enter(wires.draw_noise({**wires.latent, "samples": space.leave(samples)}))
+    asked = space.leave(samples)
+    noise = noise_for(wires.draw_noise({**wires.latent, "samples": asked}), asked)
+    noise = space.enter(noise)
     items = batch_items(wires.latent, len(samples))
     noise = extend_noise(noise.to(device, torch.float32), frame, wires.seed, items)
     mask = wires.latent.get("noise_mask")
+    if mask is not None:
+        check_finite(mask, "inpaint mask", "paint it anew")
     stages = GuiderStages(
         guider=wires.guider,
         sampler=wires.sampler,
@@ -191,6 +218,7 @@ def _source_and_stages(
         mask=None if mask is None else frame.extend(mask),
         seed=wires.seed,
         watch=Watch(patcher, space, (progress,)),
+        plan=plan,
     )
     if stages.is_empty:
         return Source.from_noise(noise, space.patch), stages

@@ -26,11 +26,8 @@ class Frame:
     space: Space = field(default_factory=Space)
 
     def __post_init__(self) -> None:
-        if min(self.padded) < MIN_COARSE * self.space.coarse:
-            raise ValueError(
-                f"RALU needs a picture of at least {MIN_COARSE * self.space.coarse_pixels} pixels "
-                f"each way, got {self.size}: make it larger, or sample it without RALU."
-            )
+        if min(self.height, self.width) <= (MIN_COARSE - 1) * self.space.coarse:
+            raise _too_small(self.size, self.space)
         if max(self.picture) > MAX_SIDE:
             raise ValueError(
                 f"RALU samples pictures of at most {MAX_SIDE} pixels each way, got {self.size}: "
@@ -41,7 +38,10 @@ class Frame:
     def of_picture(cls, height: int, width: int, space: Space | None = None) -> Frame:
         """The frame of a picture of that many pixels, without those that fill no latent pixel."""
         space = space or Space()
-        return cls(height // space.pixels, width // space.pixels, space)
+        rows, columns = height // space.pixels, width // space.pixels
+        if min(rows, columns) <= (MIN_COARSE - 1) * space.coarse:  # latent pixels drop the rest
+            raise _too_small(f"{width}x{height}", space)
+        return cls(rows, columns, space)
 
     @property
     def picture(self) -> tuple[int, int]:
@@ -95,3 +95,10 @@ class Frame:
         pixels = fine.float().repeat_interleave(side, -2).repeat_interleave(side, -1)
         height, width = self.picture
         return pixels[:, :height, :width].cpu()
+
+
+def _too_small(size: str, space: Space) -> ValueError:
+    return ValueError(
+        f"RALU needs a picture of at least {MIN_COARSE * space.coarse_pixels} pixels each way, got "
+        f"{size}: make it larger, or sample it without RALU."
+    )

@@ -19,14 +19,26 @@ def white_noise(shape: Sequence[int], seed: int, items: Sequence[int], stream: i
     """
     white = torch.empty(len(items), *shape, dtype=torch.float32, device="cpu")
     for picture, item in zip(white, items, strict=True):
-        # A spawn key keeps seeds of any size apart; one flat list runs long seeds into the rest.
-        sequence = np.random.SeedSequence(seed, spawn_key=(stream, item))
-        (word,) = sequence.generate_state(1, np.uint64)
-        generator = torch.Generator().manual_seed(int(word >> np.uint64(1)))
+        generator = torch.Generator().manual_seed(_word(seed, stream, item))
         torch.randn(
             tuple(shape), generator=generator, dtype=torch.float32, device="cpu", out=picture
         )
     return white
+
+
+def stage_seed(seed: int, number: int) -> int:
+    """The seed of what a solver draws in the stage of that number: the run's own in the first.
+
+    Below 2^63 in the others, each a stream that neighbouring seeds do not meet.
+    """
+    return seed if number == 1 else _word(seed, number)
+
+
+def _word(seed: int, *key: int) -> int:
+    """63 bits from a seed and the use that is made of it."""
+    # A spawn key keeps seeds of any size apart; one flat list runs long seeds into the rest.
+    (word,) = np.random.SeedSequence(seed, spawn_key=key).generate_state(1, np.uint64)
+    return int(word >> np.uint64(1))
 
 
 def sibling_noise(

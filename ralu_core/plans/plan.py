@@ -177,6 +177,21 @@ class Plan:
         """Share of coarse tokens that grow early; None where no stage is mixed."""
         return next((stage.ratio for stage in self.stages if stage.grid.is_mixed), None)
 
+    def levels_from(self, stage: Stage) -> tuple[float, ...]:
+        """All steps of the run as one falling line of noise levels, seen from one of its stages.
+
+        total_steps + 1 levels for whoever counts steps by the level that they begin at. The stage's
+        own lie where its steps lie in the run. Crossings go back up, so that no line holds what all
+        stages visit: levels evenly above stand for the steps before, evenly below for those after.
+        """
+        first = self.stages[0].start
+        before = sum(one.steps for one in self.stages if one.number < stage.number)
+        after = self.total_steps - before - stage.steps
+        top = first if first > stage.start else 1.0
+        above = (top + (stage.start - top) * k / before for k in range(before))
+        below = (stage.end * (after - k) / after for k in range(1, after + 1))
+        return (*above, *stage.sigmas, *below)
+
     def tokens(self, height_tokens: int, width_tokens: int) -> tuple[int, ...]:
         """Tokens per model call in each stage, for a picture of that many fine tokens.
 

@@ -26,9 +26,22 @@ class Canny(EdgeShare):
 def _opencv():
     try:
         import cv2
-    except ImportError as missing:
-        raise ImportError(
-            "The Canny edge detector needs OpenCV, and this Python has none: run `pip install "
-            "opencv-python` in it, or set the detector to canny_gpu."
-        ) from missing
+    except (ImportError, AttributeError, OSError) as error:
+        # A library that cv2's own extension lacks is told by that name, too.
+        if isinstance(error, ModuleNotFoundError) and error.name == "cv2":
+            raise ImportError(
+                "The Canny edge detector needs OpenCV, and this Python has none: run `pip install "
+                "opencv-python` in it, or set the detector to canny_gpu."
+            ) from error
+        raise ImportError(_broken(str(error))) from error
+    if not hasattr(cv2, "Canny"):
+        raise ImportError(_broken(f"{list(cv2.__path__)} holds none"))
     return cv2
+
+
+def _broken(why: str) -> str:
+    """Also where system libraries lack, which the headless one does without."""
+    return (
+        f"The Canny edge detector needs OpenCV, and this Python's cannot be used ({why}): run `pip "
+        "install --force-reinstall opencv-python-headless` in it, or set the detector to canny_gpu."
+    )

@@ -17,7 +17,8 @@ TIE = 2.0**-40  # a token of distance to an edge: less than scores differ by
 
 @dataclass(frozen=True)
 class Regions:
-    """How to choose the regions of a picture. ValueError for a score that does not exist.
+    """How to choose the regions of a picture. ValueError for a score that does not exist, and for
+    a threshold outside (0, 1].
 
     score      one of `scores.SCORES`, by name.
     threshold  None takes the stage's fixed ratio; in (0, 1] the ratio adapts to the picture.
@@ -30,6 +31,8 @@ class Regions:
 
     def __post_init__(self) -> None:
         score_named(self.score)
+        if self.threshold is not None:
+            _check_threshold(self.threshold)
 
     @property
     def scorer(self) -> Score:
@@ -111,8 +114,7 @@ def select_threshold(
     threshold  in (0, 1]; pictures of one batch may come out with different counts.
     Returns (B, h, w) bool on the device of `scores`.
     """
-    if not 0 < threshold <= 1:
-        raise ValueError(f"The edge threshold must lie in (0, 1], got {threshold:g}: try 0.1.")
+    _check_threshold(threshold)
     return (scores >= threshold) | _forced(scores, always)
 
 
@@ -124,6 +126,11 @@ def mask_regions(mask: torch.Tensor, grid: tuple[int, int]) -> torch.Tensor:
     Returns (B, rows, columns) bool.
     """
     return F.adaptive_max_pool2d(mask[:, None].float(), grid)[:, 0] > 0.5
+
+
+def _check_threshold(threshold: float) -> None:
+    if not 0 < threshold <= 1:
+        raise ValueError(f"The edge threshold must lie in (0, 1], got {threshold:g}: try 0.1.")
 
 
 def _forced(scores: torch.Tensor, always: torch.Tensor | None) -> torch.Tensor:

@@ -8,7 +8,7 @@ import torch
 
 from ralu_core.growth import GROWTHS
 from ralu_core.growth.nearest import Nearest
-from ralu_core.latents.noise import KEPT_NOISE, kept_noise, sibling_noise, white_noise
+from ralu_core.latents.noise import KEPT_NOISE, kept_noise, sibling_noise, stage_seed, white_noise
 
 SHAPE = (4, 8, 8)
 NEAREST = {name: growth for name, growth in GROWTHS.items() if isinstance(growth, Nearest)}
@@ -125,3 +125,11 @@ def test_noise_of_a_1024_pixel_picture_takes_under_10_ms() -> None:
         draw_both_crossings()
         times.append(time.thread_time() - start)
     assert min(times) < 0.010
+
+
+def test_stages_draw_from_streams_of_their_own() -> None:
+    seeds = [*range(50), 2**63, 2**64 - 1]
+    drawn = {stage_seed(seed, number) for seed in seeds for number in (1, 2, 3)}
+    assert len(drawn) == 3 * len(seeds)
+    assert all(stage_seed(seed, 1) == seed for seed in seeds)
+    assert all(stage_seed(seed, number) < 2**63 for seed in seeds for number in (2, 3))

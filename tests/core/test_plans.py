@@ -14,7 +14,7 @@ from ralu_core.__main__ import FLUX_DEV
 from ralu_core.crossings import Matched, Renoised, Repeated
 from ralu_core.latents.flow import shift_sigma, spaced_levels
 from ralu_core.latents.grid import FULL, HALF
-from ralu_core.plans import bottleneck, plain, two_sizes
+from ralu_core.plans import bottleneck, plain, ralu, two_sizes
 from ralu_core.plans.ralu import matching_numbers, noise_jump
 from ralu_core.plans.text import PlanFacts
 
@@ -108,3 +108,15 @@ def test_bottleneck_is_full_half_full() -> None:
     first, low, last = plan.stages
     assert first.sigmas + low.sigmas[1:] == spaced_levels(3.0, 1.0, 0.7, 7)
     assert last.start == shift_sigma(2.0, 0.7) and not isinstance(plan.crossings[0], Matched)
+
+
+def test_every_stage_sees_the_steps_of_the_whole_run() -> None:
+    plan = ralu((2, 3, 2), (0.7, 0.55, 0.0), (4.4, 2.1, 2.0), 4.0, 0.3, 3.0)
+    done = 0
+    for stage in plan.stages:
+        levels = plan.levels_from(stage)
+        assert len(levels) == plan.total_steps + 1
+        assert levels[done : done + len(stage.sigmas)] == stage.sigmas
+        assert levels[0] == 1 and levels[-1] == 0
+        assert all(a > b for a, b in pairwise(levels))
+        done += stage.steps

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 from collections import Counter
-from dataclasses import replace
 
 import comfy.model_management
 import pytest
@@ -213,7 +212,7 @@ def test_a_picture_is_previewed(detector):
 
 def _waits(device, model, vae, *steps: int, **options) -> Counter:
     del device.waits[:]
-    ralu(model, vae, schedule=replace(schedule_for(model), steps=steps), **options)
+    ralu(model, vae, schedule=schedule_for(model, steps=steps), **options)
     return Counter(device.waits)
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from driving import ralu
 from lab.models import tiny
-from ralu_pack.nodes.host.inputs import SAMPLER_NAMES
+from ralu_pack.nodes.host.samplers import SAMPLER_NAMES
 from ralu_pack.ralu_core import plans
 from ralu_pack.ralu_core.growth import GROWTHS
 from ralu_pack.ralu_core.latents.frame import Frame

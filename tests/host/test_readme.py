@@ -1,4 +1,4 @@
-"""What the README says of presets and samplers is what the code does."""
+"""What the README and docs/compatibility.md say of presets and samplers is what the code does."""
 
 from __future__ import annotations
 
@@ -9,14 +9,17 @@ import pytest
 
 from ralu_core.plans.presets import PRESETS, Preset, matched_plan
 from ralu_pack.nodes.host.families.table import FAMILIES, family_named
-from ralu_pack.nodes.host.inputs import REFUSED_SAMPLERS
+from ralu_pack.nodes.host.samplers import REFUSED_SAMPLERS
 
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+PAGES = "".join(
+    (Path(__file__).parents[2] / page).read_text(encoding="utf-8")
+    for page in ("README.md", "docs/compatibility.md")
+)
 SIDE = 64  # tokens of 1024 pixels
 
 
 def cells(start: str) -> list[str]:
-    (row,) = re.findall(rf"^\| {re.escape(start)}.*$", README, re.MULTILINE)
+    (row,) = re.findall(rf"^\| {re.escape(start)}.*$", PAGES, re.MULTILINE)
     return [cell.strip() for cell in row.strip("| ").split("|")]
 
 

@@ -17,6 +17,7 @@ from ....ralu_core.latents.frame import Frame
 from ....ralu_core.latents.packing import Packing
 from ....ralu_core.latents.space import Space
 from .blocks import Blocks
+from .patches import check_patches
 from .residuals import own_tokens
 
 # The host computes its noise levels in float32; one shift map fits them to about 1e-6.
@@ -97,6 +98,10 @@ class Family(ABC):
         """Whether a model of the host, with that network, is of the family: by its exact class and
         by what the hooks need, never by its weights' type."""
 
+    def stranger(self, model: Any, network: Any) -> str | None:
+        """Name of a model that the host runs by this family's class, and that is none of it."""
+        return None
+
     @abstractmethod
     def size(self, network: Any) -> Size:
         """The size of a network of the family."""
@@ -147,8 +152,9 @@ class Family(ABC):
         """ControlNet residuals for the packing's tokens."""
         return own_tokens(packing, control)
 
-    def check_call(self, options: dict) -> None:  # noqa: B027 -- most carry all there is
+    def check_call(self, options: dict) -> None:
         """ValueError for transformer_options that hold what a packed call cannot carry."""
+        check_patches(options)
 
     def check_size(self, network: Any, frame: Frame) -> None:
         """Refuse pictures over `longest_side`, which would fail in the last stage."""

@@ -37,7 +37,14 @@ class Flux1(Family):
             and hasattr(network, "process_img")
             and getattr(network, "patch_size", 0) == 2
             and len(getattr(params, "axes_dim", ())) == 3
+            and self.stranger(model, network) is None
         )
+
+    def stranger(self, model: Any, network: Any) -> str | None:
+        params = getattr(network, "params", None)
+        if getattr(params, "yak_mlp", False) or getattr(params, "txt_norm", False):
+            return "Ovis-Image"  # gated blocks, normed text with places of its own
+        return None
 
     def size(self, network: Any) -> Size:
         blocks = len(network.double_blocks) + len(network.single_blocks)

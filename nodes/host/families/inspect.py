@@ -89,6 +89,18 @@ def _family(model: Any, network: Any) -> Family:
         if family.matches(model, network):
             return family
     raise ValueError(
-        f"RALU cannot run this MODEL ({type(model).__name__}): it supports {supported()}; "
+        f"RALU cannot run this MODEL ({_shown(model, network)}): it supports {supported()}; "
         "use a KSampler for it."
     )
+
+
+def _shown(model: Any, network: Any) -> str:
+    """What a MODEL of no family is, and what stands in it in the place of the host's network."""
+    name = type(model).__name__
+    strangers = (family.stranger(model, network) for family in FAMILIES)
+    known = next(filter(None, strangers), None)
+    if known is not None:
+        return f"{known}, which ComfyUI runs by its class {name}"
+    if not type(network).__module__.startswith("comfy."):
+        return f"{name}, whose network a {type(network).__name__} of another pack replaces"
+    return name

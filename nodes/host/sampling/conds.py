@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -15,10 +16,13 @@ from ....ralu_core.latents.packing import Packing
 from ....ralu_core.latents.space import Space
 from ....ralu_core.latents.tokens import spread
 from .control import RememberingVae, TwoPassControl, copy_chain, links
+from .finite import check_finite
 
 log = logging.getLogger(__name__)
 
 Conds = dict[str, list[dict]]
+TEXT = ("cross_attn", "pooled_output")  # in an entry, what a text encoder made
+BIAS = "attention_mask"
 AREA_FADE = 8  # the host's latent pixels over which the host fades an area's inner borders
 
 
@@ -40,6 +44,31 @@ def check_conds(conds: Conds, width: int | None) -> None:
                     f"This MODEL reads text vectors of width {width}, and the {name} input has "
                     f"{text.shape[-1]}: encode the prompt with the model's own CLIP."
                 )
+            _check_numbers(name, entry)
+
+
+def _check_numbers(name: str, entry: dict) -> None:
+    """Refuse what a text encoder or a VAE of too small a type made: it would spoil every step."""
+    text_way = "start ComfyUI with --fp32-text-enc, or load another text encoder"
+    picture_way = "start ComfyUI with --fp32-vae, and make anew what is wired there"
+    for key, value in entry.items():
+        way = text_way if key in TEXT else picture_way
+        for one in value if isinstance(value, list | tuple) else (value,):
+            if isinstance(one, float) and math.isnan(one):
+                raise ValueError(f"The {key} of the {name} input must be a number: set it anew.")
+            if torch.is_tensor(one):
+                if key == BIAS:  # minus infinity leaves a token out
+                    one = one.masked_fill(torch.isinf(one), 0)
+                check_finite(one, f"{key} of the {name} input", way)
+    for link in links(entry.get("control")):
+        hint, strength = link.cond_hint_original, getattr(link, "strength", 1.0)
+        if hint is not None:
+            check_finite(hint, f"hint of the ControlNet at the {name} input", picture_way)
+        if isinstance(strength, float) and not math.isfinite(strength):
+            raise ValueError(
+                f"The strength of the ControlNet at the {name} input must be a number, got "
+                f"{strength}: set it anew."
+            )
 
 
 def fit_to_frame(conds: Conds, frame: Frame) -> Conds:

@@ -13,3 +13,11 @@ ROWS = "ralu_rows"
 # An acceleration writes it: an object whose `.share`, 0 to 1, tells what share of the blocks' work
 # ran so far. Read by the progress of a run.
 WORK = "ralu_work"
+
+# ComfyUI writes it for whoever counts steps; a stage's sampling writes there
+# the levels of the whole run.
+LEVELS = "sample_sigmas"
+
+# A stage's sampling writes it: the noise levels of the stage alone. Read by the acceleration, which
+# holds for one stage.
+STAGE_LEVELS = "ralu_stage_sigmas"

@@ -14,13 +14,18 @@ from comfy.model_patcher import create_model_options_clone
 from comfy.patcher_extension import WrappersMP, add_wrapper_with_key
 
 from ....ralu_core.latents.grid import FULL
+from ....ralu_core.latents.noise import stage_seed
 from ....ralu_core.latents.packing import Packing
 from ....ralu_core.latents.space import Space
 from ....ralu_core.latents.states import StageEnd
+from ....ralu_core.plans import Plan
 from ....ralu_core.tasks import StageTask, Start
 from ..families.family import Family
+from .begin import begin_at, sampler_name
 from .conds import Conds, fit_to_layout
+from .finite import all_finite
 from .mixed_call import MixedCall
+from .spatial import at_both_sizes
 from .watch import Watch
 
 WRAPPER_KEY = "ralu_mixed_call"
@@ -38,6 +43,7 @@ class GuiderStages:
             scaling; zero when empty.
     mask    inpaint mask, 1 = sample, at any resolution, or None.
     watch   notes what happens.
+    plan    whose stages they are; None where a stage is sampled for itself.
     """
 
     guider: Any
@@ -48,10 +54,12 @@ class GuiderStages:
     mask: torch.Tensor | None
     seed: int
     watch: Watch
+    plan: Plan | None = None
 
     def __post_init__(self) -> None:
         self.is_empty = not torch.any(self.latent)
-        self._has_joined = False
+        stages = () if self.plan is None else self.plan.stages
+        self._is_mixed = any(stage.grid.is_mixed for stage in stages)
 
     @property
     def _space(self) -> Space:
@@ -60,22 +68,25 @@ class GuiderStages:
     def __call__(self, task: StageTask, start: Start) -> StageEnd:
         comfy.model_management.throw_exception_if_processing_interrupted()
         stage, space = task.stage, self._space
+        levels = None if self.plan is None else self.plan.levels_from(stage)
+        self._has_joined = False
+        joined = functools.partial(self._check_joined, task)
         with self.watch.stage(task, self._tokens(task)) as callback:
             out = self._guider_for(task).sample(
                 space.leave(task.white),
                 self._unprocessed(task),
-                self.watch.timed(begin_at(self.sampler, start, space)),
+                self.watch.timed(begin_at(self.sampler, start, space, levels, joined)),
                 torch.tensor(stage.sigmas),
                 denoise_mask=self._mask(task),
                 callback=callback,
                 disable_pbar=True,
-                seed=(self.seed + stage.number - 1) % SEEDS,
+                seed=stage_seed(self.seed, stage.number) % SEEDS,
             )
-            self._check_joined(task)
+            joined()
             if task.draw_ahead:
                 task.draw_ahead()
             # Waits for the device, so that the stage's time is whole.
-            _check_numbers(out, space.leave(task.white).shape, stage.number)
+            self._check_numbers(out, space.leave(task.white).shape, stage.number)
         denoised = self.watch.take_denoised()
         if stage.end > 0:  # back from the host's finished latent to the model's own scaling
             out = self.guider.model_patcher.model.process_latent_in(out) * (1 - stage.end)
@@ -84,37 +95,44 @@ class GuiderStages:
     def _guider_for(self, task: StageTask):
         guider = copy.copy(self.guider)
         guider.original_conds = self.conds
-        if task.layout is None:
-            return guider
-        device = guider.model_patcher.load_device
-        packings = Packing.parts(task.layout, self.family.one_table)
-        packings = [packing.to(device) for packing in packings]
-        guider.original_conds = fit_to_layout(
-            self.conds, task.layout.to(device), packings, self._space
-        )
         guider.model_options = create_model_options_clone(guider.model_options)
         add_wrapper_with_key(
             WrappersMP.OUTER_SAMPLE,
             WRAPPER_KEY,
-            functools.partial(self._join, MixedCall(packings, self.family)),
+            functools.partial(self._join, self._mixed_call(guider, task)),
             guider.model_options,
             is_model_options=True,
         )
         return guider
 
-    def _join(self, call: MixedCall, executor, *args, **kwargs):
+    def _mixed_call(self, guider, task: StageTask) -> MixedCall | None:
+        """The model's call in a mixed stage, for which the guider gets its conds and filters."""
+        if task.layout is None:
+            return None
+        device = guider.model_patcher.load_device
+        packings = Packing.parts(task.layout, self.family.one_table)
+        packings = [packing.to(device) for packing in packings]
+        layout = task.layout.to(device)
+        guider.original_conds = fit_to_layout(self.conds, layout, packings, self._space)
+        at_both_sizes(guider.model_options, layout, self._space)
+        return MixedCall(packings, self.family)
+
+    def _join(self, call: MixedCall | None, executor, *args, **kwargs):
         """An OUTER_SAMPLE wrapper: `call` joins last, so that all others see full-size latents.
 
         Not by a clone of the MODEL: the host unpins the weights of the MODEL where a clone ends.
         """
         self._has_joined = True
+        if call is None:
+            return executor(*args, **kwargs)
         options = executor.class_obj.model_options  # the host's own copy, for this sampling alone
         kind = WrappersMP.APPLY_MODEL
         add_wrapper_with_key(kind, WRAPPER_KEY, call, options, is_model_options=True)
         return executor(*args, **kwargs)
 
     def _check_joined(self, task: StageTask) -> None:
-        if task.layout is not None and not self._has_joined:
+        """Before a stage's first call of the network, in the first stage, too, if any is mixed."""
+        if (self._is_mixed or task.layout is not None) and not self._has_joined:
             raise ValueError(
                 "RALU's mixed stage joins ComfyUI's own sampling, and the GUIDER "
                 f"{type(self.guider).__name__} replaces it: use a CFGGuider, or a KSampler."
@@ -151,34 +169,20 @@ class GuiderStages:
         mask = comfy.sampler_helpers.prepare_mask(self.mask, shape, self.latent.device)
         return mask[:, :1]  # the host repeats it over channels again, counting masks by rows
 
-
-def begin_at(sampler: Any, start: Start, space: Space) -> Any:
-    """A copy of a SAMPLER that begins there. Its noise then only restores what a mask keeps."""
-    function = sampler.sampler_function
-
-    @functools.wraps(function)
-    def sample(model, scaled_noise, *args, **kwargs):
-        # Into what the host made for it to begin with, or both would be kept while it samples.
-        return function(model, scaled_noise.copy_(space.leave(start.take())), *args, **kwargs)
-
-    begun = copy.copy(sampler)
-    begun.sampler_function = sample
-    return begun
-
-
-def all_finite(numbers: torch.Tensor) -> bool:
-    """Whether there is no infinity and no NaN. One would reach the sum, which is made quickly."""
-    return bool(torch.isfinite(numbers.sum())) or bool(torch.isfinite(numbers).all())
-
-
-def _check_numbers(out: torch.Tensor, shape: torch.Size, number: int) -> None:
-    if not all_finite(out):
-        raise ValueError(
-            f"The MODEL returned values that are not numbers in stage {number}: set its "
-            "weight dtype to bf16 or fp32, and check its LoRAs and the cfg."
-        )
-    if out.shape != shape:
-        raise ValueError(
-            f"RALU sets the size of every stage, and the SAMPLER turned {tuple(shape)} "
-            f"into {tuple(out.shape)}: use a sampler that keeps the size."
-        )
+    def _check_numbers(self, out: torch.Tensor, shape: torch.Size, number: int) -> None:
+        name = sampler_name(self.sampler)
+        if not all_finite(out):
+            if self.watch.came_from_model():
+                raise ValueError(
+                    f"The MODEL returned values that are not numbers in stage {number}: set its "
+                    "weight dtype to bf16 or fp32, and check its LoRAs and the cfg."
+                )
+            raise ValueError(
+                f"The SAMPLER {name} turned numbers into values that are none in stage {number}: "
+                "set its options anew, or use euler."
+            )
+        if out.shape != shape:
+            raise ValueError(
+                f"RALU sets the size of every stage, and the SAMPLER {name} turned {tuple(shape)} "
+                f"into {tuple(out.shape)}: use a sampler that keeps the size."
+            )

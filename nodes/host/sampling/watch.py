@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 import time
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -81,6 +82,7 @@ class Watch:
     def __post_init__(self) -> None:
         self._denoised: torch.Tensor | None = None
         self._history: list[State] = []
+        self._sums: list[tuple[torch.Tensor, torch.Tensor]] = []
 
     @contextmanager
     def stage(self, task: StageTask, tokens: list[int]) -> Iterator[Any]:
@@ -89,6 +91,7 @@ class Watch:
         record = StageRecord(stage.number, stage.grid.name, stage.grid.words, stage.steps, tokens)
         self.records.append(record)
         self._history.clear()
+        self._sums.clear()
         started = time.perf_counter()
         for listener in self.listeners:
             listener.stage_began(record)
@@ -117,7 +120,7 @@ class Watch:
             record = self.records[-1]
             record.loading = time.perf_counter() - started
             loaded = self.patcher.loaded_size()
-            samples = function(_Counted(model, record), *args, **kwargs)
+            samples = function(_Counted(model, record, self._sums), *args, **kwargs)
             record.is_cold = self.patcher.loaded_size() > loaded
             record.share = _share_of((kwargs.get("extra_args") or {}).get("model_options", {}))
             return samples
@@ -136,6 +139,15 @@ class Watch:
             )
         denoised, self._denoised = self._denoised, None
         return self.space.enter(denoised)
+
+    def came_from_model(self) -> bool:
+        """Whether what is no number in this stage was first seen in what the model returned."""
+        for given, returned in self._sums:
+            if not torch.isfinite(given):
+                return False
+            if not torch.isfinite(returned):
+                return True
+        return False
 
     def take_history(self) -> tuple[State, ...]:
         """The steps of the stage, where its task asked for them."""
@@ -157,18 +169,31 @@ class Watch:
 
 
 class _Counted:
-    """The guided model as a sampler sees it, counting calls."""
+    """The guided model as a sampler sees it, counting calls.
 
-    def __init__(self, model: Any, record: StageRecord):
-        self._model, self._record = model, record
+    sums  of what each call was given and returned, left on the device: nobody waits for them, and
+          they are read only where a stage ends in what is no number.
+    """
 
-    def __call__(self, *args, **kwargs):
+    def __init__(self, model: Any, record: StageRecord, sums: list):
+        self._model, self._record, self._sums = model, record, sums
+
+    def __call__(self, x, *args, **kwargs):
         self._record.calls += 1
-        return self._model(*args, **kwargs)
+        given = x.sum()
+        returned = self._model(x, *args, **kwargs)
+        self._sums.append((given, returned.sum()))
+        return returned
 
     def __getattr__(self, name: str) -> Any:
         # A copy that is still being made has none, and must not ask for it here again.
         return getattr(object.__getattribute__(self, "_model"), name)
+
+
+def came_through_model(error: BaseException) -> bool:
+    """Whether an error that a sampler lets out was raised in a call of its model."""
+    calls = (frame.f_code for frame, _ in traceback.walk_tb(error.__traceback__))
+    return _Counted.__call__.__code__ in calls
 
 
 def _share_of(model_options: dict) -> float:

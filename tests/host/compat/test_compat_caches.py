@@ -37,7 +37,7 @@ def test_every_stage_fills_its_cache_anew(flux, vae, node):
     expected = []
     for stage in range(3):
         calls = Calls(flux)
-        sigmas = torch.tensor(STEPS.sigmas(stage))
+        sigmas = torch.tensor(STEPS.stages[stage].sigmas)
         guider(lazy, cfg=1.0).sample(
             torch.randn(1, 16, 32, 32, generator=torch.Generator().manual_seed(0)),
             torch.zeros(1, 16, 32, 32),

@@ -225,7 +225,7 @@ def test_stand_in_speaks_for_the_whole_chain(model, kind, vae):
     first = applied(controlnet(model, kind, 11), vae)
     positive, _ = applied(controlnet(model, kind, 12), vae, conds=first)
     control = positive[0][1]["control"]
-    stand_in = TwoPassControl(control, scattered())
+    stand_in = TwoPassControl(control, Packing.parts(scattered()), Space())
     assert stand_in.get_models() == control.get_models() and len(control.get_models()) == 2
     assert stand_in.inference_memory_requirements(
         torch.float32

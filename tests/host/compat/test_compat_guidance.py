@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import logging
+
 import comfy.samplers
+import comfy_extras.nodes_post_processing  # noqa: F401 -- it and nodes_latent import each other
 import pytest
 import torch
 from comfy.patcher_extension import WrappersMP
 from comfy_extras.nodes_apg import APG
 from comfy_extras.nodes_cfg import CFGNorm, CFGZeroStar
 from comfy_extras.nodes_custom_sampler import Guider_DualCFG, Noise_RandomNoise
+from comfy_extras.nodes_fresca import FreSca
+from comfy_extras.nodes_latent import (
+    LatentApplyOperationCFG,
+    LatentOperationSharpen,
+    LatentOperationTonemapReinhard,
+)
 from comfy_extras.nodes_mahiro import Mahiro
 from comfy_extras.nodes_model_advanced import ModelSamplingFlux, ModelSamplingSD3, RescaleCFG
 from comfy_extras.nodes_perpneg import Guider_PerpNeg
@@ -114,6 +123,46 @@ def test_cfg_patch_limits(model, patch):
     patched = guider(patch(model))
     assert_limits(patched, atol=5e-3)  # what TCFG's decomposition of 24576 numbers loses
     assert_matters(patched, guider(model))
+
+
+def filtered(operation, *numbers):
+    def patch(model):
+        made = made_by(operation.execute, *numbers)
+        return made_by(LatentApplyOperationCFG.execute, model, made)
+
+    return patch
+
+
+FILTERS = {
+    "Sharpen": filtered(LatentOperationSharpen, 9, 1.0, 0.5),
+    "Tonemap": filtered(LatentOperationTonemapReinhard, 0.5),
+    "FreSca": lambda m: made_by(FreSca.execute, m, 0.8, 1.5, 5),
+}
+
+
+@pytest.mark.promise("Latent filters at every step (LatentApplyOperationCFG, FreSca)")
+@pytest.mark.parametrize("cfg", [1.0, 4.0])
+@pytest.mark.parametrize("patch", FILTERS.values(), ids=FILTERS)
+def test_latent_filter_limits(model, patch, cfg):
+    """They look at neighbours, and see coarse regions at their own size."""
+    patched = guider(patch(model), cfg=cfg)
+    assert_limits(patched, atol=1e-3)
+    if cfg > 1:
+        assert_matters(patched, guider(model, cfg=cfg))
+
+
+@pytest.mark.promise("Latent filters at every step (LatentApplyOperationCFG, FreSca)")
+def test_filters_of_other_packs_are_named(flux, vae, caplog):
+    def blur(args):
+        return torch.nn.functional.avg_pool2d(args["denoised"], 3, 1, 1)
+
+    patched = flux.clone()
+    patched.set_model_sampler_post_cfg_function(blur)
+    with caplog.at_level(logging.INFO):
+        ralu(POST["APG"](flux), vae, cfg=2.0)
+        assert "neighbours" not in caplog.text
+        ralu(patched, vae, cfg=2.0)
+    assert "blur, which another node put on the MODEL, looks at a pixel's neigh" in caplog.text
 
 
 def test_cfg_patch_that_measures_the_picture(model):

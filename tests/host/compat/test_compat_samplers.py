@@ -14,7 +14,7 @@ from comfy_extras.nodes_custom_sampler import Noise_RandomNoise
 from limits import LATENT, all_fine, guider, mixed, native, noise, none_fine
 
 from driving import quick_schedule
-from ralu_pack.nodes.host.inputs import REFUSED_SAMPLERS, SAMPLER_NAMES
+from ralu_pack.nodes.host.samplers import REFUSED_SAMPLERS, SAMPLER_NAMES
 from ralu_pack.nodes.sampler import Sampler
 from ralu_pack.nodes.sampler_advanced import SamplerAdvanced
 from ralu_pack.ralu_core.latents.tokens import pick
@@ -58,7 +58,7 @@ def test_offered_samplers_keep_to_the_noise_levels(flux, name):
 
 @pytest.mark.parametrize("name", sorted({*REFUSED_SAMPLERS} & {*comfy.samplers.SAMPLER_NAMES}))
 def test_refused_samplers_do_not(flux, name):
-    stages = [LONG.sigmas(stage) for stage in range(3)]
+    stages = [list(stage.sigmas) for stage in LONG.stages]
     wrong = not all(keeps_to_noise_levels(flux, name, sigmas) for sigmas in stages)
     assert wrong or (name.startswith("sa_solver") and "noise_scale" in host_source())
     assert name not in SAMPLER_NAMES
@@ -160,9 +160,22 @@ def test_sampler_of_another_kind_is_refused(flux):
 
 @pytest.mark.parametrize("seed", [0, 2**64 - 1, 2**64 - 2, 2**64 - 3])
 def test_every_seed_of_the_widget_works_in_every_stage(flux, seed):
-    """The host adds one to a sampler's seed, and the pack adds the stage."""
+    """The host adds one to a sampler's seed."""
     samples = run_advanced(flux, comfy.samplers.sampler_object("euler_ancestral"), seed=seed)
     assert torch.isfinite(samples).all()
+
+
+def test_no_two_seeds_share_a_stage(flux):
+    """In a row of seeds, no stage draws what another seed draws in any of its stages."""
+    seen = []
+
+    def noting(model, x, sigmas, extra_args=None, **options):
+        seen.append(extra_args["seed"])
+        return k_diffusion.sample_euler(model, x, sigmas, extra_args=extra_args, **options)
+
+    for seed in range(4):
+        run_advanced(flux, comfy.samplers.KSAMPLER(noting), seed=seed)
+    assert seen[::3] == [0, 1, 2, 3] and len(set(seen)) == len(seen) == 12
 
 
 def test_the_widget_offers_what_is_proven():

@@ -26,14 +26,16 @@ def family(model) -> str:
     return type(model.model).__name__
 
 
-def quick_schedule(model_shift: float = 3.158193, ratio: float = 0.3) -> plans.Plan:
+def quick_schedule(
+    model_shift: float = 3.158193, ratio: float = 0.3, steps: tuple[int, ...] = (2, 2, 2)
+) -> plans.Plan:
     """Two steps per stage: enough to pass every seam."""
     shifts = (4.4, 2.1, 2.0)
-    return plans.ralu((2, 2, 2), (0.7, 0.55, 0.0), shifts, 4.0, ratio, model_shift)
+    return plans.ralu(steps, (0.7, 0.55, 0.0), shifts, 4.0, ratio, model_shift)
 
 
-def schedule_for(model, ratio: float = 0.3) -> plans.Plan:
-    return quick_schedule(SHIFT[family(model)], ratio)
+def schedule_for(model, ratio: float = 0.3, steps: tuple[int, ...] = (2, 2, 2)) -> plans.Plan:
+    return quick_schedule(SHIFT[family(model)], ratio, steps)
 
 
 def guider_for(model, cfg: float = 1.0, batch: int = 1) -> comfy.samplers.CFGGuider:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from ...families.blocks import Blocks
+from ...sampling.keys import LEVELS, STAGE_LEVELS
 from ..passes import Evaluation, Group
 from ..policy import Policy
 
@@ -74,7 +75,7 @@ def _accumulated(evaluation: Evaluation, group: Group, signal: torch.Tensor) -> 
         return memory.extra["change"]
     change = (signal - before).abs().float().mean() / before.abs().float().mean()
     memory.extra["change"] = memory.extra["change"] + change
-    steps = evaluation.options.get("sample_sigmas")  # of the stage
+    steps = evaluation.options.get(STAGE_LEVELS, evaluation.options.get(LEVELS))
     if steps is None or len(steps) < 2:
         return memory.extra["change"]
     is_last = evaluation.sigma_of(group)[0] <= steps[-2].to(signal.device)

@@ -1,0 +1,83 @@
+"""The noise that a NOISE draws, and whether a run can begin with it."""
+
+from __future__ import annotations
+
+import math
+import operator
+
+import torch
+
+from ...ralu_core.latents.flow import shift_sigma
+from ...ralu_core.latents.frame import Frame
+from ...ralu_core.latents.grid import FULL
+from ...ralu_core.latents.noise import white_noise
+from ...ralu_core.plans import Plan
+from .sampling.finite import check_finite
+
+
+def batch_items(latent: dict, count: int) -> list[int]:
+    """The number of each picture within its seed; Latent From Batch keeps the original ones."""
+    items = list(latent.get("batch_index") or range(count))
+    if len(items) != count:
+        raise ValueError(
+            f"A LATENT's batch_index must number each of its {count} pictures, got {len(items)} "
+            "numbers: set it anew with Latent Batch Seed Behavior."
+        )
+    return items
+
+
+def seed_of(noise) -> int:
+    """The seed of a NOISE, as torch counts negative ones; all noise of later stages comes of it."""
+    seed = getattr(noise, "seed", None)
+    try:
+        return operator.index(seed) % 2**64
+    except TypeError:
+        raise ValueError(
+            "RALU draws the noise of its later stages from the seed of the NOISE, which must be a "
+            f"whole number, and {type(noise).__name__} has {seed!r}: use RandomNoise."
+        ) from None
+
+
+def noise_for(noise, samples: torch.Tensor) -> torch.Tensor:
+    """What a NOISE made for samples, one for all pictures repeated as the host does."""
+    if not torch.is_tensor(noise) or not _fits(noise.shape, samples.shape):
+        shape = tuple(noise.shape) if torch.is_tensor(noise) else f"a {type(noise).__name__}"
+        raise ValueError(
+            f"The NOISE must have the shape of the latent, {tuple(samples.shape)}, or one picture "
+            f"of it, got {shape}: use RandomNoise."
+        )
+    check_finite(noise, "NOISE", "use RandomNoise")
+    return noise.expand(samples.shape).contiguous()
+
+
+def _fits(shape: torch.Size, whole: torch.Size) -> bool:
+    pairs = zip(shape, whole, strict=False)
+    return len(shape) == len(whole) and all(a in (1, b) for a, b in pairs)
+
+
+def check_noise_level(noise: torch.Tensor, plan: Plan, last_start: float, shift: float) -> None:
+    """Refuse a latent that holds its noise itself where that would not be kept.
+
+    Shrinking averages it away, and at sigma 1 the latent does not count.
+    last_start  where the whole plan's last stage starts.
+    """
+    is_full = all(stage.grid is FULL for stage in plan.stages)
+    if noise.flatten(1).any(1).all() or (is_full and plan.stages[0].start < 1):
+        return
+    denoise = math.floor(100 * float(shift_sigma(1 / shift, last_start))) / 100
+    raise ValueError(
+        "RALU's first stages make noise of their own size, and this NOISE is empty, as of a latent "
+        f"that holds its noise: set denoise below {denoise:g}, where the full-size stage alone "
+        "runs, or use RandomNoise."
+    )
+
+
+def extend_noise(noise: torch.Tensor, frame: Frame, seed: int, items: list[int]) -> torch.Tensor:
+    """The host's noise (B, C, H, W), with fresh noise where the frame is larger."""
+    if frame.is_whole:
+        return noise
+    if not noise.any():  # the latent holds it, and is extended with it
+        return noise.new_zeros(*noise.shape[:2], *frame.padded)
+    extended = white_noise((noise.shape[1], *frame.padded), seed, items, stream=0).to(noise)
+    extended[..., : frame.height, : frame.width] = noise
+    return extended

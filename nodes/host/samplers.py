@@ -1,0 +1,98 @@
+"""Which SAMPLERs can be right in stages, also where one is wrapped in another."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import comfy.samplers
+
+from .families.patches import closed_over
+from .sampling.begin import sampler_name
+
+log = logging.getLogger(__name__)
+
+# These leave a flow at another noise level than they were asked for: the first two choose levels of
+# their own, ipndm_v diverges where steps are uneven, sa_solver omits the last step of a stage in
+# ComfyUI 0.3.75, the others add noise as for other models.
+REFUSED_SAMPLERS = (
+    "dpm_fast",
+    "dpm_adaptive",
+    "ipndm_v",
+    "sa_solver",
+    "sa_solver_pece",
+    "ddpm",
+    "dpmpp_2s_ancestral_cfg_pp",
+    "res_multistep_ancestral",
+    "res_multistep_ancestral_cfg_pp",
+)
+SAMPLER_NAMES = [name for name in comfy.samplers.SAMPLER_NAMES if name not in REFUSED_SAMPLERS]
+
+
+def sampler_named(name: str):
+    """The SAMPLER of a widget's value; older hosts hand on values that the widget never had."""
+    if name not in SAMPLER_NAMES:
+        raise ValueError(f"The sampler must be one of {', '.join(SAMPLER_NAMES)}, got {name!r}.")
+    return comfy.samplers.sampler_object(name)
+
+
+def check_sampler(sampler, steps: Sequence[int]) -> None:
+    """Refuse samplers that cannot be right in stages of so many steps."""
+    if getattr(sampler, "sampler_function", None) is None:
+        raise ValueError(
+            f"RALU cannot use the SAMPLER {type(sampler).__name__}: it has no sampler function "
+            "that could go on from one stage to the next; connect KSamplerSelect."
+        )
+    names = list(names_within(sampler))
+    for name in names:
+        for refused in REFUSED_SAMPLERS:
+            if refused in name:
+                raise ValueError(
+                    "RALU changes the picture's size at exact noise levels, and the sampler "
+                    f"{refused} does not keep to them: use euler, dpmpp_2m or another sampler."
+                )
+        if "unipc" in name and min(steps) < 2:
+            raise ValueError(
+                "The sampler uni_pc needs at least 2 steps in every stage, got "
+                f"{list(steps)}: use a longer schedule, another denoise, or another sampler."
+            )
+    if any(isinstance(one, comfy.samplers.Sampler) for one in _options(sampler).values()):
+        log.info(
+            "The SAMPLER %s holds another, and RALU gives it the steps of one stage at a time: "
+            "what it counts or spreads over a run starts anew in each stage.",
+            sampler_name(sampler),
+        )
+
+
+def names_within(sampler: Any) -> Iterator[str]:
+    """Names of a SAMPLER's function and of all that it was given to call."""
+    seen: set[int] = set()
+    waiting: list[Any] = [sampler]
+    while waiting:
+        one = waiting.pop()
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        if isinstance(one, Mapping):
+            waiting += one.values()
+            yield from (str(value) for key, value in one.items() if _is_choice(key, value))
+        elif isinstance(one, list | tuple):
+            waiting += one
+        elif isinstance(one, functools.partial):
+            waiting += [one.func, one.args, one.keywords]
+        elif isinstance(one, comfy.samplers.Sampler) or hasattr(one, "sampler_function"):
+            waiting += vars(one).values()
+        elif hasattr(one, "__code__") or hasattr(one, "__func__"):
+            yield getattr(one, "__name__", "")
+            waiting += [getattr(one, "__self__", None), *closed_over(one)]
+
+
+def _is_choice(key: Any, value: Any) -> bool:
+    """Whether an option names a sampler; others may share such a name."""
+    return "sampler" in str(key) and isinstance(value, str) and value in REFUSED_SAMPLERS
+
+
+def _options(sampler: Any) -> dict[str, Any]:
+    return getattr(sampler, "extra_options", None) or {}

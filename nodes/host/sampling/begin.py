@@ -1,0 +1,65 @@
+"""What a stage's SAMPLER begins with: the plan's state, and the levels that others count by."""
+
+from __future__ import annotations
+
+import copy
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+
+from ....ralu_core.latents.space import Space
+from ....ralu_core.tasks import Start
+from .keys import LEVELS, STAGE_LEVELS
+from .watch import came_through_model
+
+
+def begin_at(
+    sampler: Any,
+    start: Start,
+    space: Space,
+    levels: Sequence[float] | None = None,
+    before: Callable[[], None] = lambda: None,
+) -> Any:
+    """A copy of a SAMPLER that begins there. Its noise then only restores what a mask keeps.
+
+    levels  of the whole run, which other nodes' patches find their step in; None: the stage's.
+    before  is called first, and may refuse.
+    """
+    function = sampler.sampler_function
+
+    @functools.wraps(function)
+    def sample(model, scaled_noise, sigmas, *args, **kwargs):
+        before()
+        if levels is not None:
+            _tell_levels(kwargs.get("extra_args") or {}, levels, sigmas)
+        # Into what the host made for it to begin with, or both would be kept while it samples.
+        state = scaled_noise.copy_(space.leave(start.take()))
+        try:
+            return function(model, state, sigmas, *args, **kwargs)
+        except IndexError as error:
+            if came_through_model(error):
+                raise
+            raise ValueError(
+                f"RALU gives each stage its own steps, here {len(sigmas) - 1}, and the SAMPLER "
+                f"{sampler_name(sampler)} counts on others ({error}): set its own numbers of steps "
+                "to no more than every stage has, or use KSamplerSelect."
+            ) from error
+
+    begun = copy.copy(sampler)
+    begun.sampler_function = sample
+    return begun
+
+
+def _tell_levels(extra_args: dict, levels: Sequence[float], sigmas: torch.Tensor) -> None:
+    """Into the host's own copy of the options, made for this sampling alone."""
+    options = extra_args.get("model_options", {}).setdefault("transformer_options", {})
+    options[STAGE_LEVELS] = sigmas
+    options[LEVELS] = torch.tensor(levels).to(sigmas)
+
+
+def sampler_name(sampler: Any) -> str:
+    """What a SAMPLER calls itself."""
+    function = sampler.sampler_function
+    return getattr(function, "__name__", type(function).__name__)

@@ -1,0 +1,85 @@
+"""Odd pictures and latents: shown as they are, or refused in one true sentence."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from driving import ralu
+from ralu_pack.nodes.edge_mask_preview import EdgeMaskPreview
+from ralu_pack.nodes.schedule import Schedule
+
+GREY = torch.rand(1, 256, 256, 1, generator=torch.Generator().manual_seed(0))
+
+
+def preview(image, **more):
+    return EdgeMaskPreview.execute(ratio=0.3, image=image, **more).args
+
+
+def test_grey_with_alpha_is_grey():
+    alpha = torch.rand(1, 256, 256, 1)
+    mask, overlay, *_ = preview(torch.cat([GREY, alpha], dim=-1))
+    expected, drawn, *_ = preview(GREY)
+    assert torch.equal(mask, expected) and torch.equal(overlay, drawn)
+    assert torch.equal(mask, preview(GREY.expand(-1, -1, -1, 3))[0])
+
+
+def test_half_precision_is_a_picture():
+    assert preview(GREY.half())[1].shape == (1, 256, 256, 3)
+
+
+@pytest.mark.parametrize(
+    "image",
+    [(GREY.expand(-1, -1, -1, 3) * 255).byte(), torch.ones(1, 64, 64, 3, dtype=torch.int64)],
+    ids=["bytes", "int64"],
+)
+def test_bytes(image):
+    with pytest.raises(ValueError, match=r"numbers from 0 to 1 .*int.*: load the picture"):
+        preview(image)
+
+
+@pytest.mark.parametrize("channels", [0, 5, 64])
+def test_channels_of_no_picture(channels):
+    with pytest.raises(ValueError, match=f"1 to 4 channels, got float32 in {channels}"):
+        preview(torch.zeros(1, 64, 64, channels))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (7, 300), (30, 30)])
+def test_small_pictures_are_told_their_own_size(size):
+    height, width = size
+    with pytest.raises(ValueError, match=rf"at least 64 pixels each way, got {width}x{height}:"):
+        preview(torch.rand(1, height, width, 3))
+    with pytest.raises(ValueError, match=f"got {width}x{height}:"):
+        Schedule.execute("FLUX 5x", "match the model", width, height)
+
+
+def nested():
+    from comfy.nested_tensor import NestedTensor
+
+    return NestedTensor([torch.zeros(1, 16, 32, 32), torch.zeros(1, 8, 16)])
+
+
+def test_a_nested_latent(flux, vae):
+    with pytest.raises(ValueError, match="got a latent of 2 parts, as of a video and its sound"):
+        ralu(flux, vae, latent={"samples": nested()})
+    with pytest.raises(ValueError, match="got a latent of 2 parts"):
+        EdgeMaskPreview.execute(ratio=0.3, latent={"samples": nested()}, vae=vae)
+
+
+@pytest.mark.parametrize("shape", [(16, 32, 32), (32, 32), (1, 1, 16, 1, 32, 32)], ids=str)
+def test_latents_of_other_dimensions(flux, vae, shape):
+    phrase = f"got a latent of {len(shape)} dimensions"
+    with pytest.raises(ValueError, match=phrase):
+        ralu(flux, vae, latent={"samples": torch.zeros(shape)})
+    with pytest.raises(ValueError, match=phrase):
+        EdgeMaskPreview.execute(ratio=0.3, latent={"samples": torch.zeros(shape)}, vae=vae)
+
+
+def test_a_mask_of_yes_and_no(flux, vae):
+    """Some packs' masks are bool."""
+    mask = torch.zeros(1, 256, 256, dtype=torch.bool)
+    mask[:, :64] = True
+    for size in ((256, 256), (248, 248)):
+        region = mask[:, : size[0], : size[1]]
+        made = ralu(flux, vae, size=size, region_mask=region)[1]
+        assert torch.equal(made, ralu(flux, vae, size=size, region_mask=region.float())[1])

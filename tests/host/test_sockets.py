@@ -1,0 +1,132 @@
+"""Whatever an any-switch or queued JSON puts on a socket is refused in one sentence, or sampled."""
+
+from __future__ import annotations
+
+import re
+
+import comfy.samplers
+import pytest
+import torch
+from comfy_extras.nodes_custom_sampler import Noise_RandomNoise
+
+from driving import guider_for, quick_schedule, schedule_for
+from lab.models import tiny
+from ralu_pack.nodes import NODES
+from ralu_pack.nodes.edge_mask_preview import EdgeMaskPreview
+from ralu_pack.nodes.sampler import Sampler
+from ralu_pack.nodes.sampler_advanced import SamplerAdvanced
+from ralu_pack.nodes.schedule import Schedule
+from ralu_pack.nodes.temporal_acceleration import TemporalAcceleration
+
+WRONG = {
+    "text": "FLUX 5x",
+    "nothing written": "",
+    "zero": 0,
+    "number": 3.5,
+    "dict": {"steps": [4, 5, 6]},
+    "empty dict": {},
+    "list": [4, 5, 6],
+    "empty list": [],
+    "SIGMAS": torch.linspace(1, 0, 10),
+    "function": len,
+}
+
+
+def given(node, model, vae) -> dict:
+    """All sockets of a node connected, and widgets that have no default."""
+    latent = {"samples": torch.zeros(1, 16, 32, 32)}
+    shared = {"latent_image": latent, "vae": vae, "denoise": 1.0, "schedule": schedule_for(model)}
+    return {
+        Sampler: {
+            "model": model,
+            "positive": tiny.conditioning(5),
+            "negative": tiny.conditioning(6),
+            "region_mask": torch.ones(1, 256, 256),
+            "seed": 7,
+            "cfg": 1.0,
+            "sampler_name": "euler",
+            **shared,
+        },
+        SamplerAdvanced: {
+            "noise": Noise_RandomNoise(7),
+            "guider": guider_for(model),
+            "sampler": comfy.samplers.sampler_object("euler"),
+            "region_mask": torch.ones(1, 256, 256),
+            **shared,
+        },
+        Schedule: {
+            "model": model,
+            "preset": "FLUX 5x",
+            "shifts": "match the model",
+            "width": 1024,
+            "height": 1024,
+        },
+        EdgeMaskPreview: {"ratio": 0.3, "latent": latent, "vae": vae},
+        TemporalAcceleration: {
+            "model": model,
+            "method": "TaylorSeer",
+            "interval": 2,
+            "order": 1,
+            "warm_up": 1,
+            "threshold": 0.2,
+        },
+    }[node]
+
+
+WIDGETS = {"INT", "FLOAT", "COMBO", "BOOLEAN", "STRING"}
+SOCKETS = [
+    (node, one.id)
+    for node in NODES
+    for one in node.define_schema().inputs
+    if one.get_io_type() not in WIDGETS
+] + [(EdgeMaskPreview, "image")]
+
+
+@pytest.mark.parametrize(("node", "socket"), SOCKETS, ids=lambda one: getattr(one, "__name__", one))
+@pytest.mark.parametrize("value", WRONG.values(), ids=WRONG)
+def test_a_wrong_type_is_told_in_one_sentence(flux, vae, node, socket, value):
+    wires = {**given(node, flux, vae), socket: value}
+    if socket == "image":
+        wires = {"ratio": 0.3, "image": value}
+    with pytest.raises(ValueError) as raised:
+        node.execute(**wires)
+    message = str(raised.value)
+    assert re.search(rf"\b{socket}\b", message), message
+    assert message.endswith(".") and message.count(". ") == 0 and ": " in message
+
+
+@pytest.mark.parametrize(
+    ("node", "socket"),
+    [(node, one) for node, one in SOCKETS if one not in ("image", "vae")],
+    ids=lambda one: getattr(one, "__name__", one),
+)
+def test_nothing_is_told_or_taken(flux, vae, node, socket):
+    optional = {one.id for one in node.define_schema().inputs if one.optional}
+    wires = {**given(node, flux, vae), socket: None}
+    if socket in optional - {"latent"}:
+        node.execute(**wires)
+    else:
+        with pytest.raises(ValueError, match="connect"):
+            node.execute(**wires)
+
+
+def test_a_schedule_of_another_copy_of_the_pack(flux, vae):
+    plan = quick_schedule()
+    foreign = type("Plan", (), dict(plan.__dict__))()
+    wires = given(SamplerAdvanced, flux, vae)
+    with pytest.raises(ValueError, match="schedule of this pack, got a Plan: connect RALU NT-M"):
+        SamplerAdvanced.execute(**{**wires, "schedule": foreign})
+
+
+@pytest.mark.parametrize("value", [None, "1", float("nan"), [1.0]], ids=repr)
+@pytest.mark.parametrize("widget", ["seed", "cfg", "denoise", "edge_threshold"])
+def test_a_wire_in_the_place_of_a_number(flux, vae, widget, value):
+    with pytest.raises(ValueError, match=f"The {widget} must be a number, got"):
+        Sampler.execute(**{**given(Sampler, flux, vae), widget: value})
+
+
+@pytest.mark.parametrize("value", [None, 1, ["canny"], {}], ids=repr)
+@pytest.mark.parametrize("widget", ["edge_detector", "upsampling", "sampler_name"])
+def test_a_wire_in_the_place_of_a_choice(flux, vae, widget, value):
+    with pytest.raises(ValueError, match="must be"):
+        Sampler.execute(**{**given(Sampler, flux, vae), widget: value})

@@ -1,0 +1,173 @@
+"""MODELs that look like one of a family and are none are refused for what they are."""
+
+from __future__ import annotations
+
+import comfy.ops
+import pytest
+import torch
+from comfy.ldm.flux.model import FluxParams
+from comfy.model_patcher import ModelPatcher
+from comfy_extras import nodes_model_patch
+from limits import assert_limits, guider
+
+from driving import ralu
+from lab.models import tiny
+from ralu_pack.nodes.schedule import Schedule
+
+
+class ComfyFluxWrapper(torch.nn.Module):
+    """As Nunchaku has it: another network, in core's model class."""
+
+    def __init__(self, network):
+        super().__init__()
+        self.model, self.dtype = network, torch.float32
+
+    def process_img(self, x, **kwargs):
+        return self.model.process_img(x, **kwargs)
+
+    def forward(self, *args, **kwargs):
+        return self.model(*args, **kwargs)
+
+
+@pytest.mark.parametrize("where", ["model", "patch"])
+def test_a_network_of_another_pack(model, vae, where):
+    wrapped = ComfyFluxWrapper(model.model.diffusion_model)
+    if where == "model":
+        model.model.diffusion_model = wrapped
+    else:
+        model.add_object_patch("diffusion_model", wrapped)
+    name = type(model.model).__name__
+    phrase = rf"MODEL \({name}, whose network a ComfyFluxWrapper of another pack replaces\)"
+    with pytest.raises(ValueError, match=phrase):
+        ralu(model, vae)
+    with pytest.raises(ValueError, match=phrase):
+        Schedule.execute("FLUX 5x", "match the model", 1024, 1024, model=model)
+
+
+def ovis_weights() -> dict:
+    from comfy.ldm.flux.model import Flux
+
+    network = Flux(
+        in_channels=16,
+        out_channels=16,
+        patch_size=2,
+        vec_in_dim=None,
+        context_in_dim=64,
+        hidden_size=256,
+        mlp_ratio=4.0,
+        num_heads=2,
+        depth=1,
+        depth_single_blocks=1,
+        axes_dim=[16, 56, 56],
+        theta=10000,
+        qkv_bias=True,
+        guidance_embed=False,
+        txt_ids_dims=[1, 2],
+        yak_mlp=True,
+        txt_norm=True,
+        dtype=torch.float32,
+        device="cpu",
+        operations=comfy.ops.disable_weight_init,
+    )
+    return tiny.seeded(network.state_dict(), 3)
+
+
+@pytest.mark.skipif("yak_mlp" not in FluxParams.__annotations__, reason="a newer ComfyUI runs it")
+def test_ovis(vae):
+    model = tiny.load_model(ovis_weights())
+    with pytest.raises(ValueError, match=r"\(Ovis-Image, which ComfyUI runs by its class Flux\)"):
+        ralu(model, vae)
+
+
+def picture() -> torch.Tensor:
+    return torch.rand(1, 256, 256, 3, generator=torch.Generator().manual_seed(1))
+
+
+class Patch:
+    """A patch of any node, with what it was made of."""
+
+    def __init__(self, **made_of):
+        self.__dict__.update(made_of)
+
+    def __call__(self, args, *_):
+        return args
+
+    method = __call__
+
+
+def patches(vae):
+    def closed(args, image=None, encoder=vae):
+        return args if encoder else closed
+
+    kept = picture()
+
+    def over_picture(args):
+        return {**args, "seen": kept.shape}
+
+    class Net:
+        additional_in_dim = 0
+
+        def process_input_latent_image(self, latent):
+            return latent
+
+    net = Patch(model=Net())
+    return {
+        "DiffSynthCnetPatch": nodes_model_patch.DiffSynthCnetPatch(net, vae, picture(), 1.0),
+        "Patch": Patch(vae=vae),
+        "Patch of an image": Patch(image=picture(), strength=1.0),
+        "Patch of a patch": Patch(patch=Patch(image=picture())),
+        "Patch's method": Patch(vae=vae).method,
+        "patches.<locals>.over_picture": over_picture,
+    }
+
+
+NAMES = (
+    "DiffSynthCnetPatch",
+    "Patch",
+    "Patch of an image",
+    "Patch of a patch",
+    "Patch's method",
+    "patches.<locals>.over_picture",
+)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("place", ["double_block", "post_input", "replace", "wrapper"])
+def test_a_patch_that_fits_a_picture_to_the_latent(flux, vae, name, place):
+    from comfy.patcher_extension import WrappersMP
+
+    def call(*_):
+        raise AssertionError("The network was called.")
+
+    flux.model.diffusion_model.register_forward_pre_hook(call)
+    patched, patch = flux.clone(), patches(vae)[name]
+    if place == "replace":
+        patched.set_model_patch_replace(patch, "dit", "double_block", 0)
+    elif place == "wrapper":
+        patched.add_wrapper_with_key(WrappersMP.DIFFUSION_MODEL, "fun control", patch)
+    else:
+        patched.set_model_patch(patch, place)
+    said = name.split(" of ")[0].removesuffix("'s method")
+    with pytest.raises(ValueError, match=f"model patch {said} fits a picture to"):
+        ralu(patched, vae)
+
+
+def test_a_patch_that_fits_a_picture_where_no_stage_is_mixed(flux, vae):
+    patched = flux.clone()
+    patched.set_model_patch(Patch(vae=vae), "post_input")
+    latent = {"samples": torch.randn(1, 16, 32, 32)}
+    samples, _ = ralu(patched, vae, latent=latent, denoise=0.3)
+    assert torch.isfinite(samples).all()
+
+
+def test_usos_style_is_carried(flux):
+    class Projector(torch.nn.Module):
+        def forward(self, pictures):
+            return pictures.mean(dim=0)[..., :1].expand(-1, -1, 256) * 0.1
+
+    cpu = torch.device("cpu")
+    net = ModelPatcher(Projector(), load_device=cpu, offload_device=cpu)
+    seen = torch.randn(3, 1, 4, 48, generator=torch.Generator().manual_seed(2))
+    patched = flux.clone()
+    patched.set_model_patch(nodes_model_patch.UsoStyleProjectorPatch(net, seen), "post_input")
+    assert_limits(guider(patched), batch=1)
