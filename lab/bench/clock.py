@@ -87,9 +87,9 @@ def instrumented(subject: Subject, clock: Clock) -> Iterator[None]:
     """While open, the clock sees the parts of every run of this subject.
 
     The model's: forward, decode. ComfyUI's, in plain sampling too: host sampling (its noise, steps,
-    guidance)
-    and host call (casts around a forward pass). The pack's: noise, edges, transition, packing,
-    preview (the picture of the regions) and stage 1 to 3, what a stage does around host sampling.
+    guidance) and host call (casts around a forward pass). The pack's: noise, edges, crossing,
+    packing, preview (the picture of the regions) and stage 1 to 3, what a stage does around host
+    sampling.
     """
     import comfy.sample
     import comfy.samplers
@@ -100,12 +100,11 @@ def instrumented(subject: Subject, clock: Clock) -> Iterator[None]:
         (comfy.samplers.CFGGuider, "sample", SAMPLING),
         (comfy.sample, "prepare_noise", SAMPLING),
         (subject.vae, "decode", DECODE),
-        (ralu_pack.run, "white_noise", "noise"),
-        (ralu_pack.regions.Regions, "choose", "edges"),
-        (ralu_pack.transition.Transition, "to_mixed", "transition"),
-        (ralu_pack.transition.Transition, "to_full", "transition"),
+        (ralu_pack.prepare, "white_noise", "noise"),
+        (ralu_pack.scores.Regions, "choose", "edges"),
+        (ralu_pack.matched.Matched, "cross", "crossing"),
         (ralu_pack.mixed_call.MixedCall, "__call__", "packing"),
-        (ralu_pack.progress.Progress, "show_regions", "preview"),
+        (ralu_pack.progress.Progress, "regions_chosen", "preview"),
     ]
     with ExitStack() as stack:
         for owner, name, label in places:
@@ -116,8 +115,8 @@ def instrumented(subject: Subject, clock: Clock) -> Iterator[None]:
 
 
 def _stage_name(args: tuple) -> str:
-    _, stage, _ = args
-    return f"stage {stage.index + 1}"
+    _, task, _ = args
+    return f"stage {task.stage.number}"
 
 
 @contextmanager

@@ -7,21 +7,23 @@ import math
 import platform
 import time
 from collections.abc import Callable
+from functools import partial
 
 import torch
 import torch.nn.functional as F
 
-from ralu_core.edges import image_scores, latent_scores
+from ralu_core.crossings import Matched, Place
+from ralu_core.latents.grid import FULL, HALF, MIXED
 from ralu_core.latents.layout import Layout
 from ralu_core.latents.noise import white_noise
+from ralu_core.latents.packing import Packing
+from ralu_core.latents.states import StageEnd
 from ralu_core.plans.presets import matched_plan, preset
-from ralu_core.scores.regions import select_ratio
-from ralu_core.transition import Transition
+from ralu_core.scores import SCORES, Evidence, select_ratio
 
 SIDES = (512, 1024, 2048, 4096)
 RATIO, END_SIGMA, Z = 0.1, 0.8, 6.26  # FLUX 7x
 CHANNELS = 16
-FLUX_SHIFT = 3.158193
 ROUNDS = 4
 CLOCK_STEP = 0.002  # seconds for which the clock of CPU time may stand still
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
@@ -45,32 +47,37 @@ def components(side: int, pictures: int = 1) -> dict[str, Callable[[], object]]:
     white = torch.randn(pictures, CHANNELS, latent, latent)
     coarse = torch.randn(pictures, CHANNELS, latent // 2, latent // 2)
     picture = synthetic_picture(side // 2).repeat(pictures, 1, 1, 1)
-    scores = image_scores(picture, grid, "canny")
+    small = StageEnd(coarse, coarse)
+    scores = SCORES["canny"](Evidence(small, grid, lambda _: picture))
     fine = select_ratio(scores, RATIO)
-    layout = built_layout(fine)
-    tokens = layout.pack(white)
-    transition = Transition(END_SIGMA, Z)
+    (packing,) = built_packings(fine)
+    layout, tokens, crossing = packing.layout, packing.pack(white), Matched(END_SIGMA, Z)
+    grown, whole = (
+        Place(HALF, MIXED, layout, layout.patch),
+        Place(MIXED, FULL, layout, layout.patch),
+    )
+    end = StageEnd(white, white)
     return {
         "noise": lambda: white_noise((CHANNELS, latent, latent), 0, range(pictures), 1),
         # One by one: the pictures of a batch share what does not depend on their regions.
-        "layout": lambda: [built_layout(one[None]) for one in fine],
-        "pack": lambda: layout.pack(white),
-        "unpack": lambda: layout.unpack(tokens),
-        "transition to mixed": lambda: transition.to_mixed(coarse, layout, white),
-        "transition to full": lambda: transition.to_full(white, layout, white),
-        "edges: canny": lambda: image_scores(picture, grid, "canny"),
-        "edges: canny_gpu": lambda: image_scores(picture, grid, "canny_gpu"),
-        "edges: latent_gradient": lambda: latent_scores(coarse),
+        "layout": lambda: [built_packings(one[None]) for one in fine],
+        "pack": lambda: packing.pack(white),
+        "unpack": lambda: packing.unpack(tokens),
+        "crossing to mixed": lambda: crossing.cross(small, white, grown),
+        "crossing to full": lambda: crossing.cross(end, white, whole),
+        **{
+            f"edges: {name}": partial(score, Evidence(small, grid, lambda _: picture))
+            for name, score in SCORES.items()
+        },
         "choice of regions": lambda: select_ratio(scores, RATIO),
     }
 
 
-def built_layout(fine: torch.Tensor) -> Layout:
-    """A new layout with all that a run asks of it."""
+def built_packings(fine: torch.Tensor) -> list[Packing]:
+    """A new layout with all that a run asks of it; the packings hold the rest of its tables."""
     layout = Layout(fine)
-    assert layout.index is not None and layout.positions is not None
-    assert layout.fine_pixels is not None and layout.sources is not None
-    return layout
+    assert layout.fine_pixels is not None
+    return Packing.parts(layout)
 
 
 def synthetic_picture(side: int) -> torch.Tensor:
@@ -134,10 +141,11 @@ def measure(level: bool = False, sides: tuple[int, ...] = SIDES) -> dict[str, li
 def schedule_seconds() -> tuple[float, float]:
     """Solving FLUX 7x for FLUX.1-dev: the first time in a process, and every time after."""
     chosen = preset("FLUX 7x")
+    shift = chosen.model_shift
 
     def cold() -> None:
         matched_plan.cache_clear()
-        matched_plan(chosen, FLUX_SHIFT)
+        matched_plan(chosen, shift)
 
     first = best_seconds(cold, least=3, budget=0)
-    return first, best_seconds(lambda: matched_plan(chosen, FLUX_SHIFT), budget=0)
+    return first, best_seconds(lambda: matched_plan(chosen, shift), budget=0)

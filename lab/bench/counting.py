@@ -17,6 +17,7 @@ from torch.utils._pytree import tree_flatten, tree_map_only
 from torch.utils.flop_counter import flop_registry
 
 from lab.models.architectures import VAE, Architecture, host_model
+from lab.models.blocks import block_lists
 
 LINEAR = ("aten.mm", "aten.addmm", "aten.convolution")
 BATCHED = ("aten.bmm", "aten.baddbmm")
@@ -127,8 +128,7 @@ class MetaNetwork(torch.nn.Module):
         self._known: dict[Any, Count] = {}
         self._skipped: list[Count] = []
         memory: dict = {}
-        for name in ("double_blocks", "single_blocks", "joint_blocks"):
-            blocks: Any = getattr(network, name, [])
+        for blocks in block_lists(network):
             for k, block in enumerate(blocks):
                 blocks[k] = RememberedBlock(block, memory, self._skipped)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from lab.bench.counting import TERA, Call, Count, MetaVae, meta_patcher
@@ -180,12 +180,11 @@ def predicted(
     """The speed-up of the model calls that the pack's own report would promise."""
     if not setting.preset:
         return None
-    architecture = ARCHITECTURES[key]
-    cost = ralu_pack.cost.CallCost(architecture.blocks, architecture.width, text)
-    canvas = ralu_pack.canvas.Canvas(height // 8, width // 8)
-    rows, columns = (2 * side for side in canvas.grid)
-    schedule = setting.schedule(counters.subject(key, text))
-    return cost.speed_up(schedule, rows, columns, architecture.steps)
+    subject = counters.subject(key, text)
+    facts = ralu_pack.inspect.inspect_model(subject.patcher)
+    cost = replace(facts.cost, text_tokens=text)
+    frame = ralu_pack.frame.Frame.of_picture(height, width, facts.space)
+    return cost.speed_up(setting.plan(subject), *frame.fine_grid, subject.architecture.steps)
 
 
 def _joined(tokens: list[int]) -> str:

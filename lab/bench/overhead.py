@@ -27,7 +27,7 @@ OUTSIDE_LIMIT = 1.0  # percent of a RALU 7x run
 PARTS_LIMIT = 3.0  # milliseconds: layout, noise and schedule of one run
 GROWTH_LIMIT = 1.1  # 1 is proportional to the tokens; the rest is the spread of such a fit
 # Sections whose tensor arithmetic is the GPU's where there is one; the rest of them is the CPU's.
-ON_DEVICE = ("transition", "packing", *HOST)
+ON_DEVICE = ("crossing", "packing", *HOST)
 WHILE_SAMPLING = ("noise",)  # the CPU does it before it waits for the GPU, whose time it costs none
 REPEATS = 60
 
@@ -149,6 +149,6 @@ def parts_table(found: dict[str, list[float]], level: dict[str, list[float]]) ->
 
 
 def parts_of_a_run(found: dict[str, list[float]], schedule: float) -> float:
-    """Layout once, noise for both transitions, schedule once, at 1024 x 1024, in seconds."""
+    """Layout once, noise for both crossings, schedule once, at 1024 x 1024, in seconds."""
     at = components.SIDES.index(SIDE)
     return found["layout"][at] + 2 * found["noise"][at] + schedule

@@ -31,7 +31,7 @@ def _row(name: str, published: float, architecture: str, text: int, **setting) -
     return PaperRow(name, published, architecture, Setting(name, **setting), text)
 
 
-FLUX, SD3 = PAPER_TOKENS["flux"], PAPER_TOKENS["sd3"]
+FLUX, SD3 = PAPER_TOKENS["flux1"], PAPER_TOKENS["sd3"]
 TURBO, DISTILLED = "sd3.5-large-turbo", "4-step distilled"
 ROWS = (
     _row("FLUX, 50 steps", 2991.00, "flux-dev", FLUX, steps=50),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -49,20 +50,20 @@ class Setting:
     preset: str = ""
     ratio: float | None = None
 
-    def schedule(self, subject: Subject):
-        """The stage schedule solved for the subject's model, as the node solves it."""
+    def plan(self, subject: Subject):
+        """The plan solved for the subject's model, as the node solves it."""
         presets = ralu_pack.presets
         chosen = presets.preset(self.preset)
         if self.ratio is not None:
             chosen = replace(chosen, ratio=self.ratio)
-        facts = ralu_pack.gate.inspect_model(subject.patcher)
+        facts = ralu_pack.inspect.inspect_model(subject.patcher)
         return presets.matched_plan(chosen, facts.shift)
 
     def run(self, subject: Subject, width: int, height: int) -> torch.Tensor:
         """Sample and decode; the picture (1, height, width, 3)."""
         with torch.inference_mode():
             if self.preset:
-                latent = ralu(subject, self.schedule(subject), width, height).samples
+                latent = ralu(subject, self.plan(subject), width, height).samples
             else:
                 latent = plain(subject, self.steps, width, height)
             return subject.vae.decode(latent)
@@ -71,9 +72,30 @@ class Setting:
 def settings(architecture: Architecture) -> list[Setting]:
     """The plain run of an architecture, then every preset for it."""
     plain_run = Setting(f"{architecture.steps} plain steps", steps=architecture.steps)
-    presets = ralu_pack.presets.PRESETS
-    names = [preset.name for preset in presets if preset.family == architecture.presets]
+    names = preset_names(architecture)
     return [plain_run, *(Setting(f"RALU {name}", preset=name) for name in names)]
+
+
+def preset_names(architecture: Architecture) -> list[str]:
+    """The preset that the family names for such a model, and those published beside it.
+
+    A distilled model of a family that names none takes another family's.
+    """
+    families, presets = ralu_pack.table.FAMILIES, ralu_pack.presets
+    named = ralu_pack.table.family_named(architecture.family).presets
+    first = named.default
+    if architecture.distilled:
+        few = [named.few_steps, *(family.presets.few_steps for family in families)]
+        first = next(filter(None, few))
+    chosen = presets.preset(first)
+    made_for = (chosen.family, chosen.model_shift)
+    return [p.name for p in presets.PRESETS if (p.family, p.model_shift) == made_for]
+
+
+def with_steps(plan, steps: Sequence[int]):
+    """RALU's plan in other numbers of steps, on the same ends, shifts and noise jump."""
+    shifts, z = [stage.shift for stage in plan.stages], plan.crossings[0].z
+    return ralu_pack.plans.ralu(steps, plan.ends, shifts, z, plan.ratio, plan.model_shift)
 
 
 def plain(subject: Subject, steps: int, width: int, height: int) -> torch.Tensor:
@@ -92,7 +114,7 @@ def plain(subject: Subject, steps: int, width: int, height: int) -> torch.Tensor
     )
 
 
-def ralu(subject: Subject, schedule, width: int, height: int, detector: str = "canny"):
+def ralu(subject: Subject, plan, width: int, height: int, detector: str = "canny"):
     """A RALU Sampler's work. Returns its `Sampled`."""
     import comfy.samplers
 
@@ -105,7 +127,7 @@ def ralu(subject: Subject, schedule, width: int, height: int, detector: str = "c
         draw_noise,
         SEED,
     )
-    return run.sample(wires, run.Settings(schedule, detector=detector))
+    return run.sample(wires, run.Settings(plan, detector=detector))
 
 
 def empty_latent(width: int, height: int) -> torch.Tensor:

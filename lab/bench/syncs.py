@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch.profiler import ProfilerActivity, profile, record_function
 
 from lab.bench.clock import SAMPLING, Clock, instrumented
 from lab.bench.results import markdown
-from lab.bench.runs import Setting, Subject, plain, ralu
+from lab.bench.runs import Setting, Subject, plain, ralu, with_steps
 
 # Operations that wait, on the host's side; a copy to the host shows as a synchronised stream.
 WAITS = (
@@ -35,9 +35,9 @@ class Waits:
 
 def count_waits(subject: Subject, preset: str, width: int, height: int) -> list[Waits]:
     """Waits inside plain sampling and inside each RALU stage, from two profiled runs."""
-    schedule = Setting(preset, preset=preset).schedule(subject)
+    plan = Setting(preset, preset=preset).plan(subject)
     short, long = (
-        _profiled(subject, replace(schedule, steps=(steps,) * 3), steps, width, height)
+        _profiled(subject, with_steps(plan, (steps,) * 3), steps, width, height)
         for steps in (SHORT, LONG)
     )
     found = []
@@ -47,7 +47,7 @@ def count_waits(subject: Subject, preset: str, width: int, height: int) -> list[
     return found
 
 
-def _profiled(subject: Subject, schedule, steps: int, width: int, height: int) -> Counter:
+def _profiled(subject: Subject, plan, steps: int, width: int, height: int) -> Counter:
     activities = [ProfilerActivity.CPU]
     if subject.patcher.load_device.type == "cuda":
         activities.append(ProfilerActivity.CUDA)
@@ -57,7 +57,7 @@ def _profiled(subject: Subject, schedule, steps: int, width: int, height: int) -
             with instrumented(subject, Clock(torch.device("cpu"))):
                 with record_function(PLAIN):
                     plain(subject, steps, width, height)
-                ralu(subject, schedule, width, height)
+                ralu(subject, plan, width, height)
     return _inside([e for e in profiler.events() or () if e.device_type.name == "CPU"])
 
 

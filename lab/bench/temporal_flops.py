@@ -10,9 +10,12 @@ from lab.bench.results import markdown
 from lab.bench.runs import Setting
 from lab.bench.text_encoders import PAPER_TOKENS, encoders, t5_attention
 from lab.comfy import ralu_pack
+from lab.models.architectures import ARCHITECTURES
 
 # At these two, TaylorSeer's rows agree; the paper's row without a cache fits 256 and 0.2 instead.
-TEXT, RATIO = PAPER_TOKENS["flux"], 0.3
+KEY, RATIO = "flux-dev", 0.3
+FAMILY = ARCHITECTURES[KEY].family
+TEXT = PAPER_TOKENS[FAMILY]
 SIDE = 1024
 # Released ToCa, over its cached steps: tokens computed in double and single blocks, 10 % times its
 # layer (1.5 - layer / 27) and stream (0.4, 1.6) factors, and the MLP's share of a block.
@@ -57,7 +60,7 @@ ROWS = (
 def count(settings: dict) -> RunCount:
     """Run RALU 5x for real through the node's own code, the network on the meta device."""
     counters = Counters()  # of its own: remembered blocks would leave ToCa's cache empty
-    subject = counters.subject("flux-dev", TEXT)
+    subject = counters.subject(KEY, TEXT)
     if settings:
         node = ralu_pack.temporal_acceleration
         fast = node.accelerated(subject.patcher, node.Acceleration(**settings))
@@ -66,8 +69,8 @@ def count(settings: dict) -> RunCount:
     return RunCount(
         list(subject.patcher.model.diffusion_model.calls),
         list(subject.vae.calls),
-        encoders("flux", TEXT),
-        t5_attention("flux", TEXT),
+        encoders(FAMILY, TEXT),
+        t5_attention(FAMILY, TEXT),
     )
 
 

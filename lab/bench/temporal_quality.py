@@ -15,14 +15,15 @@ from safetensors.torch import load_file
 
 from lab.bench.results import markdown
 from lab.comfy import ralu_pack
+from lab.models.blocks import blocks_of
 from lab.models.miniature.pictures import list_emoji
 from lab.models.miniature.text_encoding import encode_prompts
 from lab.models.stand_ins import TRAINED
 from lab.models.viewing import psnr
+from ralu_core.cost import LINEAR_FLOPS
 
-SIDE, SHIFT, REFERENCE_STEPS, PER_BATCH = 256, 3.158193, 50, 8
+SIDE, REFERENCE_STEPS, PER_BATCH = 256, 50, 8
 RALU_STEPS = (4, 5, 6)
-LINEAR = 24  # FLOPs per token, block and width squared, as in ralu_core.cost
 
 
 @dataclass(frozen=True)
@@ -65,8 +66,8 @@ class Miniature:
         """(B, 256, 256, 3) pictures, and the FLOPs that the network's blocks ran."""
         patcher = self.patcher
         if run.settings is not None:
-            settings = ralu_pack.settings.Settings(**run.settings)
-            patcher = ralu_pack.attach.accelerate(patcher, settings)
+            node = ralu_pack.temporal_acceleration
+            patcher = node.accelerated(patcher, node.Acceleration(**run.settings))
         with torch.inference_mode(), block_flops(self.patcher) as flops:
             latents = self._latents(patcher, run, prompts, seed)
             return self.vae.decode(latents).float(), sum(flops)
@@ -88,11 +89,11 @@ class Miniature:
             return guider.sample(noise, latent, sampler, sigmas, disable_pbar=True, seed=seed)
         host, presets = ralu_pack.run, ralu_pack.presets
         chosen = presets.adjusted(presets.preset("FLUX 5x"), run.steps, (0, 0), 0)
-        schedule = presets.matched_plan(chosen, SHIFT)
+        plan = presets.matched_plan(chosen, chosen.model_shift)
         wires = host.Wires(
             guider, sampler, {"samples": latent}, self.vae, lambda _latent: noise, seed
         )
-        return host.sample(wires, host.Settings(schedule)).samples
+        return host.sample(wires, host.Settings(plan)).samples
 
 
 @contextmanager
@@ -108,10 +109,10 @@ def block_flops(patcher: Any) -> Iterator[list[float]]:
         parts = [kwargs["img"], kwargs["txt"]] if "img" in kwargs else [args[0]]
         tokens = sum(part.shape[1] for part in parts)
         most[0] = max(most[0], tokens)
-        flops = LINEAR * width**2 * tokens + 4 * width * tokens * most[0]
+        flops = LINEAR_FLOPS * width**2 * tokens + 4 * width * tokens * most[0]
         found.append(parts[0].shape[0] * flops)
 
-    blocks = [*network.double_blocks, *network.single_blocks]
+    blocks = blocks_of(network)
     handles = [block.register_forward_pre_hook(note, with_kwargs=True) for block in blocks]
     try:
         yield found

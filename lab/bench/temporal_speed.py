@@ -40,10 +40,9 @@ def measure() -> Gain:
     from comfy.patcher_extension import WrappersMP
 
     subject = build(ARCHITECTURES[KEY], torch.device("cpu"))
-    attach, settings = ralu_pack.attach, ralu_pack.settings
-    forecast = ralu_pack.forecast
-    chosen = settings.Settings(interval=3, order=1, warm_up=2)
-    fast = attach.accelerate(subject.patcher, chosen)
+    node, forecast = ralu_pack.temporal_acceleration, ralu_pack.forecast
+    chosen = node.Acceleration(interval=3, order=1, warm_up=2)
+    fast = node.accelerated(subject.patcher, chosen)
     seconds: list[float] = []
 
     def timed(executor, *args, **kwargs):
@@ -80,7 +79,6 @@ def measure() -> Gain:
 def _flops() -> tuple[float, float]:
     """Of a computed and of a skipped call: all but the blocks is linear in the tokens."""
     architecture = ARCHITECTURES[KEY]
-    tokens, text, width = (SIDE // 16) ** 2, 256, architecture.width
-    cost = ralu_pack.cost.CallCost(architecture.blocks, width, text)
+    tokens, text, width = (SIDE // 16) ** 2, architecture.text_tokens, architecture.width
     outside = 2 * width * (tokens * 2 * 64 + text * architecture.context)  # embeddings, last layer
-    return cost.flops(tokens) + outside, outside
+    return architecture.cost.flops(tokens) + outside, outside

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -13,32 +15,55 @@ from lab.bench.counting import Count, counted
 
 CLIP_TOKENS = 77
 PROMPT = "A red fox in the snow at dawn"
-PAPER_TOKENS = {"flux": 512, "sd3": CLIP_TOKENS + 256}
+PAPER_TOKENS = {"flux1": 512, "sd3": CLIP_TOKENS + 256}
+
+
+@dataclass(frozen=True)
+class Texts:
+    """How a family reads a prompt: by T5 and CLIPs.
+
+    tokenizer    module and class of ComfyUI's own.
+    clips        ComfyUI's configurations of the CLIPs.
+    clip_tokens  of a CLIP that stand before T5's.
+    """
+
+    tokenizer: tuple[str, str]
+    clips: tuple[str, ...]
+    clip_tokens: int = 0
+
+
+TEXTS = {
+    "flux1": Texts(("flux", "FluxTokenizer"), ("sd1_clip_config.json",)),
+    "sd3": Texts(
+        ("sd3_clip", "SD3Tokenizer"),
+        ("sd1_clip_config.json", "clip_config_bigg.json"),
+        CLIP_TOKENS,
+    ),
+}
 
 
 @lru_cache
 def host_tokens(family: str) -> int:
     """Text tokens of a short prompt, from ComfyUI's own tokenizers."""
-    from comfy.text_encoders import flux, sd3_clip
-
-    tokenizer = flux.FluxTokenizer() if family == "flux" else sd3_clip.SD3Tokenizer()
+    texts = TEXTS[family]
+    module, name = texts.tokenizer
+    tokenizer = getattr(importlib.import_module(f"comfy.text_encoders.{module}"), name)()
     t5 = len(tokenizer.tokenize_with_weights(PROMPT)["t5xxl"][0])
-    return t5 if family == "flux" else CLIP_TOKENS + t5
+    return texts.clip_tokens + t5
 
 
 @lru_cache
 def encoders(family: str, text_tokens: int) -> Count:
     """FLOPs of encoding one prompt of that many text tokens."""
-    if family == "flux":
-        return _t5(text_tokens) + _clip("sd1_clip_config.json")
-    clips = _clip("sd1_clip_config.json") + _clip("clip_config_bigg.json")
-    return _t5(text_tokens - CLIP_TOKENS) + clips
+    texts = TEXTS[family]
+    clips = sum((_clip(config) for config in texts.clips), Count())
+    return _t5(text_tokens - texts.clip_tokens) + clips
 
 
 @lru_cache
 def t5_attention(family: str, text_tokens: int) -> float:
     """The part of T5's FLOPs that the paper's convention counts, unlike all other attention."""
-    return _t5(text_tokens if family == "flux" else text_tokens - CLIP_TOKENS).attention
+    return _t5(text_tokens - TEXTS[family].clip_tokens).attention
 
 
 @lru_cache

@@ -19,9 +19,8 @@ from comfy_extras.nodes_custom_sampler import Noise_RandomNoise
 
 from .borrowed import tiny
 
-NAME = "ralu_pack"
+NAME = "compared_pack"  # beside this tree's own, whose families make the tiny models
 SIZE = (24, 32)  # of the latents: no square, so that rows are not taken for columns
-PRESET = {"flux": "FLUX 5x", "sd3": "SD3 2x"}
 # Two steps per stage pass every seam, and uni_pc needs no more.
 QUICK = {
     "steps_1": 2,
@@ -31,7 +30,8 @@ QUICK = {
     "end_sigma_2": 0.55,
     "ratio": 0.3,
 }
-FLUX, SD3 = FAMILIES = ("flux", "sd3")
+FLUX, SD3 = FAMILIES = ("flux", "sd3")  # as the cases name them
+PRESET = {FLUX: "FLUX 5x", SD3: "SD3 2x"}
 
 Output = torch.Tensor | str
 Outputs = dict[str, Output]

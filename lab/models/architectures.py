@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
-FLUX_AXES = [16, 56, 56]
+from lab.models.miniature.text_encoding import WIDTH, WORDS
+from ralu_core.cost import CallCost
+
 SD3_TABLE = 192  # side of SD3's table of learned positions
 VAE = {
     "double_z": True,
@@ -32,23 +35,26 @@ VAE = {
 class Architecture:
     """A diffusion model by its sizes.
 
-    family    "flux" or "sd3".
-    depth     (double, single) blocks of Flux, (joint blocks, 0) of SD3.
-    width     hidden size; heads are 128 wide in Flux, 64 in SD3.
-    guidance  Flux: distilled guidance (dev) or none (schnell).
-    rms       SD3.5 normalises queries and keys.
-    cfg       guidance scale its users sample with; above 1 every step is two forward passes.
-    presets   family of the RALU presets for it.
-    steps     of the plain run that speed-ups are measured against.
+    family       by its name in the pack's table.
+    depth        blocks of each kind: Flux has double and single ones.
+    head         width of an attention head.
+    text_tokens  that ComfyUI makes of a short prompt.
+    steps        of the plain run that speed-ups are measured against.
+    cfg          guidance scale its users sample with; above 1 every step is two forward passes.
+    distilled    whether it samples in few steps.
+    guidance     Flux: distilled guidance (dev) or none (schnell).
+    rms          SD3.5 normalises queries and keys.
     """
 
     name: str
     family: str
-    depth: tuple[int, int]
+    depth: tuple[int, ...]
     width: int
-    presets: str
+    head: int
+    text_tokens: int
     steps: int
     cfg: float = 1.0
+    distilled: bool = False
     guidance: bool = False
     rms: bool = False
     context: int = 4096
@@ -60,29 +66,37 @@ class Architecture:
 
     @property
     def heads(self) -> int:
-        return self.width // (128 if self.family == "flux" else 64)
+        return self.width // self.head
+
+    @property
+    def cost(self) -> CallCost:
+        """What a call costs."""
+        return CallCost(self.blocks, self.width, self.text_tokens)
+
+
+def _flux(name: str, depth: tuple[int, int], width: int, **more: Any) -> Architecture:
+    return Architecture(name, "flux1", depth, width, **{"head": 128, "text_tokens": 256, **more})
+
+
+def _sd3(name: str, depth: int, width: int, **more: Any) -> Architecture:
+    usual = {"head": 64, "text_tokens": 154, "steps": 28, "pooled": 2048}
+    return Architecture(name, "sd3", (depth,), width, **{**usual, **more})
 
 
 ARCHITECTURES = {
-    "flux-dev": Architecture(
-        "FLUX.1-dev", "flux", (19, 38), 3072, presets="flux", steps=50, guidance=True
-    ),
-    "flux-schnell": Architecture(
-        "FLUX.1-schnell", "flux", (19, 38), 3072, presets="distilled", steps=4
-    ),
-    "sd3-medium": Architecture(
-        "SD3 Medium", "sd3", (24, 0), 1536, presets="sd3", steps=28, cfg=7.0, pooled=2048
-    ),
-    "sd3.5-large": Architecture(
-        "SD3.5 Large", "sd3", (38, 0), 2432, "sd3", steps=28, cfg=4.5, rms=True, pooled=2048
-    ),
-    "sd3.5-large-turbo": Architecture(
-        "SD3.5 Large Turbo", "sd3", (38, 0), 2432, "distilled", steps=4, rms=True, pooled=2048
-    ),
-    "mid": Architecture("Flux, 6 blocks of 1024", "flux", (2, 4), 1024, "flux", 10, guidance=True),
-    "small": Architecture(
-        "Flux, 2 blocks of 256", "flux", (1, 1), 256, "flux", 10, guidance=True, context=64
-    ),
+    "flux-dev": _flux("FLUX.1-dev", (19, 38), 3072, steps=50, guidance=True),
+    "flux-schnell": _flux("FLUX.1-schnell", (19, 38), 3072, steps=4, distilled=True),
+    "sd3-medium": _sd3("SD3 Medium", 24, 1536, cfg=7.0),
+    "sd3.5-large": _sd3("SD3.5 Large", 38, 2432, cfg=4.5, rms=True),
+    "sd3.5-large-turbo": _sd3("SD3.5 Large Turbo", 38, 2432, steps=4, rms=True, distilled=True),
+    "mid": _flux("Flux, 6 blocks of 1024", (2, 4), 1024, steps=10, guidance=True),
+    "small": _flux("Flux, 2 blocks of 256", (1, 1), 256, steps=10, guidance=True, context=64),
+}
+_HASHED: dict[str, Any] = {"context": WIDTH, "pooled": WIDTH, "text_tokens": WORDS}
+# The trained models of lab/models/miniature, by the end of their files' names.
+MINIATURES = {
+    "flux": _flux("Miniature Flux", (2, 4), 256, steps=50, guidance=True, **_HASHED),
+    "sd3": _sd3("Miniature SD3", 4, 256, cfg=4.0, rms=True, **_HASHED),
 }
 
 
@@ -95,15 +109,17 @@ def empty_network(architecture: Architecture) -> torch.nn.Module:
         "device": "meta",
         "operations": comfy.ops.manual_cast,
     }
-    if architecture.family == "flux":
-        return _flux(architecture, options)
+    return BUILDERS[architecture.family](architecture, options)
+
+
+def _sd3_network(architecture: Architecture, options: dict[str, Any]) -> torch.nn.Module:
     from comfy.ldm.modules.diffusionmodules.mmdit import OpenAISignatureMMDITWrapper
 
     options["input_size"] = None
     return OpenAISignatureMMDITWrapper(
         patch_size=2,
         in_channels=16,
-        depth=architecture.depth[0],
+        depth=architecture.blocks,
         adm_in_channels=architecture.pooled,
         context_embedder_config={
             "target": "torch.nn.Linear",
@@ -117,7 +133,7 @@ def empty_network(architecture: Architecture) -> torch.nn.Module:
     )
 
 
-def _flux(architecture: Architecture, options: dict[str, Any]) -> torch.nn.Module:
+def _flux_network(architecture: Architecture, options: dict[str, Any]) -> torch.nn.Module:
     from comfy.ldm.flux.model import Flux, FluxParams
 
     known = [field.name for field in dataclasses.fields(FluxParams)]
@@ -133,13 +149,20 @@ def _flux(architecture: Architecture, options: dict[str, Any]) -> torch.nn.Modul
         num_heads=architecture.heads,
         depth=architecture.depth[0],
         depth_single_blocks=architecture.depth[1],
-        axes_dim=FLUX_AXES,
+        axes_dim=[16, 56, 56],
         theta=10000,
         qkv_bias=True,
         guidance_embed=architecture.guidance,
         **newer,
         **options,
     )
+
+
+# How a network of a family is built.
+BUILDERS: dict[str, Callable[[Architecture, dict[str, Any]], torch.nn.Module]] = {
+    "flux1": _flux_network,
+    "sd3": _sd3_network,
+}
 
 
 def host_model(architecture: Architecture, device: torch.device | str, dtype: torch.dtype):
@@ -151,7 +174,7 @@ def host_model(architecture: Architecture, device: torch.device | str, dtype: to
     if config is None:
         raise ValueError(f"This ComfyUI does not recognise {architecture.name}: use 0.3.75 or up.")
     # ComfyUI before 0.4 takes every Flux for the full-size one of 24 heads.
-    if architecture.family == "flux":
+    if "num_heads" in config.unet_config:
         config.unet_config["num_heads"] = architecture.heads
     config.set_inference_dtype(dtype, None)
     return config.get_model(weights, "", device=device)

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from lab.comfy import HostError
 from lab.comfy.locate import REPOSITORY
+from lab.models.architectures import ARCHITECTURES, MINIATURES, Architecture
 from ralu_core.cost import CallCost
 
 TRAINED = REPOSITORY / "lab" / "models" / "miniature" / "weights"
@@ -29,17 +30,22 @@ def _random(kind: str, **options: Any) -> Weights:
 
 @dataclass(frozen=True)
 class Miniature:
-    """A small model of lab/models/miniature.
+    """A small model of lab/models/miniature: one of MINIATURES."""
 
-    name   of its weights.
-    size   its blocks, width and text tokens.
-    cfg    guidance scale that it samples with.
-    """
+    kind: str
 
-    title: str
-    name: str
-    size: CallCost
-    cfg: float
+    @property
+    def architecture(self) -> Architecture:
+        return MINIATURES[self.kind]
+
+    @property
+    def title(self) -> str:
+        return self.architecture.name
+
+    @property
+    def name(self) -> str:
+        """Of its weights."""
+        return f"miniature_{self.kind}"
 
     @property
     def files(self) -> tuple[Path, Path]:
@@ -52,43 +58,50 @@ class Miniature:
 class StandIn:
     """What stands in for one full-size model.
 
-    title      the full-size model's name.
-    random     makes seeded weights of its class.
-    size       the full-size model's blocks, width and text tokens.
-    miniature  of its class; None where none is made.
+    architecture  of the full-size model.
+    random        makes seeded weights of its class.
+    miniature     of its class; None where none is made.
     """
 
-    title: str
+    architecture: Architecture
     random: Callable[[], Weights]
-    size: CallCost
     miniature: Miniature | None = None
+
+    @property
+    def title(self) -> str:
+        return self.architecture.name
+
+    @property
+    def size(self) -> CallCost:
+        """The full-size model's blocks, width and text tokens."""
+        return self.architecture.cost
 
     @property
     def is_trained(self) -> bool:
         return self.miniature is not None and all(map(Path.is_file, self.miniature.files))
 
 
-FLUX_SIZE = CallCost(blocks=57, width=3072, text_tokens=256)
-SD3_SIZE = CallCost(blocks=24, width=1536, text_tokens=154)
-SD35_SIZE = CallCost(blocks=38, width=2432, text_tokens=154)
-MINIATURE_FLUX = Miniature("Miniature Flux", "miniature_flux", CallCost(6, 256, 8), cfg=1.0)
-MINIATURE_SD3 = Miniature("Miniature SD3", "miniature_sd3", CallCost(4, 256, 8), cfg=4.0)
-_SD35 = partial(_random, "sd3", seed=3, dual_attention=True)
+def _stand_in(key: str, kind: str, miniature: str = "", name: str = "", **options: Any) -> StandIn:
+    """For one of ARCHITECTURES, by another name where one is given."""
+    architecture = ARCHITECTURES[key]
+    architecture = replace(architecture, name=name or architecture.name)
+    small = Miniature(miniature) if miniature else None
+    return StandIn(architecture, partial(_random, kind, **options), small)
+
+
 STAND_INS = {
-    "flux1-dev.safetensors": StandIn(
-        "FLUX.1-dev", partial(_random, "flux", seed=1), FLUX_SIZE, MINIATURE_FLUX
+    "flux1-dev.safetensors": _stand_in("flux-dev", "flux", "flux", seed=1),
+    "flux1-fill-dev.safetensors": _stand_in(
+        "flux-dev", "flux", name="FLUX.1 Fill", seed=5, in_channels=96
     ),
-    "flux1-fill-dev.safetensors": StandIn(
-        "FLUX.1 Fill", partial(_random, "flux", seed=5, in_channels=96), FLUX_SIZE
+    "flux1-schnell.safetensors": _stand_in("flux-schnell", "flux", seed=2, guidance=False),
+    "sd3_medium_incl_clips_t5xxlfp8.safetensors": _stand_in("sd3-medium", "sd3", "sd3", seed=3),
+    "sd3.5_large_fp8_scaled.safetensors": _stand_in(
+        "sd3.5-large", "sd3", seed=3, dual_attention=True
     ),
-    "flux1-schnell.safetensors": StandIn(
-        "FLUX.1-schnell", partial(_random, "flux", seed=2, guidance=False), FLUX_SIZE
+    "sd3.5_large_turbo.safetensors": _stand_in(
+        "sd3.5-large-turbo", "sd3", seed=3, dual_attention=True
     ),
-    "sd3_medium_incl_clips_t5xxlfp8.safetensors": StandIn(
-        "SD3 Medium", partial(_random, "sd3", seed=3), SD3_SIZE, MINIATURE_SD3
-    ),
-    "sd3.5_large_fp8_scaled.safetensors": StandIn("SD3.5 Large", _SD35, SD35_SIZE),
-    "sd3.5_large_turbo.safetensors": StandIn("SD3.5 Large Turbo", _SD35, SD35_SIZE),
 }
 
 

@@ -6,6 +6,7 @@ first (`lab.comfy.activate`).
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 from unittest.mock import patch
@@ -15,64 +16,34 @@ import comfy.ops
 import comfy.sd
 import torch
 
+from lab.comfy import ralu_pack
+
+ralu_pack.import_pack()  # whose families make the networks; this tree's own
+
 CONTEXT, POOLED, TEXT_TOKENS = 64, 32, 8
-FLUX_HIDDEN, FLUX_HEAD = 256, 128
+
+
+def family_weights(family: Any, seed: int = 0, **options: Any) -> dict:
+    """The family's tiny network; options as its `tiny` takes them."""
+    network = family.tiny(
+        **options,
+        dtype=torch.float32,
+        device="cpu",
+        operations=comfy.ops.disable_weight_init,
+    )
+    return seeded(network.state_dict(), seed)
 
 
 def flux_weights(seed: int = 0, guidance: bool = True, in_channels: int = 16) -> dict:
     """Flux.1 of two blocks: dev with guidance, schnell without it, Fill with 96 channels in."""
-    from comfy.ldm.flux.model import Flux, FluxParams
-
-    newer: dict[str, Any] = (
-        {"txt_ids_dims": []} if "txt_ids_dims" in FluxParams.__annotations__ else {}
-    )
-    network = Flux(
-        in_channels=in_channels,
-        out_channels=16,
-        patch_size=2,
-        vec_in_dim=POOLED,
-        context_in_dim=CONTEXT,
-        hidden_size=FLUX_HIDDEN,
-        mlp_ratio=4.0,
-        num_heads=FLUX_HIDDEN // FLUX_HEAD,
-        depth=1,
-        depth_single_blocks=1,
-        axes_dim=[16, 56, 56],
-        theta=10000,
-        qkv_bias=True,
-        guidance_embed=guidance,
-        **newer,
-        dtype=torch.float32,
-        device="cpu",
-        operations=comfy.ops.disable_weight_init,
-    )
-    return seeded(network.state_dict(), seed)
+    family = ralu_pack.table.family_named("flux1")
+    return family_weights(family, seed, guidance=guidance, in_channels=in_channels)
 
 
 def sd3_weights(seed: int = 0, depth: int = 2, dual_attention: bool = False) -> dict:
     """SD3 of `depth` blocks, width 64 * depth; dual attention makes an SD3.5 Medium."""
-    from comfy.ldm.modules.diffusionmodules.mmdit import OpenAISignatureMMDITWrapper
-
-    network = OpenAISignatureMMDITWrapper(
-        input_size=None,  # pyright: ignore[reportArgumentType] -- as ComfyUI itself passes it
-        patch_size=2,
-        in_channels=16,
-        depth=depth,
-        adm_in_channels=POOLED,
-        context_embedder_config={
-            "target": "torch.nn.Linear",
-            "params": {"in_features": CONTEXT, "out_features": 64 * depth},
-        },
-        num_patches=192**2,
-        pos_embed_max_size=192,
-        pos_embed_scaling_factor=None,
-        qk_norm="rms" if dual_attention else None,
-        x_block_self_attn_layers=[0] if dual_attention else [],
-        dtype=torch.float32,
-        device="cpu",
-        operations=comfy.ops.disable_weight_init,
-    )
-    return seeded(network.state_dict(), seed)
+    family = ralu_pack.table.family_named("sd3")
+    return family_weights(family, seed, depth=depth, dual_attention=dual_attention)
 
 
 def taesd_weights(seed: int = 0) -> dict:
@@ -105,9 +76,9 @@ def load_model(weights: dict, **options: Any):
 
     def detect(state_dict, prefix, *args, **kwargs):
         config = original(state_dict, prefix, *args, **kwargs)
-        if config is not None and config.get("image_model") == "flux":
+        if config is not None and "axes_dim" in config:
             # ComfyUI before 0.4 takes every Flux for the full-size one of 24 heads.
-            config["num_heads"] = config["hidden_size"] // FLUX_HEAD
+            config["num_heads"] = config["hidden_size"] // sum(config["axes_dim"])
         return config
 
     with patch.object(comfy.model_detection, "detect_unet_config", detect):
@@ -122,11 +93,24 @@ def load_vae(weights: dict):
     return comfy.sd.VAE(sd=dict(weights))
 
 
-def conditioning(seed: int = 0, batch: int = 1, guidance: float | None = None) -> list:
-    """A CONDITIONING of seeded context and pooled vectors."""
+def conditioning(
+    seed: int = 0, batch: int = 1, guidance: float | None = None, family: Any = None
+) -> list:
+    """A CONDITIONING of seeded context and pooled vectors.
+
+    family  whose tiny network reads it; None where CONTEXT is the width of its texts.
+    """
     generator = torch.Generator().manual_seed(seed)
-    context = torch.randn(batch, TEXT_TOKENS, CONTEXT, generator=generator)
+    width = CONTEXT if family is None else _text_width(family)
+    context = torch.randn(batch, TEXT_TOKENS, width, generator=generator)
     options = {"pooled_output": torch.randn(batch, POOLED, generator=generator)}
     if guidance is not None:
         options["guidance"] = guidance  # type: ignore[assignment]
     return [[context, options]]
+
+
+@functools.cache
+def _text_width(family: Any) -> int:
+    operations = comfy.ops.disable_weight_init
+    network = family.tiny(dtype=torch.float32, device="meta", operations=operations)
+    return family.text_width(network) or CONTEXT

@@ -13,6 +13,7 @@ import torch
 
 from lab.bench import machine
 from lab.bench.results import Results
+from lab.models.architectures import MINIATURES
 from lab.models.viewing import Grid, picture_grid
 from lab.quality import methods, ralu, report
 from lab.quality.bench import Bench
@@ -23,7 +24,6 @@ from lab.quality.rivals import Batch
 from lab.quality.store import Store
 from lab.quality.subject import (
     SEED,
-    architecture,
     list_pairs,
     load_subject,
     meta_subject,
@@ -59,7 +59,7 @@ class Run:
         self.subject = load_subject(kind)
         self.bench = Bench(self.subject, list_pairs(options.pairs), Store(self.folder))
         self.counting = meta_subject(kind)
-        self.many = methods.reference(architecture(kind).steps)
+        self.many = methods.reference(MINIATURES[kind].steps)
 
     def rows(self, some: Sequence[Method], count: int) -> list[Row]:
         many = self.bench.samples(self.many, count)

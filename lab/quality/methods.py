@@ -94,10 +94,10 @@ def compared(subject: Subject, budget: Budget) -> list[Method]:
         f"naive upsampling {low}-{high}": partial(naive, fresh=False),
         f"naive, fresh noise {low}-{high}": partial(naive, fresh=True),
         f"Bottleneck Sampling {counts}": turned,
-        f"{OURS} without NT-Matching": partial(ralu.node, schedule=unmatched),
-        f"{OURS} without early edges": partial(ralu.node, schedule=waiting),
-        TILED: partial(ralu.node, schedule=whole, upsampling="token"),
-        OURS: partial(ralu.node, schedule=whole),
+        f"{OURS} without NT-Matching": partial(ralu.node, plan=unmatched),
+        f"{OURS} without early edges": partial(ralu.node, plan=waiting),
+        TILED: partial(ralu.node, plan=whole, upsampling="token"),
+        OURS: partial(ralu.node, plan=whole),
     }
     return [Method(preset, name, run) for name, run in runs.items()]
 
@@ -136,18 +136,18 @@ def ablations(subject: Subject, budget: Budget) -> list[Method]:
         Method(
             f"{preset} regions",
             "latent gradient",
-            partial(ralu.node, schedule=whole, detector="latent_gradient"),
+            partial(ralu.node, plan=whole, detector="latent_gradient"),
         ),
         Method(
             f"{preset} regions",
             "random regions",
-            partial(ralu.random_regions, schedule=whole),
+            partial(ralu.random_regions, plan=whole),
         ),
         *(
             Method(
                 f"{preset} upsampling",
                 f"{name} upsampling",
-                partial(ralu.node, schedule=whole, upsampling=name),
+                partial(ralu.node, plan=whole, upsampling=name),
             )
             for name in ("token", "bilinear", "bicubic", "lanczos")
         ),
@@ -155,14 +155,14 @@ def ablations(subject: Subject, budget: Budget) -> list[Method]:
             Method(
                 f"{preset} adaptive",
                 f"adaptive r, threshold {threshold:g}",
-                partial(ralu.node, schedule=whole, threshold=threshold),
+                partial(ralu.node, plan=whole, threshold=threshold),
             )
             for threshold in THRESHOLDS
         ),
         Method(
             f"{preset} noise",
             "released code's noise on kept tokens",
-            partial(ralu.by_core, schedule=whole, kept="released"),
+            partial(ralu.by_core, plan=whole, kept="released"),
         ),
     ]
     return rows
@@ -170,34 +170,34 @@ def ablations(subject: Subject, budget: Budget) -> list[Method]:
 
 def with_ratio(subject: Subject, preset: str, ratio: float, name: str = "") -> Method:
     """RALU with another share of early regions."""
-    run = partial(ralu.node, schedule=ralu.matched(subject, preset, ratio))
+    run = partial(ralu.node, plan=ralu.matched(subject, preset, ratio))
     return Method(f"{preset} ratio", name or f"r {ratio:g}", run)
 
 
 def _schedules(subject: Subject, preset: str) -> list[Method]:
     """Noise levels further and further from those that NT-Matching finds."""
     best = ralu.matched(subject, preset)
-    first, second, third = best.shifts
+    shifts, z = ralu.shifts_of(best), ralu.jump_of(best)
     tries = [
-        ("shifts of the MODEL", ralu.own_shifts(subject), best.z),
+        ("shifts of the MODEL", ralu.own_shifts(subject), z),
         ("shifts of the MODEL, z 2", ralu.own_shifts(subject), ralu.SMALLEST_JUMP),
-        ("shifts halved", (first / 2, second / 2, third / 2), best.z),
-        ("shifts doubled", (2 * first, 2 * second, 2 * third), best.z),
-        ("z doubled", best.shifts, 2 * best.z),
-        ("shifts 1", (1.0, 1.0, 1.0), best.z),
+        ("shifts halved", tuple(h / 2 for h in shifts), z),
+        ("shifts doubled", tuple(2 * h for h in shifts), z),
+        ("z doubled", shifts, 2 * z),
+        ("shifts 1", (1.0, 1.0, 1.0), z),
     ]
     found = []
-    for name, shifts, z in tries:
-        schedule = ralu.rescheduled(subject, preset, shifts, z)
-        found.append((ralu.js_distance(subject, schedule), name, schedule))
+    for name, tried, jump in tries:
+        plan = ralu.rescheduled(subject, preset, tried, jump)
+        found.append((ralu.js_distance(subject, plan), name, plan))
     return [
         Method(
             f"{preset} JSD",
             name,
-            partial(ralu.node, schedule=schedule),
+            partial(ralu.node, plan=plan),
             f"JSD {distance:.3f}",
         )
-        for distance, name, schedule in sorted(found, key=lambda row: row[0])
+        for distance, name, plan in sorted(found, key=lambda row: row[0])
     ]
 
 
@@ -205,10 +205,10 @@ def _jumps(subject: Subject, preset: str) -> list[Method]:
     """Smaller noise jumps between the grids, the shifts matched anew."""
     found = []
     for z in JUMPS:
-        schedule = ralu.matched_jump(subject, preset, z)
-        note = f"JSD {ralu.js_distance(subject, schedule):.3f}"
+        plan = ralu.matched_jump(subject, preset, z)
+        note = f"JSD {ralu.js_distance(subject, plan):.3f}"
         for upsampling in ("pixel", "bicubic"):
-            run = partial(ralu.node, schedule=schedule, upsampling=upsampling)
+            run = partial(ralu.node, plan=plan, upsampling=upsampling)
             found.append(Method(f"{preset} jump", f"z {z:g}, {upsampling}", run, note))
     return found
 

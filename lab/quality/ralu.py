@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,14 +10,14 @@ import torch
 
 from lab.comfy import ralu_pack
 from lab.quality.rivals import Batch
-from lab.quality.subject import SEED, Subject
+from lab.quality.subject import SEED, SIDE, Subject
 
-NO_EARLY_REGIONS = 1e-6  # the schedule wants a ratio above 0; this many of 64 tokens are none
+NO_EARLY_REGIONS = 1e-6  # the plan wants a ratio above 0; this many of 64 tokens are none
 SMALLEST_JUMP = 2.0  # the least z whose noise can hide the copies of nearest upsampling
 
 
 def matched(subject: Subject, preset: str, ratio: float | None = None, extra: int = 0):
-    """The schedule that the node makes of a preset for this MODEL.
+    """The plan that the node makes of a preset for this MODEL.
 
     ratio replaces the preset's; extra is added to the steps of the middle stage.
     """
@@ -28,9 +28,11 @@ def matched(subject: Subject, preset: str, ratio: float | None = None, extra: in
     return presets.matched_plan(chosen, subject.shift)
 
 
-def rescheduled(subject: Subject, preset: str, shifts: tuple[float, float, float], z: float):
+def rescheduled(subject: Subject, preset: str, shifts: Sequence[float], z: float):
     """The preset's steps and ends on other noise levels."""
-    return replace(matched(subject, preset), shifts=shifts, z=z)
+    chosen = ralu_pack.presets.preset(preset)
+    steps, ends, ratio = chosen.steps, chosen.end_sigmas, chosen.ratio
+    return ralu_pack.plans.ralu(steps, ends, shifts, z, ratio, subject.shift, name=preset)
 
 
 def matched_jump(subject: Subject, preset: str, z: float):
@@ -51,23 +53,32 @@ def unmatched(subject: Subject, preset: str):
     return rescheduled(subject, preset, own_shifts(subject), SMALLEST_JUMP)
 
 
-def js_distance(subject: Subject, schedule) -> float:
+def shifts_of(plan) -> tuple[float, ...]:
+    return tuple(stage.shift for stage in plan.stages)
+
+
+def jump_of(plan) -> float:
+    """z, the same at both crossings."""
+    return plan.crossings[0].z
+
+
+def js_distance(subject: Subject, plan) -> float:
     return ralu_pack.nt_matching.js_distance(
-        schedule.steps, schedule.end_sigmas, subject.shift, schedule.shifts, schedule.z
+        plan.steps, plan.ends, subject.shift, shifts_of(plan), jump_of(plan)
     )
 
 
-def node(batch: Batch, schedule, **settings: Any) -> torch.Tensor:
+def node(batch: Batch, plan, **settings: Any) -> torch.Tensor:
     """What the RALU Sampler node does."""
-    return _sampled(batch, schedule, **settings).samples
+    return _sampled(batch, plan, **settings).samples
 
 
-def early_share(batch: Batch, schedule, threshold: float) -> float:
+def early_share(batch: Batch, plan, threshold: float) -> float:
     """Mean share of coarse tokens that an adaptive ratio grows early."""
-    return _sampled(batch, schedule, threshold=threshold).edge_mask.mean().item()
+    return _sampled(batch, plan, threshold=threshold).edge_mask.mean().item()
 
 
-def _sampled(batch: Batch, schedule, **settings: Any):
+def _sampled(batch: Batch, plan, **settings: Any):
     import comfy.samplers
 
     run = ralu_pack.run
@@ -79,42 +90,37 @@ def _sampled(batch: Batch, schedule, **settings: Any):
         batch.noise,
         SEED,
     )
-    return run.sample(wires, run.Settings(schedule, **settings))
+    return run.sample(wires, run.Settings(plan, **settings))
 
 
 def by_core(
     batch: Batch,
-    schedule,
+    plan,
     kept: str = "exact",
     choose: Callable | None = None,
 ) -> torch.Tensor:
     """The same run put together here, for what the node does not offer.
 
     kept        law of the noise on kept tokens.
-    choose      clean estimate -> regions; None finds them as the node does.
+    choose      (end of the stage before, ratio) -> regions; None finds them as the node does.
     """
-    sampler = ralu_pack.sampler
-    subject = batch.subject
-    stages, regions = batch.stages(schedule.total_steps), ralu_pack.regions.Regions()
+    scores, subject = ralu_pack.scores, batch.subject
+    grid = ralu_pack.frame.Frame.of_picture(SIDE, SIDE, subject.facts.space).grid
 
     def decode(denoised: torch.Tensor) -> torch.Tensor:
         return subject.vae.decode(subject.patcher.model.process_latent_out(denoised))
 
-    return sampler.run_stages(
-        sampler.Plan(schedule, kept=kept),
-        sampler.Source.from_noise(batch.noise(batch.latent)),
-        stages,
-        choose or (lambda denoised: regions.choose(denoised, schedule.ratio, decode)),
-        batch.fresh_noise,
-    ).x
+    def as_the_node(end, ratio: float) -> torch.Tensor:
+        return scores.Regions().choose(scores.Evidence(end, grid, decode), ratio)
+
+    crossings = tuple(replace(crossing, kept=kept) for crossing in plan.crossings)
+    return batch.sample(replace(plan, crossings=crossings), choose or as_the_node)
 
 
-def random_regions(batch: Batch, schedule) -> torch.Tensor:
+def random_regions(batch: Batch, plan) -> torch.Tensor:
     """As many early regions as RALU takes, anywhere."""
-    select = ralu_pack.regions.select_ratio
 
-    def choose(denoised: torch.Tensor) -> torch.Tensor:
-        scores = batch.fresh_noise(9)[:, 0, ::4, ::4]
-        return select(scores, schedule.ratio)
+    def choose(_end, ratio: float) -> torch.Tensor:
+        return ralu_pack.scores.select_ratio(batch.fresh_noise(9)[:, 0, ::4, ::4], ratio)
 
-    return by_core(batch, schedule, choose=choose)
+    return by_core(batch, plan, choose=choose)

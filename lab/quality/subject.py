@@ -13,15 +13,14 @@ from safetensors.torch import load_file
 
 from lab.bench.counting import MetaVae, meta_patcher
 from lab.comfy import ralu_pack
-from lab.models.architectures import Architecture
+from lab.models.architectures import MINIATURES
 from lab.models.miniature.pictures import COLOURS, Width, list_emoji
-from lab.models.miniature.text_encoding import WIDTH, encode_prompts
-from lab.models.stand_ins import TRAINED
+from lab.models.miniature.text_encoding import encode_prompts
+from lab.models.stand_ins import Miniature
 
 SIDE = 256  # pixels
 SEED = 4711  # of every run; pictures differ by their number in the batch
 COLOUR_EVERY = 4  # a quarter of the training prompts name the ground's colour
-CFG = {"flux": 1.0, "sd3": 4.0}
 GUIDANCE = 3.5
 
 
@@ -45,35 +44,19 @@ def list_pairs(count: int) -> list[Pair]:
     return pairs
 
 
-def architecture(kind: str) -> Architecture:
-    """The miniature by its sizes, for counting FLOPs."""
-    if kind == "flux":
-        depth, steps, guidance = (2, 4), 50, True
-    else:
-        depth, steps, guidance = (4, 0), 28, False
-    return Architecture(
-        f"miniature {kind}",
-        kind,
-        depth,
-        256,
-        presets=kind,
-        steps=steps,
-        cfg=CFG[kind],
-        guidance=guidance,
-        rms=kind == "sd3",
-        context=WIDTH,
-        pooled=WIDTH,
-    )
-
-
 @dataclass(frozen=True)
 class Subject:
-    """MODEL and VAE; `shift` is the MODEL's own."""
+    """One of MINIATURES, its MODEL and VAE, and what the pack reads off the MODEL."""
 
     kind: str
     patcher: Any
     vae: Any
-    shift: float
+    facts: Any
+
+    @property
+    def shift(self) -> float:
+        """The MODEL's own."""
+        return self.facts.shift
 
     def guider(self, prompts: list[str]):
         """A guider for a batch in which every picture has its own prompt."""
@@ -81,7 +64,7 @@ class Subject:
 
         guider = comfy.samplers.CFGGuider(self.patcher)
         guider.set_conds(_conditioning(prompts), _conditioning([""] * len(prompts)))
-        guider.set_cfg(CFG[self.kind])
+        guider.set_cfg(MINIATURES[self.kind].cfg)
         return guider
 
 
@@ -91,7 +74,7 @@ def _conditioning(prompts: list[str]) -> list:
 
 
 def weights_file(kind: str) -> Path:
-    return TRAINED / "diffusion_models" / f"miniature_{kind}.safetensors"
+    return Miniature(kind).files[0]
 
 
 def load_subject(kind: str, dtype: torch.dtype = torch.bfloat16) -> Subject:
@@ -107,12 +90,12 @@ def load_subject(kind: str, dtype: torch.dtype = torch.bfloat16) -> Subject:
 
 
 def of_patcher(kind: str, patcher: Any, vae: Any) -> Subject:
-    return Subject(kind, patcher, vae, ralu_pack.gate.inspect_model(patcher).shift)
+    return Subject(kind, patcher, vae, ralu_pack.inspect.inspect_model(patcher))
 
 
 def meta_subject(kind: str) -> Subject:
     """The miniature's class and size without weights."""
-    return of_patcher(kind, meta_patcher(architecture(kind)), MetaVae())
+    return of_patcher(kind, meta_patcher(MINIATURES[kind]), MetaVae())
 
 
 def load_vae(kind: str):
@@ -120,8 +103,7 @@ def load_vae(kind: str):
     pixel by more than one or two levels of 255."""
     import comfy.sd
 
-    path = TRAINED / "vae" / f"miniature_{kind}_vae.safetensors"
-    vae = comfy.sd.VAE(sd=load_file(path), dtype=torch.bfloat16)
+    vae = comfy.sd.VAE(sd=load_file(Miniature(kind).files[1]), dtype=torch.bfloat16)
     network: Any = vae.first_stage_model
     network.to(memory_format=torch.channels_last)
     return vae

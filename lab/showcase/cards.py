@@ -92,7 +92,7 @@ def sampling_of(nodes: list[Node]) -> Sampling | None:
     if ralu is not None:
         chosen = preset(ralu[0])
         tokens = list(matched_plan(chosen, PUBLISHED_SHIFT).tokens(FINE, FINE))
-        few = chosen.family == "distilled"
+        few = sum(chosen.steps) >= chosen.baseline_steps  # no fewer of them, but cheaper ones
         title = f"RALU, {sum(chosen.steps)} steps" if few else f"RALU {chosen.name.split()[-1]}"
         steps, baseline = chosen.steps, chosen.baseline_steps
     elif plain is not None:

@@ -107,7 +107,7 @@ def _graph(bench: Bench, shown: Shown, name: str, size: int) -> workflow.Prompt:
     prompt = workflow.to_prompt(workflow.read_workflow(name), bench.object_info)
     prompt = with_stand_ins(workflow.with_size(prompt, size, size), trained=True)
     (sampler,) = workflow.nodes_of(prompt, "RALU_Sampler")
-    prompt[sampler]["inputs"]["cfg"] = shown.miniature.cfg
+    prompt[sampler]["inputs"]["cfg"] = shown.miniature.architecture.cfg
     return prompt
 
 
@@ -160,7 +160,7 @@ def table(shown: Shown, methods: list[Method], size: int) -> list[tuple[str, ...
     """A line for each method, medians over its prompts; the first method is plain sampling."""
     lines, baseline = [], (0.0, 0.0, 0.0)
     for method in methods:
-        here = median(one.flops(shown.miniature.size) for one in method.results)
+        here = median(one.flops(shown.miniature.architecture.cost) for one in method.results)
         scale = (FULL_SIZE / size) ** 2
         full = median(one.flops(shown.stand_in.size, scale) for one in method.results)
         baseline = baseline if lines else (here, full, method.seconds)

@@ -82,7 +82,7 @@ def on_miniature(prompt: Prompt, subject: Subject) -> Prompt:
         for inputs in _inputs_with(changed, name):
             inputs[name] = family(inputs[name])
             for sampler in _inputs_with(changed, "cfg"):
-                sampler["cfg"] = _miniature(inputs[name]).cfg
+                sampler["cfg"] = _miniature(inputs[name]).architecture.cfg
     if not any(nodes_of(changed, loader) for loader in LOADERS):
         return changed
     side = SMALL if second else SIDE

@@ -6,6 +6,7 @@ import logging
 
 from comfy_api.latest import ComfyExtension, io
 
+from lab.models.blocks import blocks_of
 from lab.models.miniature.text_encoding import encode_prompt
 from lab.models.stand_ins import STAND_INS, load_control, load_stand_in
 
@@ -106,8 +107,7 @@ def log_calls(network) -> None:
         image = kwargs["img"] if "img" in kwargs else args[1]
         log.info("network call: %d x %d tokens", image.shape[0], image.shape[1])
 
-    blocks = getattr(network, "double_blocks", None) or network.joint_blocks
-    blocks[0].register_forward_pre_hook(note, with_kwargs=True)
+    blocks_of(network)[0].register_forward_pre_hook(note, with_kwargs=True)
 
 
 class LabExtension(ComfyExtension):

@@ -13,7 +13,7 @@ from lab.bench.clock import MODEL, Clock, export_trace, instrumented
 from lab.bench.counting import MetaNetwork, counted
 from lab.bench.flops import Counters, predicted
 from lab.bench.paper import ROWS
-from lab.bench.runs import Setting
+from lab.bench.runs import Setting, preset_names
 from lab.bench.text_encoders import host_tokens
 from lab.comfy import ralu_pack
 from lab.models.architectures import ARCHITECTURES, empty_network, random_vae
@@ -72,23 +72,43 @@ def test_the_speed_up_shown_to_users_is_the_counted_one(counters, key, preset, s
     assert plain.model.total / run.model.total == pytest.approx(shown, rel=CLOSED_FORM)
 
 
-def test_sampled_tokens_are_those_of_the_schedule(counters) -> None:
+def test_sampled_tokens_are_those_of_the_plan(counters) -> None:
     setting = Setting("7x", preset="FLUX 7x")
-    schedule = setting.schedule(counters.subject("flux-dev", 256))
+    plan = setting.plan(counters.subject("flux-dev", 256))
     run = counters.count("flux-dev", setting, 256, 1024, 1024)
     expected = [
         count
-        for steps, count in zip(schedule.steps, schedule.tokens(64, 64), strict=True)
+        for steps, count in zip(plan.steps, plan.tokens(64, 64), strict=True)
         for _ in range(steps)
     ]
     assert [call.tokens for call in run.calls] == expected
     assert len(run.decodes) == 2
 
 
-@pytest.mark.parametrize("family", ["flux", "sd3"])
-def test_text_lengths_are_those_the_pack_assumes(family) -> None:
-    facts = ralu_pack.gate.ModelFacts(family, 3.0, 1, 1)
-    assert host_tokens(family) == facts.text_tokens
+@pytest.mark.parametrize("key", ARCHITECTURES)
+def test_text_lengths_are_those_the_pack_assumes(key) -> None:
+    architecture = ARCHITECTURES[key]
+    family = ralu_pack.table.family_named(architecture.family)
+    assert host_tokens(family.name) == family.text_tokens == architecture.text_tokens
+
+
+@pytest.mark.parametrize("family", ralu_pack.table.FAMILIES, ids=lambda family: family.name)
+def test_the_families_published_models_are_in_the_table(family) -> None:
+    costs = [one.cost for one in ARCHITECTURES.values() if one.family == family.name]
+    assert vars(family.cost(family.full)) in [vars(cost) for cost in costs]
+
+
+@pytest.mark.parametrize(
+    ("key", "names"),
+    [
+        ("flux-dev", ["FLUX 5x", "FLUX 7x", "FLUX 4x (released code)"]),
+        ("flux-schnell", ["4-step distilled"]),
+        ("sd3.5-large", ["SD3 2x", "SD3 3x"]),
+        ("sd3.5-large-turbo", ["4-step distilled"]),
+    ],
+)
+def test_presets_are_those_of_the_family(key, names) -> None:
+    assert preset_names(ARCHITECTURES[key]) == names
 
 
 @pytest.mark.parametrize("key", ["mid", "sd3-medium"])
@@ -126,7 +146,7 @@ def test_sections_add_up_to_the_run_and_leave_nothing_patched(small) -> None:
     totals = clock.totals()
     whole = clock._sections[0].end - clock._sections[0].start
     assert sum(totals.values()) == pytest.approx(whole, rel=1e-6)
-    own = {"noise", "edges", "transition", "packing", "stage 1", "stage 2", "stage 3", *MODEL}
+    own = {"noise", "edges", "crossing", "packing", "stage 1", "stage 2", "stage 3", *MODEL}
     assert own < set(totals) and min(totals.values()) > 0
     assert "forward" not in vars(network) and "decode" not in vars(small.vae)
 

@@ -49,7 +49,7 @@ def test_demo_writes_pictures_and_counts(tmp_path):
     lines = [" ".join(line.split()) for line in table.splitlines()]
     assert TRAINED
     for shown in TRAINED:
-        for row in ROWS[shown.miniature.name.removeprefix("miniature_")]:
+        for row in ROWS[shown.miniature.kind]:
             assert any(f"| {shown.miniature.title}, {row}" in line for line in lines), row
         for name in shown.workflows:
             pictures = [tmp_path / f"{name}{number}.png" for number in ("", "_2")]
@@ -72,7 +72,9 @@ def test_flops_of_the_table_are_those_of_the_network(shown):
     network, zero = model.model.diffusion_model.float(), torch.zeros(1)
     latent, pooled = torch.zeros(1, 16, 16, 16), options["pooled_output"]
     _, count = counted(network, latent, zero, context=context, y=pooled, guidance=zero)
-    assert shown.miniature.size.flops(64) == pytest.approx(count.total, rel=OUTSIDE_BLOCKS)
+    assert shown.miniature.architecture.cost.flops(64) == pytest.approx(
+        count.total, rel=OUTSIDE_BLOCKS
+    )
 
 
 @pytest.mark.parametrize(

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import comfy.samplers
 import pytest
 import torch
+import torch.nn.functional as F
 
-from lab.comfy import ralu_pack
+from lab.bench.runs import with_steps
+from lab.models.architectures import MINIATURES, empty_network
 from lab.models.stand_ins import TRAINED
 from lab.quality import measures, methods, ralu, rivals
 from lab.quality.judge import FEATURES, load_judge
 from lab.quality.rivals import Batch
 from lab.quality.store import as_bytes, as_pictures
-from lab.quality.subject import architecture, list_pairs, load_subject, meta_subject
+from lab.quality.subject import list_pairs, load_subject, meta_subject
+from ralu_core.latents.flow import spaced_levels, stage_start
+from ralu_core.latents.tokens import pick, spread
 from ralu_pack.nodes.sampler import Sampler
 
 
@@ -31,9 +36,7 @@ def exact_subject():
 @pytest.fixture
 def short(subject):
     """The recommended schedule's ends and shifts in one or two steps a stage."""
-    from dataclasses import replace
-
-    return replace(ralu.matched(subject, "FLUX 5x"), steps=(1, 1, 2))
+    return with_steps(ralu.matched(subject, "FLUX 5x"), (1, 1, 2))
 
 
 def test_pairs_cover_every_prompt_and_name_a_quarter_of_the_grounds():
@@ -112,25 +115,64 @@ def test_a_pair_is_one_picture_whatever_its_batch(exact_subject, name):
     torch.testing.assert_close(together[2:], alone, atol=1e-3, rtol=1e-3)
 
 
-def test_naive_upsampling_at_one_size_would_be_plain_sampling(subject):
-    """With no low step left out of the schedule's levels, both follow the MODEL's own."""
-    batch = Batch(subject, list_pairs(1))
-    assert batch.sigmas(4) == pytest.approx(batch.levels(1.0, 0.0, 4), abs=2e-3)
+@pytest.mark.parametrize("fresh", [False, True])
+def test_two_sizes_on_the_pack_s_stages_are_those_by_hand(exact_subject, fresh):
+    batch = Batch(exact_subject, list_pairs(2))
+    levels = batch.sigmas(4)
+    half = euler(batch, pick(batch.noise(batch.latent)), levels[:3])
+    x = renoised(enlarged(half[1]), batch.fresh_noise(1), levels[2]) if fresh else spread(half[0])
+    by_hand = euler(batch, x, levels[2:])[0]
+    assert torch.equal(rivals.naive(batch, 2, 2, fresh), by_hand)
+
+
+def test_bottleneck_sampling_on_the_pack_s_stages_is_that_by_hand(exact_subject):
+    batch, shift = Batch(exact_subject, list_pairs(2)), exact_subject.shift
+    down, again = spaced_levels(shift, 1.0, 0.7, 3), stage_start(2.0, 0.7)
+    full = euler(batch, batch.noise(batch.latent), down[:2])
+    x = renoised(F.avg_pool2d(full[1], 2), pick(batch.fresh_noise(1)), down[1])
+    half = euler(batch, x, down[1:])
+    x = renoised(enlarged(half[1]), batch.fresh_noise(2), again)
+    by_hand = euler(batch, x, spaced_levels(shift, again, 0.0, 2))[0]
+    assert torch.equal(rivals.bottleneck(batch, 1, 2, 2, 0.7, 2.0), by_hand)
+
+
+def euler(batch, x, sigmas) -> tuple[torch.Tensor, torch.Tensor]:
+    """The state after Euler steps of ComfyUI's own, and the last clean estimate."""
+    estimates, guider = [], batch.guider
+    empty = torch.zeros_like(x)
+    clean = guider.sample(
+        x / sigmas[0],  # with an empty latent ComfyUI starts from sigma times its noise
+        empty,
+        comfy.samplers.sampler_object("euler"),
+        torch.tensor(sigmas),
+        callback=lambda _step, denoised, _x, _total: estimates.append(denoised),
+        disable_pbar=True,
+        seed=ralu.SEED,
+    )
+    model = batch.subject.patcher.model
+    state = model.process_latent_in(clean) * (1 - sigmas[-1]) if sigmas[-1] else clean
+    return state, estimates[-1]
+
+
+def enlarged(clean: torch.Tensor) -> torch.Tensor:
+    return F.interpolate(clean, scale_factor=2, mode="bicubic")
+
+
+def renoised(clean: torch.Tensor, noise: torch.Tensor, sigma: float) -> torch.Tensor:
+    return sigma * noise + (1 - sigma) * clean
 
 
 def test_weights_are_those_of_the_architecture_that_is_counted():
     from safetensors.torch import load_file
 
-    from lab.models.architectures import empty_network
-
     for path in sorted((TRAINED / "diffusion_models").glob("*.safetensors")):
         kind = path.stem.removeprefix("miniature_")
-        counted = empty_network(architecture(kind)).parameters()
+        counted = empty_network(MINIATURES[kind]).parameters()
         weights = [v for k, v in load_file(path).items() if "pos_embed" not in k]
         assert sum(p.numel() for p in counted) == sum(w.numel() for w in weights)
 
 
-@pytest.mark.parametrize("kind", ["flux", "sd3"])
+@pytest.mark.parametrize("kind", MINIATURES)
 def test_methods_cost_what_ralu_costs(kind):
     counting = meta_subject(kind)
     for budget in methods.BUDGETS[kind]:
@@ -146,10 +188,10 @@ def test_methods_cost_what_ralu_costs(kind):
 def test_without_early_edges_no_token_grows_early(subject):
     schedule = ralu.matched(subject, "FLUX 5x", ralu.NO_EARLY_REGIONS)
     assert schedule.tokens(16, 16) == (64, 64, 256)
-    assert ralu_pack.schedule.selected_count(ralu.NO_EARLY_REGIONS, 64) == 0
+    assert schedule.stages[1].ratio == ralu.NO_EARLY_REGIONS
 
 
-@pytest.mark.parametrize("kind", ["flux", "sd3"])
+@pytest.mark.parametrize("kind", MINIATURES)
 def test_the_judge_recognises_plain_pictures(kind):
     pairs = list_pairs(36)[::3]
     with torch.inference_mode():
