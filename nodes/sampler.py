@@ -9,7 +9,7 @@ import comfy.samplers
 from comfy_api.latest import io
 
 from ..ralu_core.growth import DEFAULT_GROWTH
-from .host.families.table import supported_short
+from .host.families.words import ENGLISH
 from .host.inputs import SAMPLER_NAMES, sampler_named
 from .host.prepare import DEFAULT_SCORE, Settings, Wires
 from .host.run import sample
@@ -36,13 +36,14 @@ class Sampler(io.ComfyNode):
             node_id="RALU_Sampler",
             display_name="RALU Sampler",
             category=CATEGORY,
-            description=f"Samples {supported_short()} in three stages: half size, edges early, "
-            "full size. 2-7x fewer FLOPs than a KSampler for the same picture, without training.",
+            description=f"Samples {ENGLISH.models()} in three stages: half size, edges early, "
+            "full size. 2-7x fewer FLOPs than a KSampler, for the same picture size and without "
+            "training.",
             inputs=[
                 model_input(),
                 io.Conditioning.Input("positive", tooltip="What the picture shows."),
                 io.Conditioning.Input(
-                    "negative", tooltip="What it avoids; has no effect at cfg 1 (Flux)."
+                    "negative", tooltip="What it avoids; has no effect at cfg 1."
                 ),
                 latent_input(),
                 vae_input(),
@@ -63,8 +64,8 @@ class Sampler(io.ComfyNode):
                     max=100.0,
                     step=0.1,
                     round=0.01,
-                    tooltip="Classifier-free guidance: 1 for Flux (its guidance is a "
-                    "conditioning), 4 to 7 for SD3 and SD3.5, 1 for SD3.5 Turbo.",
+                    tooltip=f"Classifier-free guidance: {ENGLISH.guidance()}. Models of 1 take "
+                    "theirs from a conditioning, or are distilled.",
                 ),
                 io.Combo.Input(
                     "sampler_name",

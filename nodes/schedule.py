@@ -12,6 +12,7 @@ from ..ralu_core.plans import Plan, presets
 from ..ralu_core.plans.text import PlanFacts, published_line
 from .host.families.inspect import ModelFacts, inspect_model
 from .host.families.table import family_named
+from .host.families.words import ENGLISH
 from .schedule_plot import plot_plan
 from .schedule_values import schedule_values
 from .shared_inputs import CATEGORY, ScheduleType, advanced, search_words
@@ -41,8 +42,8 @@ class Schedule(io.ComfyNode):
                     "preset",
                     options=[preset.name for preset in presets.PRESETS],
                     default="FLUX 5x",
-                    tooltip="Published settings. 5x is the balance, 7x the draft; SD3 2x and 3x; "
-                    "4-step distilled for FLUX.1-schnell and SD3.5 Large Turbo.",
+                    tooltip="Published settings; 5x is the balance, 7x the draft. "
+                    f"{ENGLISH.presets()}.",
                 ),
                 io.Combo.Input(
                     "shifts",

@@ -12,7 +12,18 @@ CURVE_STRIDE = 4  # of the 1000 times; a plot on a node is about 150 pixels wide
 
 
 def schedule_values(told: PlanFacts) -> dict[str, Any]:
-    """One entry a stage, and what NT-Matching says where it says something."""
+    """What the browser draws. All keys:
+
+    name         of the plan.
+    stages       in order, each with `number` (from 1), `words` (half size, ...), `steps`, `tokens`
+                 of one picture, `shift` (None where its levels follow none) and `sigmas` (one more
+                 than steps).
+    width, height, speed_up, plain_steps
+                 the picture in pixels, and how many times fewer FLOPs than so many plain steps.
+    model_shift  that the plan is for; None for any.
+    matching     None where NT-Matching says nothing of the plan, else `z` and `c` = z**-2, the
+                 `js_distance` of the densities `actual` and `target`, and the `times` of both.
+    """
     plan = told.plan
     width, height = told.frame.picture[::-1]
     stages = [

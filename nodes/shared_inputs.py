@@ -9,7 +9,7 @@ from comfy_api.latest import io
 
 from ..ralu_core.growth import DEFAULT_GROWTH, GROWTHS
 from ..ralu_core.scores import SCORES, Regions
-from .host.families.table import supported_short
+from .host.families.words import ENGLISH
 
 CATEGORY = "model/sampling/RALU"
 ScheduleType = io.Custom("RALU_SCHEDULE")
@@ -37,7 +37,7 @@ def advanced(widget: io.Input) -> io.Input:
 
 
 def model_input() -> io.Input:
-    return io.Model.Input("model", tooltip=f"{supported_short()}, with any LoRAs.")
+    return io.Model.Input("model", tooltip=f"{ENGLISH.any_model()}, with any LoRAs.")
 
 
 def latent_input() -> io.Input:
@@ -51,8 +51,7 @@ def schedule_input() -> io.Input:
         "schedule",
         optional=True,
         tooltip="From RALU NT-Matching Schedule. Not connected: the preset recommended for the "
-        "MODEL (FLUX 5x, SD3 2x, or 4-step distilled for FLUX.1-schnell), solved for it. SD3.5 "
-        "Large Turbo cannot be told from SD3.5 Large: connect a schedule with 4-step distilled.",
+        f"MODEL ({ENGLISH.recommended()}), solved for it. {ENGLISH.untold()}",
     )
 
 
@@ -96,12 +95,16 @@ def expert_inputs() -> list[io.Input]:
                 "upsampling",
                 options=list(GROWTHS),
                 default=DEFAULT_GROWTH,
-                tooltip="How a coarse region grows: pixel repeats each latent pixel, token repeats "
-                "each 2x2 patch as the authors' code does; the others interpolate (paper's "
-                "ablation).",
+                tooltip=f"How a coarse region grows: {_growths()}.",
             )
         ),
     ]
+
+
+def _growths() -> str:
+    told = [growth.words for growth in GROWTHS.values() if growth.words != growth.name]
+    others = [growth.name for growth in GROWTHS.values() if growth.words == growth.name]
+    return f"{', '.join(told)}; {ENGLISH.all_of(others)} interpolate (paper's ablation)"
 
 
 def detector_input() -> io.Input:
@@ -110,9 +113,7 @@ def detector_input() -> io.Input:
             "edge_detector",
             options=list(SCORES),
             default=Regions.score,
-            tooltip="canny: OpenCV on the decoded estimate, as in the paper. canny_gpu: the same "
-            "edges pixel for pixel without OpenCV, on the GPU if there is one. latent_gradient: no "
-            "decode, no VAE; tied with canny in our bench.",
+            tooltip=" ".join(f"{score.words}." for score in SCORES.values()),
         )
     )
 

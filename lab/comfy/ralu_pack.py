@@ -24,7 +24,7 @@ from lab.comfy.locate import REPOSITORY
 if TYPE_CHECKING:
     from ...nodes import temporal_acceleration  # noqa: F401
     from ...nodes.host import prepare, run  # noqa: F401
-    from ...nodes.host.families import inspect, table  # noqa: F401
+    from ...nodes.host.families import inspect, table, words  # noqa: F401
     from ...nodes.host.sampling import conds, mixed_call, stages, watch  # noqa: F401
     from ...nodes.host.showing import progress  # noqa: F401
     from ...ralu_core import cost, forecast, plans, sampler, scores  # noqa: F401
@@ -54,6 +54,7 @@ MODULES = {
     "table": "nodes.host.families.table",
     "temporal_acceleration": "nodes.temporal_acceleration",
     "watch": "nodes.host.sampling.watch",
+    "words": "nodes.host.families.words",
 }
 
 

@@ -8,6 +8,7 @@ one side only, or stops where it should not. Both sides run the cases as they ar
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import tempfile
 import time
@@ -52,6 +53,8 @@ def main() -> int:
         "--record", action="store_true", help="write what tests/host/test_recorded.py expects"
     )
     asked = parser.parse_args()
+    for name in ("SIGTERM", "SIGHUP"):  # so that the base's worktree goes then, too
+        signal.signal(getattr(signal, name), lambda number, _: sys.exit(128 + number))
     versions = [asked.version] if asked.version else list(VERSIONS)
     try:
         if asked.record:

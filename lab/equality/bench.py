@@ -18,6 +18,7 @@ import torch
 from comfy_extras.nodes_custom_sampler import Noise_RandomNoise
 
 from .borrowed import tiny
+from .controls import controlnet
 
 NAME = "compared_pack"  # beside this tree's own, whose families make the tiny models
 SIZE = (24, 32)  # of the latents: no square, so that rows are not taken for columns
@@ -78,6 +79,7 @@ class Bench:
         self.nodes: dict[str, Any] = {node.define_schema().node_id: node for node in listed}
         self.vae = tiny().load_vae(tiny().taesd_weights(seed=3))
         self._models: dict[str, Any] = {}
+        self._controlnets: dict[tuple[str, int], Any] = {}
 
     def options(self, node: str, widget: str) -> list[str]:
         """What a widget of a node offers."""
@@ -88,6 +90,12 @@ class Bench:
         if kind not in self._models:
             self._models[kind] = MODELS[kind]()
         return self._models[kind]
+
+    def controlnet(self, model: Any, kind: str, seed: int = 11) -> Any:
+        """One that lives on: ComfyUI counts on a prompt's models while it loads others."""
+        if (kind, seed) not in self._controlnets:
+            self._controlnets[kind, seed] = controlnet(model, kind, seed)
+        return self._controlnets[kind, seed]
 
     def schedule(self, **widgets: Any) -> tuple[Any, ...]:
         """The schedule node's outputs."""
@@ -195,10 +203,8 @@ def _shown(out: Any) -> Outputs:
     """What the node shows of its run, but for times."""
     (shown,) = out.ui["ralu_run"]
     kept = {name: shown[name] for name in ("steps", "plain_steps", "predicted_equivalents")}
-    kept["stages"] = [
-        {name: value for name, value in stage.items() if name != "seconds"}
-        for stage in shown["stages"]
-    ]
+    named = ("number", "steps", "calls", "tokens", "share")
+    kept["stages"] = [{name: stage[name] for name in named} for stage in shown["stages"]]
     return {"shown": json.dumps(kept, sort_keys=True)}
 
 

@@ -28,14 +28,15 @@ from .wires import (
 
 Named = Iterator[tuple[str, Case]]
 
+# Those of BRIEF skip something even in the short stages of BRISK.
 METHODS: dict[str, dict[str, Any]] = {
     "TaylorSeer 0": {"method": "TaylorSeer", "order": 0, "warm_up": 1, "interval": 2},
-    "TaylorSeer 1": {"method": "TaylorSeer", "order": 1, "warm_up": 2},
+    "TaylorSeer 1": {"method": "TaylorSeer", "order": 1, "warm_up": 1, "interval": 2},
     "TaylorSeer 2": {"method": "TaylorSeer", "order": 2, "warm_up": 2},
     "Delta-DiT": {"method": "Delta-DiT", "interval": 2, "warm_up": 1},
     "Delta-DiT, back": {"method": "Delta-DiT", "interval": 2, "warm_up": 1, "range_start": 0.5},
     "Delta-DiT, front": {"method": "Delta-DiT", "interval": 2, "warm_up": 1, "range_end": 0.5},
-    "ToCa": {"method": "ToCa", "warm_up": 2, "cached_ratio": 0.7},
+    "ToCa": {"method": "ToCa", "warm_up": 1, "interval": 2, "cached_ratio": 0.7},
     "ToCa .9": {"method": "ToCa", "warm_up": 1, "interval": 4},
     "TeaCache": {"method": "TeaCache", "threshold": 0.6},
     "idle": {"method": "TaylorSeer", "interval": 1},
@@ -60,6 +61,7 @@ PLAIN: dict[str, dict[str, Any]] = {
     "batch, cfg": {"batch": 2, "cfg": 3.0},
     "20 steps": {"steps": 20},
 }
+BRISK = {"steps_1": 2, "steps_2": 3, "steps_3": 3, "end_sigma_1": 0.7, "end_sigma_2": 0.55}
 BRIEF = ("TaylorSeer 1", "Delta-DiT, back", "ToCa", "TeaCache")  # one of each method
 SLG = patched(SkipLayerGuidanceDiT, 3.0, 0.0, 1.0, "1", "0")
 
@@ -103,11 +105,11 @@ def cases(bench: Bench) -> Named:
 def _wired(bench: Bench, kind: str, method: str) -> Named:
     name, widgets = f"{kind}/temporal/{method}", METHODS[method]
     for other, wire in _wires(kind).items():
-        run = partial(bench.sample, kind, wire, STEPS, widgets, cfg=2.0, **UNEVEN)
+        run = partial(bench.sample, kind, wire, BRISK, widgets, cfg=2.0, **UNEVEN)
         yield f"{name}/{other}, uneven batch, cfg", run
     for other in ("lora", "range of steps", "control"):
         wire = _wires(kind)[other]
         yield f"{name}/plain, {other}", partial(bench.plain, kind, wire, widgets, cfg=2.0)
     for other, guider in GUIDERS.items():
-        run = partial(bench.guided, kind, guider, None, STEPS, widgets, **UNEVEN)
+        run = partial(bench.guided, kind, guider, None, BRISK, widgets, **UNEVEN)
         yield f"{name}/{other}, uneven batch", run

@@ -89,6 +89,8 @@ def cases(bench: Bench) -> Named:
         wires = {**FOR_ALL, **_controls(kind), **(FOR_FLUX if kind == FLUX else {})}
         for name, wire in wires.items():
             yield f"{kind}/{name}", partial(bench.sample, kind, wire)
+            if "strength" in name or "uxo" in name:
+                continue
             run = partial(bench.sample, kind, wire, **GUIDED_BATCH)
             yield f"{kind}/{name}, uneven batch, cfg", run
         yield from _mixtures(bench, kind)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
 
 from safetensors import safe_open
@@ -69,11 +70,19 @@ def _difference(name: str, key: str, one: dict, other: dict, base: Path, head: P
         side, there = ("base", left) if right is None else ("new", right)
         return f"{name}: {key} only in the {side} tree {(there or {}).get('text', '')}".rstrip()
     if "text" in left or "text" in right:
-        return f"{name}: {key} {left.get('text')!r} became {right.get('text')!r}"
+        return f"{name}: {key} {_apart(str(left.get('text')), str(right.get('text')))}"
     if (left["dtype"], left["shape"]) != (right["dtype"], right["shape"]):
         was, now = (f"{side['dtype']} {side['shape']}" for side in (left, right))
         return f"{name}: {key} was {was}, is {now}"
     return f"{name}: {key} differs by up to {_largest(f'{name} | {key}', base, head)}"
+
+
+def _apart(one: str, other: str) -> str:
+    """Two texts from shortly before the place where they part."""
+    same = takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False))
+    common = sum(1 for _ in same)
+    start = max(0, common - 30)
+    return f"{one[start : common + 60]!r} became {other[start : common + 60]!r}"
 
 
 def _largest(name: str, base: Path, head: Path) -> str:

@@ -43,9 +43,9 @@ def run_cases(
         while waiting or running:
             while waiting and len(running) < jobs:
                 running.append(_start(*waiting.pop(0), version, patterns))
-            done = running.pop(0)
-            if done.wait():
+            if running[0].wait():
                 raise HostError(f"The cases in ComfyUI {version} failed: see the lines above.")
+            running.pop(0)
     finally:
         for process in running:
             process.kill()
@@ -57,5 +57,14 @@ def _start(tree: Path, out: Path, version: str, patterns: Sequence[str]) -> subp
     asked = ["--tree", str(tree), "--version", version, "--out", str(out)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
     environment.pop("COMFYUI_PATH", None)  # the versions are the pinned ones
-    command = [sys.executable, "-m", "lab.equality.worker", *asked, "--only", *patterns]
+    command = [
+        sys.executable,
+        "-W",
+        "ignore",
+        "-m",
+        "lab.equality.worker",
+        *asked,
+        "--only",
+        *patterns,
+    ]
     return subprocess.Popen(command, cwd=ROOT, env=environment)

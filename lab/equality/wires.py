@@ -14,7 +14,6 @@ from comfy_extras.nodes_controlnet import ControlNetInpaintingAliMamaApply, SetU
 
 from .bench import FLUX, SIZE, Bench, Wire, core, family, made_by, prompt
 from .borrowed import tiny
-from .controls import controlnet
 
 PIXELS = (8 * SIZE[0], 8 * SIZE[1])
 QKV = {
@@ -78,7 +77,7 @@ def controlled(
     def wire(bench: Bench, model: Any) -> dict[str, Any]:
         conds = (prompt(kind_of(model)), prompt(kind_of(model), 6))
         for number in range(2 if chained else 1):
-            net = controlnet(model, kind, 11 + number)
+            net = bench.controlnet(model, kind, 11 + number)
             if union is not None:
                 (net,) = made_by(SetUnionControlNetType, net, union)
             apply = core().ControlNetApplyAdvanced().apply_controlnet
@@ -91,7 +90,7 @@ def controlled(
 
 
 def inpainting_control(bench: Bench, model: Any) -> dict[str, Any]:
-    net = controlnet(model, "flux inpainting")
+    net = bench.controlnet(model, "flux inpainting")
     conds = (prompt(), prompt(FLUX, 6))
     made = made_by(
         ControlNetInpaintingAliMamaApply, *conds, net, bench.vae, photo(), square(), 1.0, 0.0, 1.0

@@ -61,7 +61,7 @@ def seeded(shapes: dict[str, torch.Tensor], seed: int) -> dict[str, torch.Tensor
     weights = {}
     for name, like in sorted(shapes.items()):
         noise = torch.randn(like.shape, generator=generator)
-        if name.endswith(("norm.scale", "norm.weight", "ln_q.weight", "ln_k.weight")):
+        if name.endswith(("norm.scale", "norm.weight", "_q.weight", "_k.weight")) and like.ndim < 2:
             weights[name] = torch.ones(like.shape)
         elif "pos_embed" in name or like.ndim < 2:
             weights[name] = 0.3 * noise
@@ -70,8 +70,11 @@ def seeded(shapes: dict[str, torch.Tensor], seed: int) -> dict[str, torch.Tensor
     return weights
 
 
-def load_model(weights: dict, **options: Any):
-    """A MODEL from a state dict through ComfyUI's own detection and loading."""
+def load_model(weights: dict, family: Any = None, **options: Any):
+    """A MODEL from a state dict through ComfyUI's own detection and loading.
+
+    family  whose `tiny_config` the detection is told, for networks whose weights do not say it all.
+    """
     original = comfy.model_detection.detect_unet_config
 
     def detect(state_dict, prefix, *args, **kwargs):
@@ -79,6 +82,8 @@ def load_model(weights: dict, **options: Any):
         if config is not None and "axes_dim" in config:
             # ComfyUI before 0.4 takes every Flux for the full-size one of 24 heads.
             config["num_heads"] = config["hidden_size"] // sum(config["axes_dim"])
+        if config is not None and family is not None:
+            config.update(family.tiny_config)
         return config
 
     with patch.object(comfy.model_detection, "detect_unet_config", detect):

@@ -14,7 +14,7 @@ class Growth(ABC):
     `growth.GROWTHS`.
 
     name   as people choose it.
-    words  what it does, for a tooltip.
+    words  what it does, for a tooltip; its name alone where it interpolates.
     """
 
     name: str

@@ -138,7 +138,8 @@ def folder_of(module: tuple[str, ...]) -> str | None:
 
 
 def lies_below(module: tuple[str, ...], folder: str) -> bool:
-    return "/".join((*module[:-1], "")).startswith(f"{folder}/")
+    """Whether a module is that file, or lies in that folder or below it."""
+    return "/".join((*module, "")).startswith(f"{folder}/")
 
 
 @pytest.mark.parametrize("path", PACK, ids=name_of)

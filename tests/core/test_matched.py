@@ -194,6 +194,15 @@ def test_the_signal_factor_is_exact(upsampling: str, kept: str) -> None:
     torch.testing.assert_close(full, signal * torch.where(fine, clean, grown))
 
 
+def test_kept_coarse_tokens_take_every_second_pixel_of_the_noise() -> None:
+    """The same pixels as the half grid has, so that a seed means one picture."""
+    crossing, layout, white = Matched(0.55, 3.47), layout_of(1), normal(3, 1, 1, 8, 12)
+    mixed = to_mixed(crossing, torch.zeros(1, 1, 4, 6), layout, white)
+    noise = crossing.start_sigma * (1 - crossing.jump.c) ** 0.5 * spread(pick(white))
+    coarse = ~layout.fine_pixels
+    torch.testing.assert_close(mixed[coarse], noise[coarse])
+
+
 def test_start_sigma_and_c() -> None:
     crossing = Matched(0.7, 6.317)
     assert crossing.start_sigma == pytest.approx(1 - 0.06353374700861941, abs=1e-12)

@@ -64,15 +64,19 @@ def test_levels_must_meet(crossing: Matched, start: float) -> None:
 
 
 def test_a_crossing_must_fit_its_grids() -> None:
-    down = Stage(HALF, (0.7, 0.0))
+    stages = full_stage(1.0, 0.7), Stage(HALF, (0.7, 0.4)), full_stage(0.4)
+    up = Renoised(0.4)
     with pytest.raises(ValueError, match="Repeated leads from half to full, got full to half: use"):
-        Plan.of("plan", [full_stage(1.0, 0.7), down], [Repeated(0.7)])
-    Plan.of("plan", [full_stage(1.0, 0.7), down], [Renoised(0.7)])
+        Plan.of("plan", stages, [Repeated(0.7), up])
+    Plan.of("plan", stages, [Renoised(0.7), up])
 
 
-def test_the_last_stage_ends_at_zero() -> None:
-    with pytest.raises(ValueError, match=r"last stage must end at sigma 0, got 0\.1: give it"):
-        Plan.of("plan", [full_stage(1.0, 0.1)], ())
+@pytest.mark.parametrize(
+    ("last", "got"), [(full_stage(1.0, 0.1), "full and 0.1"), (Stage(HALF, (0.7, 0.0)), "half and")]
+)
+def test_a_plan_ends_with_a_whole_picture(last: Stage, got: str) -> None:
+    with pytest.raises(ValueError, match=f"end at full size and at sigma 0, got {got}"):
+        Plan.of("plan", [last], ())
 
 
 def test_growth_and_model_shift_are_those_of_the_plan() -> None:
@@ -101,6 +105,18 @@ def test_begun_at_keeps_the_numbers_and_never_rises(grids: tuple) -> None:
             stage.number for stage in plan.stages[len(plan.stages) - len(run.stages) :]
         ]
         assert run.stages[1:] == plan.stages[len(plan.stages) - len(run.stages) + 1 :]
+
+
+def test_no_later_stage_may_start_above_the_begin() -> None:
+    """Not the next alone: here the third starts highest."""
+    jump = Renoised(0.4, jump=9.0)
+    stages = [full_stage(1.0, 0.8), Stage(HALF, (0.8, 0.7)), full_stage(0.7, 0.5)]
+    stages += [Stage(HALF, (0.5, 0.4)), full_stage(jump.start_sigma)]
+    crossings = [Renoised(0.8), Repeated(0.7), Renoised(0.5), jump]
+    plan = Plan.of("plan", stages, crossings)
+    assert jump.start_sigma > 0.85
+    assert [stage.number for stage in plan.begun_at(0.84).stages] == [5]
+    assert [stage.number for stage in plan.begun_at(0.9).stages] == [1, 2, 3, 4, 5]
 
 
 def test_a_run_that_begins_late_is_not_made_longer() -> None:

@@ -53,6 +53,25 @@ def test_noise_is_drawn_once_for_each_crossing_and_may_be_drawn_ahead() -> None:
     assert drawn == [1, 2] and seen == [[1], [1, 2], [1, 2]]
 
 
+@pytest.mark.parametrize(("start", "crossings"), [(1.0, [1, 2]), (0.94, [2]), (0.5, [])])
+def test_a_crossing_keeps_its_number_where_a_run_begins_later(
+    start: float, crossings: list[int]
+) -> None:
+    drawn: list[int] = []
+
+    def draw(number: int) -> torch.Tensor:
+        drawn.append(number)
+        return normal(number, *SIZE)
+
+    def run_stage(task: StageTask, start: Start) -> StageEnd:
+        x = start.take()
+        return StageEnd(x, x)
+
+    source = Source.from_noise(normal(3, *SIZE))
+    run_plan(PLAN.begun_at(start), source, run_stage, choose_by(LATENT), draw)
+    assert drawn == crossings
+
+
 def test_a_start_is_taken_once() -> None:
     x = normal(1, *SIZE)
     start = Start(x)

@@ -10,7 +10,11 @@ from pathlib import Path
 import pytest
 
 import ralu_pack
+from lab.showcase.texts import schema_texts, written
 from ralu_pack.nodes.host.families.inspect import ModelFacts
+from ralu_pack.nodes.host.families.table import FAMILIES, family_named
+from ralu_pack.ralu_core.growth import GROWTHS
+from ralu_pack.ralu_core.scores import SCORES
 
 ROOT = Path(ralu_pack.__file__).parent
 NODES = asyncio.run(asyncio.run(ralu_pack.comfy_entrypoint()).get_node_list())
@@ -20,26 +24,10 @@ DOCS = ROOT / "web" / "docs"
 NAME = re.compile(r"`([A-Za-z_0-9]+)`")
 PICTURE = re.compile(r"!\[([^]]+)\]\(([^)]+)\)")
 BOLD, ITALIC = re.compile(r"\*\*[^*]+\*\*"), re.compile(r"(?<!\*)\*([^*\n]+)\*(?!\*)")
+MARK = re.compile(r"<!-- (\w+) -->")
 NAMES = re.compile(r"\d+\.\d+|canny_gpu|latent_gradient|OpenCV|euler|LoRA|4-step distilled|Turbo")
 TRANSLATED = {"Live preview method"}  # ComfyUI's own settings have names in every language
 MAX_PICTURE = 150_000  # bytes; the pack is downloaded with its help
-
-
-def schema_texts() -> dict:
-    """What the schemas say, in the form of a locale file."""
-    texts = {}
-    for node in NODES:
-        schema = node.define_schema()
-        texts[schema.node_id] = {
-            "display_name": schema.display_name,
-            "description": schema.description,
-            "inputs": {i.id: {"name": i.id, "tooltip": i.tooltip} for i in schema.inputs},
-            "outputs": {
-                str(k): {"name": out.display_name, "tooltip": out.tooltip}
-                for k, out in enumerate(schema.outputs)
-            },
-        }
-    return texts
 
 
 def locale_texts(language: str) -> dict:
@@ -102,6 +90,7 @@ def outline(page: str) -> dict[str, object]:
         "bold": len(BOLD.findall(page)),
         "italic": [w for w in ITALIC.findall(page) if w.isascii() and w not in TRANSLATED],
         "names": set(NAMES.findall(page)),
+        "marks": MARK.findall(page),
     }
 
 
@@ -116,12 +105,27 @@ def test_help_is_as_long_in_every_language(node, language):
 @pytest.mark.parametrize("name", ["RALU_Sampler", "RALU_SamplerAdvanced"])
 def test_what_runs_without_a_schedule_is_told(name):
     told = schema_texts()[name]["inputs"]["schedule"]["tooltip"]
-    taken = [ModelFacts(*model, 57, 3072).preset_name for model in (("flux", 3.16), ("sd3", 3.0))]
-    taken.append(ModelFacts("flux", 1.0, 57, 3072).preset_name)
-    assert all(preset in told for preset in taken)
+    facts = [ModelFacts.published(family, family.full_shift) for family in FAMILIES]
+    schnell = ModelFacts.published(family_named("flux1"), 1.0)
+    assert all(one.preset_name in told for one in (*facts, schnell))
     # SD3.5 Large and its Turbo have one shift, one size and one class.
     for text in (told, (DOCS / name / "en.md").read_text("utf-8")):
-        assert re.search(r"Turbo cannot\s+be told from SD3.5 Large: connect\s+a schedule", text)
+        assert "Turbo cannot be told from SD3.5 Large: connect a schedule" in text
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_choices_of_the_tables_are_told(language):
+    nodes = locale_texts(language)
+    for name in ("RALU_Sampler", "RALU_SamplerAdvanced", "RALU_EdgeMaskPreview"):
+        assert all(score in nodes[name]["inputs"]["edge_detector"]["tooltip"] for score in SCORES)
+    for name in ("RALU_Sampler", "RALU_SamplerAdvanced"):
+        told = nodes[name]["inputs"]["upsampling"]["tooltip"]
+        assert all(one.name in told for one in GROWTHS.values() if one.words != one.name)
+
+
+def test_models_and_presets_are_told_as_the_tables_say():
+    old = [path.name for path, text in written().items() if path.read_text("utf-8") != text]
+    assert not old, "run python -m lab.showcase.texts"
 
 
 def page_id(node) -> str:

@@ -16,6 +16,7 @@ from ralu_pack.nodes.edge_mask_preview import EdgeMaskPreview
 from ralu_pack.nodes.host.showing.overlay import OUTLINE
 from ralu_pack.nodes.schedule import MATCH, PUBLISHED, Schedule
 from ralu_pack.ralu_core.plans.presets import PRESETS
+from ralu_pack.ralu_core.plans.ralu import noise_jump
 
 NODES = asyncio.run(asyncio.run(ralu_pack.comfy_entrypoint()).get_node_list())
 ROOT = Path(ralu_pack.__file__).parent
@@ -122,14 +123,15 @@ def test_published_numbers_are_refused_for_a_model_of_another_shift(vae):
 
 def test_published_numbers_are_one_click_away():
     schedule, _, _ = run_schedule("FLUX 7x", PUBLISHED)
-    assert schedule.shifts == (8.14, 2.86, 2.19) and schedule.c == pytest.approx(0.0255, abs=1e-4)
+    assert [stage.shift for stage in schedule.stages] == [8.14, 2.86, 2.19]
+    assert noise_jump(schedule) ** -2 == pytest.approx(0.0255, abs=1e-4)
 
 
 def test_every_override_is_obeyed():
     schedule, _, report = run_schedule(
         steps_1=3, steps_2=4, steps_3=7, end_sigma_1=0.6, end_sigma_2=0.5, ratio=0.4
     )
-    assert schedule.steps == (3, 4, 7) and schedule.end_sigmas == (0.6, 0.5, 0.0)
+    assert schedule.steps == (3, 4, 7) and schedule.ends == (0.6, 0.5, 0.0)
     assert schedule.ratio == 0.4
     assert "stage 2: 4 steps, sigma" in report and "2251 tokens" in report
 

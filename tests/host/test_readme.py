@@ -9,6 +9,7 @@ import pytest
 
 from ralu_core.cost import CallCost
 from ralu_core.plans.presets import PRESETS, Preset, matched_plan
+from ralu_pack.nodes.host.families.table import FAMILIES
 from ralu_pack.nodes.host.inputs import REFUSED_SAMPLERS
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
@@ -24,6 +25,12 @@ def cells(start: str) -> list[str]:
 def test_the_refused_samplers_are_all_named() -> None:
     names, _ = cells("samplers `dpm_fast`")
     assert tuple(re.findall(r"`(\w+)`", names)) == REFUSED_SAMPLERS
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+def test_every_family_has_a_line(family) -> None:
+    _, presets, *_ = cells(f"{family.label} |")
+    assert family.presets.default in presets.split(", ")
 
 
 @pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: preset.name)

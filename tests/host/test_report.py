@@ -1,4 +1,4 @@
-"""What a run tells the canvas and the log."""
+"""What a run tells the graph and the log."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 import time
+from dataclasses import replace
 from types import SimpleNamespace
 
 import comfy.patcher_extension
@@ -17,14 +18,17 @@ from aiohttp.test_utils import make_mocked_request
 from comfy_execution.utils import CurrentNodeContext
 
 from driving import guider_for, quick_schedule, ralu
-from ralu_pack.nodes.host import progress, run, stages, status
+from ralu_pack.nodes.host import prepare, run
+from ralu_pack.nodes.host.sampling import stages
 from ralu_pack.nodes.host.sampling.watch import StageRecord
+from ralu_pack.nodes.host.showing import status
 from ralu_pack.nodes.host.showing.overlay import OUTLINE, region_overlay
-from ralu_pack.nodes.host.showing.report import RunReport, plain_steps
+from ralu_pack.nodes.host.showing.report import RunReport
 from ralu_pack.nodes.outputs import run_view
 from ralu_pack.nodes.schedule import MATCH, PUBLISHED, Schedule, preview_values
 from ralu_pack.nodes.schedule_route import answer_schedule
 from ralu_pack.ralu_core.cost import CallCost
+from ralu_pack.ralu_core.latents.grid import FULL, HALF, MIXED
 from ralu_pack.ralu_core.plans.presets import PRESETS, matched_plan, preset
 
 WIDGETS = {"preset": "FLUX 5x", "shifts": MATCH, "width": 1024, "height": 768}
@@ -77,7 +81,7 @@ def test_view_is_json_in_lists(flux, vae):
 def test_no_regions_no_picture(flux, vae):
     result = sampled(flux, vae, denoise=0.1)
     (shown,) = run_view(result)["ralu_run"]
-    assert result.overlay is None and shown["regions"] == []
+    assert result.regions is None and shown["regions"] == []
     assert [stage["number"] for stage in shown["stages"]] == [3]
 
 
@@ -92,14 +96,14 @@ def test_regions_are_drawn_as_soon_as_they_are_known(flux, vae):
         comfy.utils.set_progress_bar_global_hook(None)
     shown = [(value, preview[1]) for value, preview in events if preview is not None]
     assert [value for value, _ in shown] == [2]  # after stage 1, with live previews switched off
-    outlined = (torch.tensor(OUTLINE) - result.overlay[0]).abs().amax(-1) < 1e-3
+    outlined = (torch.tensor(OUTLINE) - result.regions.drawn[0]).abs().amax(-1) < 1e-3
     chosen = result.edge_mask[0, ::32, ::32]
     assert torch.equal(outlined[::64, ::64], chosen > 0)
 
 
 def test_nothing_is_drawn_when_nobody_watches(flux, vae, monkeypatch):
     result = sampled(flux, vae)
-    assert "drawn" not in vars(result.drawing)  # no bar is shown, and the picture not yet asked for
+    assert "drawn" not in vars(result.regions)  # no bar is shown, and the picture not yet asked for
     watched, empty = (SimpleNamespace(sockets=sockets) for sockets in ({"browser": None}, {}))
     for server, pictures in ((empty, 0), (watched, 1)):
         monkeypatch.setattr(status, "running_server", lambda server=server: server)
@@ -122,8 +126,8 @@ def test_overlay_without_a_picture_is_grey():
 def report_of(seconds: list[float], loading: float, total: float, plain: int | None) -> RunReport:
     tokens = (64, 121, 256)
     stages = [
-        StageRecord(k + 1, 2, [n], 2, loading if k == 0 else 0.0, s)
-        for k, (n, s) in enumerate(zip(tokens, seconds, strict=True))
+        StageRecord(k + 1, grid.name, grid.words, 2, [n], 2, loading if k == 0 else 0.0, s)
+        for k, (grid, n, s) in enumerate(zip((HALF, MIXED, FULL), tokens, seconds, strict=True))
     ]
     return RunReport(stages, total, CallCost(2, 256, 8), (8, 8), plain)
 
@@ -132,8 +136,18 @@ def test_speed_is_measured_by_stage_3_and_leaves_the_first_loading_out():
     report = report_of([1.0, 2.0, 4.0], loading=10.0, total=18.0, plain=20)
     assert report.seconds_per_full_step() == 2.0
     assert report.measured_equivalents() == 4.0
-    assert "5.00x as fast as 20 full-resolution steps" in report.line()
+    told = "5.00x as fast as 20 plain steps of 2.00 s, as measured in stage 3; predicted "
+    assert told in report.line() and told in report.summary()
+    assert report.values()["comparison"].startswith(told)
     assert report.values()["loading"] == 10.0
+
+
+def test_speed_is_measured_by_the_last_stage_at_full_size():
+    report = report_of([1.0, 2.0, 4.0], 0.0, 8.0, 20)
+    full = StageRecord(4, FULL.name, FULL.words, 4, [256], 4, 0.0, 4.0)
+    five = replace(report, stages=[*report.stages, full, replace(report.stages[0], number=5)])
+    assert five.seconds_per_full_step() == 1.0
+    assert "as measured in stage 4;" in five.line()
 
 
 @pytest.mark.parametrize("stage", [1, 2, 3])
@@ -168,15 +182,23 @@ def test_a_stage_lasts_until_its_numbers_are_there(flux, vae, monkeypatch):
 
 def test_unknown_baselines_are_not_made_up():
     report = report_of([1.0, 2.0, 4.0], 0.0, 8.0, None)
-    assert "the time of 4.0 full-resolution steps" in report.line()
+    told = "as long as 4.0 plain steps of 2.00 s, as measured in stage 3; predicted "
+    assert told in report.line() and report.values()["comparison"].lower().startswith(told)
 
 
 @pytest.mark.parametrize("chosen", PRESETS, ids=lambda p: p.name)
 def test_baseline_of_presets(chosen):
-    schedule = matched_plan(chosen, 3.0)
-    assert plain_steps(schedule, 1.0) == chosen.baseline_steps
-    assert plain_steps(schedule, 0.5) == -(-chosen.baseline_steps // 2)
-    assert plain_steps(quick_schedule(), 1.0) is None
+    plan = matched_plan(chosen, 3.0)
+    assert plan.baseline_steps == chosen.baseline_steps
+    assert quick_schedule().baseline_steps is None
+
+
+def test_img2img_is_compared_with_as_many_steps_as_a_ksampler_takes(flux, vae):
+    latent = {"samples": torch.zeros(1, 16, 32, 32)}
+    chosen = comfy.samplers.sampler_object("euler")
+    wires = run.Wires(guider_for(flux), chosen, latent, vae, lambda x: x["samples"], 7)
+    for denoise, plain in ((1.0, 50), (0.5, 25), (0.31, 16)):
+        assert prepare.prepare(wires, run.Settings(denoise=denoise)).plain_steps == plain
 
 
 # The status line
@@ -231,10 +253,6 @@ def test_a_prompt_that_no_browser_queued_tells_none(monkeypatch, client, told):
     assert len(server.texts) == told
 
 
-def test_every_stage_has_a_status():
-    assert set(progress.STAGE_TEXTS) == {1, 2, 3}
-
-
 # The plot before a run
 
 
@@ -254,9 +272,9 @@ def test_the_preview_is_what_a_run_without_model_says(name, shifts):
 
 def test_overrides_reach_the_preview():
     changed = preview_values(query(steps_1=3, end_sigma_2=0.5, ratio=0.1))
-    assert changed["steps"] == [3, 5, 6]
-    assert changed["sigmas"][1][-1] == 0.5
-    assert changed["tokens"][1] == 768 + 3 * 76
+    assert [stage["steps"] for stage in changed["stages"]] == [3, 5, 6]
+    assert changed["stages"][1]["sigmas"][-1] == 0.5
+    assert changed["stages"][1]["tokens"] == 768 + 3 * 76
 
 
 def answer(path: str):
@@ -266,15 +284,16 @@ def answer(path: str):
 def test_route_answers():
     given = answer("/ralu/schedule?preset=FLUX+5x&steps_1=2")
     shown = json.loads(given.text)
-    assert given.status == 200 and shown["steps"] == [2, 5, 6]
-    assert shown["shifts"] != list(matched_plan(preset("FLUX 5x"), 3.158193).shifts)
+    assert given.status == 200 and [s["steps"] for s in shown["stages"]] == [2, 5, 6]
+    plan = matched_plan(preset("FLUX 5x"), 3.158193)
+    assert [s["shift"] for s in shown["stages"]] != [stage.shift for stage in plan.stages]
 
 
 @pytest.mark.parametrize(
     ("asked", "sentence"),
     [
         ("", "A preset must be one of"),
-        ("preset=FLUX+5x&end_sigma_1=0.2", "fall from below 1"),
+        ("preset=FLUX+5x&end_sigma_1=0.2", "lower noise level than the one before"),
         ("preset=FLUX+5x&steps_1=x", "invalid literal"),
         ("preset=FLUX+5x&ratio=nan", "Ratio must lie"),
         ("preset=FLUX+5x&steps_1=" + "9" * 5000, "limit"),

@@ -181,8 +181,8 @@ def test_note_on_denoise_is_true():
 
     def run(denoise: str) -> dict[int, int]:
         assert denoise in texts_wired.DENOISE
-        parts = schedule.truncated(float(shift_sigma(schedule.model_shift, float(denoise))))
-        return {stage + 1: len(sigmas) - 1 for stage, sigmas in parts}
+        begun = schedule.begun_at(float(shift_sigma(3.158193, float(denoise))))
+        return {stage.number: stage.steps for stage in begun.stages}
 
     assert [list(run(denoise)) for denoise in ("0.89", "0.88", "0.8", "0.79")] == [
         [1, 2, 3],

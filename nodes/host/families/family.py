@@ -34,12 +34,29 @@ class Size:
 
 
 @dataclass(frozen=True)
+class Untold:
+    """A model that looks like another of its family and needs another preset, so that people must
+    connect a schedule for it: its name, the other's, and the preset's."""
+
+    model: str
+    like: str
+    preset: str
+
+
+@dataclass(frozen=True)
 class Presets:
-    """Names of the presets for a family's models: where no schedule is connected, and for those
-    that were distilled to few steps."""
+    """Names of the presets for a family's models.
+
+    default    where no schedule is connected.
+    few_steps  the same for models distilled to few steps, which their shift tells.
+    distilled  which models these are.
+    untold     those that nothing tells.
+    """
 
     default: str
     few_steps: str | None = None
+    distilled: str | None = None
+    untold: Untold | None = None
 
 
 class Family(ABC):
@@ -47,10 +64,12 @@ class Family(ABC):
 
     name         key, and what presets name.
     label        for messages and the README: the models, in people's words.
-    short        the same in a word or two, for tooltips.
+    short        the same in a word or two each, with commas between, for tooltips.
     full         size of the published model, for predictions without a MODEL.
     full_shift   its shift h.
     presets      see `Presets`.
+    cfg          from where to where people set guidance, for tooltips; 1 where the model takes it
+                 as a conditioning or was distilled.
     text_tokens  that ComfyUI makes of a short prompt.
     space        of its latents.
     one_table    whether the network has one table of positions for a whole batch, so that each
@@ -66,6 +85,7 @@ class Family(ABC):
     full: Size
     full_shift: float
     presets: Presets
+    cfg: tuple[float, float] = (1, 1)
     text_tokens: int
     space: Space = Space()
     one_table: bool = False

@@ -25,10 +25,9 @@ class Flux1(Family):
     short = "Flux.1"
     full = Size(blocks=57, width=3072)
     full_shift = FLUX_DEV_SHIFT
-    presets = Presets(default="FLUX 5x", few_steps="4-step distilled")
+    presets = Presets("FLUX 5x", few_steps="4-step distilled", distilled="FLUX.1-schnell")
     text_tokens = 256
     blocks = DoubleAndSingleBlocks
-    tiny_config = {"num_heads": 2}
 
     def matches(self, model: Any, network: Any) -> bool:
         # Flux's subclasses (Flux.2, Chroma, LongCat) place tokens otherwise: the class is compared.

@@ -10,7 +10,7 @@ import torch
 from ....ralu_core.latents.packing import Packing
 from ....ralu_core.plans.presets import PUBLISHED_SHIFT
 from .blocks import JointBlocks
-from .family import Family, Presets, Size
+from .family import Family, Presets, Size, Untold
 from .positions import learned_table
 
 TABLE = 192  # side of SD3 Medium's table, in tokens
@@ -19,10 +19,13 @@ TABLE = 192  # side of SD3 Medium's table, in tokens
 class SD3(Family):
     name = "sd3"
     label = "SD3 Medium, SD3.5 Medium, Large and Large Turbo"
-    short = "SD3 and SD3.5"
+    short = "SD3, SD3.5"
     full = Size(blocks=24, width=1536)
     full_shift = PUBLISHED_SHIFT
-    presets = Presets(default="SD3 2x")
+    presets = Presets(
+        "SD3 2x", untold=Untold("SD3.5 Large Turbo", "SD3.5 Large", "4-step distilled")
+    )
+    cfg = (4, 7)
     text_tokens = 154
     blocks = JointBlocks
 

@@ -17,17 +17,3 @@ def family_named(name: str) -> Family:
 def supported() -> str:
     """All models that can be run, for messages."""
     return ", ".join(family.label for family in FAMILIES)
-
-
-def supported_short() -> str:
-    """The same in few words, for tooltips: "Flux.1, SD3 and SD3.5"."""
-    return _listed([family.short for family in FAMILIES])
-
-
-def forecast_short() -> str:
-    """Those whose blocks are known, so that RALU Temporal Acceleration runs them."""
-    return _listed([family.short for family in FAMILIES if family.blocks is not None])
-
-
-def _listed(names: list[str]) -> str:
-    return ", ".join(names)

@@ -15,7 +15,7 @@ from .keys import CACHE, ROWS
 
 
 @dataclass(frozen=True)
-class Call:
+class Arguments:
     """The arguments of one call of the host's model; `more` holds those that pass through."""
 
     x: torch.Tensor
@@ -26,7 +26,7 @@ class Call:
     options: dict
     more: dict[str, Any]
 
-    def rows(self, rows: list[int]) -> Call:
+    def rows(self, rows: list[int]) -> Arguments:
         """The same call for some rows of the batch."""
         total = self.x.shape[0]
         names = ("x", "t", "concat", "context", "control", "more")
@@ -58,7 +58,9 @@ class MixedCall:
     ):
         options = transformer_options or {}
         self._check(x, options)
-        call = Call(self.family.space.enter(x), t, c_concat, c_crossattn, control, options, kwargs)
+        call = Arguments(
+            self.family.space.enter(x), t, c_concat, c_crossattn, control, options, kwargs
+        )
         if len(self.packings) == 1:
             return self._packed(executor, self.packings[0], call)
         _check_cache(options)
@@ -82,7 +84,7 @@ class MixedCall:
                 "cuts pictures into tiles or windows, or use a KSampler."
             )
 
-    def _packed(self, executor, packing: Packing, call: Call) -> torch.Tensor:
+    def _packed(self, executor, packing: Packing, call: Arguments) -> torch.Tensor:
         """The host's estimate for rows of one packing, in the host's form."""
         family, rows, device = self.family, call.x.shape[0], call.x.device
         packing = packing.to(device)

@@ -14,7 +14,7 @@ from ..sampling.watch import StageRecord
 class RunReport:
     """stages as they ran; seconds of the whole run; the model's size; the coarse grid.
 
-    plain_steps    full-resolution steps that this run stands for; None where nobody published it.
+    plain_steps    full-size steps that this run stands for; None where nobody published it.
     live_previews  whether previews of the steps were sent, not only the chosen regions.
     """
 
@@ -46,7 +46,7 @@ class RunReport:
         return self.stages[0].is_cold or self.stages[-1].is_cold
 
     def full_step_equivalents(self) -> float:
-        """The model calls of the run, counted in full-resolution calls by their FLOPs."""
+        """The model calls of the run, counted in plain steps by their FLOPs."""
         return sum(stage.share * self._equivalents(stage) for stage in self.stages)
 
     def _equivalents(self, stage: StageRecord) -> float:
@@ -58,27 +58,46 @@ class RunReport:
         """Of the model compute of all steps, what was run; 1 where nothing was skipped."""
         return self.full_step_equivalents() / sum(map(self._equivalents, self.stages))
 
+    @property
+    def last_full_stage(self) -> StageRecord:
+        """The one that plain steps are measured by; every plan ends with one."""
+        return next(stage for stage in reversed(self.stages) if stage.grid == FULL.name)
+
     def seconds_per_full_step(self) -> float:
-        """Of a full-resolution step that skips nothing, from this run's last full-size stage."""
-        last = next(stage for stage in reversed(self.stages) if stage.grid == FULL.name)
-        return last.seconds / (last.share * last.steps)
+        """Of a plain step, which skips nothing."""
+        stage = self.last_full_stage
+        return stage.seconds / (stage.share * stage.steps)
 
     def measured_equivalents(self) -> float:
-        """The time of the run, without the first loading, in its own full-resolution steps."""
+        """The time of the run, without the first loading, in its own plain steps."""
         return (self.seconds - self.loading) / self.seconds_per_full_step()
 
     def values(self) -> dict[str, Any]:
-        """Plain JSON values, for the browser."""
+        """Plain JSON values, for the browser. All keys:
+
+        stages       as they ran, each with the members of `StageRecord`: `number`, `grid`, `words`,
+                     `steps`, `tokens` of each picture, `calls`, `loading`, `seconds`, `share` and
+                     `is_cold`.
+        steps, seconds, loading, is_cold
+                     of the whole run; loading is until the model was first there.
+        comparison   with plain sampling, a sentence.
+        plain_steps, predicted_equivalents, measured_equivalents, seconds_per_full_step
+                     its numbers: what the run stands for (None where nobody published it), what it
+                     takes in plain steps by FLOPs and by the clock, and the seconds of one.
+        live_previews
+                     whether previews of the steps were sent.
+        """
         return {
             "stages": [asdict(stage) for stage in self.stages],
             "steps": self.steps,
             "seconds": self.seconds,
             "loading": self.loading,
             "is_cold": self.is_cold,
-            "seconds_per_full_step": self.seconds_per_full_step(),
+            "comparison": f"{self.comparison[0].upper()}{self.comparison[1:]}.",
             "plain_steps": self.plain_steps,
             "predicted_equivalents": self.full_step_equivalents(),
             "measured_equivalents": self.measured_equivalents(),
+            "seconds_per_full_step": self.seconds_per_full_step(),
             "live_previews": self.live_previews,
         }
 
@@ -88,28 +107,32 @@ class RunReport:
             f"{_computed(s.share)} {s.seconds:.2f} s"
             for s in self.stages
         )
-        return f"RALU {self.steps} steps in {self.seconds:.2f} s ({stages}), {self._comparison()}"
+        return f"RALU {self.steps} steps in {self.seconds:.2f} s ({stages}): {self.comparison}"
 
     def summary(self) -> str:
         """What stays on the node's status line after the run."""
         computed = _computed(self.share())
-        return f"{self.steps} steps{computed} in {self.seconds:.2f} s: {self._comparison()}"
+        return f"{self.steps} steps{computed} in {self.seconds:.2f} s: {self.comparison}"
 
-    def _comparison(self) -> str:
+    @property
+    def comparison(self) -> str:
+        """With plain sampling, as the log, the status line and the panel tell it."""
         predicted, measured = self.full_step_equivalents(), self.measured_equivalents()
         if self.is_cold:
             return (
-                f"predicted the model compute of {predicted:.1f} full-resolution steps, not "
-                "measured: weights were still being loaded"
+                f"predicted the model compute of {predicted:.1f} plain steps; not measured, as "
+                "weights were still being loaded: queue once more, and if this stays, the MODEL "
+                "and the VAE do not fit into memory together"
             )
+        each = (
+            f"of {self.seconds_per_full_step():.2f} s, as measured in stage "
+            f"{self.last_full_stage.number}"
+        )
         if self.plain_steps is None:
-            return (
-                f"the model compute of {predicted:.1f} and the time of {measured:.1f} "
-                "full-resolution steps"
-            )
+            return f"as long as {measured:.1f} plain steps {each}; predicted {predicted:.1f}"
         return (
-            f"{self.plain_steps / measured:.2f}x as fast as {self.plain_steps} full-resolution "
-            f"steps, predicted {self.plain_steps / predicted:.2f}x"
+            f"{self.plain_steps / measured:.2f}x as fast as {self.plain_steps} plain steps {each}; "
+            f"predicted {self.plain_steps / predicted:.2f}x"
         )
 
 

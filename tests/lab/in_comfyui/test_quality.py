@@ -6,6 +6,7 @@ import comfy.samplers
 import pytest
 import torch
 import torch.nn.functional as F
+from comfy.k_diffusion.sampling import sample_euler
 
 from lab.bench.runs import with_steps
 from lab.models.architectures import MINIATURES, empty_network
@@ -138,12 +139,15 @@ def test_bottleneck_sampling_on_the_pack_s_stages_is_that_by_hand(exact_subject)
 
 def euler(batch, x, sigmas) -> tuple[torch.Tensor, torch.Tensor]:
     """The state after Euler steps of ComfyUI's own, and the last clean estimate."""
-    estimates, guider = [], batch.guider
-    empty = torch.zeros_like(x)
-    clean = guider.sample(
-        x / sigmas[0],  # with an empty latent ComfyUI starts from sigma times its noise
-        empty,
-        comfy.samplers.sampler_object("euler"),
+    estimates = []
+
+    def from_x(model, _noise, levels, **options):
+        return sample_euler(model, x, levels, **options)
+
+    clean = batch.guider.sample(
+        torch.zeros_like(x),
+        torch.zeros_like(x),
+        comfy.samplers.KSAMPLER(from_x),
         torch.tensor(sigmas),
         callback=lambda _step, denoised, _x, _total: estimates.append(denoised),
         disable_pbar=True,

@@ -1,0 +1,177 @@
+"""Every family of the table, on a small network of the host's real class: a new one is tested here
+as soon as it has its line."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from contextlib import nullcontext
+
+import pytest
+import torch
+from limits import GRID, assert_limits, guider, mixed, native, noise, none_fine, scattered
+
+from driving import ralu
+from lab.models import tiny
+from ralu_pack.nodes.host.families.family import Family, fit_shift
+from ralu_pack.nodes.host.families.inspect import inspect_model, network_of
+from ralu_pack.nodes.host.families.positions.shadow import shadowed
+from ralu_pack.nodes.host.families.table import FAMILIES, family_named
+from ralu_pack.ralu_core import plans
+from ralu_pack.ralu_core.latents.flow import shift_sigma
+from ralu_pack.ralu_core.latents.layout import Layout
+from ralu_pack.ralu_core.plans.presets import PRESETS
+
+
+@pytest.fixture(scope="module", params=FAMILIES, ids=lambda family: family.name)
+def family(request) -> Family:
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def weights(family):
+    return tiny.family_weights(family)
+
+
+@pytest.fixture
+def model(weights, family):
+    return tiny.load_model(weights, family)
+
+
+def test_a_family_says_what_it_must(family, model):
+    assert inspect_model(model).family is family
+    assert family.name.isidentifier() and family.label and family.short
+    presets = {preset.name for preset in PRESETS}
+    assert {family.presets.default, family.presets.few_steps} - {None} <= presets
+    size = family.size(network_of(model))
+    assert 0 < size.blocks <= family.full.blocks and 0 < size.width <= family.full.width
+    assert family.full_shift == pytest.approx(inspect_model(model).shift, rel=1e-4)
+    assert not inspect.isabstract(type(family)) and family_named(family.name) is family
+
+
+def test_a_model_is_of_one_family(model):
+    found = [one.name for one in FAMILIES if one.matches(model.model, network_of(model))]
+    assert len(found) == 1
+
+
+@pytest.mark.parametrize("cfg", [1.0, 4.0])
+@pytest.mark.parametrize("batch", [1, 2])
+def test_both_limits_are_exact(model, cfg, batch):
+    assert_limits(guider(model, cfg=cfg), batch)
+
+
+def test_both_limits_are_exact_in_bf16(weights, family):
+    assert_limits(guider(tiny.load_model(weights, family, dtype=torch.bfloat16)))
+
+
+def test_without_its_positions_a_call_is_scrambled(model):
+    """The control of the limits: what a hook that never fires would cost."""
+    family, x = inspect_model(model).family, noise(space=inspect_model(model).space)
+    with shadowed(family, "positions", lambda *call: nullcontext([1])):
+        lost = mixed(guider(model, cfg=1.0), x, none_fine())
+    placed = mixed(guider(model, cfg=1.0), x, none_fine())
+    assert (lost - placed).abs().max() > 0.05
+
+
+def test_pictures_with_other_regions_are_sampled_as_alone(model):
+    space = inspect_model(model).space
+    x, layout = noise(space=space), scattered()
+    both = mixed(guider(model), x, layout)
+    for k in range(2):
+        alone = mixed(guider(model), x[k : k + 1], Layout(layout.fine[k : k + 1]))
+        torch.testing.assert_close(both[k : k + 1], alone, atol=1e-4, rtol=0)
+
+
+def test_pictures_with_unequal_counts_are_sampled_as_alone(model):
+    space = inspect_model(model).space
+    fine = torch.zeros(2, *GRID, dtype=torch.bool)
+    fine[0, 2:4], fine[1, :, 3] = True, True
+    x = noise(space=space)
+    both = mixed(guider(model), x, Layout(fine))
+    for k in range(2):
+        alone = mixed(guider(model), x[k : k + 1], Layout(fine[k : k + 1]))
+        torch.testing.assert_close(both[k : k + 1], alone, atol=1e-4, rtol=0)
+
+
+def test_the_network_is_left_as_it_was(model):
+    network, x = network_of(model), noise(space=inspect_model(model).space)
+    native(guider(model), x)  # loads it
+    modules = {name: {*module.__dict__} for name, module in network.named_modules()}
+    mixed(guider(model), x, scattered())
+    assert {name: {*m.__dict__} for name, m in network.named_modules()} == modules
+    assert model.wrappers == {}
+
+
+RUNS = {
+    "text to picture": {},
+    "odd size": {"size": (200, 264)},
+    "batch with guidance": {"batch": 2, "cfg": 3.0},
+    "adaptive regions": {"batch": 2, "edge_threshold": 0.7},
+}
+
+
+@pytest.mark.parametrize("options", RUNS.values(), ids=RUNS)
+def test_whole_runs(model, options):
+    space = inspect_model(model).space
+    plan = short_plan(model)
+    samples, mask = ralu(model, None, schedule=plan, edge_detector="latent_gradient", **options)
+    height, width = options.get("size", (256, 256))
+    assert samples.shape[0] == options.get("batch", 1)
+    assert samples.shape[-2:] == (height // space.host_pixels, width // space.host_pixels)
+    assert samples.ndim == (5 if space.has_frames else 4)
+    assert torch.isfinite(samples).all() and samples.std() > 0.1
+    assert 0 < mask.mean() < 1
+
+
+def test_inpainting_keeps_what_is_outside(model):
+    space = inspect_model(model).space
+    picture = space.leave(torch.randn(1, space.channels, 32, 32))
+    freed = torch.zeros(1, 256, 256)
+    freed[:, 64:192, 64:192] = 1
+    samples, _ = ralu(
+        model,
+        None,
+        latent={"samples": picture, "noise_mask": freed},
+        schedule=short_plan(model),
+        edge_detector="latent_gradient",
+    )
+    kept = (freed == 0)[:, :: space.host_pixels, :: space.host_pixels]
+    difference = (samples - picture).abs().amax(dim=1).reshape(kept.shape)
+    assert difference[kept].max() < 1e-4 and difference[~kept].max() > 0.1
+
+
+def test_img2img_begins_at_its_noise_level(model):
+    space = inspect_model(model).space
+    picture = space.leave(torch.randn(1, space.channels, 32, 32))
+    near, far = (
+        ralu(
+            model,
+            None,
+            latent={"samples": picture},
+            denoise=denoise,
+            schedule=short_plan(model),
+            edge_detector="latent_gradient",
+        )[0]
+        for denoise in (0.05, 0.95)
+    )
+    assert (near - picture).abs().mean() < (far - picture).abs().mean()
+
+
+@pytest.mark.parametrize("shift", [0.5, 1.0, 3.0, math.exp(1.15), 25.3])
+def test_the_shift_is_found_in_float32_levels(shift):
+    half, quarter = (float(shift_sigma(shift, torch.tensor(sigma))) for sigma in (0.5, 0.75))
+    assert fit_shift(half, quarter) == pytest.approx(shift, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("half", "quarter"),
+    [(0.75, 0.89), (1.0, 1.0), (0.0, 0.0), (1.6, 4.1), (math.nan, 0.9), (0.75, math.nan)],
+)
+def test_other_flows_are_refused(half, quarter):
+    with pytest.raises(ValueError, match=r"must follow one shift map .* use the MODEL without"):
+        fit_shift(half, quarter)
+
+
+def short_plan(model) -> plans.Plan:
+    shift = inspect_model(model).shift
+    return plans.ralu((1, 2, 2), (0.7, 0.55, 0.0), (4.4, 2.1, 2.0), 4.0, 0.3, shift)

@@ -1,0 +1,63 @@
+// What the nodes draw, from the values that the server sends. pytest runs this, see test_web.py.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+
+const source = readFileSync(new URL("../../../web/markup.js", import.meta.url), "utf-8");
+const { planMarkup, runMarkup, shiftWords } = await import(
+  `data:text/javascript,${encodeURIComponent(source)}`
+);
+
+// Values as Python made them, one file for all; see `test_web.py`.
+const { plans, runs } = JSON.parse(readFileSync(process.env.RALU_VALUES, "utf-8"));
+const all = (html, pattern) => [...html.matchAll(pattern)].map(([, found]) => found);
+
+for (const [name, values] of Object.entries(plans)) {
+  const count = values.stages.length;
+  const html = planMarkup(values, "as last run");
+  const [sigmas, densities] = all(html, /(<svg.*?<\/svg>)/gs);
+
+  test(`${name}: a row and a curve for each of ${count} stages`, () => {
+    const rows = all(html, /<tr class="(stage\d)"><td>stage \d+<\/td>/g);
+    const cycle = values.stages.map(({ number }) => `stage${((number - 1) % 4) + 1}`);
+    assert.deepEqual(rows, cycle);
+    assert.deepEqual(all(sigmas, /<g class="(stage\d)">/g), cycle);
+    const curves = all(sigmas, /<polyline points="([^"]*)"/g).map((points) => points.split(" "));
+    assert.deepEqual(curves.map((points) => points.length - 1), values.stages.map((s) => s.steps));
+    assert.match(curves[0][0], /^16\.00,/);
+    assert.match(curves.at(-1).at(-1), /^196\.00,94\.00$/); // sigma 0 after the last step
+    for (const { steps, tokens } of values.stages) {
+      assert.match(html, new RegExp(`<td>${steps} steps</td>\\s*<td>${tokens} tokens</td>`));
+    }
+  });
+
+  test(`${name}: the densities and z only where NT-Matching says something`, () => {
+    assert.equal(densities !== undefined, values.matching !== null);
+    assert.equal(html.includes("JS distance"), values.matching !== null);
+    assert.equal(html.includes("P_target"), values.matching !== null);
+  });
+
+  test(`${name}: no number is missing`, () => {
+    assert.doesNotMatch(html, /undefined|NaN|null|Infinity/);
+    assert.match(html, new RegExp(`fewer FLOPs than\\s+${values.plain_steps} plain steps`));
+    assert.match(shiftWords(values), /^for (any model shift|model shift \d)/);
+  });
+}
+
+for (const [name, run] of Object.entries(runs)) {
+  const html = runMarkup(run);
+
+  test(`${name}: a row for each stage that ran, and Python's own sentence`, () => {
+    const numbers = all(html, /<td>stage (\d+)<\/td>/g).map(Number);
+    assert.deepEqual(numbers, run.stages.map((stage) => stage.number));
+    assert.ok(html.includes(`<p>${run.comparison}</p>`));
+    assert.doesNotMatch(html, /undefined|NaN|null|Infinity/);
+  });
+
+  test(`${name}: tokens and shares`, () => {
+    const [first] = run.stages;
+    const [least, most] = [Math.min(...first.tokens), Math.max(...first.tokens)];
+    assert.ok(html.includes(least < most ? `<td>${least} to ${most}</td>` : `<td>${most}</td>`));
+    assert.equal(html.includes("%)"), run.stages.some((stage) => stage.share < 1));
+  });
+}
