@@ -9,6 +9,7 @@ does not matter which server made which. A copy needs this file, client.py and e
 from __future__ import annotations
 
 import argparse
+import contextlib
 import copy
 import json
 import queue
@@ -33,9 +34,9 @@ class Job:
     number: int
     prompt: dict[str, Any] = field(repr=False)
     url: str = ""
-    failures: list[HostError] = field(default_factory=list)
+    failures: list[Exception] = field(default_factory=list)
     pictures: list[bytes] = field(default_factory=list, repr=False)
-    error: HostError | None = None
+    error: Exception | None = None
 
 
 class Farm:
@@ -77,23 +78,25 @@ class Farm:
 
     def _serve(self, client: Client, waiting: queue.Queue, ended: queue.Queue, over) -> None:
         """The work of one server, until all is done or the server is given up."""
-        while not over.is_set() and self._answers(client, over):
-            try:
-                job = waiting.get(timeout=POLL)  # others may yet give theirs back
-            except queue.Empty:
-                continue
-            try:
-                job.pictures, job.url = self._pictures(client, job.prompt), client.url
-            except PromptFailed as error:  # no other server would do better
-                job.error, job.url = error, client.url
-            except HostError as error:
-                job.failures.append(error)
-                if len(job.failures) < self.attempts:
-                    waiting.put(job)
-                    continue
-                job.error = error
-            ended.put(job)
-        ended.put(None)
+        try:
+            while not over.is_set() and self._answers(client, over):
+                with contextlib.suppress(queue.Empty):  # others may yet give theirs back
+                    self._do(waiting.get(timeout=POLL), client, waiting, ended)
+        finally:
+            ended.put(None)
+
+    def _do(self, job: Job, client: Client, waiting: queue.Queue, ended: queue.Queue) -> None:
+        try:
+            job.pictures, job.url = self._pictures(client, job.prompt), client.url
+        except PromptFailed as error:  # no other server would do better
+            job.error, job.url = error, client.url
+        except (HostError, OSError) as error:
+            job.failures.append(error)
+            if len(job.failures) < self.attempts:
+                waiting.put(job)
+                return
+            job.error = error
+        ended.put(job)
 
     def _pictures(self, client: Client, prompt: dict[str, Any]) -> list[bytes]:
         outputs = client.run(prompt, self.timeout)["outputs"].values()

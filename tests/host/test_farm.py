@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import threading
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -21,6 +20,7 @@ from lab.comfy.locate import REPOSITORY
 from lab.comfy.server import comfy_server
 
 COUNT = 10
+PROMISE = "A farm of servers: one is killed, every picture is there and equal"
 PACK = Path(REPOSITORY) / "lab" / "models" / "node_pack"
 
 
@@ -48,21 +48,54 @@ def works(client: Client) -> bool:
 
 def kill_at_work(server) -> None:
     """End it without a word while it runs a prompt, so that nothing can be handed back."""
-    client = Client(server.url)
+    client, until = Client(server.url), time.monotonic() + 60
     while not works(client):
+        assert time.monotonic() < until, "the other server did all the rest"
         time.sleep(0.02)
     os.killpg(server.process.pid, signal.SIGKILL)
     server.process.wait()
 
 
-@pytest.fixture
-def servers(monkeypatch):
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+def test_without_any_server_every_prompt_is_reported():
+    url = "http://127.0.0.1:9"  # discard: nothing listens
+    jobs = list(Farm([url, url], patience=0).run([prompt(), prompt()]))
+    assert sorted(job.number for job in jobs) == [0, 1]
+    assert all(isinstance(job.error, HostError) for job in jobs)
+
+
+def test_only_seeds_of_their_own_are_set():
+    wired = {"a": {"inputs": {"seed": 1}}, "b": {"inputs": {"noise_seed": ["a", 0], "steps": 4}}}
+    changed = with_seed(wired, 7)
+    assert changed == {"a": {"inputs": {"seed": 7}}, "b": wired["b"]} and wired["a"] != changed["a"]
+
+
+@pytest.fixture(scope="module")
+def servers():
+    """The first that stays, and one that the last test kills."""
     with ExitStack() as stack:
+        stack.enter_context(pytest.MonkeyPatch.context()).setenv("OMP_NUM_THREADS", "1")
         yield [stack.enter_context(comfy_server(packs=[PACK])) for _ in range(2)]
 
 
-@pytest.mark.promise("A farm of servers: one is killed, every picture is there and equal")
+@pytest.mark.slow
+@pytest.mark.promise(PROMISE)
+def test_a_prompt_at_fault_is_reported_and_not_tried_again(servers):
+    urls = [server.url for server in servers]
+    unknown = {"1": {"class_type": "NoSuchNode", "inputs": {}}}
+    miswired = prompt()
+    miswired["sampler"]["inputs"]["vae"] = ["latent", 0]
+    failing = with_seed(prompt(), 1)
+    failing["latent"]["inputs"]["width"] = 16  # RALU itself refuses it, while it runs
+    jobs = {job.number: job for job in Farm(urls).run([unknown, miswired, prompt(), failing])}
+    assert [number for number, job in sorted(jobs.items()) if job.error is None] == [2]
+    for number, said in ((0, "NoSuchNode"), (1, "return_type_mismatch"), (3, "RALU_Sampler")):
+        error = jobs[number].error
+        assert isinstance(error, PromptFailed) and said in str(error)
+        assert not jobs[number].failures and not jobs[number].pictures
+
+
+@pytest.mark.slow
+@pytest.mark.promise(PROMISE)
 def test_a_killed_server_costs_no_picture(servers, tmp_path, capsys):
     stays, dies = servers
     prompts = [with_seed(prompt(), seed) for seed in range(COUNT)]
@@ -89,33 +122,3 @@ def test_a_killed_server_costs_no_picture(servers, tmp_path, capsys):
     assert farm.main([dies.url, stays.url, *asked]) == 0
     assert "seed 4: 1 pictures" in capsys.readouterr().out
     assert [(out / f"{seed}-0.png").read_bytes() for seed in (3, 4)] == [alone[3][0], alone[4][0]]
-
-
-@pytest.mark.promise("A farm of servers: one is killed, every picture is there and equal")
-def test_a_prompt_at_fault_is_reported_and_not_tried_again(servers):
-    urls = [server.url for server in servers]
-    unknown = {"1": {"class_type": "NoSuchNode", "inputs": {}}}
-    sdxl = prompt()
-    sdxl["sampler"]["inputs"]["vae"] = ["latent", 0]
-    failing = with_seed(prompt(), 1)
-    failing["latent"]["inputs"]["width"] = 16  # RALU itself refuses it, while it runs
-    jobs = {job.number: job for job in Farm(urls).run([unknown, sdxl, prompt(), failing])}
-    assert [number for number, job in sorted(jobs.items()) if job.error is None] == [2]
-    for number, said in ((0, "NoSuchNode"), (1, "return_type_mismatch"), (3, "RALU_Sampler")):
-        error = jobs[number].error
-        assert isinstance(error, PromptFailed) and said in str(error)
-        assert not jobs[number].failures and not jobs[number].pictures
-
-
-def test_without_any_server_every_prompt_is_reported():
-    url = "http://127.0.0.1:9"  # discard: nothing listens
-    jobs = list(Farm([url, url], patience=0).run([prompt(), prompt()]))
-    assert sorted(job.number for job in jobs) == [0, 1]
-    assert all(isinstance(job.error, HostError) for job in jobs)
-    assert threading.active_count() < 20
-
-
-def test_only_seeds_of_their_own_are_set():
-    wired = {"a": {"inputs": {"seed": 1}}, "b": {"inputs": {"noise_seed": ["a", 0], "steps": 4}}}
-    changed = with_seed(wired, 7)
-    assert changed == {"a": {"inputs": {"seed": 7}}, "b": wired["b"]} and wired["a"] != changed["a"]
