@@ -133,7 +133,14 @@ def latency_bench(options: argparse.Namespace, device: torch.device) -> None:
         if not on_gpu:
             results.say(NO_GPU)
         sizes = [(side, side) for side in options.sizes or ((1024, 2048) if on_gpu else (256,))]
-        subject = latency.build_with_room(architecture, device, sizes)
+        try:
+            subject = latency.build_with_room(architecture, device, sizes)
+        except ValueError as error:
+            if options.architecture:
+                raise
+            results.say(f"Left out: {error}")  # the next family may still fit
+            results.save(_folder(options))
+            continue
         _latency_at(results, subject, key, sizes, options)
         del subject  # the next model needs its memory
 

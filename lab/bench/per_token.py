@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import statistics
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import torch
 
@@ -42,7 +44,7 @@ def measure(
     """Plain at full size; stage 2 of every preset, and plain at as many tokens. In turn."""
     size, grid = f"{width}x{height}", (height // PIXELS, width // PIXELS)
     runs = [PerToken(size, "plain", math.prod(grid), [])]
-    calls = [lambda: plain(subject, STEPS, width, height)]
+    calls: list[Callable[[], Any]] = [lambda: plain(subject, STEPS, width, height)]
     for name in presets:
         plan = Setting(name, preset=name).plan(subject)
         tokens = plan.tokens(*grid)[1]
