@@ -33,6 +33,7 @@ QUICK = {
 }
 FLUX, SD3 = FAMILIES = ("flux", "sd3")  # as the cases name them
 PRESET = {FLUX: "FLUX 5x", SD3: "SD3 2x"}
+GUIDANCE = {FLUX: 3.5, SD3: None}
 
 Output = torch.Tensor | str
 Outputs = dict[str, Output]
@@ -187,12 +188,11 @@ class Bench:
 
 
 def family(kind: str) -> str:
-    return SD3 if kind.startswith(SD3) else FLUX
+    return kind.split()[0]
 
 
 def prompt(kind: str = FLUX, seed: int = 5, batch: int = 1) -> list:
-    guidance = 3.5 if family(kind) == FLUX else None
-    return tiny().conditioning(seed, batch, guidance)
+    return tiny().conditioning(seed, batch, GUIDANCE[family(kind)])
 
 
 def _latent(name: str, latent: dict[str, Any]) -> Outputs:

@@ -17,13 +17,14 @@ class Comparison:
     """One ComfyUI version.
 
     equal    names of cases whose outputs are all equal to the byte.
-    sampled  how many of them end in a latent.
+    sampled  how many of them end in a latent; latents, how many do in all.
     wrong    a line for every case that differs, lacks on one side, or stops where it should not.
     """
 
     version: str
     equal: list[str] = field(default_factory=list)
     sampled: int = 0
+    latents: int = 0
     wrong: list[str] = field(default_factory=list)
 
     @property
@@ -33,7 +34,7 @@ class Comparison:
     def lines(self) -> list[str]:
         head = (
             f"ComfyUI {self.version}: {len(self.equal)} of {len(self.equal) + len(self.wrong)} "
-            f"cases are equal to the byte, {self.sampled} of them end in latents"
+            f"cases are equal to the byte; latents: {self.sampled} of {self.latents}"
         )
         return [head, *(f"  {line}" for line in self.wrong)]
 
@@ -49,6 +50,8 @@ def compare(version: str, base: Path, head: Path) -> Comparison:
             found.wrong.append(f"{name}: only in the {'base' if name in before else 'new'} tree")
             continue
         one, other = before[name], after[name]
+        ends_in_latents = any(key in one for key in ("LATENT", "output"))
+        found.latents += ends_in_latents
         if one != other:
             keys = [key for key in {**one, **other} if one.get(key) != other.get(key)]
             found.wrong.extend(_difference(name, key, one, other, base, head) for key in keys)
@@ -59,7 +62,7 @@ def compare(version: str, base: Path, head: Path) -> Comparison:
             found.wrong.append(f"{name}: {stops}")
         else:
             found.equal.append(name)
-            found.sampled += any(key in one for key in ("LATENT", "output"))
+            found.sampled += ends_in_latents
     return found
 
 

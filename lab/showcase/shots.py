@@ -28,7 +28,6 @@ from lab.models.stand_ins import STAND_INS, TRAINED, Miniature
 from lab.showcase.contact_sheet import outline
 
 SIDE = 256  # pixels of a miniature's picture
-FLUX, SD3 = "flux1-dev.safetensors", "sd3_medium_incl_clips_t5xxlfp8.safetensors"
 PICTURE, EARLY = "Picture", "Early regions (white)"
 # What goes on where a node is passed by: its output, and the input in its place.
 PASSED = {
@@ -65,7 +64,12 @@ def passed_by(prompt: Prompt, kind: str) -> Prompt:
 
 def family(file: str) -> str:
     """The file whose miniature stands in for that one's."""
-    return FLUX if file.startswith("flux") else SD3
+    wanted = STAND_INS[file].architecture.family
+    return next(
+        name
+        for name, one in STAND_INS.items()
+        if one.miniature is not None and one.architecture.family == wanted
+    )
 
 
 def on_miniature(prompt: Prompt, subject: Subject) -> Prompt:

@@ -9,7 +9,8 @@ import torch
 from closed_form import Known
 from runs import LATENT, SIZE, normal
 
-from ralu_core import PLANS, CallCost, Frame, Plan, Source, sample
+from ralu_core import PLANS, Frame, Plan, Source, sample
+from ralu_core.__main__ import FLUX_DEV
 from ralu_core.crossings import Matched, Renoised, Repeated
 from ralu_core.latents.flow import shift_sigma, spaced_levels
 from ralu_core.latents.grid import FULL, HALF
@@ -69,7 +70,7 @@ def test_its_tokens_are_counted(plan: Plan) -> None:
 
 def test_it_is_told_in_words(plan: Plan) -> None:
     frame = Frame.of_picture(1024, 768)
-    cost = CallCost(57, 3072, 256)
+    cost = FLUX_DEV
     speed_up = cost.speed_up(plan, *frame.fine_grid, 50)
     lines = PlanFacts(plan, frame, 50, speed_up).lines()
     assert lines[0].startswith(f"{plan.name}: {plan.total_steps} steps")

@@ -7,13 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from ralu_core.cost import CallCost
 from ralu_core.plans.presets import PRESETS, Preset, matched_plan
-from ralu_pack.nodes.host.families.table import FAMILIES
+from ralu_pack.nodes.host.families.table import FAMILIES, family_named
 from ralu_pack.nodes.host.inputs import REFUSED_SAMPLERS
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-FLUX, SD3 = CallCost(57, 3072, 256), CallCost(24, 1536, 154)
 SIDE = 64  # tokens of 1024 pixels
 
 
@@ -41,7 +39,8 @@ def test_the_presets_and_what_they_cost(preset: Preset) -> None:
     assert tuple(map(float, ends.split(", "))) == preset.end_sigmas
     assert ratio == f"{preset.ratio:.0%}".replace("%", " %")
     assert against == f"{preset.baseline_steps} steps"
-    cost = SD3 if preset.family == "sd3" else FLUX
+    family = family_named(preset.family)
+    cost = family.cost(family.full)
     speed_up = cost.speed_up(matched_plan(preset, 3.0), SIDE, SIDE, preset.baseline_steps)
     assert saved == f"{speed_up:.1f}x"
     assert float(equal.split()[0]) == pytest.approx(preset.baseline_steps / speed_up, abs=0.05)

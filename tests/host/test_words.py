@@ -8,6 +8,7 @@ from lab.showcase import texts
 from ralu_pack.nodes import shared_inputs
 from ralu_pack.nodes.host.families import table, words
 from ralu_pack.nodes.host.families.family import Presets, Untold
+from ralu_pack.nodes.host.families.flux1 import Flux1
 from ralu_pack.nodes.host.families.sd3 import SD3
 from ralu_pack.nodes.host.families.words import ENGLISH
 from ralu_pack.ralu_core.plans.presets import PRESETS
@@ -22,13 +23,18 @@ class Newcomer(SD3):
 
 
 @pytest.fixture
-def newcomer(monkeypatch):
-    families = (*table.FAMILIES, Newcomer())
-    for module in (table, words):
-        monkeypatch.setattr(module, "FAMILIES", families)
+def families(monkeypatch):
+    """Sets the table, as sentences are compared word for word: Flux.1, SD3, and what is given."""
+
+    def set_table(*more):
+        for module in (table, words):
+            monkeypatch.setattr(module, "FAMILIES", (Flux1(), SD3(), *more))
+
+    set_table()
+    return set_table
 
 
-def test_lists_read_as_english():
+def test_lists_read_as_english(families):
     assert ENGLISH.models() == "Flux.1, SD3 and SD3.5"
     assert ENGLISH.any_model() == "Flux.1, SD3 or SD3.5"
     assert ENGLISH.all_of(["one"]) == "one" and ENGLISH.all_of("ab") == "a and b"
@@ -40,7 +46,8 @@ def test_every_preset_is_for_some_model():
     assert sorted(told) == sorted(preset.name for preset in PRESETS)
 
 
-def test_a_new_family_is_told_of_everywhere(newcomer):
+def test_a_new_family_is_told_of_everywhere(families):
+    families(Newcomer())
     assert ENGLISH.models() == "Flux.1, SD3, SD3.5 and Newcomer"
     assert ENGLISH.forecast() == "Flux.1, SD3 and SD3.5"
     assert ENGLISH.recommended() == "FLUX 5x, SD3 2x, or 4-step distilled for FLUX.1-schnell"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from .family import Family
 from .flux1 import Flux1
+from .qwen_image import QwenImage
 from .sd3 import SD3
 
-FAMILIES: tuple[Family, ...] = (Flux1(), SD3())
+FAMILIES: tuple[Family, ...] = (Flux1(), SD3(), QwenImage())
 
 
 def family_named(name: str) -> Family:

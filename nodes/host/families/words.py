@@ -117,9 +117,10 @@ def preset_groups() -> list[tuple[list[str], list[str]]]:
 def presets_of(family: Family) -> list[str]:
     """The presets for any model of a family."""
     own = family.presets
-    few = {own.few_steps, own.untold and own.untold.preset}
     groups = [names for _, names in preset_groups() if own.default in names]
-    return [*(name for names in groups for name in names), *sorted(few - {None})]
+    few = [own.few_steps, own.untold.preset if own.untold else None]
+    names = [name for group in groups for name in group]
+    return list(dict.fromkeys([*names, *(name for name in few if name)]))
 
 
 def guidances() -> dict[tuple[float, float], list[str]]:

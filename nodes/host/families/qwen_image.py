@@ -1,0 +1,53 @@
+"""Qwen-Image: rotary positions from the picture's middle, latents with a frame axis."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import comfy.model_base
+import torch
+
+from ....ralu_core.latents.packing import Packing
+from ....ralu_core.latents.space import Space
+from ....ralu_core.plans.presets import FLUX_DEV_SHIFT
+from .family import Family, Presets, Size
+from .positions import image_ids, text_rows
+
+
+class QwenImage(Family):
+    name = "qwen_image"
+    label = "Qwen-Image and Qwen-Image-Edit"
+    short = "Qwen-Image"
+    full = Size(blocks=60, width=3072)
+    full_shift = FLUX_DEV_SHIFT
+    presets = Presets(default="FLUX 5x")
+    cfg = (2.5, 4)
+    text_tokens = 64
+    space = Space(has_frames=True)
+    tiny_config = {"num_attention_heads": 2, "joint_attention_dim": 64}
+
+    def matches(self, model: Any, network: Any) -> bool:
+        # Mage-Flow's class comes of Qwen's and places tokens otherwise: the class is compared.
+        hooks = hasattr(network, "process_img") and hasattr(network, "pe_embedder")
+        return type(model) is comfy.model_base.QwenImage and hooks
+
+    def size(self, network: Any) -> Size:
+        return Size(len(network.transformer_blocks), network.inner_dim)
+
+    def text_width(self, network: Any) -> int:
+        return network.txt_in.in_features
+
+    @contextmanager
+    def positions(self, network: Any, packing: Packing, rows: int) -> Iterator[list[int]]:
+        # Text follows the picture: it counts from half of its longer side, as the call's size says.
+        start = max(packing.layout.position_grid) // 2
+        with image_ids(network, packing, rows, centred=True) as asked:
+            with text_rows(network.pe_embedder, start, lambda length: length - sum(asked)):
+                yield asked
+
+    def tiny(self, **factory: Any) -> torch.nn.Module:
+        from comfy.ldm.qwen_image.model import QwenImageTransformer2DModel
+
+        return QwenImageTransformer2DModel(num_layers=2, **self.tiny_config, **factory)
