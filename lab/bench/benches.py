@@ -21,7 +21,7 @@ from lab.bench import (
 from lab.bench.clock import export_trace
 from lab.bench.flops import Counters, paper_table, size_table
 from lab.bench.results import Results, limit
-from lab.bench.runs import Setting, Subject, preset_names, published
+from lab.bench.runs import Setting, Subject, preset_names, published, unpublished
 from lab.comfy.locate import REPOSITORY
 from lab.models.architectures import ARCHITECTURES, Architecture
 
@@ -125,6 +125,8 @@ def _mid_size(results: Results) -> None:
 def latency_bench(options: argparse.Namespace, device: torch.device) -> None:
     """Plain sampling against every preset, and the waits inside a stage."""
     on_gpu = device.type == "cuda"
+    if on_gpu and not options.architecture and (others := unpublished()):
+        print(f"Not built here at full size, so left out: {', '.join(others)}.", end="\n\n")
     for key in [options.architecture] if options.architecture else _usual(on_gpu):
         architecture = _architecture(key)
         title = "Latency" if on_gpu else "The latency bench tried without a GPU"

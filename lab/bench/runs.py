@@ -93,10 +93,7 @@ def preset_names(architecture: Architecture) -> list[str]:
 
 
 def published() -> dict[str, str]:
-    """Of each family in the pack's table the model whose size it names, by its key here.
-
-    Families whose networks are not built here at full size are left out.
-    """
+    """Of each family in the pack's table the model whose size it names, by its key here."""
     found = {}
     for family in ralu_pack.table.FAMILIES:
         size = vars(family.cost(family.full))
@@ -107,6 +104,12 @@ def published() -> dict[str, str]:
         ]
         found |= {family.name: keys[0]} if keys else {}
     return found
+
+
+def unpublished() -> list[str]:
+    """The families of the pack's table whose networks are not built here at full size."""
+    built = published()
+    return [one.short for one in ralu_pack.table.FAMILIES if one.name not in built]
 
 
 def with_steps(plan, steps: Sequence[int]):
