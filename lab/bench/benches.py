@@ -12,6 +12,7 @@ from lab.bench import (
     latency,
     machine,
     overhead,
+    per_token,
     syncs,
     temporal_flops,
     temporal_quality,
@@ -20,14 +21,14 @@ from lab.bench import (
 from lab.bench.clock import export_trace
 from lab.bench.flops import Counters, paper_table, size_table
 from lab.bench.results import Results, limit
-from lab.bench.runs import Setting
+from lab.bench.runs import Setting, Subject, preset_names, published, unpublished
 from lab.comfy.locate import REPOSITORY
 from lab.models.architectures import ARCHITECTURES, Architecture
 
 OUT = REPOSITORY / "out" / "bench"
-GPU_PENDING = (
-    "GPU figures are pending. A small network on a CPU is not bound by its FLOPs: these figures "
-    "show that the bench runs, and nothing else."
+NO_GPU = (
+    "torch finds no CUDA device here, so a small network on the CPU shows that the bench runs, and "
+    "nothing about a GPU."
 )
 FLOPS_LIMIT = 0.1  # percent between the paper's rows and ours
 SPEED_LIMIT = 0.97  # of the speed-up by FLOPs
@@ -124,33 +125,59 @@ def _mid_size(results: Results) -> None:
 def latency_bench(options: argparse.Namespace, device: torch.device) -> None:
     """Plain sampling against every preset, and the waits inside a stage."""
     on_gpu = device.type == "cuda"
-    keys = [options.architecture] if options.architecture else _usual(on_gpu)
-    for key in keys:
+    if on_gpu and not options.architecture and (others := unpublished()):
+        print(f"Not built here at full size, so left out: {', '.join(others)}.", end="\n\n")
+    for key in [options.architecture] if options.architecture else _usual(on_gpu):
         architecture = _architecture(key)
         title = "Latency" if on_gpu else "The latency bench tried without a GPU"
         facts = machine.describe(device)
         results = Results(f"latency-{key}", f"{title}: {architecture.name}", facts)
         if not on_gpu:
-            results.say(GPU_PENDING)
+            results.say(NO_GPU)
         sizes = [(side, side) for side in options.sizes or ((1024, 2048) if on_gpu else (256,))]
-        subject = latency.build_with_room(architecture, device, sizes)
-        repeats = options.repeats or (7 if on_gpu else 2)
-        timings: list[latency.Timing] = []
-        for size in sizes:  # saved after each: large sizes take long, and may fail
-            found = latency.measure(subject, key, [size], repeats, options.steps)
-            timings += found
-            results.data["timings"] = latency.records(timings)
-            results.say(latency.table(found))
-            results.say(latency.sections_table(found))
-            if on_gpu:
-                results.say("\n".join(latency.verdicts(found, SPEED_LIMIT)))
+        try:
+            subject = latency.build_with_room(architecture, device, sizes)
+        except ValueError as error:
+            if options.architecture:
+                raise
+            results.say(f"Left out: {error}")  # the next family may still fit
             results.save(_folder(options))
-        preset = next(one.preset for one in timings if one.preset)
-        waits = syncs.count_waits(subject, preset, *sizes[0])
-        results.data["waits"] = [vars(one) for one in waits]
+            continue
+        _latency_at(results, subject, key, sizes, options)
+        del subject  # the next model needs its memory
+
+
+def _latency_at(
+    results: Results,
+    subject: Subject,
+    key: str,
+    sizes: list[tuple[int, int]],
+    options: argparse.Namespace,
+) -> None:
+    """Saved after each part: large sizes take long, and may fail."""
+    on_gpu = subject.patcher.load_device.type == "cuda"
+    repeats = options.repeats or (7 if on_gpu else 2)
+    presets = preset_names(subject.architecture)
+    data: dict[str, list[dict]] = {"timings": [], "per_token": [], "waits": []}
+    results.data |= data
+    for size in sizes:
+        found = latency.measure(subject, key, [size], repeats, options.steps)
+        data["timings"] += latency.records(found)
+        results.say(latency.table(found))
+        results.say(latency.sections_table(found))
+        if on_gpu:
+            results.say("\n".join(latency.verdicts(found, SPEED_LIMIT)))
+        results.save(_folder(options))
+        tokens = per_token.measure(subject, presets, *size, repeats)
+        data["per_token"] += per_token.records(tokens)
+        results.say(per_token.table(tokens))
+        if on_gpu:
+            results.say("\n".join(per_token.verdicts(tokens)))
+        results.save(_folder(options))
+        waits = syncs.count_waits(subject, presets[0], *size)
+        data["waits"] += [{"size": f"{size[0]}x{size[1]}", **vars(one)} for one in waits]
         results.say(f"{syncs.table(waits)}\n\n{syncs.verdict(waits)}")
         results.save(_folder(options))
-        del subject  # the next model needs its memory
 
 
 def temporal(options: argparse.Namespace, device: torch.device) -> None:
@@ -191,7 +218,7 @@ def trace(options: argparse.Namespace, device: torch.device) -> None:
 
 
 def _usual(on_gpu: bool) -> list[str]:
-    return ["flux-dev", "sd3-medium"] if on_gpu else ["small"]
+    return list(published().values()) if on_gpu else ["small"]
 
 
 def _architecture(key: str) -> Architecture:

@@ -69,6 +69,22 @@ class Clock:
                 seconds[self._sections[section.parent].name] -= length
         return dict(seconds)
 
+    def visits(self, name: str, within: str | None = None) -> list[float]:
+        """Seconds of every visit of a section; of those inside another one where it is named."""
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        return [
+            self._seconds(section)
+            for section in self._sections
+            if section.name == name and (within is None or within in self._around(section))
+        ]
+
+    def _around(self, section: _Section) -> Iterator[str]:
+        """Names of the sections that hold this one."""
+        while section.parent is not None:
+            section = self._sections[section.parent]
+            yield section.name
+
     def _now(self) -> Any:
         if self.device.type != "cuda":
             return self._host_now()

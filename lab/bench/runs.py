@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from lab.comfy import ralu_pack
-from lab.models.architectures import Architecture, conditioning
+from lab.models.architectures import ARCHITECTURES, Architecture, conditioning
 
 SEED = 20
 
@@ -90,6 +90,26 @@ def preset_names(architecture: Architecture) -> list[str]:
     chosen = presets.preset(first)
     made_for = (chosen.family, chosen.model_shift)
     return [p.name for p in presets.PRESETS if (p.family, p.model_shift) == made_for]
+
+
+def published() -> dict[str, str]:
+    """Of each family in the pack's table the model whose size it names, by its key here."""
+    found = {}
+    for family in ralu_pack.table.FAMILIES:
+        size = vars(family.cost(family.full))
+        keys = [
+            key
+            for key, one in ARCHITECTURES.items()
+            if one.family == family.name and vars(one.cost) == size
+        ]
+        found |= {family.name: keys[0]} if keys else {}
+    return found
+
+
+def unpublished() -> list[str]:
+    """The families of the pack's table whose networks are not built here at full size."""
+    built = published()
+    return [one.short for one in ralu_pack.table.FAMILIES if one.name not in built]
 
 
 def with_steps(plan, steps: Sequence[int]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import http.client
 import json
 import struct
 import urllib.error
@@ -113,7 +114,7 @@ class Client:
                 return answer.read()
         except urllib.error.HTTPError:
             raise
-        except (urllib.error.URLError, OSError) as error:
+        except (OSError, http.client.HTTPException) as error:  # the second: an answer cut short
             raise HostError(f"No ComfyUI answers at {self.url}: {error}") from None
 
     def get(self, path: str) -> Any:

@@ -114,11 +114,11 @@ class SeparateDevice(TorchDispatchMode):
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         kwargs = dict(kwargs or {})
         name = func.overloadpacket.__name__
-        if name == "_has_compatible_shallow_copy_type":
-            return False
-        named = _device_argument(func, args, kwargs)
         tensors = [one for one in tree_leaves((args, kwargs)) if torch.is_tensor(one)]
         inside = [one for one in tensors if isinstance(one, SeparateTensor)]
+        if name == "_has_compatible_shallow_copy_type":
+            return not inside
+        named = _device_argument(func, args, kwargs)
         if named is not None:
             goes_inside = named.type == NAME
         else:
@@ -198,9 +198,10 @@ def _on_cpu(func, args, kwargs) -> tuple[Any, Any]:
 
 
 @contextmanager
-def separate_device(offloaded: bool = False, gpu_only: bool = False):
+def separate_device(offloaded: bool = False, gpu_only: bool = False, main: bool = True):
     """ComfyUI on the device, by the way it has for DirectML; its weights in fp32, as on this CPU.
 
+    main       False: ComfyUI stays on the CPU, and the device is there beside it.
     offloaded  as --novram: the weights stay on the CPU, and each layer's follow it to the device.
     gpu_only   as --gpu-only: all that is kept between nodes lies on the device.
     """
@@ -208,7 +209,7 @@ def separate_device(offloaded: bool = False, gpu_only: bool = False):
     state = comfy.model_management.VRAMState
     placed = state.NO_VRAM if offloaded else state.HIGH_VRAM if gpu_only else state.NORMAL_VRAM
     settings = {
-        "directml_enabled": True,
+        "directml_enabled": main,
         "directml_device": DEVICE,
         "lowvram_available": False,
         "vram_state": placed,

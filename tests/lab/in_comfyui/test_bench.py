@@ -7,16 +7,16 @@ import json
 import pytest
 import torch
 
-from lab.bench import latency, overhead, syncs
+from lab.bench import benches, latency, overhead, per_token, syncs
 from lab.bench.__main__ import main
 from lab.bench.clock import MODEL, Clock, export_trace, instrumented
 from lab.bench.counting import MetaNetwork, counted
 from lab.bench.flops import Counters, predicted
 from lab.bench.paper import ROWS
-from lab.bench.runs import Setting, preset_names
+from lab.bench.runs import Setting, preset_names, published, unpublished
 from lab.bench.text_encoders import host_tokens
 from lab.comfy import ralu_pack
-from lab.models.architectures import ARCHITECTURES, empty_network, random_vae
+from lab.models.architectures import ARCHITECTURES, BUILDERS, empty_network, random_vae
 
 PAPER = 0.001  # largest relative deviation from the paper's rows
 CLOSED_FORM = 0.002  # what the pack predicts leaves out layers outside the blocks
@@ -92,7 +92,10 @@ def test_text_lengths_are_those_the_pack_assumes(key) -> None:
     assert host_tokens(family.name) == family.text_tokens == architecture.text_tokens
 
 
-@pytest.mark.parametrize("family", ralu_pack.table.FAMILIES, ids=lambda family: family.name)
+BUILT = [family for family in ralu_pack.table.FAMILIES if family.name in BUILDERS]
+
+
+@pytest.mark.parametrize("family", BUILT, ids=lambda family: family.name)
 def test_the_families_published_models_are_in_the_table(family) -> None:
     costs = [one.cost for one in ARCHITECTURES.values() if one.family == family.name]
     assert vars(family.cost(family.full)) in [vars(cost) for cost in costs]
@@ -183,7 +186,7 @@ def test_latency_bench_writes_its_table_and_figures(tmp_path, capsys) -> None:
     recorded = tmp_path / "records" / "RESULTS.md"
     recorded.parent.mkdir()
     main([*device, *short, "--out", str(tmp_path), "--record", str(recorded)])
-    assert "GPU figures are pending" in capsys.readouterr().out
+    assert capsys.readouterr().out.count("torch finds no CUDA device here, so") == 1
     figures = json.loads((tmp_path / "latency-small.json").read_text())
     plain, *presets = figures["timings"]
     assert plain["preset"] is None and plain["counted"] == 1
@@ -191,8 +194,66 @@ def test_latency_bench_writes_its_table_and_figures(tmp_path, capsys) -> None:
     for one in figures["timings"]:
         assert sum(one["sections"].values()) == pytest.approx(one["seconds"][0], rel=0.1)
         assert 0 < one["outside_share"] < 1
+    assert {one["run"] for one in figures["per_token"] if not one["like"]} == {
+        "plain",
+        *(f"stage 2 of RALU {one['preset']}" for one in presets),
+    }
+    assert {one["stage"] for one in figures["waits"]} == {
+        "plain",
+        "stage 1",
+        "stage 2",
+        "stage 3",
+    }
     table = (tmp_path / "latency-small.md").read_text()
+    assert "| 128x128 | stage 2 of RALU FLUX 7x" in table
     assert "| 128x128 | RALU FLUX 7x" in table and table in recorded.read_text()
+
+
+def test_the_latency_bench_runs_every_family_that_is_built_at_full_size() -> None:
+    found = published()
+    assert list(found) == [family.name for family in BUILT]
+    assert list(found.values())[:2] == ["flux-dev", "sd3-medium"]
+    assert len(found) + len(unpublished()) == len(ralu_pack.table.FAMILIES)
+
+
+def test_a_family_without_room_on_the_device_does_not_stop_the_others(
+    small, tmp_path, monkeypatch, capsys
+) -> None:
+    built = []
+
+    def build(architecture, *_):
+        if architecture.name == "FLUX.1-dev":
+            raise ValueError("there is no room")
+        built.append(architecture.name)
+        return small
+
+    monkeypatch.setattr(benches, "_usual", lambda on_gpu: ["flux-dev", "small"])
+    monkeypatch.setattr(benches, "_latency_at", lambda *_: None)
+    monkeypatch.setattr(latency, "build_with_room", build)
+    main(["latency", "--device", "cpu", "--out", str(tmp_path)])
+    assert built == [ARCHITECTURES["small"].name]
+    assert "Left out: there is no room" in (tmp_path / "latency-flux-dev.md").read_text()
+    with pytest.raises(ValueError, match="there is no room"):
+        main(["latency", "--device", "cpu", "--architecture", "flux-dev", "--out", str(tmp_path)])
+
+
+def test_time_per_token_is_that_of_the_passes_of_stage_2(small) -> None:
+    found = per_token.measure(small, ["FLUX 5x", "FLUX 7x"], 256, 256, repeats=3)
+    plain, *staged = found
+    assert plain.tokens == 256 and [one.tokens for one in staged] == [100, 100, 82, 80]
+    assert all(len(one.seconds) == 3 * per_token.STEPS for one in found)
+    assert all(min(one.seconds) > 0 for one in found)
+    rows = per_token.table(found).splitlines()
+    assert [row.split("|")[6].strip() == "" for row in rows[2:]] == [True, False, True, False, True]
+    assert len(per_token.verdicts(found)) == 2
+
+
+def test_a_smaller_picture_has_about_as_many_tokens() -> None:
+    for tokens in (1330, 1636, 1945, 5323, 6553, 7780, 85, 1):
+        rows, columns = per_token.side_of(tokens)
+        assert rows % 2 == columns % 2 == 0 and rows * columns == pytest.approx(
+            tokens, rel=0.06, abs=4
+        )
 
 
 def test_a_mixed_step_waits_no_more_often_than_a_plain_one(small) -> None:
