@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+from typing import Any
 
 import torch
 
@@ -26,9 +27,9 @@ def batch_items(latent: dict, count: int) -> list[int]:
     return items
 
 
-def seed_of(noise) -> int:
+def seed_of(noise: Any) -> int:
     """The seed of a NOISE, as torch counts negative ones; all noise of later stages comes of it."""
-    seed = getattr(noise, "seed", None)
+    seed: Any = getattr(noise, "seed", None)
     try:
         return operator.index(seed) % 2**64
     except TypeError:
