@@ -11,7 +11,9 @@ from typing import Any
 import comfy.samplers
 import torch
 
+from ...ralu_core.growth import GROWTHS
 from ...ralu_core.plans import Plan
+from ...ralu_core.scores import SCORES
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,7 @@ SOCKETS = {
     ),
     "sampler": Kind("a SAMPLER", _is_sampler, "connect KSamplerSelect"),
 }
+CHOICES = {"edge_detector": SCORES, "upsampling": GROWTHS}
 
 
 def check_sockets(**values: Any) -> None:
@@ -113,10 +116,12 @@ def check_numbers(**values: Any) -> None:
 
 
 def check_choices(**values: Any) -> None:
-    """ValueError for the first value that is no text, so none of a list of choices."""
+    """ValueError for the first value that is no text, so none of its widget's choices."""
     for name, value in values.items():
         if not isinstance(value, str):
-            raise ValueError(f"The {name} must be a name, got {_shown(value)}: choose it anew.")
+            raise ValueError(
+                f"The {name} must be one of {', '.join(CHOICES[name])}, got {_shown(value)}."
+            )
 
 
 def _shown(value: Any) -> str:

@@ -170,4 +170,4 @@ def test_usos_style_is_carried(flux):
     seen = torch.randn(3, 1, 4, 48, generator=torch.Generator().manual_seed(2))
     patched = flux.clone()
     patched.set_model_patch(nodes_model_patch.UsoStyleProjectorPatch(net, seen), "post_input")
-    assert_limits(guider(patched), batch=1)
+    assert_limits(guider(patched, cfg=1.0), batch=1)
