@@ -136,23 +136,28 @@ def prepare(wires: Wires, settings: Settings) -> Run:
     facts = inspect_model(patcher)
     network = network_of(patcher)
     check_conds(wires.guider.original_conds, facts.family.text_width(network))
-    whole, plan = _plans(settings, facts)
-    check_sampler(wires.sampler, plan.steps)
     samples = latent_samples(patcher, wires.latent, facts.space)
     frame = Frame(samples.shape[-2], samples.shape[-1], facts.space)
+    whole, plan = _plans(settings, facts, frame)
+    check_sampler(wires.sampler, plan.steps)
     facts.family.check_size(network, frame)
     regions = _regions(settings, plan, wires, frame, len(samples))
     progress = Progress(patcher, plan.total_steps, whole.stages[-1].number)
     source, stages = _source_and_stages(wires, facts, frame, samples, progress)
     baseline = whole.baseline_steps
-    plain_steps = None if baseline is None else math.ceil(baseline * settings.denoise)
-    return Run(wires, facts, plan, plain_steps, frame, regions, source, stages, progress)
+    if baseline is not None:
+        baseline = math.ceil(facts.plain_steps(baseline) * settings.denoise)
+    return Run(wires, facts, plan, baseline, frame, regions, source, stages, progress)
 
 
-def _plans(settings: Settings, facts: ModelFacts) -> tuple[Plan, Plan]:
+def _plans(settings: Settings, facts: ModelFacts, frame: Frame) -> tuple[Plan, Plan]:
     """The whole plan, and what of it denoise leaves."""
-    whole = settings.schedule or matched_plan(preset(facts.preset_name), facts.shift)
-    check_shift_fits(whole.model_shift, facts.shift)
+    whole, recommended = settings.schedule, preset(facts.preset_name)
+    baseline = recommended.baseline_steps if whole is None else whole.baseline_steps
+    shift = facts.shift_for(frame, baseline)
+    if whole is None:
+        whole = matched_plan(recommended.at(shift), shift)
+    check_shift_fits(whole.model_shift, shift, facts.is_sized)
     if not 0 < settings.denoise <= 1:
         raise ValueError(f"Denoise must lie in (0, 1], got {settings.denoise:g}: 1 samples anew.")
     if any(stage.order != 1 for stage in whole.stages):
@@ -160,7 +165,7 @@ def _plans(settings: Settings, facts: ModelFacts) -> tuple[Plan, Plan]:
             f"The plan {whole.name} takes steps of order 2, and ComfyUI's SAMPLER takes its own: "
             "make the plan with order 1."
         )
-    start = float(shift_sigma(facts.shift, settings.denoise))
+    start = float(shift_sigma(shift, settings.denoise))
     return whole, whole.growing_by(settings.upsampling).begun_at(start)
 
 

@@ -49,6 +49,10 @@ class Words:
         """Those whose blocks are known, so that RALU Temporal Acceleration runs them."""
         return self.all_of(names_of(f for f in FAMILIES if f.blocks is not None))
 
+    def sized(self) -> str:
+        """Those whose schedule depends on the picture's size."""
+        return self.all_of(names_of(f for f in FAMILIES if f.sized))
+
     def recommended(self) -> str:
         """The presets that a sampler without a schedule takes."""
         told = dict.fromkeys(family.presets.default for family in FAMILIES)
@@ -110,16 +114,17 @@ def preset_groups() -> list[tuple[list[str], list[str]]]:
     for published in dict.fromkeys(preset.family for preset in PRESETS):
         names = [p.name for p in PRESETS if p.family == published and p.name not in few]
         users = [f for f in FAMILIES if f.name == published or f.presets.default in names]
-        groups.append((names_of(users), names))
+        if names:
+            groups.append((names_of(users), names))
     return [*groups, *((models, [preset]) for preset, models in few.items())]
 
 
 def presets_of(family: Family) -> list[str]:
     """The presets for any model of a family."""
     own = family.presets
-    few = {own.few_steps, own.untold and own.untold.preset}
+    few = {own.few_steps, own.untold.preset if own.untold else None}
     groups = [names for _, names in preset_groups() if own.default in names]
-    return [*(name for names in groups for name in names), *sorted(few - {None})]
+    return [*(name for names in groups for name in names), *sorted(name for name in few if name)]
 
 
 def guidances() -> dict[tuple[float, float], list[str]]:
