@@ -86,11 +86,11 @@ class Schedule(io.ComfyNode):
         if model is not None:
             check_sockets(model=model)
         check_numbers(width=width, height=height, ratio=ratio)
-        chosen = presets.adjusted(
-            presets.preset(preset), (steps_1, steps_2, steps_3), (end_sigma_1, end_sigma_2), ratio
-        )
-        facts = published_facts(chosen) if model is None else inspect_model(model)
-        told = plan_facts(chosen, shifts, facts, Frame.of_picture(height, width))
+        base = presets.preset(preset)
+        facts = published_facts(base) if model is None else inspect_model(model)
+        frame = Frame.of_picture(height, width, facts.space)
+        changes = (steps_1, steps_2, steps_3), (end_sigma_1, end_sigma_2), ratio
+        chosen, told = plan_facts(base, changes, shifts, facts, frame)
         widgets = {
             "preset": preset,
             "shifts": shifts,
@@ -128,10 +128,18 @@ def make_plan(chosen: presets.Preset, shifts: str, shift: float) -> Plan:
     raise ValueError(f"The shifts must be one of {MATCH}, {PUBLISHED}, got {shifts!r}.")
 
 
-def plan_facts(chosen: presets.Preset, shifts: str, facts: ModelFacts, frame: Frame) -> PlanFacts:
-    """The plan, and what is predicted for pictures of that size."""
-    plan, steps = make_plan(chosen, shifts, facts.shift), chosen.baseline_steps
-    return PlanFacts(plan, frame, steps, facts.cost.speed_up(plan, *frame.fine_grid, steps))
+def plan_facts(
+    base: presets.Preset, changes: tuple, shifts: str, facts: ModelFacts, frame: Frame
+) -> tuple[presets.Preset, PlanFacts]:
+    """The preset with the widgets' changes, its plan, and what is predicted for such a picture.
+
+    changes  steps, ends and ratio, as `presets.adjusted` takes them.
+    """
+    shift = facts.shift_for(frame, base.baseline_steps)
+    chosen = presets.adjusted(base if shifts == PUBLISHED else base.at(shift), *changes)
+    plan, steps = make_plan(chosen, shifts, shift), facts.plain_steps(base.baseline_steps)
+    speed_up = facts.cost.speed_up(plan, *frame.fine_grid, steps)
+    return chosen, PlanFacts(plan, frame, steps, speed_up)
 
 
 def preview_values(query: Mapping[str, str]) -> dict[str, Any]:
@@ -139,16 +147,16 @@ def preview_values(query: Mapping[str, str]) -> dict[str, Any]:
 
     Raises ValueError as the node does.
     """
-    chosen = presets.adjusted(
-        presets.preset(query.get("preset", "")),
+    base = presets.preset(query.get("preset", ""))
+    changes = (
         [int(query.get(f"steps_{k}", 0)) for k in OVERRIDDEN_STAGES],
         [float(query.get(f"end_sigma_{k}", 0)) for k in OVERRIDDEN_ENDS],
         float(query.get("ratio", 0)),
     )
     height, width = (int(query.get(name, 1024)) for name in ("height", "width"))
-    frame = Frame.of_picture(height, width)
-    shifts = query.get("shifts", MATCH)
-    return schedule_values(plan_facts(chosen, shifts, published_facts(chosen), frame))
+    facts = published_facts(base)
+    frame = Frame.of_picture(height, width, facts.space)
+    return schedule_values(plan_facts(base, changes, query.get("shifts", MATCH), facts, frame)[1])
 
 
 def _size_input(name: str, label: str) -> io.Input:
@@ -159,7 +167,7 @@ def _size_input(name: str, label: str) -> io.Input:
         max=16384,
         step=16,
         tooltip=f"{label} in pixels of the picture that the report predicts the speed-up for; "
-        "it does not change the schedule.",
+        f"it changes the schedule of {ENGLISH.sized()} alone.",
     )
 
 

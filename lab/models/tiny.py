@@ -7,6 +7,7 @@ first (`lab.comfy.activate`).
 from __future__ import annotations
 
 import functools
+import inspect
 import math
 from typing import Any
 from unittest.mock import patch
@@ -14,6 +15,7 @@ from unittest.mock import patch
 import comfy.model_detection
 import comfy.ops
 import comfy.sd
+import comfy.supported_models
 import torch
 
 from lab.comfy import ralu_pack
@@ -55,6 +57,43 @@ def taesd_weights(seed: int = 0) -> dict:
     return weights
 
 
+def vae_weights(space: Any, seed: int = 0) -> dict:
+    """An autoencoder for latents of that space: TAESD's, Wan's for frames, or Flux.2's."""
+    if space.has_frames:
+        return wan_vae_weights(seed)
+    return taesd_weights(seed) if space.fold == 1 else flux2_vae_weights(seed)
+
+
+def wan_vae_weights(seed: int = 0) -> dict:
+    """The video autoencoder of Wan 2.1 and Qwen-Image, 1/12 as wide."""
+    from comfy.ldm.wan.vae import WanVAE
+
+    network = WanVAE(dim=8, z_dim=16, temperal_downsample=[False, True, True])
+    weights = seeded(network.state_dict(), seed)
+    return {k: torch.ones_like(w) if k.endswith("gamma") else w for k, w in weights.items()}
+
+
+def flux2_vae_weights(seed: int = 0) -> dict:
+    """Flux.2's autoencoder, whose latents are 2x2 pixels of 32 channels; its decoder a quarter as
+    wide where ComfyUI can load that."""
+    from comfy.ldm.models import autoencoder
+
+    config: dict[str, Any] = {"double_z": True, "z_channels": 32, "resolution": 256}
+    config |= {"in_channels": 3, "out_ch": 3, "ch": 128, "ch_mult": [1, 2, 4, 4]}
+    config |= {"num_res_blocks": 2, "attn_resolutions": [], "dropout": 0.0}
+    options: dict[str, Any] = {"ddconfig": {**config, "batch_norm_latent": True}, "embed_dim": 32}
+    if "decoder_ddconfig" in inspect.getsource(autoencoder):
+        options["decoder_ddconfig"] = {**options["ddconfig"], "ch": 32}
+    weights = seeded(autoencoder.AutoencoderKL(**options).state_dict(), seed)
+    # As if it had seen latents of mean 0 and variance 1.
+    counted = torch.tensor(0)
+    return weights | {
+        "bn.running_mean": torch.zeros(128),
+        "bn.running_var": torch.ones(128),
+        "bn.num_batches_tracked": counted,
+    }
+
+
 def seeded(shapes: dict[str, torch.Tensor], seed: int) -> dict[str, torch.Tensor]:
     """Random weights of the given shapes: matrices keep the variance of what passes through."""
     generator = torch.Generator().manual_seed(seed)
@@ -76,8 +115,16 @@ def load_model(weights: dict, family: Any = None, **options: Any):
     family  whose `tiny_config` the detection is told, for networks whose weights do not say it all.
     """
     original = comfy.model_detection.detect_unet_config
+    original_kind = comfy.model_detection.model_config_from_unet_config
+
+    def kind(config, *args, **kwargs):
+        if family is not None and family.tiny_kind:
+            return getattr(comfy.supported_models, family.tiny_kind)(config)
+        return original_kind(config, *args, **kwargs)
 
     def detect(state_dict, prefix, *args, **kwargs):
+        if family is not None and family.tiny_kind:
+            return {"image_model": family.name, **family.tiny_config}
         config = original(state_dict, prefix, *args, **kwargs)
         if config is not None and "axes_dim" in config:
             # ComfyUI before 0.4 takes every Flux for the full-size one of 24 heads.
@@ -86,7 +133,10 @@ def load_model(weights: dict, family: Any = None, **options: Any):
             config.update(family.tiny_config)
         return config
 
-    with patch.object(comfy.model_detection, "detect_unet_config", detect):
+    with (
+        patch.object(comfy.model_detection, "detect_unet_config", detect),
+        patch.object(comfy.model_detection, "model_config_from_unet_config", kind),
+    ):
         model = comfy.sd.load_diffusion_model_state_dict(dict(weights), model_options=options)
     if model is None:
         raise ValueError("ComfyUI did not recognise these weights as a diffusion model.")

@@ -139,27 +139,30 @@ def prepare(wires: Wires, settings: Settings) -> Run:
     network = network_of(patcher)
     check_guider(wires.guider)
     check_conds(wires.guider.original_conds, facts.family.text_width(network))
-    whole, plan = _plans(settings, facts)
-    check_sampler(wires.sampler, plan.steps)
-    _check_patches(wires.guider, facts, plan)
     samples = latent_samples(patcher, wires.latent, facts.space)
     frame = Frame(samples.shape[-2], samples.shape[-1], facts.space)
+    whole, plan, shift = _plans(settings, facts, frame)
+    check_sampler(wires.sampler, plan.steps)
+    _check_patches(wires.guider, facts, plan)
     facts.family.check_size(network, frame)
     regions = _regions(settings, plan, wires, frame, len(samples))
     progress = Progress(patcher, plan.total_steps, whole.stages[-1].number)
     source, stages = _source_and_stages(wires, facts, plan, frame, samples, progress)
-    check_noise_level(source.noise, plan, whole.stages[-1].start, facts.shift)
+    check_noise_level(source.noise, plan, whole.stages[-1].start, shift)
     baseline = whole.baseline_steps
-    plain_steps = None if baseline is None else math.ceil(baseline * settings.denoise)
-    return Run(wires, facts, plan, plain_steps, frame, regions, source, stages, progress)
+    if baseline is not None:
+        baseline = math.ceil(facts.plain_steps(baseline) * settings.denoise)
+    return Run(wires, facts, plan, baseline, frame, regions, source, stages, progress)
 
 
-def _plans(settings: Settings, facts: ModelFacts) -> tuple[Plan, Plan]:
-    """The whole plan, and what of it denoise leaves."""
-    whole = settings.schedule
+def _plans(settings: Settings, facts: ModelFacts, frame: Frame) -> tuple[Plan, Plan, float]:
+    """The whole plan, what of it denoise leaves, and the MODEL's shift for such a picture."""
+    whole, recommended = settings.schedule, preset(facts.preset_name)
+    baseline = recommended.baseline_steps if whole is None else whole.baseline_steps
+    shift = facts.shift_for(frame, baseline)
     if whole is None:
-        whole = matched_plan(preset(facts.preset_name), facts.shift)
-    check_shift_fits(whole.model_shift, facts.shift)
+        whole = matched_plan(recommended.at(shift), shift)
+    check_shift_fits(whole.model_shift, shift, facts.is_sized)
     if not 0 < settings.denoise <= 1:
         raise ValueError(f"Denoise must lie in (0, 1], got {settings.denoise:g}: 1 samples anew.")
     if any(stage.order != 1 for stage in whole.stages):
@@ -167,8 +170,8 @@ def _plans(settings: Settings, facts: ModelFacts) -> tuple[Plan, Plan]:
             f"The plan {whole.name} takes steps of order 2, and ComfyUI's SAMPLER takes its own: "
             "make the plan with order 1."
         )
-    start = float(shift_sigma(facts.shift, settings.denoise))
-    return whole, whole.growing_by(settings.upsampling).begun_at(start)
+    start = float(shift_sigma(shift, settings.denoise))
+    return whole, whole.growing_by(settings.upsampling).begun_at(start), shift
 
 
 def _check_patches(guider: Any, facts: ModelFacts, plan: Plan) -> None:

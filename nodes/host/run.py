@@ -11,6 +11,7 @@ import torch
 
 from ...ralu_core.sampler import Result, run_plan
 from .prepare import Run, Settings, Wires, prepare
+from .sampling.conds import reference_tokens
 from .showing.overlay import Overlay
 from .showing.report import RunReport
 from .showing.status import show_status
@@ -63,6 +64,7 @@ def finish(run: Run, result: Result, started: float) -> Sampled:
         frame.grid,
         run.plain_steps,
         run.progress.has_previews,
+        reference_tokens(run.stages.conds, space),
     )
     show_status(report.summary())
     log.info(report.line())

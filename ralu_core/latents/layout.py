@@ -117,9 +117,12 @@ class Layout:
         return [(items, Layout(self.fine[items], self.patch)) for items in members.values()]
 
     @property
-    def pictures(self) -> list[tuple[list[int], Layout]]:
-        """The same for each picture by itself."""
-        return [([k], Layout(self.fine[k : k + 1], self.patch)) for k in range(self.batch)]
+    def twins(self) -> list[tuple[list[int], Layout]]:
+        """Picture numbers that share all their tokens, with the layout of just those pictures."""
+        members: dict[tuple[bool, ...], list[int]] = {}
+        for picture, fine in enumerate(self.fine.flatten(1).tolist()):
+            members.setdefault(tuple(fine), []).append(picture)
+        return [(items, Layout(self.fine[items], self.patch)) for items in members.values()]
 
     def to(self, device: torch.device | str) -> Layout:
         """The same layout with its mask on another device; what is counted is not counted again."""

@@ -39,10 +39,10 @@ class Packing:
     sources: torch.Tensor
 
     @classmethod
-    def parts(cls, layout: Layout, each: bool = False) -> list[Packing]:
+    def parts(cls, layout: Layout, alike: bool = False) -> list[Packing]:
         """The packings of a batch: one for each number of tokens that its pictures have, or one
-        for each picture."""
-        groups = layout.pictures if each else layout.groups
+        for each set of pictures with the same tokens."""
+        groups = layout.twins if alike else layout.groups
         return [cls._of(part, items, len(groups) > 1) for items, part in groups]
 
     @classmethod

@@ -15,7 +15,7 @@ __all__ = ["PLANS", "Plan", "Stage", "bottleneck", "plain", "ralu", "two_sizes"]
 
 # By name: what makes the plan for a model of that shift, with its own default numbers.
 PLANS: dict[str, Callable[[float], Plan]] = {
-    "RALU": lambda model_shift: matched_plan(preset("FLUX 5x"), model_shift),
+    "RALU": lambda model_shift: matched_plan(preset("FLUX 5x").at(model_shift), model_shift),
     "plain": plain,
     "two sizes": two_sizes,
     "Bottleneck Sampling": bottleneck,

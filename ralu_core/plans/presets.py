@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
+from ..latents.flow import shift_sigma
 from . import nt_matching
 from .plan import Plan
 from .ralu import ralu
 
 FLUX_DEV_SHIFT = 3.158193  # exp of ComfyUI's mu of 1.15
 PUBLISHED_SHIFT = 3.0  # h_ori of the models that the paper solved its shifts for
+SHIFT_TOLERANCE = 0.1  # published values, solved for shift 3, also serve FLUX.1-dev's 3.16
 # A jump of z keeps 1 / (1 + z * sigma / (1 - sigma)) of the signal: 4 % for z = 10 at sigma 0.7,
 # 0.5 % for z = 80. Some settings have their least JS distance there, by a few percent of it, and
 # would paint the picture anew; published z run from 4.1 to 7.5.
@@ -30,6 +32,8 @@ class Preset:
     published_shifts  the paper's h for a model of shift 3, where printed; z likewise, 1 / sqrt(c).
     baseline_steps    plain steps that the paper compares with.
     source            where the numbers stand.
+    ends_for          the least and the greatest h that the ends are meant for.
+    moved             factor on sigma / (1 - sigma) of the published ends, see `at`.
     """
 
     name: str
@@ -42,6 +46,34 @@ class Preset:
     published_z: float | None
     baseline_steps: int
     source: str
+    ends_for: tuple[float, float] = (PUBLISHED_SHIFT, PUBLISHED_SHIFT)
+    moved: float = 1.0
+
+    def at(self, model_shift: float) -> Preset:
+        """The preset for a model of that shift.
+
+        Where it is far from those that the ends were published for, they move along the shift map,
+        so that stages end after the same share of the model's own plain run. Kept as they stand, at
+        a shift of 9 stage 1 would cross four fifths of it, and the jump to stage 2 undo most of it.
+        """
+        nearest = min(max(model_shift, self.ends_for[0]), self.ends_for[1])
+        if fits(nearest, model_shift):
+            return self
+        factor = model_shift / nearest
+        ends = tuple(shift_sigma(factor, end) for end in self.end_sigmas)
+        return replace(
+            self,
+            end_sigmas=ends,
+            published_shifts=None,
+            published_z=None,
+            ends_for=(model_shift, model_shift),
+            moved=self.moved * factor,
+        )
+
+
+def fits(one: float, model_shift: float) -> bool:
+    """Whether what is meant for one shift serves a model of another."""
+    return abs(one / model_shift - 1) <= SHIFT_TOLERANCE
 
 
 PRESETS = (
@@ -116,6 +148,19 @@ PRESETS = (
         published_z=None,
         baseline_steps=4,
         source="arXiv 2507.08422, FLUX.1-schnell and SD3.5 Large Turbo; prints no shifts",
+        ends_for=(1.0, PUBLISHED_SHIFT),
+    ),
+    Preset(
+        name="8-step distilled",
+        family="z_image",
+        model_shift=PUBLISHED_SHIFT,
+        steps=(2, 2, 4),
+        end_sigmas=(0.7, 0.55, 0.0),
+        ratio=0.3,
+        published_shifts=None,
+        published_z=None,
+        baseline_steps=8,
+        source="not published: the 4-step preset's shares of 8 steps, its ends and its ratio",
     ),
 )
 
@@ -136,7 +181,8 @@ def adjusted(
 
     steps       three numbers.
     end_sigmas  two numbers; stage 3 ends at 0 in any case.
-    Changed steps or ends lose the published shifts, which were solved for the old ones.
+    Changed steps or ends lose the published shifts, which were solved for the old ones. For a model
+    whose shift moves the ends, adjust the preset `at` its shift: ends given here stay.
     """
     steps = tuple(new or old for new, old in zip(steps, base.steps, strict=True))
     ends = zip((*end_sigmas, 0.0), base.end_sigmas, strict=True)
@@ -146,14 +192,18 @@ def adjusted(
         end_sigmas=tuple(new or old for new, old in ends),
         ratio=ratio or base.ratio,
     )
+    if changed.end_sigmas != base.end_sigmas:
+        changed = replace(changed, moved=1.0)
     if (changed.steps, changed.end_sigmas) != (base.steps, base.end_sigmas):
         return replace(changed, published_shifts=None, published_z=None)
     return changed
 
 
-def published_baseline(steps: Sequence[int], end_sigmas: Sequence[float]) -> int | None:
-    """Plain steps that the paper compares such a run with; None where it has none such."""
-    for candidate in PRESETS:
+def published_baseline(
+    steps: Sequence[int], end_sigmas: Sequence[float], model_shift: float = PUBLISHED_SHIFT
+) -> int | None:
+    """Plain steps that a preset for that shift compares such a run with; None where none does."""
+    for candidate in (preset.at(model_shift) for preset in PRESETS):
         if (candidate.steps, candidate.end_sigmas) == (tuple(steps), tuple(end_sigmas)):
             return candidate.baseline_steps
     return None
@@ -163,9 +213,10 @@ def published_baseline(steps: Sequence[int], end_sigmas: Sequence[float]) -> int
 def matched_plan(chosen: Preset, model_shift: float) -> Plan:
     """NT-Matching solved for a model's own shift (h_ori), z at most 10 for a shift up to 3.
 
-    Above, the bound grows with the shift, which keeps the jump the same on the model's own scale.
+    Above, the bound grows with the shift, which keeps the jump the same on the model's own scale;
+    ends that moved with the shift keep it there by themselves.
     """
-    max_z = MAX_JUMP * max(1.0, model_shift / PUBLISHED_SHIFT)
+    max_z = MAX_JUMP * max(1.0, model_shift / PUBLISHED_SHIFT / chosen.moved)
     solution = nt_matching.solve(chosen.steps, chosen.end_sigmas, model_shift, max_z)
     return _plan(chosen, solution.shifts, solution.z, model_shift)
 
@@ -190,5 +241,5 @@ def _plan(chosen: Preset, shifts: Sequence[float], z: float, model_shift: float)
         chosen.ratio,
         model_shift,
         name=chosen.name,
-        baseline_steps=published_baseline(chosen.steps, chosen.end_sigmas),
+        baseline_steps=published_baseline(chosen.steps, chosen.end_sigmas, model_shift),
     )

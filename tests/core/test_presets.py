@@ -39,7 +39,7 @@ def z_of(plan: Plan) -> float:
 
 
 def test_names_and_order() -> None:
-    assert [known.name for known in PRESETS] == [*PRINTED, "4-step distilled"]
+    assert [known.name for known in PRESETS] == [*PRINTED, "4-step distilled", "8-step distilled"]
 
 
 @pytest.mark.parametrize("name", PRINTED)
@@ -61,7 +61,7 @@ def test_the_distilled_preset_has_four_steps_and_no_published_shifts() -> None:
 
 
 def test_an_unknown_name_is_answered_with_the_names() -> None:
-    with pytest.raises(ValueError, match=r"one of FLUX 5x, .*4-step distilled; got 'FLUX 6x'"):
+    with pytest.raises(ValueError, match=r"one of FLUX 5x, .*8-step distilled; got 'FLUX 6x'"):
         preset("FLUX 6x")
 
 
@@ -133,4 +133,32 @@ def test_presets_name_the_model_that_they_were_published_for() -> None:
         ("flux1", FLUX_DEV_SHIFT),
         ("flux1", 1.0),  # FLUX.1-schnell
         ("sd3", PUBLISHED_SHIFT),
+        ("z_image", PUBLISHED_SHIFT),  # ours, for Z-Image-Turbo
     }
+
+
+@pytest.mark.parametrize("known", PRESETS, ids=lambda known: known.name)
+def test_ends_stay_as_published_for_the_published_models(known) -> None:
+    for shift in {PUBLISHED_SHIFT, known.model_shift}:
+        assert known.at(shift) is known
+
+
+@pytest.mark.parametrize("model_shift", [1.0, 6.0, 9.01, 25.28])
+def test_ends_far_from_there_keep_the_share_of_the_plain_run(model_shift: float) -> None:
+    base, moved = preset("FLUX 5x"), preset("FLUX 5x").at(model_shift)
+    for end, was in zip(moved.end_sigmas, base.end_sigmas, strict=True):
+        assert shift_sigma(1 / model_shift, end) == pytest.approx(shift_sigma(1 / 3, was))
+    plan = matched_plan(moved, model_shift)
+    assert z_of(plan) <= 10 and plan.baseline_steps == base.baseline_steps
+    assert moved.published_shifts is None and moved.at(model_shift) is moved
+
+
+def test_the_four_step_ends_hold_for_both_models_of_the_paper() -> None:
+    few = preset("4-step distilled")
+    assert few.at(1.0) is few and few.at(3.0) is few
+    assert few.at(9.0).end_sigmas[0] == pytest.approx(shift_sigma(3.0, 0.7))
+
+
+def test_given_ends_stay() -> None:
+    changed = adjusted(preset("FLUX 5x").at(9.0), (0, 0, 0), (0.8, 0), 0)
+    assert changed.end_sigmas[0] == 0.8 and changed.moved == 1.0

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+import comfy.model_base
 import torch
 
 from ....ralu_core.cost import LINEAR_FLOPS, CallCost
@@ -69,15 +70,20 @@ class Family(ABC):
     full         size of the published model, for predictions without a MODEL.
     full_shift   its shift h.
     presets      see `Presets`.
+    model_class  the host's class in `comfy.model_base`; older hosts have not all of them.
+    hooks        what `positions` replaces on the network.
+    plain_steps  the most that people sample it with plainly; None where a preset's own stand.
+    sized        whether the shift depends on the picture, see `shift_for`.
     cfg          from where to where people set guidance, for tooltips; 1 where the model takes it
                  as a conditioning or was distilled.
     text_tokens  that ComfyUI makes of a short prompt.
     space        of its latents.
-    one_table    whether the network has one table of positions for a whole batch, so that each
-                 picture needs a call of its own.
+    one_table    whether the network has one table of positions for a whole batch, so that pictures
+                 with other regions need a call of their own.
     blocks       the form of the network's blocks, for forecasts across steps; None where it is not
                  known, and none are offered.
     tiny_config  what of `tiny` the host cannot tell from its weights: its own configuration's keys.
+    tiny_kind    the host's class in `comfy.supported_models`, where the sizes of `tiny` hide it.
     """
 
     name: str
@@ -86,17 +92,28 @@ class Family(ABC):
     full: Size
     full_shift: float
     presets: Presets
+    model_class: str
+    hooks: tuple[str, ...] = ()
+    plain_steps: int | None = None
+    sized: bool = False
     cfg: tuple[float, float] = (1, 1)
     text_tokens: int
     space: Space = Space()
     one_table: bool = False
     blocks: type[Blocks] | None = None
     tiny_config: Mapping[str, Any] = MappingProxyType({})
+    tiny_kind: str | None = None
 
-    @abstractmethod
+    @property
+    def is_known(self) -> bool:
+        """Whether this version of the host has such models."""
+        return hasattr(comfy.model_base, self.model_class)
+
     def matches(self, model: Any, network: Any) -> bool:
-        """Whether a model of the host, with that network, is of the family: by its exact class and
-        by what the hooks need, never by its weights' type."""
+        """Whether a model of the host, with that network, is of the family: by its exact class, as
+        subclasses place tokens otherwise, and by the hooks; never by its weights' type."""
+        hooked = all(hasattr(network, name) for name in self.hooks)
+        return type(model) is getattr(comfy.model_base, self.model_class, None) and hooked
 
     def stranger(self, model: Any, network: Any) -> str | None:
         """Name of a model that the host runs by this family's class, and that is none of it."""
@@ -123,6 +140,13 @@ class Family(ABC):
         """h of a host's model_sampling. ValueError where its levels follow no shift map."""
         half, quarter = (float(sampling.percent_to_sigma(part)) for part in (0.5, 0.25))
         return fit_shift(half, quarter)
+
+    def shift_for(self, shift: float, frame: Frame, steps: int) -> float:
+        """The shift with which people sample such a picture in so many plain steps.
+
+        shift  the MODEL's own, where no node in front of it set another.
+        """
+        return shift
 
     def preset(self, shift: float) -> str:
         """The preset for a model of that shift where no schedule is connected."""

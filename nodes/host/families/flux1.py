@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-import comfy.model_base
 import torch
 import torch.nn.functional as F
 
@@ -26,19 +25,16 @@ class Flux1(Family):
     full = Size(blocks=57, width=3072)
     full_shift = FLUX_DEV_SHIFT
     presets = Presets("FLUX 5x", few_steps="4-step distilled", distilled="FLUX.1-schnell")
+    model_class = "Flux"
+    hooks = ("process_img",)
     text_tokens = 256
     blocks = DoubleAndSingleBlocks
 
     def matches(self, model: Any, network: Any) -> bool:
-        # Flux's subclasses (Flux.2, Chroma, LongCat) place tokens otherwise: the class is compared.
-        params = getattr(network, "params", None)
-        return (
-            type(model) is comfy.model_base.Flux
-            and hasattr(network, "process_img")
-            and getattr(network, "patch_size", 0) == 2
-            and len(getattr(params, "axes_dim", ())) == 3
-            and self.stranger(model, network) is None
-        )
+        axes = getattr(getattr(network, "params", None), "axes_dim", ())
+        is_flux1 = getattr(network, "patch_size", 0) == 2 and len(axes) == 3
+        is_known = is_flux1 and self.stranger(model, network) is None
+        return super().matches(model, network) and is_known
 
     def stranger(self, model: Any, network: Any) -> str | None:
         params = getattr(network, "params", None)

@@ -8,23 +8,28 @@ from typing import Any
 import comfy.model_sampling
 
 from ....ralu_core.cost import CallCost
+from ....ralu_core.latents.frame import Frame
 from ....ralu_core.latents.space import Space
+from ....ralu_core.plans.presets import fits
 from .family import Family, Size
+from .refused import why_refused
 from .table import FAMILIES, supported
 
-SHIFT_TOLERANCE = 0.1  # published values, solved for shift 3, also serve FLUX.1-dev's 3.16
+USUAL_STEPS = 20
 
 
 @dataclass(frozen=True)
 class ModelFacts:
     """What is read off a MODEL, or known of a family's published one.
 
-    shift  the paper's h_ori of the model as it is patched now.
+    shift   the paper's h_ori of the model as it is patched now.
+    is_set  whether a node in front of the MODEL set it.
     """
 
     family: Family
     shift: float
     size: Size
+    is_set: bool = False
 
     @classmethod
     def published(cls, family: Family, shift: float) -> ModelFacts:
@@ -34,6 +39,23 @@ class ModelFacts:
     @property
     def space(self) -> Space:
         return self.family.space
+
+    @property
+    def is_sized(self) -> bool:
+        """Whether the shift depends on the picture."""
+        return self.family.sized and not self.is_set
+
+    def shift_for(self, frame: Frame, baseline: int | None) -> float:
+        """The shift of a plain run of such a picture, which a plan of that baseline stands for."""
+        if not self.is_sized:
+            return self.shift
+        usual = self.family.plain_steps or USUAL_STEPS
+        steps = usual if baseline is None else self.plain_steps(baseline)
+        return self.family.shift_for(self.shift, frame, steps)
+
+    def plain_steps(self, baseline: int) -> int:
+        """Steps to compare with: `baseline` of a preset, or fewer where people take fewer."""
+        return min(baseline, self.family.plain_steps or baseline)
 
     @property
     def cost(self) -> CallCost:
@@ -61,16 +83,21 @@ def inspect_model(patcher: Any) -> ModelFacts:
             f"RALU needs a model with noise scale 1, got {sampling.noise_scale:g}: "
             "remove the node that changes it."
         )
-    return ModelFacts(family, family.shift(sampling), family.size(network))
+    is_set = "model_sampling" in patcher.object_patches
+    return ModelFacts(family, family.shift(sampling), family.size(network), is_set)
 
 
-def check_shift_fits(plan_shift: float | None, model_shift: float) -> None:
-    """A schedule solved for one shift puts another model off its trajectory: refuse the pair."""
-    if plan_shift is not None and abs(plan_shift / model_shift - 1) > SHIFT_TOLERANCE:
+def check_shift_fits(plan_shift: float | None, model_shift: float, sized: bool = False) -> None:
+    """A schedule solved for one shift puts another model off its trajectory: refuse the pair.
+
+    sized  whether the MODEL's shift depends on the picture.
+    """
+    if plan_shift is not None and not fits(plan_shift, model_shift):
+        size = ", and its width and height to the picture's" if sized else ""
         raise ValueError(
             f"The schedule was made for a model of shift {plan_shift:.3g}, and this MODEL has "
             f"shift {model_shift:.3g}: connect the same MODEL to RALU NT-Matching Schedule and set "
-            "its shifts to match the model."
+            f"its shifts to match the model{size}."
         )
 
 
@@ -88,9 +115,9 @@ def _family(model: Any, network: Any) -> Family:
     for family in FAMILIES:
         if family.matches(model, network):
             return family
+    why = why_refused(model, network) or f"it supports {supported()}"
     raise ValueError(
-        f"RALU cannot run this MODEL ({_shown(model, network)}): it supports {supported()}; "
-        "use a KSampler for it."
+        f"RALU cannot run this MODEL ({_shown(model, network)}): {why}; use a KSampler for it."
     )
 
 

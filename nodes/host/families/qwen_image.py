@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import comfy.model_base
 import torch
 
 from ....ralu_core.latents.packing import Packing
@@ -14,6 +13,7 @@ from ....ralu_core.latents.space import Space
 from ....ralu_core.plans.presets import FLUX_DEV_SHIFT
 from .family import Family, Presets, Size
 from .positions import image_ids, text_rows
+from .refused import is_layered
 
 
 class QwenImage(Family):
@@ -23,15 +23,15 @@ class QwenImage(Family):
     full = Size(blocks=60, width=3072)
     full_shift = FLUX_DEV_SHIFT
     presets = Presets(default="FLUX 5x")
+    model_class = "QwenImage"
+    hooks = ("process_img", "pe_embedder")
     cfg = (2.5, 4)
     text_tokens = 64
     space = Space(has_frames=True)
     tiny_config = {"num_attention_heads": 2, "joint_attention_dim": 64}
 
     def matches(self, model: Any, network: Any) -> bool:
-        # Mage-Flow's class comes of Qwen's and places tokens otherwise: the class is compared.
-        hooks = hasattr(network, "process_img") and hasattr(network, "pe_embedder")
-        return type(model) is comfy.model_base.QwenImage and hooks
+        return super().matches(model, network) and not is_layered(network)
 
     def size(self, network: Any) -> Size:
         return Size(len(network.transformer_blocks), network.inner_dim)
@@ -43,7 +43,7 @@ class QwenImage(Family):
     def positions(self, network: Any, packing: Packing, rows: int) -> Iterator[list[int]]:
         # Text follows the picture: it counts from half of its longer side, as the call's size says.
         start = max(packing.layout.position_grid) // 2
-        with image_ids(network, packing, rows, centred=True) as asked:
+        with image_ids(network, packing, rows, origin=lambda side: side // 2) as asked:
             with text_rows(network.pe_embedder, start, lambda length: length - sum(asked)):
                 yield asked
 

@@ -2,12 +2,37 @@
 
 from __future__ import annotations
 
+from .anima import Anima
+from .chroma import Chroma
+from .ernie import Ernie
 from .family import Family
 from .flux1 import Flux1
+from .flux2 import Flux2
+from .kandinsky5 import Kandinsky5
+from .krea2 import Krea2
+from .longcat import LongCat
+from .mage_flow import MageFlow
 from .qwen_image import QwenImage
 from .sd3 import SD3
+from .wan import Wan
+from .z_image import Lumina2, ZImage
 
-FAMILIES: tuple[Family, ...] = (Flux1(), SD3(), QwenImage())
+FAMILIES: tuple[Family, ...] = (
+    Flux1(),
+    SD3(),
+    Flux2(),
+    QwenImage(),
+    ZImage(),
+    Lumina2(),
+    Krea2(),
+    Anima(),
+    Chroma(),
+    LongCat(),
+    MageFlow(),
+    Ernie(),
+    Kandinsky5(),
+    Wan(),
+)
 
 
 def family_named(name: str) -> Family:

@@ -49,6 +49,10 @@ class Words:
         """Those whose blocks are known, so that RALU Temporal Acceleration runs them."""
         return self.all_of(names_of(f for f in FAMILIES if f.blocks is not None))
 
+    def sized(self) -> str:
+        """Those whose schedule depends on the picture's size."""
+        return self.all_of(names_of(f for f in FAMILIES if f.sized))
+
     def recommended(self) -> str:
         """The presets that a sampler without a schedule takes."""
         told = dict.fromkeys(family.presets.default for family in FAMILIES)
@@ -110,7 +114,8 @@ def preset_groups() -> list[tuple[list[str], list[str]]]:
     for published in dict.fromkeys(preset.family for preset in PRESETS):
         names = [p.name for p in PRESETS if p.family == published and p.name not in few]
         users = [f for f in FAMILIES if f.name == published or f.presets.default in names]
-        groups.append((names_of(users), names))
+        if names:
+            groups.append((names_of(users), names))
     return [*groups, *((models, [preset]) for preset, models in few.items())]
 
 

@@ -71,6 +71,17 @@ def _check_numbers(name: str, entry: dict) -> None:
             )
 
 
+def reference_tokens(conds: Conds, space: Space) -> int:
+    """Tokens of the reference pictures of one call; every stage reads them at their own size."""
+    side = space.fold / space.patch  # tokens along one of the host's pixels
+    counts = [0]
+    for entries in conds.values():
+        for entry in entries:
+            sizes = [latent.shape[-2:] for latent in entry.get("reference_latents") or ()]
+            counts.append(sum(math.ceil(h * side) * math.ceil(w * side) for h, w in sizes))
+    return max(counts)
+
+
 def fit_to_frame(conds: Conds, frame: Frame) -> Conds:
     """Turn areas into masks and extend everything spatial to the frame that is sampled.
 
@@ -104,11 +115,14 @@ def _extend(entry: dict, frame: Frame, prepare: Callable) -> dict:
     extended = dict(entry)
     if entry.get("control") is not None:
         extended["control"] = prepare(entry["control"])
+    if frame.space.has_frames and torch.is_tensor(entry.get("mask")):
+        # Of one frame each, or the host takes several masks for frames of one picture.
+        extended["mask"] = entry["mask"].reshape(-1, 1, *entry["mask"].shape[-2:])
     if frame.is_whole:
         return extended
     for key in ("mask", "concat_latent_image", "concat_mask"):
         if torch.is_tensor(entry.get(key)):
-            extended[key] = frame.extend(entry[key])
+            extended[key] = frame.extend(extended[key])
     return extended
 
 
@@ -218,10 +232,12 @@ def fit_to_layout(conds: Conds, layout: Layout, packings: list[Packing], space: 
 
 
 def _mixed_mask(mask: torch.Tensor, layout: Layout, space: Space) -> torch.Tensor:
-    """The mask at each region's own resolution: (B, height, width) of the host's full latent."""
+    """The mask at each region's own resolution: (B, height, width) of the host's full latent, and
+    of one frame where it has those."""
     layout = layout.folded(space.fold)
     h, w = layout.latent_size
     mask = mask[: layout.batch].to(layout.fine.device)
     full, coarse = _resize(mask, h, w), spread(_resize(mask, h // 2, w // 2))
     rows = (layout.batch // mask.shape[0], 1, 1)
-    return torch.where(layout.fine_pixels[:, 0], full.repeat(rows), coarse.repeat(rows))
+    mixed = torch.where(layout.fine_pixels[:, 0], full.repeat(rows), coarse.repeat(rows))
+    return mixed[:, None] if space.has_frames else mixed

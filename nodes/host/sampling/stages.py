@@ -158,16 +158,22 @@ class GuiderStages:
         if self.mask is None:
             return None
         layout = task.layout and task.layout.folded(self._space.fold)
-        mask = task.stage.grid.join(lambda: self._mask_at(1), lambda: self._mask_at(2), layout)
+        given = self.mask
+        mask = task.stage.grid.join(
+            lambda: self._mask_at(given, 1), lambda: self._mask_at(given, 2), layout
+        )
         return mask[:, :, None] if self._space.has_frames else mask
 
-    def _mask_at(self, shrink: int) -> torch.Tensor:
+    def _mask_at(self, mask: torch.Tensor, shrink: int) -> torch.Tensor:
         """(B, 1, H, W) at the host's full size, or at a half of it."""
         b, c, h, w = self.latent.shape
         shrink *= self._space.fold
-        shape = (b, c, h // shrink, w // shrink)
-        mask = comfy.sampler_helpers.prepare_mask(self.mask, shape, self.latent.device)
-        return mask[:, :1]  # the host repeats it over channels again, counting masks by rows
+        frames = (1,) if self._space.has_frames else ()
+        shape = (b, c, *frames, h // shrink, w // shrink)
+        mask = mask.reshape(-1, 1, *frames, *mask.shape[-2:])
+        mask = comfy.sampler_helpers.prepare_mask(mask, shape, self.latent.device)
+        mask = mask[:, :1]  # the host repeats it over channels again, counting masks by rows
+        return mask[:, :, 0] if frames else mask
 
     def _check_numbers(self, out: torch.Tensor, shape: torch.Size, number: int) -> None:
         name = sampler_name(self.sampler)

@@ -16,6 +16,7 @@ class RunReport:
 
     plain_steps    full-size steps that this run stands for; None where nobody published it.
     live_previews  whether previews of the steps were sent, not only the chosen regions.
+    references     tokens of reference pictures, which every call reads beside the picture's.
     """
 
     stages: list[StageRecord]
@@ -24,6 +25,7 @@ class RunReport:
     grid: tuple[int, int]
     plain_steps: int | None = None
     live_previews: bool = False
+    references: int = 0
 
     @property
     def steps(self) -> int:
@@ -51,8 +53,8 @@ class RunReport:
 
     def _equivalents(self, stage: StageRecord) -> float:
         """The same of one stage, had it skipped nothing."""
-        full = self.cost.flops(4 * self.grid[0] * self.grid[1])
-        return stage.steps * self.cost.flops(max(stage.tokens)) / full
+        full = self.cost.flops(4 * self.grid[0] * self.grid[1] + self.references)
+        return stage.steps * self.cost.flops(max(stage.tokens) + self.references) / full
 
     def share(self) -> float:
         """Of the model compute of all steps, what was run; 1 where nothing was skipped."""
@@ -86,6 +88,8 @@ class RunReport:
                      takes in plain steps by FLOPs and by the clock, and the seconds of one.
         live_previews
                      whether previews of the steps were sent.
+        reference_tokens
+                     of reference pictures, in every call.
         """
         return {
             "stages": [asdict(stage) for stage in self.stages],
@@ -99,6 +103,7 @@ class RunReport:
             "measured_equivalents": self.measured_equivalents(),
             "seconds_per_full_step": self.seconds_per_full_step(),
             "live_previews": self.live_previews,
+            "reference_tokens": self.references,
         }
 
     def line(self) -> str:
@@ -107,6 +112,8 @@ class RunReport:
             f"{_computed(s.share)} {s.seconds:.2f} s"
             for s in self.stages
         )
+        if self.references:
+            stages += f"; {self.references} tokens of references in each call"
         return f"RALU {self.steps} steps in {self.seconds:.2f} s ({stages}): {self.comparison}"
 
     def summary(self) -> str:

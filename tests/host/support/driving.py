@@ -68,8 +68,10 @@ def plain(model, x, layout=None, cfg=1.0, sampler="euler", batch=1, sigmas=SIGMA
 
 
 def ralu(model, vae, size=(256, 256), batch=1, seed=7, cfg=1.0, latent=None, **options):
-    """The RALU Sampler node's outputs: samples (B, 16, h, w) and edge mask (B, H, W)."""
-    empty = {"samples": torch.zeros(batch, 16, size[0] // 8, size[1] // 8)}
+    """The RALU Sampler node's outputs: samples of the host and edge mask (B, H, W)."""
+    space = inspect_model(model).space
+    sides = (side // space.host_pixels for side in size)
+    empty = {"samples": torch.zeros(batch, space.host_channels, *sides)}
     settings = {"schedule": quick_schedule(), "sampler_name": "euler", "denoise": 1.0, **options}
     out = Sampler.execute(
         model=model,

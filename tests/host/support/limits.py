@@ -119,7 +119,7 @@ def half(latent, space, shrink=None):
 
 def assert_matters(guider, without, **options):
     """In a mixed layout, what was wired in changes the picture."""
-    x = noise()
+    x = noise(space=inspect_model(guider.model_patcher).space)
     one, other = (mixed(g, x, scattered(), **options) for g in (guider, without))
     assert torch.isfinite(one).all()
     assert (one - other).abs().max() > 1e-3

@@ -8,8 +8,16 @@ empty if the network never asks, and its result would be scrambled.
 
 from __future__ import annotations
 
-from .embedder import text_rows
+from .embedder import check_unstretched, embedded_ids, text_rows
+from .grid_rotations import grid_rotations
 from .image_ids import image_ids
 from .learned_table import learned_table
 
-__all__ = ["image_ids", "learned_table", "text_rows"]
+__all__ = [
+    "check_unstretched",
+    "embedded_ids",
+    "grid_rotations",
+    "image_ids",
+    "learned_table",
+    "text_rows",
+]

@@ -1,4 +1,4 @@
-"""Rotary networks whose text ids depend on the picture's size: mended where ids are embedded."""
+"""Rotary networks whose ids are mended where they are embedded."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from contextlib import contextmanager
 
 import torch
 
+from .....ralu_core.latents.packing import Packing
 from .shadow import shadowed
+
+AXES = (1, 2)  # which of the ids tell a token's row and column
 
 
 @contextmanager
@@ -28,3 +31,52 @@ def text_rows(embedder, start: int, text_tokens: Callable[[int], int]) -> Iterat
 
     with shadowed(embedder, "forward", forward):
         yield
+
+
+@contextmanager
+def embedded_ids(
+    embedder,
+    packing: Packing,
+    rows: int,
+    first: Callable[[int, int], int | None],
+    axes: tuple[int, int] = AXES,
+) -> Iterator[list[int]]:
+    """While open, ids of the picture's tokens are the packing's positions, counted from where the
+    host places the first one.
+
+    rows   of the call, a multiple of the packing's batch; ids of one row for all become as many.
+    first  (number of the embedder's call, from 0; how many ids) -> where the picture's begin; None
+           for a call that holds none of them.
+    axes   which of the ids tell a token's row and column.
+    """
+    original, calls = embedder.forward, [0]
+    positions = packing.rows(packing.positions, rows)
+    asked: list[int] = []
+
+    def forward(ids: torch.Tensor, *args, **kwargs):
+        start = first(calls[0], ids.shape[1])
+        calls[0] += 1
+        ids = ids.expand(rows, -1, -1)
+        if start is not None:
+            asked.append(packing.tokens)
+            ids = ids.float().clone()  # whole numbers and bf16 hold no halves
+            place = slice(start, start + packing.tokens)
+            for axis, along in zip(axes, positions.unbind(-1), strict=True):
+                ids[:, place, axis] = along + ids[:, start, axis, None]
+        return original(ids, *args, **kwargs)
+
+    with shadowed(embedder, "forward", forward):
+        yield asked
+
+
+def check_unstretched(options: dict, name: str) -> None:
+    """ValueError for ScaleROPE's factors, which ids tell no more where they are embedded.
+
+    name  of the family.
+    """
+    rope = options.get("rope_options") or {}
+    if any(rope.get(f"scale_{axis}", 1.0) != 1.0 for axis in "xy"):
+        raise ValueError(
+            f"RALU cannot stretch the positions of {name}: set scale_x and scale_y of ScaleROPE to "
+            "1, or use a KSampler."
+        )

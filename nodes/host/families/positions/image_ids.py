@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
@@ -15,28 +15,32 @@ ROWS, COLUMNS = 1, 2  # which of the ids tell a token's row and column
 
 @contextmanager
 def image_ids(
-    network, packing: Packing, rows: int, *, centred: bool = False, follows: tuple[int, ...] = ()
+    network,
+    packing: Packing,
+    rows: int,
+    *,
+    origin: Callable[[int], int] = lambda side: 0,
+    follows: tuple[int, ...] = (),
 ) -> Iterator[list[int]]:
     """While open, the picture's tokens get the packing's positions, and references their own.
 
     rows     of the call, a multiple of the packing's batch.
-    centred  whether the family counts from the middle of the picture, else from its corner.
+    origin   the side of a picture in tokens -> which of them the family counts from.
     follows  the `index` of references that lie beside the picture: their offsets count from its
              size, and the call's is 1 x N.
     """
     original = network.process_img
     positions = packing.rows(packing.positions, rows)
-    grid, patch = packing.layout.position_grid, packing.layout.patch
-    if centred:
-        positions = positions - torch.tensor([side // 2 for side in grid]).to(positions)
+    grid = packing.layout.position_grid
+    positions = positions - torch.tensor([origin(side) for side in grid]).to(positions)
     asked: list[int] = []
 
-    def process_img(x, index=0, h_offset=0, w_offset=0, **kwargs):
+    def process_img(x, index=0, **kwargs):
         is_reference = bool(asked)
         if is_reference and index in follows:
-            h_offset += (grid[0] - 1) * patch
-            w_offset += (grid[1] - packing.tokens) * patch
-        made = original(x, index=index, h_offset=h_offset, w_offset=w_offset, **kwargs)
+            kwargs["h_offset"] += (grid[0] - 1) * network.patch_size
+            kwargs["w_offset"] += (grid[1] - packing.tokens) * network.patch_size
+        made = original(x, index=index, **kwargs)
         tokens, ids, *rest = made
         asked.append(tokens.shape[1])
         if is_reference:

@@ -1,0 +1,56 @@
+"""Ernie-Image: one stream of blocks, the picture first, on Flux.2's latents."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from ....ralu_core.latents.packing import Packing
+from ....ralu_core.latents.space import Space
+from ....ralu_core.plans.presets import PUBLISHED_SHIFT
+from .family import Family, Presets, Size, Untold
+from .positions import check_unstretched, embedded_ids
+
+
+class Ernie(Family):
+    name = "ernie"
+    label = "Ernie-Image"
+    short = "Ernie-Image"
+    full = Size(blocks=36, width=4096, linear=26)
+    full_shift = PUBLISHED_SHIFT
+    presets = Presets(
+        "FLUX 4x (released code)",
+        untold=Untold("Ernie-Image-Turbo", "Ernie-Image", "8-step distilled"),
+    )
+    model_class = "ErnieImage"
+    hooks = ("pos_embed", "x_embedder")
+    plain_steps = 20
+    cfg = (3, 5)
+    text_tokens = 64
+    space = Space(channels=32, fold=2)
+    tiny_kind = "ErnieImage"
+    tiny_config = {
+        "hidden_size": 256,
+        "num_attention_heads": 2,
+        "num_layers": 2,
+        "ffn_hidden_size": 512,
+        "text_in_dim": 64,
+    }
+
+    def size(self, network: Any) -> Size:
+        return Size(len(network.layers), network.hidden_size, self.full.linear)
+
+    def text_width(self, network: Any) -> int | None:
+        return None if network.text_proj is None else network.text_proj.in_features
+
+    def positions(self, network: Any, packing: Packing, rows: int):
+        return embedded_ids(network.pos_embed, packing, rows, lambda _, length: 0)
+
+    def check_call(self, options: dict) -> None:
+        check_unstretched(options, self.short)
+
+    def tiny(self, **factory: Any) -> torch.nn.Module:
+        from comfy.ldm.ernie.model import ErnieImageModel
+
+        return ErnieImageModel(**{**self.tiny_config, "rope_axes_dim": (32, 48, 48)}, **factory)

@@ -1,0 +1,99 @@
+"""Flux.2: Flux's blocks with shared modulation, 2x2 latent pixels folded into 128 channels."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+import torch
+
+from ....ralu_core.latents.checks import MAX_SHIFT
+from ....ralu_core.latents.frame import Frame
+from ....ralu_core.latents.packing import Packing
+from ....ralu_core.latents.space import Space
+from .family import Family, Presets, Size, Untold
+from .positions import image_ids
+
+SCHEDULER_PIXELS = 16 * 16  # of the picture to one token, for Flux2Scheduler
+MANY_TOKENS = 4300  # above, the scheduler forgets the steps
+
+
+class Flux2(Family):
+    name = "flux2"
+    label = "Flux.2 dev and klein"
+    short = "Flux.2"
+    full = Size(blocks=56, width=6144)
+    full_shift = math.exp(2.02)
+    presets = Presets(
+        "FLUX 4x (released code)",
+        untold=Untold("distilled Flux.2 klein", "Flux.2 klein base", "4-step distilled"),
+    )
+    model_class = "Flux2"
+    hooks = ("process_img",)
+    plain_steps = 20
+    sized = True
+    cfg = (1, 5)
+    text_tokens = 512
+    space = Space(channels=32, fold=2)
+
+    def size(self, network: Any) -> Size:
+        blocks = len(network.double_blocks) + len(network.single_blocks)
+        return Size(blocks, network.hidden_size)
+
+    def text_width(self, network: Any) -> int:
+        return network.params.context_in_dim
+
+    def shift_for(self, shift: float, frame: Frame, steps: int) -> float:
+        """That of ComfyUI's Flux2Scheduler, which its templates sample with."""
+        height, width = frame.picture
+        found = math.exp(scheduler_mu(round(width * height / SCHEDULER_PIXELS), steps))
+        if found > MAX_SHIFT:
+            raise ValueError(
+                f"Flux2Scheduler's shift for {frame.size} is {found:.0f}, and RALU's stages go up "
+                f"to {MAX_SHIFT:g}: sample a smaller picture, or put ModelSamplingFlux in front."
+            )
+        return found
+
+    def positions(self, network: Any, packing: Packing, rows: int):
+        # "uxo" references have index 0.
+        return image_ids(network, packing, rows, follows=(0,))
+
+    def tiny(self, guidance: bool = True, **factory: Any) -> torch.nn.Module:
+        """guidance: dev, else klein."""
+        from comfy.ldm.flux.model import Flux, FluxParams
+
+        known = {field.name for field in dataclasses.fields(FluxParams)}
+        newer: dict[str, Any] = {"txt_ids_dims": [3]} if "txt_ids_dims" in known else {}
+        return Flux(
+            in_channels=128,
+            out_channels=128,
+            patch_size=1,
+            vec_in_dim=None,  # pyright: ignore[reportArgumentType] -- as ComfyUI itself passes it
+            context_in_dim=64,
+            hidden_size=256,
+            mlp_ratio=3.0,
+            num_heads=2,
+            depth=1,
+            depth_single_blocks=1,
+            axes_dim=[32, 32, 32, 32],
+            theta=2000,
+            qkv_bias=False,
+            guidance_embed=guidance,
+            global_modulation=True,
+            mlp_silu_act=True,
+            ops_bias=False,
+            default_ref_method="index",
+            ref_index_scale=10.0,
+            **newer,
+            **factory,
+        )
+
+
+def scheduler_mu(tokens: int, steps: int) -> float:
+    """The log of the shift with which Flux2Scheduler spreads so many steps over such a picture."""
+    at_200 = 0.00016927 * tokens + 0.45666666
+    if tokens > MANY_TOKENS:
+        return at_200
+    at_10 = 8.73809524e-05 * tokens + 1.89833333
+    return at_200 + (at_10 - at_200) * (200 - steps) / 190

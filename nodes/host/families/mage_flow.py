@@ -1,0 +1,49 @@
+"""Mage-Flow: Qwen-Image's blocks on Flux.2's latents."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from ....ralu_core.latents.packing import Packing
+from ....ralu_core.latents.space import Space
+from .family import Family, Presets, Size
+from .positions import image_ids
+
+
+class MageFlow(Family):
+    name = "mage_flow"
+    label = "Mage-Flow"
+    short = "Mage-Flow"
+    full = Size(blocks=12, width=3072)
+    full_shift = 6.0
+    presets = Presets("FLUX 5x")
+    model_class = "MageFlow"
+    hooks = ("process_img", "pe_embedder")
+    plain_steps = 30
+    cfg = (3, 5)
+    text_tokens = 64
+    space = Space(channels=32, fold=2)
+    tiny_kind = "MageFlow"
+    tiny_config = {
+        "in_channels": 128,
+        "num_layers": 2,
+        "num_attention_heads": 2,
+        "joint_attention_dim": 64,
+    }
+
+    def size(self, network: Any) -> Size:
+        return Size(len(network.transformer_blocks), network.inner_dim)
+
+    def text_width(self, network: Any) -> int:
+        return network.txt_in.in_features
+
+    def positions(self, network: Any, packing: Packing, rows: int):
+        # Counted from the middle, but an odd side has its longer half before it.
+        return image_ids(network, packing, rows, origin=lambda side: side - side // 2)
+
+    def tiny(self, **factory: Any) -> torch.nn.Module:
+        from comfy.ldm.mage_flow.model import MageFlowTransformer2DModel
+
+        return MageFlowTransformer2DModel(**self.tiny_config, **factory)

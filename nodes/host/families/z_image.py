@@ -1,0 +1,110 @@
+"""Z-Image and Lumina 2: one network, NextDiT, which joins a caption and a picture, both padded."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from ....ralu_core.latents.packing import Packing
+from ....ralu_core.plans.presets import PUBLISHED_SHIFT
+from .family import Family, Presets, Size, Untold
+from .positions import check_unstretched, embedded_ids
+
+
+class NextDiT(Family):
+    """What both have in common."""
+
+    model_class = "Lumina2"
+    hooks = ("rope_embedder", "pad_tokens_multiple")
+    text_tokens = 64
+
+    def size(self, network: Any) -> Size:
+        blocks = len(network.layers) + len(network.noise_refiner)
+        return Size(blocks, network.dim, self.full.linear)
+
+    def text_width(self, network: Any) -> int:
+        return network.cap_embedder[1].in_features
+
+    def positions(self, network: Any, packing: Packing, rows: int):
+        multiple = network.pad_tokens_multiple or 1
+        padded = -(-packing.tokens // multiple) * multiple
+        is_apart = hasattr(network, "embed_cap")
+
+        def first(call: int, length: int) -> int | None:
+            # Newer hosts embed the caption's ids, then the picture's; older ones both at once.
+            if not is_apart:
+                return length - padded
+            if call == 0:
+                return None
+            if call == 1 and length == padded:
+                return 0
+            raise ValueError(
+                f"RALU cannot place the reference pictures of {self.short} in its mixed stage: "
+                "remove them, or use a KSampler."
+            )
+
+        return embedded_ids(network.rope_embedder, packing, rows, first)
+
+    def check_call(self, options: dict) -> None:
+        check_unstretched(options, self.short)
+
+    def tiny(self, **factory: Any) -> torch.nn.Module:
+        from comfy.ldm.lumina.model import NextDiT
+
+        return NextDiT(**self.tiny_config, **factory)
+
+
+TINY = {
+    "patch_size": 2,
+    "in_channels": 16,
+    "dim": 256,
+    "n_layers": 2,
+    "n_refiner_layers": 1,
+    "n_heads": 2,
+    "n_kv_heads": 2,
+    "qk_norm": True,
+    "cap_feat_dim": 64,
+    "axes_dims": [32, 48, 48],
+    "axes_lens": [300, 512, 512],
+}
+
+
+class ZImage(NextDiT):
+    name = "z_image"
+    label = "Z-Image and Z-Image-Turbo"
+    short = "Z-Image"
+    full = Size(blocks=32, width=3840)
+    full_shift = PUBLISHED_SHIFT
+    presets = Presets("FLUX 5x", untold=Untold("Z-Image-Turbo", "Z-Image", "8-step distilled"))
+    plain_steps = 25
+    cfg = (3, 5)
+    tiny_kind = "ZImage"
+    tiny_config = {
+        **TINY,
+        "rope_theta": 256.0,
+        "ffn_dim_multiplier": 8.0 / 3.0,
+        "z_image_modulation": True,
+        "time_scale": 1000.0,
+        "pad_tokens_multiple": 32,
+    }
+
+    def matches(self, model: Any, network: Any) -> bool:
+        return super().matches(model, network) and bool(network.pad_tokens_multiple)
+
+
+class Lumina2(NextDiT):
+    name = "lumina2"
+    label = "Lumina Image 2.0 and fine-tunes"
+    short = "Lumina 2"
+    full = Size(blocks=28, width=2304, linear=28.5)
+    full_shift = 6.0
+    presets = Presets("FLUX 5x")
+    plain_steps = 30
+    cfg = (3, 5)
+    text_tokens = 128
+    tiny_kind = "Lumina2"
+    tiny_config = {**TINY, "ffn_dim_multiplier": 4.0}
+
+    def matches(self, model: Any, network: Any) -> bool:
+        return super().matches(model, network) and not network.pad_tokens_multiple

@@ -1,0 +1,79 @@
+"""Shifts that depend on the picture, ends that move with the shift, and who is told of it."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from comfy_extras import nodes_flux
+from comfy_extras.nodes_model_advanced import ModelSamplingFlux
+
+from driving import ralu
+from lab.models import tiny
+from ralu_pack.nodes.host.families.flux2 import scheduler_mu
+from ralu_pack.nodes.host.families.inspect import inspect_model
+from ralu_pack.nodes.host.families.table import family_named
+from ralu_pack.nodes.schedule import MATCH, PUBLISHED, Schedule
+from ralu_pack.ralu_core.latents.frame import Frame
+
+
+@pytest.fixture(scope="module")
+def weights():
+    return tiny.family_weights(family_named("flux2"))
+
+
+@pytest.fixture
+def model(weights):
+    return tiny.load_model(weights, family_named("flux2"))
+
+
+@pytest.mark.parametrize("steps", [4, 20, 50])
+@pytest.mark.parametrize("tokens", [256, 4096, 4300, 4301, 16384])
+def test_the_shift_is_the_hosts(tokens, steps):
+    expected = nodes_flux.compute_empirical_mu(tokens, steps)
+    assert scheduler_mu(tokens, steps) == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("side", "shift"), [(512, 6.80), (768, 7.64), (1024, 9.01), (1280, 4.67), (2048, 25.28)]
+)
+def test_flux2_has_the_shift_of_its_scheduler(model, side, shift):
+    facts = inspect_model(model)
+    found = facts.shift_for(Frame.of_picture(side, side, facts.space), 50)
+    assert found == pytest.approx(shift, abs=0.01)
+    assert facts.plain_steps(50) == 20 and facts.plain_steps(4) == 4
+
+
+def test_a_model_sampling_node_in_front_wins(model):
+    patched = ModelSamplingFlux().patch(model, 1.15, 0.5, 1024, 1024)[0]
+    facts = inspect_model(patched)
+    assert facts.shift_for(Frame.of_picture(2048, 2048, facts.space), 50) == facts.shift
+    assert facts.shift == pytest.approx(math.exp(1.15), rel=1e-4)
+
+
+def test_a_picture_of_too_great_a_shift_is_refused(model):
+    facts = inspect_model(model)
+    with pytest.raises(ValueError, match=r"2816x2816 is .* put ModelSamplingFlux in front"):
+        facts.shift_for(Frame.of_picture(2816, 2816, facts.space), 50)
+
+
+def schedule(model, side, shifts=MATCH, **changes):
+    made = Schedule.execute("FLUX 5x", shifts, side, side, model=model, **changes)
+    return made.args[0]
+
+
+def test_the_schedule_takes_the_pictures_size(model):
+    plan = schedule(model, 256)
+    samples, _ = ralu(model, None, schedule=plan, edge_detector="latent_gradient")
+    assert samples.shape == (1, 128, 16, 16)
+    with pytest.raises(ValueError, match="and its width and height to the picture's"):
+        ralu(model, None, schedule=schedule(model, 1280), edge_detector="latent_gradient")
+
+
+def test_ends_move_with_the_shift_unless_they_are_given(model, flux):
+    assert schedule(flux, 1024).ends == (0.7, 0.55, 0.0)
+    moved = schedule(model, 1024).ends
+    assert moved == pytest.approx((0.8751, 0.7858, 0.0), abs=1e-4)
+    assert schedule(model, 1024, PUBLISHED).ends == (0.7, 0.55, 0.0)
+    given = schedule(model, 1024, end_sigma_1=0.8)
+    assert given.ends == pytest.approx((0.8, 0.7858, 0.0), abs=1e-4)

@@ -1,0 +1,196 @@
+"""What users wire in, on every family of the table: the limits stay exact, and it matters."""
+
+from __future__ import annotations
+
+import comfy.controlnet
+import comfy.latent_formats
+import comfy.ops
+import comfy.sd
+import pytest
+import torch
+from controls import FP32, applied
+from limits import (
+    LATENT,
+    assert_limits,
+    assert_matters,
+    guider,
+    with_values,
+)
+
+from driving import ralu
+from lab.models import tiny
+from ralu_pack.nodes.host.families.family import Family
+from ralu_pack.nodes.host.families.inspect import inspect_model
+from ralu_pack.nodes.host.families.table import FAMILIES, family_named
+from ralu_pack.nodes.sampler import Sampler
+
+# Ways to place references, for those that take them.
+REFERENCES = {
+    "flux1": ("offset", "index", "uxo"),
+    "flux2": ("index", "offset", "uxo"),
+    "qwen_image": ("index", "offset", "index_timestep_zero"),
+    "krea2": ("index", "index_timestep_zero"),
+    "longcat": ("offset", "index"),
+    "mage_flow": ("index",),
+}
+BLOCKS = ("blocks.", "layers.")
+NEWER = "index_timestep_zero"
+PLACED = [(family, way) for family, ways in REFERENCES.items() for way in ways]
+
+
+@pytest.fixture(scope="module")
+def loaded():
+    """Weights and autoencoders, made once."""
+    return {}
+
+
+def model_of(family: Family, loaded: dict):
+    if not family.is_known:
+        pytest.skip(f"this ComfyUI has no {family.model_class}")
+    if family.name not in loaded:
+        loaded[family.name] = tiny.family_weights(family)
+    return tiny.load_model(loaded[family.name], family)
+
+
+@pytest.fixture(params=FAMILIES, ids=lambda family: family.name)
+def model(request, loaded):
+    return model_of(request.param, loaded)
+
+
+@pytest.fixture
+def vae(model, loaded):
+    return vae_of(inspect_model(model).space, loaded)
+
+
+def vae_of(space, loaded):
+    key = (space.has_frames, space.fold)
+    if key not in loaded:
+        loaded[key] = tiny.load_vae(tiny.vae_weights(space, seed=3))
+    return loaded[key]
+
+
+def picture(space, seed=9, size=LATENT) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return space.leave(torch.randn(1, space.channels, *size, generator=generator))
+
+
+@pytest.mark.parametrize(("name", "way"), PLACED)
+def test_references_stay_in_both_limits(name, way, loaded):
+    model = model_of(family_named(name), loaded)
+    if way == NEWER and not hasattr(model.model.diffusion_model, "default_ref_method"):
+        pytest.skip("this ComfyUI has no such references")
+    space = inspect_model(model).space
+    references = {
+        "reference_latents": [picture(space, 4, (16, 16)), picture(space, 5, (24, 16))],
+        "reference_latents_method": way,
+    }
+    text = tiny.conditioning(5, guidance=3.0)
+    edited = guider(model, with_values(text, **references), with_values(text, **references))
+    assert_limits(edited)
+    assert_matters(edited, guider(model, text, text))
+
+
+def test_mask_prompts(model):
+    left = torch.zeros(1, *(8 * side for side in LATENT))
+    left[..., : 4 * LATENT[1]] = 1
+    two = with_values(tiny.conditioning(5), mask=left, mask_strength=1.0, set_area_to_bounds=False)
+    two = two + with_values(tiny.conditioning(8), mask=1 - left, mask_strength=1.0)
+    assert_limits(guider(model, two))
+    assert_matters(guider(model, two), guider(model))
+
+
+def test_area_prompts_become_masks(model):
+    space = inspect_model(model).space
+    h, w = (side // space.fold for side in LATENT)
+    area = with_values(tiny.conditioning(8), area=(h, w // 2, 0, w // 2), strength=1.0)
+    assert_matters(guider(model, tiny.conditioning(5) + area), guider(model))
+
+
+def test_inpaint_masks(model):
+    space = inspect_model(model).space
+    freed = torch.zeros(1, 1, *(8 * side for side in LATENT))
+    freed[..., 64:128, 64:192] = 1
+    assert_limits(guider(model, cfg=1.0), 1, atol=1e-4, latent=picture(space), mask=freed)
+
+
+def test_loras(model):
+    weights = model.model.diffusion_model.state_dict()
+    name = next(
+        name
+        for name, weight in sorted(weights.items())
+        if weight.ndim == 2 and "adapter" not in name and any(part in name for part in BLOCKS)
+    )
+    rows, columns = weights[name].shape
+    key = f"diffusion_model.{name.removesuffix('.weight')}"
+    generator = torch.Generator().manual_seed(3)
+    lora = {
+        f"{key}.lora_up.weight": torch.randn(rows, 4, generator=generator),
+        f"{key}.lora_down.weight": torch.randn(4, columns, generator=generator) / 4,
+    }
+    patched, _ = comfy.sd.load_lora_for_models(model, None, lora, 1.0, 0.0)
+    assert_limits(guider(patched, cfg=1.0), 1)
+    assert_matters(guider(patched, cfg=1.0), guider(model, cfg=1.0))
+
+
+@pytest.mark.parametrize("cfg", [1.0, 4.0])
+def test_qwens_controlnets(cfg, loaded):
+    from comfy.ldm.qwen_image.controlnet import QwenImageControlNetModel
+
+    family = family_named("qwen_image")
+    model = model_of(family, loaded)
+    network = QwenImageControlNetModel(num_layers=2, in_channels=64, **family.tiny_config, **FP32)
+    network.load_state_dict(tiny.seeded(network.state_dict(), 11))
+    net = comfy.controlnet.ControlNet(
+        network,
+        compression_ratio=1,
+        latent_format=comfy.latent_formats.Wan21(),
+        load_device=model.load_device,
+    )
+    controlled = guider(model, *applied(net, vae_of(family.space, loaded)), cfg=cfg)
+    assert_limits(controlled)
+    assert_matters(controlled, guider(model, cfg=cfg))
+
+
+def test_the_report_counts_references(loaded):
+    family = family_named("flux2")
+    model, space = model_of(family, loaded), family.space
+    text = tiny.conditioning(5)
+    edited = with_values(text, reference_latents=[picture(space, 4, (16, 16))])
+    plain, with_one = (
+        Sampler.execute(
+            model=model,
+            positive=positive,
+            negative=text,
+            latent_image={"samples": torch.zeros(1, 128, 16, 16)},
+            seed=1,
+            cfg=1.0,
+            sampler_name="euler",
+            denoise=1.0,
+            edge_detector="latent_gradient",
+        ).ui["ralu_run"][0]
+        for positive in (text, edited)
+    )
+    assert (plain["reference_tokens"], with_one["reference_tokens"]) == (0, 64)
+    assert with_one["predicted_equivalents"] > plain["predicted_equivalents"]
+    assert plain["plain_steps"] == 20
+
+
+def test_a_run_looks_for_edges_in_the_decoded_picture(model, vae):
+    height, width = 200, 264
+    samples, mask = ralu(model, vae, size=(height, width), schedule=None, cfg=2.0)
+    assert torch.isfinite(samples).all() and samples.std() > 0.05
+    pixels = inspect_model(model).space.host_pixels
+    assert mask.shape[1:] == (height // pixels * pixels, width // pixels * pixels)
+    assert 0 < mask.mean() < 0.5
+    decoded = vae.decode(samples)
+    assert decoded.shape[-3:-1] == mask.shape[1:]
+
+
+def test_a_foreign_vae_is_refused(model, loaded):
+    space = inspect_model(model).space
+    others = {family.space for family in FAMILIES}
+    for other in others:
+        if (other.has_frames, other.fold) == (space.has_frames, space.fold):
+            continue
+        with pytest.raises(ValueError, match="This MODEL needs a VAE of"):
+            ralu(model, vae_of(other, loaded), schedule=None)
