@@ -26,8 +26,7 @@ class Frame:
     space: Space = field(default_factory=Space)
 
     def __post_init__(self) -> None:
-        if min(self.height, self.width) <= (MIN_COARSE - 1) * self.space.coarse:
-            raise _too_small(self.size, self.space)
+        _check_least(self.height, self.width, self.space, self.size)
         if max(self.picture) > MAX_SIDE:
             raise ValueError(
                 f"RALU samples pictures of at most {MAX_SIDE} pixels each way, got {self.size}: "
@@ -39,8 +38,7 @@ class Frame:
         """The frame of a picture of that many pixels, without those that fill no latent pixel."""
         space = space or Space()
         rows, columns = height // space.pixels, width // space.pixels
-        if min(rows, columns) <= (MIN_COARSE - 1) * space.coarse:  # latent pixels drop the rest
-            raise _too_small(f"{width}x{height}", space)
+        _check_least(rows, columns, space, f"{width}x{height}")  # in its own pixels
         return cls(rows, columns, space)
 
     @property
@@ -97,8 +95,10 @@ class Frame:
         return pixels[:, :height, :width].cpu()
 
 
-def _too_small(size: str, space: Space) -> ValueError:
-    return ValueError(
-        f"RALU needs a picture of at least {MIN_COARSE * space.coarse_pixels} pixels each way, got "
-        f"{size}: make it larger, or sample it without RALU."
-    )
+def _check_least(height: int, width: int, space: Space, size: str) -> None:
+    """Refuse a latent of that height and width; `size` says the picture's for the message."""
+    if min(height, width) <= (MIN_COARSE - 1) * space.coarse:
+        raise ValueError(
+            f"RALU needs a picture of at least {MIN_COARSE * space.coarse_pixels} pixels each way, "
+            f"got {size}: make it larger, or sample it without RALU."
+        )

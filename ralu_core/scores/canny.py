@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 import torch
 
 from .edge_share import CANNY_HIGH, CANNY_LOW, EdgeShare
@@ -33,15 +35,15 @@ def _opencv():
                 "The Canny edge detector needs OpenCV, and this Python has none: run `pip install "
                 "opencv-python` in it, or set the detector to canny_gpu."
             ) from error
-        raise ImportError(_broken(str(error))) from error
+        _refuse(str(error), error)
     if not hasattr(cv2, "Canny"):
-        raise ImportError(_broken(f"{list(cv2.__path__)} holds none"))
+        _refuse(f"{list(cv2.__path__)} holds none")
     return cv2
 
 
-def _broken(why: str) -> str:
+def _refuse(why: str, cause: Exception | None = None) -> NoReturn:
     """Also where system libraries lack, which the headless one does without."""
-    return (
+    raise ImportError(
         f"The Canny edge detector needs OpenCV, and this Python's cannot be used ({why}): run `pip "
         "install --force-reinstall opencv-python-headless` in it, or set the detector to canny_gpu."
-    )
+    ) from cause

@@ -126,9 +126,9 @@ def test_masks_of_every_form_keep_what_they_cover(flux, vae, shape):
     assert (samples - latent)[..., 17:].abs().mean() > 0.1
 
 
-def test_disabled_noise_starts_from_the_latent_alone(flux, vae):
-    """DisableNoise gives zeros: the run is decided by what the transitions add."""
+def test_disabled_noise_is_refused_where_stages_make_their_own(flux, vae):
+    """DisableNoise gives zeros, for a latent that holds its noise: it would be averaged away."""
     latent = {"samples": torch.randn(1, 16, 32, 32, generator=torch.Generator().manual_seed(2))}
-    once, again = (advanced(flux, vae, Noise_EmptyNoise(), latent) for _ in range(2))
-    assert torch.equal(once, again) and torch.isfinite(once).all()
-    assert not torch.equal(once, advanced(flux, vae, Noise_RandomNoise(0), latent))
+    with pytest.raises(ValueError, match=r"this NOISE is empty.*: set denoise below 0"):
+        advanced(flux, vae, Noise_EmptyNoise(), latent)
+    assert torch.isfinite(advanced(flux, vae, Noise_RandomNoise(0), latent)).all()
