@@ -73,8 +73,9 @@ def families_table() -> str:
         "|---|---|---|---|---|",
     ]
     for family in ralu_pack.table.FAMILIES:
-        space = family.space
-        side = family.longest_side(family.tiny(operations=comfy.ops.disable_weight_init))
+        space, side = family.space, None
+        if type(family).longest_side is not ralu_pack.table.Family.longest_side:
+            side = family.longest_side(family.tiny(operations=comfy.ops.disable_weight_init))
         cells = (
             family.label,
             ", ".join(ralu_pack.words.presets_of(family)),

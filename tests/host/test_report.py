@@ -190,7 +190,7 @@ def test_baseline_of_presets(chosen):
 def test_img2img_is_compared_with_as_many_steps_as_a_ksampler_takes(flux, vae):
     latent = {"samples": torch.zeros(1, 16, 32, 32)}
     chosen = comfy.samplers.sampler_object("euler")
-    wires = run.Wires(guider_for(flux), chosen, latent, vae, lambda x: x["samples"], 7)
+    wires = run.Wires(guider_for(flux), chosen, latent, vae, lambda x: x["samples"] + 1, 7)
     for denoise, plain in ((1.0, 50), (0.5, 25), (0.31, 16)):
         assert prepare.prepare(wires, run.Settings(denoise=denoise)).plain_steps == plain
 

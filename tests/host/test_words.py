@@ -51,7 +51,7 @@ def test_a_new_family_is_told_of_everywhere(families):
     assert ENGLISH.models() == "Flux.1, SD3, SD3.5 and Newcomer"
     assert ENGLISH.forecast() == "Flux.1, SD3 and SD3.5"
     assert ENGLISH.recommended() == "FLUX 5x, SD3 2x, or 4-step distilled for FLUX.1-schnell"
-    flux, _, few = ENGLISH.presets().split("; ")
+    flux, *_, few = ENGLISH.presets().split("; ")
     assert flux == "Flux.1 and Newcomer: FLUX 5x, FLUX 7x, FLUX 4x (released code)"
     assert few == "FLUX.1-schnell, SD3.5 Large Turbo and Newcomer Fast: 4-step distilled"
     assert ENGLISH.guidance().endswith(

@@ -85,7 +85,7 @@ class Words:
         )
 
     def _listed(self, names: Iterable[str], last: str) -> str:
-        *most, final = names
+        *most, final = list(names) or [""]
         return last.join([self.comma.join(most), final]) if most else final
 
 

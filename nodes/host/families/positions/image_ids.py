@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-import torch
-
 from .....ralu_core.latents.packing import Packing
 from .shadow import shadowed
 
@@ -32,7 +30,8 @@ def image_ids(
     original = network.process_img
     positions = packing.rows(packing.positions, rows)
     grid = packing.layout.position_grid
-    positions = positions - torch.tensor([origin(side) for side in grid]).to(positions)
+    for axis, side in enumerate(grid):  # a copy already, one for each row
+        positions[..., axis] -= origin(side)
     asked: list[int] = []
 
     def process_img(x, index=0, **kwargs):
