@@ -76,13 +76,19 @@ def test_without_its_positions_a_call_is_scrambled(model):
     assert (lost - placed).abs().max() > 0.05
 
 
+def rounding(samples) -> float:
+    """What another size of a batch changes, in the host's own sampling too: of Krea 2's tiny
+    network, whose samples are five times the noise, 3e-4."""
+    return 1e-4 * max(1.0, float(samples.std()))
+
+
 def test_pictures_with_other_regions_are_sampled_as_alone(model):
     space = inspect_model(model).space
     x, layout = noise(space=space), scattered()
     both = mixed(guider(model), x, layout)
     for k in range(2):
         alone = mixed(guider(model), x[k : k + 1], Layout(layout.fine[k : k + 1]))
-        assert_close(both[k : k + 1], alone)
+        torch.testing.assert_close(both[k : k + 1], alone, atol=rounding(both), rtol=0)
 
 
 def test_pictures_with_unequal_counts_are_sampled_as_alone(model):
@@ -93,7 +99,7 @@ def test_pictures_with_unequal_counts_are_sampled_as_alone(model):
     both = mixed(guider(model), x, Layout(fine))
     for k in range(2):
         alone = mixed(guider(model), x[k : k + 1], Layout(fine[k : k + 1]))
-        assert_close(both[k : k + 1], alone)
+        torch.testing.assert_close(both[k : k + 1], alone, atol=rounding(both), rtol=0)
 
 
 def test_the_network_is_left_as_it_was(model):
@@ -158,12 +164,6 @@ def test_img2img_begins_at_its_noise_level(model):
         for denoise in (0.05, 0.95)
     )
     assert (near - picture).abs().mean() < (far - picture).abs().mean()
-
-
-def assert_close(found: torch.Tensor, expected: torch.Tensor) -> None:
-    """But for rounding, which batches do otherwise: relative to the largest number."""
-    scale = max(1.0, expected.abs().max().item())
-    torch.testing.assert_close(found, expected, atol=1e-4 * scale, rtol=0)
 
 
 @pytest.mark.parametrize("shift", [0.5, 1.0, 3.0, math.exp(1.15), 25.3])

@@ -23,7 +23,7 @@ class Flux2(Family):
     name = "flux2"
     label = "Flux.2 dev and klein"
     short = "Flux.2"
-    full = Size(blocks=56, width=6144)
+    full = Size(blocks=56, width=6144, linear=26.5)
     full_shift = math.exp(2.02)
     presets = Presets(
         "FLUX 4x (released code)",
@@ -39,7 +39,7 @@ class Flux2(Family):
 
     def size(self, network: Any) -> Size:
         blocks = len(network.double_blocks) + len(network.single_blocks)
-        return Size(blocks, network.hidden_size)
+        return Size(blocks, network.hidden_size, self.full.linear)
 
     def text_width(self, network: Any) -> int:
         return network.params.context_in_dim

@@ -114,7 +114,7 @@ def preset_groups() -> list[tuple[list[str], list[str]]]:
     for published in dict.fromkeys(preset.family for preset in PRESETS):
         names = [p.name for p in PRESETS if p.family == published and p.name not in few]
         users = [f for f in FAMILIES if f.name == published or f.presets.default in names]
-        if names:
+        if names and users:
             groups.append((names_of(users), names))
     return [*groups, *((models, [preset]) for preset, models in few.items())]
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import comfy.patcher_extension
 import comfy.samplers
 import torch
+from comfy_extras.nodes_custom_sampler import Noise_RandomNoise
 
 from lab.models import tiny
 from ralu_pack.nodes.host.families.inspect import inspect_model
 from ralu_pack.nodes.host.sampling.mixed_call import MixedCall
 from ralu_pack.nodes.sampler import Sampler
+from ralu_pack.nodes.sampler_advanced import SamplerAdvanced
 from ralu_pack.ralu_core import plans
 from ralu_pack.ralu_core.latents.layout import Layout
 from ralu_pack.ralu_core.latents.packing import Packing
@@ -84,6 +86,20 @@ def ralu(model, vae, size=(256, 256), batch=1, seed=7, cfg=1.0, latent=None, **o
         **settings,
     )
     return out.args[0]["samples"], out.args[1]
+
+
+def advanced(model, **changes):
+    """RALU Sampler (Advanced) without a VAE; `changes` are to its inputs."""
+    wires = {
+        "noise": Noise_RandomNoise(7),
+        "guider": guider_for(model),
+        "sampler": comfy.samplers.sampler_object("euler"),
+        "latent_image": {"samples": torch.zeros(1, 16, 32, 32)},
+        "denoise": 1.0,
+        "schedule": quick_schedule(),
+        "edge_detector": "latent_gradient",
+    }
+    return SamplerAdvanced.execute(**{**wires, **changes})
 
 
 def sample(model, vae, schedule=None, **options) -> torch.Tensor:
