@@ -14,6 +14,7 @@ from .latents.layout import Layout
 from .latents.noise import white_noise
 from .latents.states import StageEnd
 from .latents.tokens import PATCH, pick
+from .latents.views import view_named
 from .plans import Plan, Stage
 from .scores import Evidence, Regions
 from .scores.score import Decode
@@ -99,6 +100,8 @@ def run_plan(
                     noise of it; asked once for each.
     keep_history    whether stages before a choice of regions keep their steps.
     """
+    if any(view_named(stage.views).corrected for stage in plan.stages):
+        raise ValueError("Views are not sampled yet: leave the plan's at 'paper'.")
     draw = functools.cache(draw_noise)
     layout: Layout | None = None
     end: StageEnd | None = None

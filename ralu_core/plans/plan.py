@@ -10,6 +10,7 @@ from ..crossings import Crossing, Matched
 from ..latents.checks import check_ratio, check_shift
 from ..latents.flow import shift_sigma, spaced_levels
 from ..latents.grid import FULL, Grid
+from ..latents.views import PAPER, view_named
 
 _ROUNDING = 1e-9  # decimals have no exact float; a whole number missed by less than this is met
 _SAME_LEVEL = 1e-6
@@ -26,6 +27,7 @@ class Stage:
     ratio   on the mixed grid: share of the coarse tokens that are fine, in (0, 1).
     order   of the multistep steps that the plan was made for: 1 is Euler.
     number  1 for a plan's first stage, and so on; a run that begins later keeps them.
+    views   on the mixed grid: how tokens see each other, one of `latents.views.VIEWS_KNOWN`.
     """
 
     grid: Grid
@@ -34,6 +36,7 @@ class Stage:
     ratio: float | None = None
     order: int = 1
     number: int = 1
+    views: str = PAPER
 
     def __post_init__(self) -> None:
         falling = all(a > b for a, b in zip(self.sigmas, self.sigmas[1:], strict=False))
@@ -48,6 +51,11 @@ class Stage:
             check_shift(f"Shift of stage {self.number}", self.shift)
         if self.order not in ORDERS:
             raise ValueError(f"A stage's order must be 1 or 2, got {self.order}: 1 is Euler.")
+        if view_named(self.views).corrected and not self.grid.is_mixed:
+            raise ValueError(
+                f"Only a mixed stage has views, got {self.views!r} on the {self.grid.name} grid: "
+                f"leave them at {PAPER!r}."
+            )
 
     @classmethod
     def spaced(
@@ -60,9 +68,10 @@ class Stage:
         shift: float,
         ratio: float | None = None,
         order: int = 1,
+        views: str = PAPER,
     ) -> Stage:
         """A stage of so many steps from sigma `start` to `end`, even before the shift."""
-        return cls(grid, spaced_levels(shift, start, end, steps), shift, ratio, order)
+        return cls(grid, spaced_levels(shift, start, end, steps), shift, ratio, order, views=views)
 
     @property
     def steps(self) -> int:

@@ -17,6 +17,7 @@ from ..latents.checks import (
 )
 from ..latents.flow import stage_start
 from ..latents.grid import FULL, HALF, MIXED
+from ..latents.views import PAPER
 from .plan import Plan, Stage
 
 GRIDS = (HALF, MIXED, FULL)
@@ -32,6 +33,7 @@ def ralu(
     *,
     growth: str = DEFAULT_GROWTH,
     kept: str = "exact",
+    views: str = PAPER,
     name: str = "RALU",
     baseline_steps: int | None = None,
 ) -> Plan:
@@ -43,7 +45,8 @@ def ralu(
     z            noise jump between grids, >= 2; the paper's 1/sqrt(c).
     ratio        share of the coarse tokens that grow early, in (0, 1).
     model_shift  h of the model the plan is meant for, in (0, 100].
-    growth       one of `growth.GROWTHS`; kept one of `latents.noise.KEPT_NOISE`.
+    growth       one of `growth.GROWTHS`; kept one of `latents.noise.KEPT_NOISE`; views one of
+                 `latents.views.VIEWS_KNOWN`.
     """
     check_ratio(ratio)
     counts, ends, shifts = check_steps(steps), check_end_sigmas(end_sigmas), check_shifts(shifts)
@@ -54,7 +57,13 @@ def ralu(
     starts = (1.0, *(stage_start(z, end) for end in ends[:-1]))
     stages = [
         Stage.spaced(
-            grid, n, start, end, shift=shift, ratio=float(ratio) if grid.is_mixed else None
+            grid,
+            n,
+            start,
+            end,
+            shift=shift,
+            ratio=float(ratio) if grid.is_mixed else None,
+            views=views if grid.is_mixed else PAPER,
         )
         for grid, n, start, end, shift in zip(GRIDS, counts, starts, ends, shifts, strict=True)
     ]

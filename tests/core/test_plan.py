@@ -40,6 +40,15 @@ def test_orders_are_one_and_two(order: int) -> None:
         Stage(FULL, (1.0, 0.5), order=order)
 
 
+def test_views_are_of_a_mixed_stage_and_known() -> None:
+    assert Stage(MIXED, (1.0, 0.5), ratio=0.3).views == "paper"
+    assert Stage(MIXED, (1.0, 0.5), ratio=0.3, views="views").views == "views"
+    with pytest.raises(ValueError, match="Only a mixed stage has views, got 'views' on the full"):
+        Stage(FULL, (1.0, 0.5), views="views")
+    with pytest.raises(ValueError, match="one of paper; views; views, one text, got 'mine'"):
+        Stage(MIXED, (1.0, 0.5), ratio=0.3, views="mine")
+
+
 def test_a_stage_without_a_shift_keeps_its_levels_below_a_later_start() -> None:
     stage = Stage(FULL, (1.0, 0.8, 0.5, 0.2, 0.0))
     assert stage.begun_at(0.6).sigmas == (0.6, 0.5, 0.2, 0.0)

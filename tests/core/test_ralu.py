@@ -77,6 +77,11 @@ def test_its_numbers_can_be_read_back() -> None:
     assert matching_numbers(plan) == expected
 
 
+def test_views_are_its_mixed_stage_s() -> None:
+    assert [stage.views for stage in flux_4x().stages] == ["paper"] * 3
+    assert [stage.views for stage in flux_4x(views="views").stages] == ["paper", "views", "paper"]
+
+
 def test_growth_and_kept_noise_are_its_crossings() -> None:
     for crossing in flux_4x(growth="token", kept="released").crossings:
         assert isinstance(crossing, Matched)
