@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
 from .crossings import Crossing, Place
-from .latents.grid import Grid
+from .latents.grid import HALF, Grid
 from .latents.layout import Layout
 from .latents.noise import white_noise
 from .latents.states import StageEnd
@@ -102,33 +103,59 @@ def run_plan(
     """
     if any(view_named(stage.views).corrected for stage in plan.stages):
         raise ValueError("Views are not sampled yet: leave the plan's at 'paper'.")
-    draw = functools.cache(draw_noise)
+    noises = _Noises(plan, source, draw_noise)
     layout: Layout | None = None
     end: StageEnd | None = None
     before: Grid | None = None
-    for number, (crossing, stage) in enumerate(plan.way()):
+    ways = [*plan.way(), None]
+    for (crossing, stage), following in itertools.pairwise(ways):
         grid = stage.grid
         # Drawn before the edges are waited for.
-        white = source.noise if crossing is None else draw(stage.number - 1)
+        white = None if crossing is None else noises.at(crossing, stage)
         if grid.is_mixed and not (before and before.is_mixed):
             layout = _choose(choose_regions, source, end, stage)
-        following = plan.stages[number + 1 : number + 2]
         task = StageTask(
             stage,
-            grid.noise(white, layout),
+            noises.first(layout) if white is None else grid.noise(white, layout),
             source.clean_on(grid, layout),
             layout if grid.is_mixed else None,
-            keep_history and any(one.grid.is_mixed for one in following),
-            functools.partial(draw, stage.number) if following else None,
+            keep_history and following is not None and following[1].grid.is_mixed,
+            None if following is None else functools.partial(noises.at, *following),
+            following is not None and following[0].remembers,
         )
-        if crossing is None or end is None or before is None:
+        if crossing is None or end is None or white is None or before is None:
             start = Start(source.start(task))
         else:
-            start = Start(_cross(crossing, end, white, before, grid, layout, source.patch))
+            start = _cross(crossing, end, white, Place(before, grid, layout, source.patch))
             end = None  # or its memory would be kept while the next stage runs
         end, before = run_stage(task, start), grid
     assert end is not None  # a plan has at least one stage
     return Result(end.x, end.denoised, layout)
+
+
+class _Noises:
+    """The white noises of a run, each made once: its own, and those of its crossings."""
+
+    def __init__(self, plan: Plan, source: Source, draw_noise: DrawNoise):
+        self._plan, self._source, self._draw = plan, source, draw_noise
+        self._made: dict[int, torch.Tensor] = {}
+
+    def first(self, layout: Layout | None) -> torch.Tensor:
+        """In the form of the first stage's grid; of half size, as the crossing after it needs."""
+        grid, white = self._plan.stages[0].grid, self._source.noise
+        if grid is HALF:
+            halved = self._plan.crossings[0].halve_noise(white, self._source.patch)
+            if halved is not None:
+                return halved
+        return grid.noise(white, layout)
+
+    def at(self, crossing: Crossing, stage: Stage) -> torch.Tensor:
+        """(B, C, H, W) that of the crossing into a stage."""
+        stream = stage.number - 1
+        if stream not in self._made:
+            draw = functools.partial(self._draw, stream)
+            self._made[stream] = crossing.noise(self._source.noise, draw, self._source.patch)
+        return self._made[stream]
 
 
 def _choose(
@@ -139,19 +166,12 @@ def _choose(
     return Layout(fine.to(source.noise.device), source.patch)
 
 
-def _cross(
-    crossing: Crossing,
-    end: StageEnd,
-    white: torch.Tensor,
-    before: Grid,
-    after: Grid,
-    layout: Layout | None,
-    patch: int,
-) -> torch.Tensor:
+def _cross(crossing: Crossing, end: StageEnd, white: torch.Tensor, place: Place) -> Start:
     device = end.x.device
-    if layout is not None:
-        layout = layout.to(device)
-    return crossing.cross(end, white.to(device), Place(before, after, layout, patch))
+    if place.layout is not None:
+        place = replace(place, layout=place.layout.to(device))
+    memory = None if end.last is None else crossing.memory(end.last, place)
+    return Start(crossing.cross(end, white.to(device), place), memory)
 
 
 def sample(

@@ -8,11 +8,42 @@ import torch
 
 from .latents.layout import Layout, grid_positions
 from .latents.packing import Packing
-from .latents.states import StageEnd, State
+from .latents.states import Memory, StageEnd, State
 from .latents.tokens import patchify, unpatchify
 from .tasks import RunStage, StageTask, Start
 
 Denoise = Callable[[torch.Tensor, float, Layout | None], torch.Tensor]
+
+
+class Steps:
+    """The steps of one stage, one after another, see `multistep`.
+
+    order   1 or 2.
+    memory  of the step before the stage, or None.
+    """
+
+    def __init__(self, order: int, memory: Memory | None = None):
+        self._order, self._memory = order, memory
+        self._before: tuple[float, torch.Tensor] | None = None
+
+    def take(
+        self, x: torch.Tensor, denoised: torch.Tensor, sigma: float, following: float
+    ) -> torch.Tensor:
+        """The state at the next level, from that at `sigma` and its clean estimate.
+
+        Nothing that it is given is written to.
+        """
+        velocity, step = (x - denoised) / sigma, following - sigma
+        if self._memory is not None and self._before is None:
+            self._before = self._memory.sigma, self._memory.slope(velocity)
+        if self._order == 1 or self._before is None:
+            x = x + velocity * step
+        else:
+            level, slope = self._before
+            bend = step / (2 * (sigma - level))
+            x = x + step * (velocity + bend * (velocity - slope))
+        self._before, self._memory = (sigma, velocity), None
+        return x
 
 
 def multistep(denoise: Denoise) -> RunStage:
@@ -22,26 +53,21 @@ def multistep(denoise: Denoise) -> RunStage:
              `packing.Packing` makes its tokens.
 
     Order 1 is Euler. Order 2 is Adams-Bashforth in velocity over sigma, for uneven steps; its first
-    step, which has no history, is Euler's.
+    step is Euler's, but where the stage before left a memory.
     """
 
     def run_stage(task: StageTask, start: Start) -> StageEnd:
         x = denoised = start.take()
-        slope: torch.Tensor | None = None
-        width = 0.0
+        steps = Steps(task.stage.order, start.memory)
         history: list[State] = []
+        last: State | None = None
         for sigma, following in zip(task.stage.sigmas, task.stage.sigmas[1:], strict=False):
             denoised = denoise(x, sigma, task.layout)
+            last = State(sigma, x, denoised)
             if task.keep_history:
-                history.append(State(sigma, x, denoised))
-            velocity = (x - denoised) / sigma
-            step = following - sigma
-            if slope is None or task.stage.order == 1:
-                x = x + velocity * step
-            else:
-                x = x + step * (velocity + step / (2 * width) * (velocity - slope))
-            slope, width = velocity, step
-        return StageEnd(x, denoised, tuple(history))
+                history.append(last)
+            x = steps.take(x, denoised, sigma, following)
+        return StageEnd(x, denoised, tuple(history), last if task.keep_last else None)
 
     return run_stage
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from .latents.layout import Layout
-from .latents.states import StageEnd
+from .latents.states import Memory, StageEnd
 from .plans import Stage
 
 
@@ -22,6 +22,7 @@ class StageTask:
     layout        the token layout of a mixed stage, else None.
     keep_history  whether the stage's end must hold its steps.
     draw_ahead    draws the next crossing's noise: work for the CPU while a device still samples.
+    keep_last     whether the stage's end must hold its last step.
     """
 
     stage: Stage
@@ -30,13 +31,18 @@ class StageTask:
     layout: Layout | None = None
     keep_history: bool = False
     draw_ahead: Callable[[], object] | None = None
+    keep_last: bool = False
 
 
 class Start:
-    """The state at a stage's first sigma, for the runner to take: no one else keeps its memory."""
+    """The state at a stage's first sigma, for the runner to take: no one else keeps it alive.
 
-    def __init__(self, x: torch.Tensor):
+    memory  of the step before, for multistep steps that go on with it; None where there is none.
+    """
+
+    def __init__(self, x: torch.Tensor, memory: Memory | None = None):
         self._x = [x]
+        self.memory = memory
 
     def take(self) -> torch.Tensor:
         """The state. RuntimeError when it was taken before."""

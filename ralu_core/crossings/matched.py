@@ -6,15 +6,17 @@ x <- a * Up(x) + b * z puts the sample back on the model's own trajectory at `st
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 
-from ..growth import DEFAULT_GROWTH, growth_named
-from ..latents.flow import Jump
+from ..growth import DEFAULT_GROWTH, GROWTHS, Projected, growth_named
+from ..latents.checks import MIN_Z
+from ..latents.flow import Jump, stage_start
 from ..latents.grid import FULL, HALF, MIXED, Grid
 from ..latents.noise import kept_noise
-from ..latents.states import StageEnd
+from ..latents.states import Memory, StageEnd, State
 from ..latents.tokens import pick
 from .crossing import Crossing, Place, refuse
 
@@ -29,16 +31,31 @@ class Matched(Crossing):
     z          noise jump, at least 2; c = 1 / z^2.
     growth     one of `growth.GROWTHS`, by name.
     kept       law of the noise on tokens that do not grow, one of `noise.KEPT_NOISE`.
+    own        whether half size began with what it can hold of the run's own full-size noise, and
+               the rest of that same noise joins here, so that the sample stays on the trajectory
+               of its seed; from half to full only, with a growth that a mean undoes. Where z is
+               above 2, what is noised again is new noise.
     """
 
     end_sigma: float
     z: float
     growth: str = DEFAULT_GROWTH
     kept: str = "exact"
+    own: bool = False
 
     def __post_init__(self) -> None:
-        growth_named(self.growth)
+        growth = growth_named(self.growth)
         kept_noise(self.kept)
+        if self.own and not isinstance(growth, Projected):
+            fitting = ", ".join(name for name, one in GROWTHS.items() if isinstance(one, Projected))
+            raise ValueError(
+                f"A crossing on the run's own noise grows by one of {fitting}, got "
+                f"{self.growth!r}: others have no noise that half size could have begun with."
+            )
+
+    @property
+    def remembers(self) -> bool:
+        return self.own and self.z == MIN_Z
 
     @property
     def jump(self) -> Jump:
@@ -49,8 +66,43 @@ class Matched(Crossing):
         return self.jump.start_sigma
 
     def check(self, before: Grid, after: Grid) -> None:
+        if self.own and (before, after) != (HALF, FULL):
+            refuse(self, before, after, "on the run's own noise from half to full")
         if (before, after) not in PAIRS:
             refuse(self, before, after, "from half or mixed to a larger grid")
+
+    def noise(
+        self, own: torch.Tensor, draw: Callable[[], torch.Tensor], patch: int
+    ) -> torch.Tensor:
+        if not self.own:
+            return draw()
+        if self.z == MIN_Z:  # then the held part of the noise has no weight
+            return own
+        new = draw()
+        held = self._projected.mean_of_siblings
+        return own + held(new, patch) - held(own, patch)
+
+    def halve_noise(self, own: torch.Tensor, patch: int) -> torch.Tensor | None:
+        return self._projected.halve_noise(own, patch) if self.own else None
+
+    def memory(self, last: State, place: Place) -> Memory | None:
+        if not self.remembers:
+            return None
+        sigma, growth = last.sigma, self._projected
+        noise = (last.x - (1 - sigma) * last.denoised) / sigma
+        # Of white noise, half size holds twice what the growth of its values says.
+        velocity = growth.grow(noise / 2 - last.denoised, place.patch)
+        return Memory(
+            stage_start(MIN_Z, sigma),
+            velocity,
+            lambda fine: growth.mean_of_siblings(fine, place.patch),
+        )
+
+    @property
+    def _projected(self) -> Projected:
+        growth = growth_named(self.growth)
+        assert isinstance(growth, Projected)  # see __post_init__
+        return growth
 
     def cross(self, end: StageEnd, white: torch.Tensor, place: Place) -> torch.Tensor:
         layout = place.layout

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from .growth import Growth
+from .growth import Growth, Projected
 from .interpolated import Lanczos, Smooth
 from .nearest import Pixel, Token
+from .spectral import Spectral
 
-__all__ = ["DEFAULT_GROWTH", "GROWTHS", "Growth", "growth_named"]
+__all__ = ["DEFAULT_GROWTH", "GROWTHS", "Growth", "Projected", "growth_named"]
 
 GROWTHS: dict[str, Growth] = {
     growth.name: growth
-    for growth in (Token(), Pixel(), Smooth("bilinear"), Smooth("bicubic"), Lanczos())
+    for growth in (Token(), Pixel(), Smooth("bilinear"), Smooth("bicubic"), Lanczos(), Spectral())
 }
 DEFAULT_GROWTH = "pixel"  # the quality bench's tables say why
 

@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 import torch
 
 from ..latents.flow import Jump
+from ..latents.noise import sibling_noise
 
 
 class Growth(ABC):
@@ -33,3 +34,29 @@ class Growth(ABC):
         grown  (B, C, H, W) what `grow` made of a state at `jump.end_sigma`, times `jump.signal`.
         white  (B, C, H, W) standard normal.
         """
+
+
+class Projected(Growth):
+    """Growth that a mean undoes: copies, and whatever else holds a coarse latent exactly.
+
+    `grow` of `mean` is then an orthogonal projection, and noise of which a part c * 4 of that
+    projection's power is missing makes the grown state white again (RALU eq. 4-6, for copies).
+    """
+
+    @abstractmethod
+    def mean(self, fine: torch.Tensor, patch: int) -> torch.Tensor:
+        """(B, C, 2H, 2W) -> (B, C, H, W): the coarse latent whose growth is nearest."""
+
+    def mean_of_siblings(self, fine: torch.Tensor, patch: int) -> torch.Tensor:
+        """The part of (B, C, H, W) that a coarse latent can hold, grown again; same shape."""
+        return self.grow(self.mean(fine, patch), patch)
+
+    def halve_noise(self, white: torch.Tensor, patch: int) -> torch.Tensor:
+        """What of (B, C, 2H, 2W) white noise half size can hold: (B, C, H, W), white again."""
+        return 2 * self.mean(white, patch)
+
+    def join_noise(
+        self, grown: torch.Tensor, white: torch.Tensor, jump: Jump, patch: int
+    ) -> torch.Tensor:
+        noise = sibling_noise(white, jump.c, lambda one: self.mean_of_siblings(one, patch))
+        return grown.add_(noise, alpha=jump.start_sigma)

@@ -2,32 +2,14 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
-
 import torch
 import torch.nn.functional as F
 
-from ..latents.flow import Jump
-from ..latents.noise import sibling_noise
 from ..latents.tokens import spread
-from .growth import Growth
+from .growth import Projected
 
 
-class Nearest(Growth):
-    """Copies with noise of covariance I - c * ones(4, 4): together white (RALU eq. 4-6)."""
-
-    @abstractmethod
-    def mean_of_siblings(self, noise: torch.Tensor, patch: int) -> torch.Tensor:
-        """Average (B, C, H, W) over the four pixels that one coarse pixel becomes; same shape."""
-
-    def join_noise(
-        self, grown: torch.Tensor, white: torch.Tensor, jump: Jump, patch: int
-    ) -> torch.Tensor:
-        noise = sibling_noise(white, jump.c, lambda one: self.mean_of_siblings(one, patch))
-        return grown.add_(noise, alpha=jump.start_sigma)
-
-
-class Pixel(Nearest):
+class Pixel(Projected):
     """Each latent pixel is repeated over a 2x2 block."""
 
     name = "pixel"
@@ -36,11 +18,11 @@ class Pixel(Nearest):
     def grow(self, coarse: torch.Tensor, patch: int) -> torch.Tensor:
         return spread(coarse)
 
-    def mean_of_siblings(self, noise: torch.Tensor, patch: int) -> torch.Tensor:
-        return spread(F.avg_pool2d(noise, 2))
+    def mean(self, fine: torch.Tensor, patch: int) -> torch.Tensor:
+        return F.avg_pool2d(fine, 2)
 
 
-class Token(Nearest):
+class Token(Projected):
     """Each patch is tiled into its four children, as the released code does (packed tokens).
 
     Siblings lie a patch apart here, not side by side as under `Pixel`.
@@ -59,9 +41,9 @@ class Token(Nearest):
         tiles[:, :, :, 1] = tiles[:, :, :, 0]
         return tiles.reshape(b, c, 2 * h, 2 * w)
 
-    def mean_of_siblings(self, noise: torch.Tensor, patch: int) -> torch.Tensor:
-        b, c, h, w = noise.shape
-        blocks = noise.reshape(b, c, h // (2 * patch), 2, patch, w // (2 * patch), 2, patch)
+    def mean(self, fine: torch.Tensor, patch: int) -> torch.Tensor:
+        b, c, h, w = fine.shape
+        blocks = fine.reshape(b, c, h // (2 * patch), 2, patch, w // (2 * patch), 2, patch)
         rows = blocks[:, :, :, 0] + blocks[:, :, :, 1]  # sums, not one mean over two axes
         mean = (rows[..., 0, :] + rows[..., 1, :]) / 4  # (B, C, h, p, w, p): one coarse patch
-        return self.grow(mean.reshape(b, c, h // 2, w // 2), patch)
+        return mean.reshape(b, c, h // 2, w // 2)

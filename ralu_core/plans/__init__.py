@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from .bottleneck import bottleneck
+from .own_noise import own_noise
 from .plain import plain
 from .plan import Plan, Stage
 from .presets import matched_plan, preset
 from .ralu import ralu
 from .two_sizes import two_sizes
 
-__all__ = ["PLANS", "Plan", "Stage", "bottleneck", "plain", "ralu", "two_sizes"]
+__all__ = ["PLANS", "Plan", "Stage", "bottleneck", "own_noise", "plain", "ralu", "two_sizes"]
 
 # By name: what makes the plan for a model of that shift, with its own default numbers.
 PLANS: dict[str, Callable[[float], Plan]] = {
     "RALU": lambda model_shift: matched_plan(preset("FLUX 5x").at(model_shift), model_shift),
     "plain": plain,
+    "own noise 4-5": own_noise,
+    "own noise 4-3": partial(own_noise, steps=(4, 3)),
     "two sizes": two_sizes,
     "Bottleneck Sampling": bottleneck,
 }

@@ -236,9 +236,12 @@ class Plan:
         return self.stages[first].end < sigma and all(stage.start <= sigma for stage in later)
 
     def growing_by(self, growth: str) -> Plan:
-        """The plan with another way to grow at its matched crossings."""
+        """The plan with another way to grow at its matched crossings, but for those on the run's
+        own noise, which half size began with."""
         crossings = tuple(
-            replace(crossing, growth=growth) if isinstance(crossing, Matched) else crossing
+            replace(crossing, growth=growth)
+            if isinstance(crossing, Matched) and not crossing.own
+            else crossing
             for crossing in self.crossings
         )
         return replace(self, crossings=crossings)

@@ -72,8 +72,8 @@ def ralu(
 
 
 def noise_jump(plan: Plan) -> float | None:
-    """z of a plan whose crossings are all matched with one z; None for other plans."""
-    jumps = {c.z if isinstance(c, Matched) else None for c in plan.crossings}
+    """z of a plan whose crossings are all matched with one z, on new noise; None for others."""
+    jumps = {c.z if isinstance(c, Matched) and not c.own else None for c in plan.crossings}
     return jumps.pop() if len(jumps) == 1 else None
 
 

@@ -3,12 +3,12 @@ from __future__ import annotations
 import pytest
 import torch
 
-from ralu_core.growth import DEFAULT_GROWTH, GROWTHS, growth_named
+from ralu_core.growth import DEFAULT_GROWTH, GROWTHS, Projected, growth_named
 from ralu_core.growth.interpolated import Interpolated
-from ralu_core.growth.nearest import Nearest
 
 INTERPOLATED = [name for name, growth in GROWTHS.items() if isinstance(growth, Interpolated)]
-NEAREST = [name for name, growth in GROWTHS.items() if isinstance(growth, Nearest)]
+PROJECTED = [name for name, growth in GROWTHS.items() if isinstance(growth, Projected)]
+NEAREST = [name for name in PROJECTED if name != "dct"]
 LEAST_Z = 2.0
 
 
@@ -22,7 +22,7 @@ def upsample(coarse: torch.Tensor, method: str, patch: int = 2) -> torch.Tensor:
 
 def mean_of_siblings(white: torch.Tensor, method: str, patch: int = 2) -> torch.Tensor:
     growth = growth_named(method)
-    assert isinstance(growth, Nearest)
+    assert isinstance(growth, Projected)
     return growth.mean_of_siblings(white, patch)
 
 
@@ -33,7 +33,7 @@ def noise_gain(rows: int, columns: int, method: str) -> torch.Tensor:
 
 
 def test_names() -> None:
-    assert list(GROWTHS) == ["token", "pixel", "bilinear", "bicubic", "lanczos"]
+    assert list(GROWTHS) == ["token", "pixel", "bilinear", "bicubic", "lanczos", "dct"]
     assert (NEAREST, DEFAULT_GROWTH) == (["token", "pixel"], "pixel")
 
 
@@ -90,7 +90,7 @@ def test_rows_and_columns_are_treated_alike(method: str) -> None:
 
 
 def test_unknown_method_names_the_choices() -> None:
-    with pytest.raises(ValueError, match=r"one of token, pixel, .*lanczos, got 'nearest'"):
+    with pytest.raises(ValueError, match=r"one of token, pixel, .*dct, got 'nearest'"):
         upsample(noise(1, 1, 2, 2), "nearest")
 
 
@@ -148,7 +148,10 @@ def test_siblings_of_a_pixel_lie_side_by_side() -> None:
     assert torch.equal(mean_of_siblings(x, "pixel"), upsample(expected[None, None], "pixel"))
 
 
-@pytest.mark.parametrize("method", NEAREST)
-def test_what_was_copied_is_its_own_mean(method: str) -> None:
-    grown = upsample(noise(1, 2, 4, 4), method)
-    torch.testing.assert_close(mean_of_siblings(grown, method), grown)
+@pytest.mark.parametrize("method", PROJECTED)
+def test_what_was_grown_is_its_own_mean(method: str) -> None:
+    growth, coarse = growth_named(method), noise(1, 2, 4, 12)
+    assert isinstance(growth, Projected)
+    grown = growth.grow(coarse, 2)
+    torch.testing.assert_close(growth.mean(grown, 2), coarse, rtol=0, atol=1e-6)
+    torch.testing.assert_close(growth.mean_of_siblings(grown, 2), grown, rtol=0, atol=1e-6)

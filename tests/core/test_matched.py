@@ -13,9 +13,8 @@ import pytest
 import torch
 
 from ralu_core.crossings import Crossing, Matched, Place
-from ralu_core.growth import GROWTHS, growth_named
+from ralu_core.growth import GROWTHS, Projected, growth_named
 from ralu_core.growth.interpolated import Interpolated
-from ralu_core.growth.nearest import Nearest
 from ralu_core.latents.flow import signal_scale, stage_start
 from ralu_core.latents.grid import FULL, HALF, MIXED, Grid
 from ralu_core.latents.layout import Layout
@@ -26,7 +25,8 @@ from ralu_core.latents.tokens import patchify, pick, spread
 
 DRAWS = 20_000
 BOUND = 5.0
-NEAREST = [name for name, growth in GROWTHS.items() if isinstance(growth, Nearest)]
+PROJECTED = [name for name, growth in GROWTHS.items() if isinstance(growth, Projected)]
+NEAREST = [name for name in PROJECTED if name != "dct"]
 INTERPOLATED = [name for name, growth in GROWTHS.items() if isinstance(growth, Interpolated)]
 FINE = torch.tensor([[True, False, False], [False, True, True]])  # coarse tokens grown early
 SETTINGS = [(0.7, 6.317), (0.55, 3.47), (0.3, 2.0)]  # end sigma, z
@@ -143,7 +143,7 @@ def test_the_bound_sees_a_wrong_sibling_law(siblings: str) -> None:
     white = normal(3, DRAWS, 1, 8, 12)
     growth = GROWTHS.get(siblings)
     wrong = white
-    if isinstance(growth, Nearest):
+    if isinstance(growth, Projected):
         wrong = sibling_noise(white, 1 / z**2, lambda one: growth.mean_of_siblings(one, 2))
     noise = scale * end * upsample(normal(2, DRAWS, 1, 4, 6), "token") + start * wrong
     scores = z_scores(patchify(noise).flatten(1), torch.full((96,), start**2))

@@ -6,12 +6,11 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from ralu_core.growth import GROWTHS
-from ralu_core.growth.nearest import Nearest
+from ralu_core.growth import GROWTHS, Projected
 from ralu_core.latents.noise import KEPT_NOISE, kept_noise, sibling_noise, stage_seed, white_noise
 
 SHAPE = (4, 8, 8)
-NEAREST = {name: growth for name, growth in GROWTHS.items() if isinstance(growth, Nearest)}
+PROJECTED = {name: one for name, one in GROWTHS.items() if isinstance(one, Projected)}
 
 
 def jacobian(function: Callable[[torch.Tensor], torch.Tensor], size: int) -> torch.Tensor:
@@ -20,15 +19,15 @@ def jacobian(function: Callable[[torch.Tensor], torch.Tensor], size: int) -> tor
     return function(basis).reshape(size * size, -1).T
 
 
-def siblings_of(growth: Nearest, white: torch.Tensor, c: float, patch: int) -> torch.Tensor:
+def siblings_of(growth: Projected, white: torch.Tensor, c: float, patch: int) -> torch.Tensor:
     return sibling_noise(white, c, lambda one: growth.mean_of_siblings(one, patch))
 
 
 @pytest.mark.parametrize("c", [0.0, 0.0177, 0.0586, 0.2, 0.25])
 @pytest.mark.parametrize("patch", [1, 2])
-@pytest.mark.parametrize("name", NEAREST)
+@pytest.mark.parametrize("name", ["token", "pixel"])
 def test_sibling_noise_has_the_papers_covariance(name: str, patch: int, c: float) -> None:
-    growth = NEAREST[name]
+    growth = PROJECTED[name]
     mix = jacobian(lambda white: siblings_of(growth, white, c, patch), 8)
     copies = jacobian(lambda coarse: growth.grow(coarse, patch), 4)  # each row: one 1 per parent
     siblings = copies @ copies.T
@@ -40,7 +39,7 @@ def test_sibling_noise_has_the_papers_covariance(name: str, patch: int, c: float
 @pytest.mark.parametrize("c", [-0.01, 0.2501, float("nan")])
 def test_sibling_noise_needs_a_covariance(c: float) -> None:
     with pytest.raises(ValueError, match=r"0 <= c <= 1/4 \(z of at least 2\), got c = .*: take"):
-        siblings_of(NEAREST["token"], torch.zeros(1, 1, 4, 4), c, 2)
+        siblings_of(PROJECTED["token"], torch.zeros(1, 1, 4, 4), c, 2)
 
 
 def test_kept_noise_by_both_laws() -> None:
@@ -112,7 +111,7 @@ def test_noise_ignores_global_state() -> None:
 def draw_both_crossings() -> None:
     for stream in (1, 2):
         white = white_noise((16, 128, 128), 1, [0], stream)
-        siblings_of(NEAREST["token"], white, 0.025, 2)
+        siblings_of(PROJECTED["token"], white, 0.025, 2)
         kept_noise("exact")(white, 0.025)
 
 

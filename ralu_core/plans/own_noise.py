@@ -1,0 +1,43 @@
+"""Few steps at half size, then full size, on the seed's own noise: the picture of plain sampling.
+
+Half size begins with what it can hold of the seed's full-size noise, and what it could not hold of
+that noise joins at full size, so that the run stays near the plain one of the same seed. Steps are
+of second order, and the first at full size remembers the last at half size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..crossings import Matched
+from ..latents.checks import MIN_Z, check_count
+from ..latents.grid import FULL, HALF
+from .plan import Plan, Stage
+
+
+def own_noise(
+    model_shift: float,
+    steps: Sequence[int] = (4, 5),
+    *,
+    switch: float = 0.8,
+    growth: str = "dct",
+    order: int = 2,
+) -> Plan:
+    """Two sizes on one trajectory. ValueError for numbers that cannot run.
+
+    steps   at half size, and at full size.
+    switch  sigma in (0, 1) where half size ends; full size begins at 2 * switch / (1 + switch),
+            which is as noisy to it: a half-size latent holds a quarter of the noise, and all of
+            the signal that it can hold.
+    growth  "dct", or "pixel" for Haar's.
+    order   of the steps, see `Stage`.
+
+    Half size spreads its steps by half the model's shift, so that both sizes visit levels that are
+    as noisy to them.
+    """
+    check_count("Steps", tuple(steps), 2)
+    low, high = steps
+    crossing = Matched(switch, MIN_Z, growth, own=True)
+    half = Stage.spaced(HALF, low, 1.0, switch, shift=model_shift / 2, order=order)
+    full = Stage.spaced(FULL, high, crossing.start_sigma, 0.0, shift=model_shift, order=order)
+    return Plan.of(f"own noise {low}-{high}", [half, full], [crossing], model_shift=model_shift)
