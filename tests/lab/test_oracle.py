@@ -1,0 +1,98 @@
+"""The Gaussian oracle: against sampled runs of the plans' own code, and known figures."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from lab.quality import oracle
+from lab.quality.oracle import Spectrum
+from ralu_core import Source, sample
+from ralu_core.crossings import Matched
+from ralu_core.latents.grid import FULL, HALF
+from ralu_core.plans import Plan, Stage, bottleneck, plain
+from ralu_core.plans.presets import preset, published_plan
+
+SHIFT = 3.158  # FLUX.1-dev's at 1024 pixels
+# From an independent calculation (linear algebra on the same spectrum, other code), 2 digits.
+KNOWN = {
+    "10 steps": (plain(SHIFT, (10,)), (0.62, 0.75, 0.76, 0.71, 0.58, 0.37)),
+    "18 steps": (plain(SHIFT, (18,)), (0.77, 0.84, 0.85, 0.82, 0.74, 0.59)),
+    "FLUX 5x": (published_plan(preset("FLUX 5x")), (0.77, 0.74, 0.71, 0.67, 0.56, 0.36)),
+    "FLUX 7x": (published_plan(preset("FLUX 7x")), (0.67, 0.64, 0.63, 0.60, 0.47, 0.27)),
+}
+KEPT = {
+    "FLUX 5x": (0.23, 0.08, 0.05, 0.03, 0.03, 0.0),
+    "FLUX 7x": (0.13, 0.06, 0.05, 0.05, 0.04, 0),
+}
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_known_figures_return(name: str) -> None:
+    plan, variance = KNOWN[name]
+    outcome = oracle.run(plan)
+    assert outcome.variance == pytest.approx(variance, abs=0.045)
+    assert outcome.coherence == pytest.approx(KEPT.get(name, ()), abs=0.035)
+
+
+def two_sizes(z: float, order: int) -> Plan:
+    crossing = Matched(0.6, z)
+    stages = [
+        Stage.spaced(HALF, 4, 1.0, 0.6, shift=SHIFT, order=order),
+        Stage.spaced(FULL, 5, crossing.start_sigma, 0.0, shift=SHIFT, order=order),
+    ]
+    return Plan.of("two sizes", stages, [crossing], model_shift=SHIFT)
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [plain(SHIFT, (6,), order=2), two_sizes(2.0, 1), two_sizes(2.0, 2), two_sizes(5.0, 2)],
+    ids=["plain", "z 2 Euler", "z 2", "z 5"],
+)
+def test_the_plans_own_code_samples_what_the_oracle_says(plan: Plan) -> None:
+    spectrum = Spectrum(32)
+    noise = torch.randn(64, 16, 32, 32, generator=torch.Generator().manual_seed(1))
+    x = sample(perfect_denoiser(spectrum), None, Source.from_noise(noise), plan, seed=5).x
+    power = cosines(x.double()).square().mean((0, 1))
+    sampled = torch.tensor(spectrum.by_band(power / spectrum.full))
+    exact = torch.tensor(oracle.run(plan, spectrum).variance)
+    spread = (2 / (64 * 16 * torch.bincount(spectrum.band.flatten()))).sqrt()
+    assert ((sampled / exact - 1).abs() < 4 * spread).all()
+
+
+def cosine_matrix(size: int) -> torch.Tensor:
+    """The orthonormal DCT-II."""
+    index = torch.arange(size, dtype=torch.float64)
+    matrix = (torch.pi / size * index[:, None] * (index + 0.5)).cos() * (2 / size) ** 0.5
+    matrix[0] /= 2**0.5
+    return matrix
+
+
+def cosines(x: torch.Tensor) -> torch.Tensor:
+    matrix = cosine_matrix(x.shape[-1])
+    return matrix @ x @ matrix.T
+
+
+def perfect_denoiser(spectrum: Spectrum):
+    """The best clean estimate of a state at either size, coefficient by coefficient."""
+
+    def denoise(x: torch.Tensor, sigma: float, _layout) -> torch.Tensor:
+        power = spectrum.full if x.shape[-1] == spectrum.side else spectrum.half
+        gain = power * (1 - sigma) / (power * (1 - sigma) ** 2 + sigma**2)
+        matrix = cosine_matrix(x.shape[-1])
+        return (matrix.T @ (cosines(x.double()) * gain) @ matrix).float()
+
+    return denoise
+
+
+def test_second_order_repairs_what_few_steps_lose() -> None:
+    plan = published_plan(preset("FLUX 5x"))
+    second = replace(plan, stages=tuple(replace(stage, order=2) for stage in plan.stages))
+    assert oracle.run(second).loss < 0.5 * oracle.run(plan).loss
+
+
+def test_an_unknown_crossing_is_refused() -> None:
+    with pytest.raises(ValueError, match="knows no Renoised"):
+        oracle.run(bottleneck(SHIFT))
