@@ -9,10 +9,11 @@ import torch
 
 from lab.quality import oracle
 from lab.quality.oracle import Spectrum
+from lab.quality.oracle.search import Choice, best_plain, best_two_sizes
 from ralu_core import Source, sample
 from ralu_core.crossings import Matched
 from ralu_core.latents.grid import FULL, HALF
-from ralu_core.plans import Plan, Stage, bottleneck, plain
+from ralu_core.plans import Plan, Stage, bottleneck, own_noise, plain
 from ralu_core.plans.presets import preset, published_plan
 
 SHIFT = 3.158  # FLUX.1-dev's at 1024 pixels
@@ -48,8 +49,14 @@ def two_sizes(z: float, order: int) -> Plan:
 
 @pytest.mark.parametrize(
     "plan",
-    [plain(SHIFT, (6,), order=2), two_sizes(2.0, 1), two_sizes(2.0, 2), two_sizes(5.0, 2)],
-    ids=["plain", "z 2 Euler", "z 2", "z 5"],
+    [
+        plain(SHIFT, (6,), order=2),
+        two_sizes(2.0, 1),
+        two_sizes(5.0, 2),
+        own_noise(SHIFT, (4, 3)),
+        own_noise(SHIFT, (3, 4), switch=0.6, order=1),
+    ],
+    ids=["plain", "z 2 Euler", "z 5", "own noise", "own noise Euler"],
 )
 def test_the_plans_own_code_samples_what_the_oracle_says(plan: Plan) -> None:
     spectrum = Spectrum(32)
@@ -93,6 +100,28 @@ def test_second_order_repairs_what_few_steps_lose() -> None:
     assert oracle.run(second).loss < 0.5 * oracle.run(plan).loss
 
 
-def test_an_unknown_crossing_is_refused() -> None:
-    with pytest.raises(ValueError, match="knows no Renoised"):
-        oracle.run(bottleneck(SHIFT))
+def test_a_plan_on_the_seeds_noise_keeps_what_half_size_did() -> None:
+    outcome = oracle.run(own_noise(SHIFT))
+    assert min(outcome.coherence[:5]) > 0.999 and outcome.coherence[5] == 0
+
+
+@pytest.mark.parametrize(
+    "plan, says",
+    [(bottleneck(SHIFT), "knows no Renoised"), (own_noise(SHIFT, growth="pixel"), "by dct alone")],
+)
+def test_what_it_cannot_follow_is_refused(plan: Plan, says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        oracle.run(plan)
+
+
+def test_the_search_finds_better_schedules_within_the_budget() -> None:
+    budget = 4.8
+    (found,) = best_two_sizes(budget, SHIFT, lows=(3,))
+    assert found.plan.steps == (3, 4) and found.calls <= budget
+    assert found.outcome.loss < 0.5 * oracle.run(Choice(3, 4).plan(SHIFT)).loss
+    assert found.outcome.loss < best_plain(budget, SHIFT, 2).outcome.loss
+
+
+def test_a_budget_too_small_for_two_sizes_is_refused() -> None:
+    with pytest.raises(ValueError, match="full-size calls or more, got 1: raise it"):
+        best_two_sizes(1, SHIFT)

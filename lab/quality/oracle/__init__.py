@@ -16,6 +16,7 @@ from functools import cached_property
 import torch
 
 from ralu_core.crossings import Crossing, Matched
+from ralu_core.latents.flow import stage_start
 from ralu_core.latents.grid import FULL
 from ralu_core.plans import Plan, Stage
 
@@ -80,12 +81,16 @@ class Outcome:
 
 @dataclass
 class _State:
-    """x (S, h, w): factors of each coefficient on S independent normals; and the last step's."""
+    """Factors (S, h, w) of each coefficient on S independent normals.
+
+    last  sigma, velocity and clean estimate of the last step.
+    held  (h, w) where a step before the crossing is remembered; None where everywhere.
+    """
 
     x: torch.Tensor
     clean: torch.Tensor
-    slope: torch.Tensor | None = None
-    width: float = 0.0
+    last: tuple[float, torch.Tensor, torch.Tensor] | None = None
+    held: torch.Tensor | None = None
 
 
 def run(plan: Plan, spectrum: Spectrum | None = None) -> Outcome:
@@ -129,56 +134,81 @@ def _sample(stage: Stage, state: _State, power: torch.Tensor) -> None:
         signal = 1 - sigma
         state.clean = state.x * (power * signal / (power * signal**2 + sigma**2))
         velocity, step = (state.x - state.clean) / sigma, following - sigma
-        if state.slope is None or stage.order == 1:
-            state.x = state.x + step * velocity
-        else:
-            past = step / (2 * state.width)
-            state.x = state.x + step * (velocity + past * (velocity - state.slope))
-        state.slope, state.width = velocity, step
+        slope = velocity
+        if state.last is not None and stage.order == 2:
+            level, before, _ = state.last
+            before = before if state.held is None else torch.where(state.held, before, velocity)
+            slope = velocity + step / (2 * (sigma - level)) * (velocity - before)
+        state.last, state.held = (sigma, velocity, state.clean), None
+        state.x = state.x + step * slope
 
 
 def _crossed(crossing: Crossing, state: _State, stage: Stage, spectrum: Spectrum) -> _State:
-    if isinstance(crossing, Matched):
-        return _matched(crossing, state, stage, spectrum)
-    raise ValueError(
-        f"The oracle knows no {type(crossing).__name__}: add it to lab/quality/oracle.py."
-    )
+    if not isinstance(crossing, Matched) or crossing.growth not in SHARES:
+        grown = f" growing by {crossing.growth}" if isinstance(crossing, Matched) else ""
+        raise ValueError(
+            f"The oracle knows no {type(crossing).__name__}{grown}: add what it does to "
+            "coefficients here."
+        )
+    if crossing.remembers and crossing.growth != "dct":
+        raise ValueError(
+            f"The oracle follows remembered steps by dct alone, got {crossing.growth}: repeated "
+            "pixels mix a coefficient's past with its mirror images'."
+        )
+    return _matched(crossing, state, stage, spectrum)
 
 
 def _matched(crossing: Matched, state: _State, stage: Stage, spectrum: Spectrum) -> _State:
-    """Repeated pixels and sibling noise, or the law of tokens that stay coarse."""
+    """Growth and sibling noise, or the law of tokens that stay coarse.
+
+    Noise of the seed itself is a source of its own here, too: what half size could not hold of it
+    is independent of what it held.
+    """
     jump = crossing.jump
     if stage.grid is not FULL:
-        noise = (1 - jump.c) ** 0.5
-        x = _with_source(
-            jump.signal * state.x, torch.full_like(spectrum.half, noise * jump.start_sigma)
-        )
+        noise = jump.start_sigma * (1 - jump.c) ** 0.5
+        x = _with_source(jump.signal * state.x, torch.full_like(spectrum.half, noise))
         return _State(x, x)
-    share = repeated_share(spectrum.side)
-    x = jump.signal * 2 * share * folded(state.x, spectrum.side)
-    noise = jump.start_sigma * (1 - 4 * jump.c * share.square()).sqrt()
-    x = _with_source(x, noise)
-    return _State(x, x)
+    share = SHARES[crossing.growth](spectrum.side)
+    x = jump.signal * 2 * share * mirrored(state.x)
+    x = _with_source(x, jump.start_sigma * (1 - 4 * jump.c * share.square()).sqrt())
+    if not crossing.remembers or state.last is None:
+        return _State(x, x)
+    sigma, _, clean = state.last
+    # The last half-size step, as its noise and twice its estimate lie in the full-size picture.
+    noise = clean + state.last[1]
+    past = _with_source(share * mirrored(noise - 2 * clean), torch.zeros_like(share))
+    return _State(x, x, (stage_start(jump.z, sigma), past, past), share > 0)
 
 
 def _with_source(x: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
     return torch.cat([x, noise[None]])
 
 
-def repeated_share(side: int) -> torch.Tensor:
+def repeated(side: int) -> torch.Tensor:
     """(side, side) part of each full-size coefficient that pixels repeated over 2x2 can hold."""
     axis = (torch.pi * torch.arange(side, dtype=torch.float64) / (2 * side)).cos()
     axis[side // 2] = 0.0
     return axis[:, None] * axis
 
 
-def folded(x: torch.Tensor, side: int) -> torch.Tensor:
-    """(S, side/2, side/2) -> (S, side, side): the coefficient that repeating pixels sends to each,
+def lowest(side: int) -> torch.Tensor:
+    """(side, side) 1 where half size has the coefficient itself, else 0."""
+    axis = (torch.arange(side) < side // 2).double()
+    return axis[:, None] * axis
+
+
+# By growth. Others interpolate: what they leave of a coefficient is no law of theirs.
+SHARES = {"pixel": repeated, "dct": lowest}
+
+
+def mirrored(x: torch.Tensor) -> torch.Tensor:
+    """(S, h, w) -> (S, 2h, 2w): the half-size coefficient that repeating pixels sends to each,
     itself in the low half and its mirror image in the high one."""
-    half = side // 2
-    index = torch.arange(side)
-    mirrored = torch.where(index < half, index, side - index).clamp(max=half - 1)
-    return x[:, mirrored][:, :, mirrored]
+    half = x.shape[-1]
+    index = torch.arange(2 * half)
+    index = torch.where(index < half, index, 2 * half - index).clamp(max=half - 1)
+    return x[:, index][:, :, index]
 
 
 def describe(outcome: Outcome) -> str:
