@@ -6,8 +6,9 @@ from .sampler import Sampler
 from .sampler_advanced import SamplerAdvanced
 from .schedule import Schedule
 from .schedule_route import add_schedule_route
+from .second_order import SecondOrder
 from .temporal_acceleration import TemporalAcceleration
 
 __all__ = ["NODES", "add_schedule_route", "other_copy"]
 
-NODES = [Schedule, Sampler, SamplerAdvanced, EdgeMaskPreview, TemporalAcceleration]
+NODES = [Schedule, Sampler, SamplerAdvanced, EdgeMaskPreview, TemporalAcceleration, SecondOrder]

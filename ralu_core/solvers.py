@@ -12,6 +12,7 @@ from .latents.states import Memory, StageEnd, State
 from .latents.tokens import patchify, unpatchify
 from .tasks import RunStage, StageTask, Start
 
+Level = float | torch.Tensor
 Denoise = Callable[[torch.Tensor, float, Layout | None], torch.Tensor]
 
 
@@ -24,19 +25,25 @@ class Steps:
 
     def __init__(self, order: int, memory: Memory | None = None):
         self._order, self._memory = order, memory
-        self._before: tuple[float, torch.Tensor] | None = None
+        self._before: tuple[Level, torch.Tensor] | None = None
 
     def take(
-        self, x: torch.Tensor, denoised: torch.Tensor, sigma: float, following: float
+        self,
+        x: torch.Tensor,
+        denoised: torch.Tensor,
+        sigma: Level,
+        following: Level,
+        straight: bool = False,
     ) -> torch.Tensor:
         """The state at the next level, from that at `sigma` and its clean estimate.
 
+        straight  a step of Euler's in any case: to sigma 0 it ends on the clean estimate.
         Nothing that it is given is written to.
         """
         velocity, step = (x - denoised) / sigma, following - sigma
         if self._memory is not None and self._before is None:
             self._before = self._memory.sigma, self._memory.slope(velocity)
-        if self._order == 1 or self._before is None:
+        if straight or self._order == 1 or self._before is None:
             x = x + velocity * step
         else:
             level, slope = self._before

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ...nodes import temporal_acceleration  # noqa: F401
     from ...nodes.host import prepare, run  # noqa: F401
     from ...nodes.host.families import inspect, table, words  # noqa: F401
-    from ...nodes.host.sampling import conds, mixed_call, stages, watch  # noqa: F401
+    from ...nodes.host.sampling import conds, mixed_call, second_order, stages, watch  # noqa: F401
     from ...nodes.host.showing import progress  # noqa: F401
     from ...ralu_core import cost, forecast, plans, sampler, scores  # noqa: F401
     from ...ralu_core.crossings import matched  # noqa: F401
@@ -50,6 +50,7 @@ MODULES = {
     "run": "nodes.host.run",
     "sampler": "ralu_core.sampler",
     "scores": "ralu_core.scores",
+    "second_order": "nodes.host.sampling.second_order",
     "stages": "nodes.host.sampling.stages",
     "table": "nodes.host.families.table",
     "temporal_acceleration": "nodes.temporal_acceleration",

@@ -79,15 +79,15 @@ class Batch:
         return comfy.samplers.calculate_sigmas(sampling, "simple", steps).tolist()
 
 
-def plain(batch: Batch, steps: int) -> torch.Tensor:
-    """A KSampler: Euler steps at full size."""
+def plain(batch: Batch, steps: int, sampler: Any = None) -> torch.Tensor:
+    """A KSampler: steps at full size, Euler's unless a SAMPLER is given."""
     import comfy.samplers
 
     latent = batch.latent
     return batch.guider.sample(
         batch.noise(latent),
         latent["samples"],
-        comfy.samplers.sampler_object("euler"),
+        sampler or comfy.samplers.sampler_object("euler"),
         torch.tensor(batch.sigmas(steps)),
         disable_pbar=True,
         seed=SEED,

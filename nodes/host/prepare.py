@@ -30,7 +30,7 @@ from .inputs import (
     placed_for,
 )
 from .noise import batch_items, check_noise_level, extend_noise, noise_for
-from .samplers import check_sampler
+from .samplers import check_sampler, sampler_for
 from .sampling.conds import check_conds, fit_to_frame
 from .sampling.finite import all_finite, check_finite
 from .sampling.spatial import name_unknown
@@ -165,11 +165,6 @@ def _plans(settings: Settings, facts: ModelFacts, frame: Frame) -> tuple[Plan, P
     check_shift_fits(whole.model_shift, shift, facts.is_sized)
     if not 0 < settings.denoise <= 1:
         raise ValueError(f"Denoise must lie in (0, 1], got {settings.denoise:g}: 1 samples anew.")
-    if any(stage.order != 1 for stage in whole.stages):
-        raise ValueError(
-            f"The plan {whole.name} takes steps of order 2, and ComfyUI's SAMPLER takes its own: "
-            "make the plan with order 1."
-        )
     start = float(shift_sigma(shift, settings.denoise))
     return whole, whole.growing_by(settings.upsampling).begun_at(start), shift
 
@@ -214,7 +209,7 @@ def _source_and_stages(
         check_finite(mask, "inpaint mask", "paint it anew")
     stages = GuiderStages(
         guider=wires.guider,
-        sampler=wires.sampler,
+        sampler=sampler_for(plan, wires.sampler),
         conds=fit_to_frame(wires.guider.original_conds, frame),
         family=facts.family,
         latent=latent,

@@ -9,8 +9,10 @@ from typing import Any
 
 import comfy.samplers
 
+from ...ralu_core.plans import Plan
 from .families.patches import closed_over
 from .sampling.begin import sampler_name
+from .sampling.second_order import is_euler, is_second_order, of_second_order
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +38,22 @@ def sampler_named(name: str):
     if name not in SAMPLER_NAMES:
         raise ValueError(f"The sampler must be one of {', '.join(SAMPLER_NAMES)}, got {name!r}.")
     return comfy.samplers.sampler_object(name)
+
+
+def sampler_for(plan: Plan, sampler: Any) -> Any:
+    """The SAMPLER that a plan is run with: where it was made for steps of second order, these take
+    the place of the host's euler; any other goes on as it is, which the log says."""
+    if all(stage.order == 1 for stage in plan.stages) or is_second_order(sampler):
+        return sampler
+    if is_euler(sampler):
+        return of_second_order(sampler)
+    log.info(
+        "The plan %s was made for second-order steps, and the SAMPLER %s takes its own, starting "
+        "anew in each stage: choose euler, and RALU takes them.",
+        plan.name,
+        sampler_name(sampler),
+    )
+    return sampler
 
 
 def check_sampler(sampler, steps: Sequence[int]) -> None:

@@ -25,6 +25,7 @@ from .begin import begin_at, sampler_name
 from .conds import Conds, fit_to_layout
 from .finite import all_finite
 from .mixed_call import MixedCall
+from .second_order import remembering
 from .spatial import at_both_sizes
 from .watch import Watch
 
@@ -71,11 +72,12 @@ class GuiderStages:
         levels = None if self.plan is None else self.plan.levels_from(stage)
         self._has_joined = False
         joined = functools.partial(self._check_joined, task)
+        sampler = remembering(self.sampler, start.memory, space)
         with self.watch.stage(task, self._tokens(task)) as callback:
             out = self._guider_for(task).sample(
                 space.leave(task.white),
                 self._unprocessed(task),
-                self.watch.timed(begin_at(self.sampler, start, space, levels, joined)),
+                self.watch.timed(begin_at(sampler, start, space, levels, joined)),
                 torch.tensor(stage.sigmas),
                 denoise_mask=self._mask(task),
                 callback=callback,
@@ -90,7 +92,8 @@ class GuiderStages:
         denoised = self.watch.take_denoised()
         if stage.end > 0:  # back from the host's finished latent to the model's own scaling
             out = self.guider.model_patcher.model.process_latent_in(out) * (1 - stage.end)
-        return StageEnd(space.enter(out), denoised, self.watch.take_history())
+        history, last = self.watch.take_history(), self.watch.take_last()
+        return StageEnd(space.enter(out), denoised, history, last)
 
     def _guider_for(self, task: StageTask):
         guider = copy.copy(self.guider)

@@ -82,6 +82,7 @@ class Watch:
     def __post_init__(self) -> None:
         self._denoised: torch.Tensor | None = None
         self._history: list[State] = []
+        self._last: State | None = None
         self._sums: list[tuple[torch.Tensor, torch.Tensor]] = []
 
     @contextmanager
@@ -91,6 +92,7 @@ class Watch:
         record = StageRecord(stage.number, stage.grid.name, stage.grid.words, stage.steps, tokens)
         self.records.append(record)
         self._history.clear()
+        self._last = None
         self._sums.clear()
         started = time.perf_counter()
         for listener in self.listeners:
@@ -99,10 +101,11 @@ class Watch:
         def callback(step: int, denoised: torch.Tensor, x: torch.Tensor, _total: int) -> None:
             comfy.model_management.throw_exception_if_processing_interrupted()
             self._denoised = denoised
+            sigma, enter = stage.sigmas[min(step, stage.steps)], self.space.enter
             if task.keep_history:
-                sigma = stage.sigmas[min(step, stage.steps)]
-                enter = self.space.enter
                 self._history.append(State(sigma, enter(x).clone(), enter(denoised)))
+            if task.keep_last:
+                self._last = State(sigma, enter(x), enter(denoised))
             for listener in self.listeners:
                 listener.step_done(record, step + 1, denoised)
 
@@ -154,6 +157,12 @@ class Watch:
         history = tuple(self._history)
         self._history.clear()
         return history
+
+    def take_last(self) -> State | None:
+        """Where the last step of the stage began, where its task asked for that. Not a copy: of use
+        after steps alone that write into nothing, as those of `second_order` do."""
+        last, self._last = self._last, None
+        return last
 
     def regions_sought(self) -> None:
         for listener in self.listeners:

@@ -1,0 +1,79 @@
+"""Second-order steps as a SAMPLER of the host, and how they remember what was before a stage."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import comfy.k_diffusion.sampling
+import comfy.samplers
+import torch
+
+from ....ralu_core.latents.space import Space
+from ....ralu_core.latents.states import Memory
+from ....ralu_core.solvers import Steps
+
+
+def sample_second_order(
+    model,
+    x: torch.Tensor,
+    sigmas: torch.Tensor,
+    extra_args: dict | None = None,
+    callback=None,
+    disable=None,
+    memory: Memory | None = None,
+) -> torch.Tensor:
+    """Adams-Bashforth steps of order 2 in velocity over sigma, one call of the model each.
+
+    As the host's own samplers: x (B, ...) at sigmas[0], sigmas falling; the first step is Euler's,
+    unless there is a memory of one before it. With an inpaint mask the last step is Euler's, too,
+    or what is kept would not come back as it was.
+    """
+    extra_args = extra_args or {}
+    is_masked = extra_args.get("denoise_mask") is not None
+    steps, rows, last = Steps(2, memory), x.new_ones(len(x)), len(sigmas) - 2
+    for i in range(last + 1):
+        denoised = model(x, sigmas[i] * rows, **extra_args)
+        if callback is not None:
+            step = {"x": x, "i": i, "sigma": sigmas[i], "sigma_hat": sigmas[i]}
+            callback({**step, "denoised": denoised})
+        x = steps.take(x, denoised, sigmas[i], sigmas[i + 1], straight=is_masked and i == last)
+    return x
+
+
+def second_order() -> comfy.samplers.KSAMPLER:
+    """The SAMPLER of such steps."""
+    return comfy.samplers.KSAMPLER(sample_second_order)
+
+
+def is_euler(sampler: Any) -> bool:
+    """Whether a SAMPLER is the host's euler with nothing set on it."""
+    function = getattr(sampler, "sampler_function", None)
+    return function is comfy.k_diffusion.sampling.sample_euler and not sampler.extra_options
+
+
+def is_second_order(sampler: Any) -> bool:
+    """Whether a SAMPLER takes these steps, and so can be given a memory."""
+    return getattr(sampler, "sampler_function", None) is sample_second_order
+
+
+def of_second_order(sampler: Any) -> Any:
+    """A copy of the SAMPLER euler with these steps in the place of its own."""
+    made = copy.copy(sampler)
+    made.sampler_function = sample_second_order
+    return made
+
+
+def remembering(sampler: Any, memory: Memory | None, space: Space) -> Any:
+    """A copy of a SAMPLER that is given the memory in the form of the host; others need none."""
+    if memory is None or not is_second_order(sampler):
+        return sampler
+    made = copy.copy(sampler)
+    held = memory.held
+    hosted = Memory(
+        memory.sigma,
+        space.leave(memory.velocity),
+        lambda fine: space.leave(held(space.enter(fine))),
+    )
+    made.extra_options = {**sampler.extra_options, "memory": hosted}
+    return made

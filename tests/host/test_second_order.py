@@ -1,0 +1,142 @@
+"""Second-order steps inside the host, and plans on the seed's own noise, beside the core's."""
+
+from __future__ import annotations
+
+import logging
+
+import comfy.sample
+import comfy.samplers
+import pytest
+import torch
+from limits import guider, native
+
+from driving import advanced, ralu
+from lab.models import tiny
+from ralu_pack.nodes.host.families.inspect import inspect_model
+from ralu_pack.nodes.host.families.table import family_named
+from ralu_pack.nodes.second_order import SecondOrder
+from ralu_pack.ralu_core import Source
+from ralu_pack.ralu_core import sample as core_sample
+from ralu_pack.ralu_core.latents.frame import Frame
+from ralu_pack.ralu_core.plans import own_noise, plain
+
+SIZE = (128, 192)
+# One of each form of the host's latents: as the pack's own, folded, with frames.
+FORMS = ("flux1", "sd3", "flux2", "qwen_image")
+
+
+def steps_of_second_order():
+    return SecondOrder.execute().args[0]
+
+
+@pytest.fixture(params=FORMS)
+def any_model(request):
+    family = family_named(request.param)
+    if not family.is_known:
+        pytest.skip(f"this ComfyUI has no {family.model_class}")
+    return tiny.load_model(tiny.family_weights(family), family)
+
+
+def denoiser(model, cfg: float):
+    """The host's clean estimate in the core's form: one Euler step of its own down to 0."""
+    facts = inspect_model(model)
+    space, network = facts.space, model.model
+
+    def denoise(x: torch.Tensor, sigma: float, layout=None) -> torch.Tensor:
+        noise = space.leave(x / sigma)
+        out = native(guider(model, cfg=cfg), noise, sigmas=torch.tensor([sigma, 0.0]))
+        return space.enter(network.process_latent_in(out))
+
+    return denoise
+
+
+def shift_of(model, baseline: int | None = None) -> float:
+    facts = inspect_model(model)
+    return facts.shift_for(Frame.of_picture(*SIZE, facts.space), baseline)
+
+
+def white(model, seed: int = 7) -> torch.Tensor:
+    """What a KSampler draws, in the form of the core."""
+    space = inspect_model(model).space
+    picture = torch.zeros(1, space.channels, *(side // space.pixels for side in SIZE))
+    return space.enter(comfy.sample.prepare_noise(space.leave(picture), seed))
+
+
+def in_core(model, plan, cfg: float = 1.0) -> torch.Tensor:
+    """The same run, its crossings, memory and steps by the core's own sampler."""
+    space = inspect_model(model).space
+    source = Source.from_noise(white(model), space.patch)
+    x = core_sample(denoiser(model, cfg), None, source, plan, 7).x
+    return model.model.process_latent_out(space.leave(x))
+
+
+def assert_near(samples: torch.Tensor, expected: torch.Tensor) -> None:
+    scale = max(1.0, float(expected.std()))
+    torch.testing.assert_close(samples, expected, atol=2e-4 * scale, rtol=0)
+
+
+@pytest.mark.parametrize("growth", ["dct", "pixel"])
+def test_a_run_on_its_own_noise_is_the_cores(any_model, growth):
+    plan = own_noise(shift_of(any_model), (2, 3), growth=growth)
+    samples, _ = ralu(any_model, None, SIZE, cfg=3.0, schedule=plan)
+    assert_near(samples, in_core(any_model, plan, 3.0))
+
+
+def test_plain_steps_of_second_order_are_the_cores(any_model):
+    plan = plain(shift_of(any_model, 4), (4,), order=2)
+    samples, _ = ralu(any_model, None, SIZE, schedule=plan)
+    assert_near(samples, in_core(any_model, plan))
+    x = inspect_model(any_model).space.leave(white(any_model))
+    sigmas = torch.tensor(plan.stages[0].sigmas)
+    alone = native(guider(any_model, cfg=1.0), x, sampler=steps_of_second_order(), sigmas=sigmas)
+    assert torch.equal(samples, alone)
+
+
+def run(model, sampler, schedule, **changes) -> torch.Tensor:
+    sampler = comfy.samplers.sampler_object(sampler) if isinstance(sampler, str) else sampler
+    return advanced(model, sampler=sampler, schedule=schedule, **changes).args[0]["samples"]
+
+
+def test_eulers_place_is_taken_and_no_others(flux, caplog):
+    plan = own_noise(shift_of(flux), (2, 2))
+    caplog.set_level(logging.INFO)
+    euler, chosen = (run(flux, one, plan) for one in ("euler", steps_of_second_order()))
+    assert torch.equal(euler, chosen) and "made for second-order steps" not in caplog.text
+    other = run(flux, "dpmpp_2m", plan)
+    assert not torch.equal(other, euler)
+    assert "own noise 2-2 was made for second-order steps, and the SAMPLER sample_dpmpp_2m" in (
+        caplog.text
+    )
+
+
+def test_in_a_plan_of_first_order_euler_stays(flux):
+    plan = own_noise(shift_of(flux), (2, 2), order=1)
+    assert not torch.equal(run(flux, "euler", plan), run(flux, steps_of_second_order(), plan))
+
+
+def test_each_picture_of_a_batch_is_as_alone(model):
+    plan = own_noise(shift_of(model), (2, 2))
+    both, _ = ralu(model, None, SIZE, batch=2, schedule=plan)
+    space = inspect_model(model).space
+    second = {"samples": space.leave(torch.zeros(1, 16, 16, 24)), "batch_index": [1]}
+    alone, _ = ralu(model, None, SIZE, latent=second, schedule=plan)
+    assert_near(both[1:], alone)
+
+
+@pytest.mark.parametrize("denoise", [1.0, 0.9, 0.5])
+def test_an_inpaint_mask_keeps_what_it_covers(flux, denoise):
+    latent = torch.randn(1, 16, 16, 24, generator=torch.Generator().manual_seed(4))
+    mask = torch.zeros(1, 1, 16, 24)
+    mask[..., :12] = 1
+    plan = own_noise(shift_of(flux), (2, 2))
+    given = {"samples": latent, "noise_mask": mask}
+    samples, _ = ralu(flux, None, SIZE, latent=given, schedule=plan, denoise=denoise)
+    torch.testing.assert_close(samples[..., 12:], latent[..., 12:], atol=1e-5, rtol=0)
+    assert (samples[..., :12] - latent[..., :12]).abs().mean() > 0.1
+
+
+def test_nothing_but_the_noise_of_the_seed_is_needed(flux):
+    """Two runs of the same seed are alike, another seed is another picture."""
+    plan = own_noise(shift_of(flux), (2, 2))
+    one, again, other = (ralu(flux, None, SIZE, seed=s, schedule=plan)[0] for s in (7, 7, 8))
+    assert torch.equal(one, again) and not torch.equal(one, other)
