@@ -30,11 +30,21 @@ class CallCost:
         attention = 4 * self.width * sequence**2
         return self.blocks * (linear + attention)
 
-    def plan_flops(self, plan: Plan, rows: int, columns: int) -> float:
-        """FLOPs of a run on a full grid of `rows` x `columns` fine tokens."""
-        tokens = plan.tokens(rows, columns)
-        return sum(n * self.flops(t) for n, t in zip(plan.steps, tokens, strict=True))
+    def plan_flops(self, plan: Plan, rows: int, columns: int, guided: bool = False) -> float:
+        """FLOPs of a run on a full grid of `rows` x `columns` fine tokens.
 
-    def speed_up(self, plan: Plan, rows: int, columns: int, steps: int) -> float:
-        """Predicted speed-up of the model calls over `steps` plain full-resolution steps."""
-        return steps * self.flops(rows * columns) / self.plan_flops(plan, rows, columns)
+        guided  whether guidance takes a second call in each step, but for stages that go without.
+        """
+        tokens = plan.tokens(rows, columns)
+        return sum(
+            stage.steps * self.flops(count) * (2 if guided and stage.guided else 1)
+            for stage, count in zip(plan.stages, tokens, strict=True)
+        )
+
+    def speed_up(
+        self, plan: Plan, rows: int, columns: int, steps: int, guided: bool = False
+    ) -> float:
+        """Predicted speed-up of the model calls over `steps` plain full-resolution steps, which
+        are guided in any case where the model is."""
+        plain = steps * self.flops(rows * columns) * (2 if guided else 1)
+        return plain / self.plan_flops(plan, rows, columns, guided)

@@ -33,6 +33,7 @@ from .noise import batch_items, check_noise_level, extend_noise, noise_for
 from .samplers import check_sampler, sampler_for
 from .sampling.conds import check_conds, fit_to_frame
 from .sampling.finite import all_finite, check_finite
+from .sampling.guidance import name_unstoppable
 from .sampling.spatial import name_unknown
 from .sampling.stages import GuiderStages
 from .sampling.watch import Watch
@@ -144,6 +145,7 @@ def prepare(wires: Wires, settings: Settings) -> Run:
     whole, plan, shift = _plans(settings, facts, frame)
     check_sampler(wires.sampler, plan.steps)
     _check_patches(wires.guider, facts, plan)
+    name_unstoppable(wires.guider, plan)
     facts.family.check_size(network, frame)
     regions = _regions(settings, plan, wires, frame, len(samples))
     progress = Progress(patcher, plan.total_steps, whole.stages[-1].number)

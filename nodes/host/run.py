@@ -12,6 +12,7 @@ import torch
 from ...ralu_core.sampler import Result, run_plan
 from .prepare import Run, Settings, Wires, prepare
 from .sampling.conds import reference_tokens
+from .sampling.guidance import calls_of
 from .showing.overlay import Overlay
 from .showing.report import RunReport
 from .showing.status import show_status
@@ -65,6 +66,7 @@ def finish(run: Run, result: Result, started: float) -> Sampled:
         run.plain_steps,
         run.progress.has_previews,
         reference_tokens(run.stages.conds, space),
+        calls_of(run.wires.guider),
     )
     show_status(report.summary())
     log.info(report.line())

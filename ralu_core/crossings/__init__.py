@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .crossing import Crossing, Place
 from .matched import Matched
+from .onward import Onward
 from .resized import Renoised, Repeated
 
-__all__ = ["Crossing", "Matched", "Place", "Renoised", "Repeated"]
+__all__ = ["Crossing", "Matched", "Onward", "Place", "Renoised", "Repeated"]

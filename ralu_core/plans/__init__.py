@@ -19,8 +19,14 @@ __all__ = ["PLANS", "Plan", "Stage", "bottleneck", "own_noise", "plain", "ralu",
 PLANS: dict[str, Callable[[float], Plan]] = {
     "RALU": lambda model_shift: matched_plan(preset("FLUX 5x").at(model_shift), model_shift),
     "plain": plain,
+    "second order 9": partial(plain, steps=(9,), order=2),
+    "second order 6": partial(plain, steps=(6,), order=2),
+    "second order 6, guided above 0.8": partial(plain, steps=(6,), order=2, guided_above=0.8),
     "own noise 4-5": own_noise,
     "own noise 4-3": partial(own_noise, steps=(4, 3)),
+    "own noise 4-6, guided at half size": partial(
+        own_noise, steps=(4, 6), switch=0.7, guide_full=False
+    ),
     "two sizes": two_sizes,
     "Bottleneck Sampling": bottleneck,
 }

@@ -8,6 +8,7 @@ of second order, and the first at full size remembers the last at half size.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ..crossings import Matched
 from ..latents.checks import MIN_Z, check_count
@@ -22,6 +23,7 @@ def own_noise(
     switch: float = 0.8,
     growth: str = "dct",
     order: int = 2,
+    guide_full: bool = True,
 ) -> Plan:
     """Two sizes on one trajectory. ValueError for numbers that cannot run.
 
@@ -31,6 +33,8 @@ def own_noise(
             the signal that it can hold.
     growth  "dct", or "pixel" for Haar's.
     order   of the steps, see `Stage`.
+    guide_full
+            False pays for guidance at half size only, where it costs a quarter.
 
     Half size spreads its steps by half the model's shift, so that both sizes visit levels that are
     as noisy to them.
@@ -40,4 +44,7 @@ def own_noise(
     crossing = Matched(switch, MIN_Z, growth, own=True)
     half = Stage.spaced(HALF, low, 1.0, switch, shift=model_shift / 2, order=order)
     full = Stage.spaced(FULL, high, crossing.start_sigma, 0.0, shift=model_shift, order=order)
-    return Plan.of(f"own noise {low}-{high}", [half, full], [crossing], model_shift=model_shift)
+    name = f"own noise {low}-{high}"
+    if not guide_full:
+        full, name = replace(full, guided=False), f"{name}, guided at half size"
+    return Plan.of(name, [half, full], [crossing], model_shift=model_shift)

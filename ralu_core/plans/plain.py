@@ -3,13 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+from ..crossings import Onward
 from ..latents.grid import FULL
 from .plan import Plan, Stage
 
 
-def plain(model_shift: float, steps: Sequence[int] = (20,), *, order: int = 1) -> Plan:
-    """So many steps on the model's own noise levels. ValueError for numbers that cannot run."""
+def plain(
+    model_shift: float,
+    steps: Sequence[int] = (20,),
+    *,
+    order: int = 1,
+    guided_above: float = 0.0,
+) -> Plan:
+    """So many steps on the model's own noise levels. ValueError for numbers that cannot run.
+
+    guided_above  calls at this sigma and below it go without guidance (Kynkaanniemi et al. 2024,
+                  arXiv 2404.07724); 0 guides all.
+    """
     (count,) = steps
-    stage = Stage.spaced(FULL, count, 1.0, 0.0, shift=model_shift, order=order)
-    return Plan.of("plain", [stage], (), model_shift=model_shift, baseline_steps=count)
+    whole = Stage.spaced(FULL, count, 1.0, 0.0, shift=model_shift, order=order)
+    name = "plain" if order == 1 else f"second order {count}"
+    stages, crossings = [whole], []
+    guided = sum(sigma > guided_above for sigma in whole.sigmas[:-1])
+    if not guided:
+        raise ValueError(
+            f"Guidance must reach a step, got guided_above {guided_above:g}: choose it below 1, or "
+            "set cfg to 1."
+        )
+    if guided < count:
+        name += f", guided above {guided_above:g}"
+        upper = replace(whole, sigmas=whole.sigmas[: guided + 1])
+        stages = [upper, replace(whole, sigmas=whole.sigmas[guided:], guided=False)]
+        crossings = [Onward(upper.end)]
+    return Plan.of(name, stages, crossings, model_shift=model_shift, baseline_steps=count)

@@ -27,6 +27,8 @@ class Stage:
     ratio   on the mixed grid: share of the coarse tokens that are fine, in (0, 1).
     order   of the multistep steps that the plan was made for: 1 is Euler.
     number  1 for a plan's first stage, and so on; a run that begins later keeps them.
+    guided  whether guidance that takes a second call of the model is paid for here; models that
+            need none are not concerned.
     views   on the mixed grid: how tokens see each other, one of `latents.views.VIEWS_KNOWN`.
     """
 
@@ -37,6 +39,7 @@ class Stage:
     order: int = 1
     number: int = 1
     views: str = PAPER
+    guided: bool = True
 
     def __post_init__(self) -> None:
         falling = all(a > b for a, b in zip(self.sigmas, self.sigmas[1:], strict=False))

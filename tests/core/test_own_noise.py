@@ -10,12 +10,12 @@ import torch
 from runs import LATENT, choose_by, normal
 from scipy.fft import dctn, idctn
 
-from ralu_core import Source, StageEnd, StageTask, Start, multistep, run_plan, sample
-from ralu_core.crossings import Matched
+from ralu_core import CallCost, Source, StageEnd, StageTask, Start, multistep, run_plan, sample
+from ralu_core.crossings import Matched, Onward
 from ralu_core.growth import GROWTHS, Projected, growth_named
 from ralu_core.latents.flow import Jump, shift_sigma
 from ralu_core.latents.grid import FULL, HALF, MIXED
-from ralu_core.plans import own_noise, two_sizes
+from ralu_core.plans import own_noise, plain, two_sizes
 
 PROJECTED = [name for name, growth in GROWTHS.items() if isinstance(growth, Projected)]
 SIZE = (2, 3, 16, 24)  # a full-size latent; half of it is no power of two
@@ -222,3 +222,37 @@ def test_a_run_that_begins_at_full_size_begins_on_the_same_noise() -> None:
 def test_another_growth_is_for_other_crossings() -> None:
     plan = own_noise(3.0)
     assert plan.growing_by("token") == plan
+
+
+def test_guidance_may_be_paid_at_half_size_alone() -> None:
+    plan = own_noise(3.0, (4, 6), switch=0.7, guide_full=False)
+    assert [stage.guided for stage in plan.stages] == [True, False]
+    assert plan.name == "own noise 4-6, guided at half size"
+    cost = CallCost(blocks=2, width=64, text_tokens=8)
+    half, full = cost.flops(64), cost.flops(256)
+    assert cost.plan_flops(plan, 16, 16, guided=True) == 4 * 2 * half + 6 * full
+    assert cost.plan_flops(plan, 16, 16) == 4 * half + 6 * full
+    assert cost.speed_up(plan, 16, 16, 20, guided=True) == pytest.approx(
+        20 * 2 * full / (4 * 2 * half + 6 * full)
+    )
+
+
+def test_plain_steps_may_go_without_guidance_below_a_level() -> None:
+    whole, split = plain(3.0, (6,), order=2), plain(3.0, (6,), order=2, guided_above=0.8)
+    upper, lower = split.stages
+    assert upper.guided and not lower.guided and split.crossings == (Onward(upper.end),)
+    assert (*upper.sigmas, *lower.sigmas[1:]) == whole.stages[0].sigmas
+    assert min(upper.sigmas[:-1]) > 0.8 >= max(lower.sigmas)
+    source = Source.from_noise(normal(3, *SIZE))
+    one, other = (sample(bent, None, source, plan, 0).x for plan in (whole, split))
+    torch.testing.assert_close(one, other, rtol=0, atol=1e-6)  # as if there were no crossing
+
+
+def test_guidance_must_reach_a_step() -> None:
+    with pytest.raises(ValueError, match="got guided_above 1: choose it below 1"):
+        plain(3.0, (6,), guided_above=1.0)
+
+
+def test_onward_stays_at_full_size() -> None:
+    with pytest.raises(ValueError, match="from full to full, got half to full"):
+        Onward(0.5).check(HALF, FULL)

@@ -14,8 +14,10 @@ from driving import advanced, ralu
 from lab.models import tiny
 from ralu_pack.nodes.host.families.inspect import inspect_model
 from ralu_pack.nodes.host.families.table import family_named
+from ralu_pack.nodes.host.sampling.watch import StageRecord
+from ralu_pack.nodes.host.showing.report import RunReport
 from ralu_pack.nodes.second_order import SecondOrder
-from ralu_pack.ralu_core import Source
+from ralu_pack.ralu_core import CallCost, Source
 from ralu_pack.ralu_core import sample as core_sample
 from ralu_pack.ralu_core.latents.frame import Frame
 from ralu_pack.ralu_core.plans import own_noise, plain
@@ -140,3 +142,47 @@ def test_nothing_but_the_noise_of_the_seed_is_needed(flux):
     plan = own_noise(shift_of(flux), (2, 2))
     one, again, other = (ralu(flux, None, SIZE, seed=s, schedule=plan)[0] for s in (7, 7, 8))
     assert torch.equal(one, again) and not torch.equal(one, other)
+
+
+def test_guidance_is_left_out_where_the_plan_says_so(model, caplog):
+    """At full size as if cfg were 1, at half size as ever; the report counts what was called."""
+    caplog.set_level(logging.INFO)
+    shift = shift_of(model)
+    saving = plain(shift, (4,), order=2, guided_above=0.9)
+    calls = []
+
+    def count(function, given):
+        calls.append(given["input"].shape[0])
+        return function(given["input"], given["timestep"], **given["c"])
+
+    counted = model.clone()
+    counted.set_model_unet_function_wrapper(count)
+    samples, _ = ralu(counted, None, SIZE, cfg=4.0, schedule=saving)
+    guided = len(saving.stages[0].sigmas) - 1
+    assert calls == [2] * guided + [1] * (4 - guided) and 0 < guided < 4
+    whole, _ = ralu(model, None, SIZE, cfg=4.0, schedule=plain(shift, (4,), order=2))
+    assert not torch.equal(samples, whole)
+
+
+def test_the_report_counts_what_guidance_costs():
+    stages = [StageRecord(1, "half", "", 4, [64], rows=2), StageRecord(2, "full", "", 6, [256])]
+    stages[1].seconds = 6.0
+    cost = CallCost(blocks=2, width=64, text_tokens=8)
+    report = RunReport(stages, 7.0, cost, (8, 8), rows=2)
+    half, full = cost.flops(64), cost.flops(256)
+    assert report.full_step_equivalents() == pytest.approx((4 * 2 * half + 6 * full) / (2 * full))
+    assert report.seconds_per_full_step() == pytest.approx(2.0)  # of two calls of 1 s each
+
+
+def test_a_guider_with_a_way_of_its_own_is_named(flux, caplog):
+    caplog.set_level(logging.INFO)
+
+    class Own(comfy.samplers.CFGGuider):
+        def predict_noise(self, x, timestep, model_options={}, seed=None):  # noqa: B006
+            return super().predict_noise(x, timestep, model_options, seed)
+
+    own = Own(flux)
+    own.set_conds(tiny.conditioning(5), tiny.conditioning(6))
+    own.set_cfg(3.0)
+    run(flux, "euler", own_noise(shift_of(flux), (1, 1), guide_full=False), guider=own)
+    assert "GUIDER Own has a way of its own, which stays on" in caplog.text

@@ -24,6 +24,7 @@ from ..families.family import Family
 from .begin import begin_at, sampler_name
 from .conds import Conds, fit_to_layout
 from .finite import all_finite
+from .guidance import calls_of, without_guidance
 from .mixed_call import MixedCall
 from .second_order import remembering
 from .spatial import at_both_sizes
@@ -73,7 +74,8 @@ class GuiderStages:
         self._has_joined = False
         joined = functools.partial(self._check_joined, task)
         sampler = remembering(self.sampler, start.memory, space)
-        with self.watch.stage(task, self._tokens(task)) as callback:
+        rows = calls_of(self.guider if stage.guided else without_guidance(self.guider))
+        with self.watch.stage(task, self._tokens(task), rows) as callback:
             out = self._guider_for(task).sample(
                 space.leave(task.white),
                 self._unprocessed(task),
@@ -96,7 +98,7 @@ class GuiderStages:
         return StageEnd(space.enter(out), denoised, history, last)
 
     def _guider_for(self, task: StageTask):
-        guider = copy.copy(self.guider)
+        guider = copy.copy(self.guider if task.stage.guided else without_guidance(self.guider))
         guider.original_conds = self.conds
         guider.model_options = create_model_options_clone(guider.model_options)
         add_wrapper_with_key(

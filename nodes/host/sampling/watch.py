@@ -32,6 +32,7 @@ class StageRecord:
     seconds  from then to the end of the stage.
     share    of the blocks' work in these calls, what ran; RALU Temporal Acceleration skips some.
     is_cold  whether weights were still on their way to the device in these calls.
+    rows     of the network for one estimate: 2 where guidance takes a second call.
     """
 
     number: int
@@ -44,6 +45,7 @@ class StageRecord:
     seconds: float = 0.0
     share: float = 1.0
     is_cold: bool = False
+    rows: int = 1
 
 
 class Listener:
@@ -86,10 +88,11 @@ class Watch:
         self._sums: list[tuple[torch.Tensor, torch.Tensor]] = []
 
     @contextmanager
-    def stage(self, task: StageTask, tokens: list[int]) -> Iterator[Any]:
+    def stage(self, task: StageTask, tokens: list[int], rows: int = 1) -> Iterator[Any]:
         """Yields the callback that the host's sampling calls at every step of the stage."""
         stage = task.stage
         record = StageRecord(stage.number, stage.grid.name, stage.grid.words, stage.steps, tokens)
+        record.rows = rows
         self.records.append(record)
         self._history.clear()
         self._last = None

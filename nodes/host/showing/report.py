@@ -16,6 +16,7 @@ class RunReport:
 
     plain_steps    full-size steps that this run stands for; None where nobody published it.
     live_previews  whether previews of the steps were sent, not only the chosen regions.
+    rows           of the network in a plain step: 2 where guidance takes a second call.
     references     tokens of reference pictures, which every call reads beside the picture's.
     """
 
@@ -26,6 +27,7 @@ class RunReport:
     plain_steps: int | None = None
     live_previews: bool = False
     references: int = 0
+    rows: int = 1
 
     @property
     def steps(self) -> int:
@@ -53,8 +55,9 @@ class RunReport:
 
     def _equivalents(self, stage: StageRecord) -> float:
         """The same of one stage, had it skipped nothing."""
-        full = self.cost.flops(4 * self.grid[0] * self.grid[1] + self.references)
-        return stage.steps * self.cost.flops(max(stage.tokens) + self.references) / full
+        full = self.cost.flops(4 * self.grid[0] * self.grid[1] + self.references) * self.rows
+        once = self.cost.flops(max(stage.tokens) + self.references) * stage.rows
+        return stage.steps * once / full
 
     def share(self) -> float:
         """Of the model compute of all steps, what was run; 1 where nothing was skipped."""
@@ -68,7 +71,7 @@ class RunReport:
     def seconds_per_full_step(self) -> float:
         """Of a plain step, which skips nothing."""
         stage = self.last_full_stage
-        return stage.seconds / (stage.share * stage.steps)
+        return stage.seconds / (stage.share * stage.steps) * self.rows / stage.rows
 
     def measured_equivalents(self) -> float:
         """The time of the run, without the first loading, in its own plain steps."""
@@ -78,8 +81,8 @@ class RunReport:
         """Plain JSON values, for the browser. All keys:
 
         stages       as they ran, each with the members of `StageRecord`: `number`, `grid`, `words`,
-                     `steps`, `tokens` of each picture, `calls`, `loading`, `seconds`, `share` and
-                     `is_cold`.
+                     `steps`, `tokens` of each picture, `calls`, `loading`, `seconds`, `share`,
+                     `is_cold` and `rows`.
         steps, seconds, loading, is_cold
                      of the whole run; loading is until the model was first there.
         comparison   with plain sampling, a sentence.
