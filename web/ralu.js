@@ -3,6 +3,7 @@ import { app } from "../../scripts/app.js";
 import { addPlot } from "./schedule_plot.js";
 import { addRunPanel } from "./run_panel.js";
 import { addLines } from "./lines.js";
+import { menu } from "./menu.js";
 
 const ADDITIONS = {
   RALU_Schedule: addPlot,
@@ -19,6 +20,7 @@ app.registerExtension({
     style.href = new URL("./ralu.css", import.meta.url);
     document.head.append(style);
   },
+  ...menu,
   nodeCreated(node) {
     ADDITIONS[node.comfyClass]?.(node);
   },

@@ -75,18 +75,18 @@ def acceleration(id: int) -> Graph:
     return node(id, kind, 420, 620, values, outputs=outputs("MODEL"))
 
 
-def accelerated_ksampler(seed: int) -> Graph:
+def ksampler(seed: int, accelerated: bool = True) -> Graph:
     """Stand-in Flux, RALU Temporal Acceleration, core's KSampler in 8 steps, decode, preview."""
     graph = sampling(seed)
     steps = [seed, "fixed", 8, 1.0, "euler", "simple", 1.0]
     plain = node(5, "KSampler", 840, 0, steps, outputs=outputs("LATENT"))
     models, text, latent, decode, preview = (graph["nodes"][k - 1] for k in (1, 2, 3, 6, 7))
+    model = [[1, 0, 4, "model", "MODEL"], [4, 0, 5, "model", "MODEL"]]
     return rewired(
-        [models, text, latent, acceleration(4), plain, decode, preview],
+        [models, text, latent, *([acceleration(4)] if accelerated else []), plain, decode, preview],
         [
             [1, 1, 2, "clip", "CLIP"],
-            [1, 0, 4, "model", "MODEL"],
-            [4, 0, 5, "model", "MODEL"],
+            *(model if accelerated else [[1, 0, 5, "model", "MODEL"]]),
             [2, 0, 5, "positive", "CONDITIONING"],
             [2, 0, 5, "negative", "CONDITIONING"],
             [3, 0, 5, "latent_image", "LATENT"],

@@ -183,7 +183,7 @@ def test_skipped_steps_are_shown_on_the_sampler(tab):
 
 
 def test_skipped_steps_of_a_ksampler_are_told(tab):
-    tab.load(graphs.accelerated_ksampler(seed=len(tab.name)))
+    tab.load(graphs.ksampler(seed=len(tab.name)))
     told = tab.page.locator(LINES)
     expect(told).to_be_hidden()
     tab.run()

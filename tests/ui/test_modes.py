@@ -41,7 +41,7 @@ def test_without_its_schedule_node_a_sampler_takes_the_recommended_preset(tab):
 
 
 def test_skipped_steps_are_told_inside_a_subgraph(tab):
-    tab.load(graphs.accelerated_ksampler(seed=50 + len(tab.name)))
+    tab.load(graphs.ksampler(seed=50 + len(tab.name)))
     tab.page.evaluate(
         "() => { app.rootGraph.convertToSubgraph("
         "new Set([4, 5].map(id => app.rootGraph.getNodeById(id)))); }"

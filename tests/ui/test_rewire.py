@@ -1,0 +1,101 @@
+"""What the menu of somebody else's sampler offers, and what is left of its wires and values."""
+
+from __future__ import annotations
+
+import graphs
+import pytest
+
+REPLACE, IN_FRONT = "Replace with RALU Sampler", "Put RALU in front"
+ICONS = {REPLACE: ".pi-sync", IN_FRONT: ".pi-bolt"}
+MENU_SINCE = (1, 40)  # before, Nodes 2.0 showed an extension's entries in the toolbox alone
+SAMPLER = 5
+TITLE = """(id) => { const node = app.canvas.graph.getNodeById(id);
+  const { scale, offset } = app.canvas.ds;
+  const box = document.querySelector('#graph-canvas').getBoundingClientRect();
+  return [box.x + (node.pos[0] + 90 + offset[0]) * scale,
+          box.y + (node.pos[1] - 15 + offset[1]) * scale]; }"""
+PROMPT = "async () => (await app.graphToPrompt()).output"
+SAVED = "() => JSON.stringify(app.rootGraph.serialize().nodes.map(n => [n.id, n.type]).sort())"
+
+
+def pick(tab, label: str, node: int = SAMPLER) -> None:
+    """Right-click the sampler's title and choose from its menu."""
+    tab.fit()
+    title = title_of(tab, node)
+    if has_toolbox_alone(tab):
+        tab.page.mouse.click(*title)
+        tab.page.locator(f".p-button:has({ICONS[label]})").click()
+    else:
+        tab.page.mouse.click(*title, button="right")
+        tab.page.get_by_text(label, exact=True).first.click()
+    tab.page.wait_for_timeout(300)  # it is one change with the size that the node then gets
+
+
+def has_toolbox_alone(tab) -> bool:
+    return tab.name == "nodes2" and tab.frontend < MENU_SINCE
+
+
+def title_of(tab, node: int) -> tuple[float, float]:
+    if tab.name == "classic":
+        return tuple(tab.page.evaluate(TITLE, node))
+    box = tab.page.locator(f"[data-node-id='{node}']").bounding_box()
+    return box["x"] + 60, box["y"] + 10
+
+
+def test_a_ksampler_becomes_a_ralu_sampler_and_back(tab):
+    graph = graphs.ksampler(seed=len(tab.name), accelerated=False)
+    sampler = next(node for node in graph["nodes"] if node["id"] == SAMPLER)
+    sampler["widgets_values"] = [11, "increment", 8, 1.5, "dpmpp_2m", "simple", 0.9]
+    sampler.update(title="My sampler", color="#223", bgcolor="#335")
+    tab.load(graph)
+    before = tab.page.evaluate(SAVED)
+    old = tab.page.evaluate(PROMPT)
+    place = tab.page.evaluate(f"() => [...app.rootGraph.getNodeById({SAMPLER}).pos]")
+    pick(tab, REPLACE)
+    new = tab.page.evaluate(PROMPT)
+    inputs = new[str(SAMPLER)]["inputs"]
+    assert new[str(SAMPLER)]["class_type"] == "RALU_Sampler"
+    for name in ("model", "positive", "negative", "latent_image"):
+        assert inputs[name] == old[str(SAMPLER)]["inputs"][name]
+    given = {"seed": 11, "cfg": 1.5, "sampler_name": "dpmpp_2m", "denoise": 0.9, "vae": ["1", 2]}
+    assert {name: inputs[name] for name in given} == given
+    assert new["6"]["inputs"]["samples"] == [str(SAMPLER), 0]
+    node = tab.page.evaluate(f"() => app.rootGraph.getNodeById({SAMPLER}).serialize()")
+    kept = {"title": "My sampler", "color": "#223", "bgcolor": "#335"}
+    assert {name: node[name] for name in kept} == kept
+    assert node["pos"] == pytest.approx(place, abs=0.01)
+    assert "increment" in node["widgets_values"]
+    tab.screenshot("replaced")
+    tab.page.keyboard.press("Control+z")
+    tab.page.wait_for_function(f"(old) => ({SAVED})() === old", arg=before)
+    assert tab.page.evaluate(PROMPT) == old
+    tab.page.keyboard.press("Control+y")
+    tab.page.wait_for_function("() => app.rootGraph.nodes.some(n => n.type === 'RALU_Sampler')")
+    tab.settle()
+    assert tab.page.evaluate(PROMPT) == new
+    tab.run()
+
+
+def test_inside_a_subgraph_all_wires_stay(tab):
+    if has_toolbox_alone(tab):
+        pytest.skip("this frontend's Nodes 2.0 shows no toolbox in a subgraph")
+    tab.load(graphs.ksampler(seed=3, accelerated=False))
+    tab.page.evaluate(
+        "() => { app.rootGraph.convertToSubgraph(new Set([app.rootGraph.getNodeById(5)]));"
+        "  app.canvas.setGraph(app.rootGraph.nodes.find(node => node.subgraph).subgraph); }"
+    )
+    old = sampler_in(tab.page.evaluate(PROMPT))
+    sampler = tab.page.evaluate("() => app.canvas.graph.nodes[0].id")
+    pick(tab, REPLACE, sampler)
+    new = sampler_in(tab.page.evaluate(PROMPT))
+    assert (old.pop("class_type"), new.pop("class_type")) == ("KSampler", "RALU_Sampler")
+    wires = {name: value for name, value in old["inputs"].items() if isinstance(value, list)}
+    assert len(wires) == 4 and wires.items() <= new["inputs"].items()
+    # The VAE is outside: nothing goes through the subgraph's edge for it.
+    assert "vae" not in new["inputs"] and new["inputs"]["edge_detector"] == "latent_gradient"
+    decode = tab.page.evaluate(PROMPT)["6"]["inputs"]["samples"]
+    assert decode[0].endswith(f":{sampler}") and decode[1] == 0
+
+
+def sampler_in(prompt: dict) -> dict:
+    return next(entry for entry in prompt.values() if "Sampler" in entry["class_type"])

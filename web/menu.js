@@ -1,0 +1,30 @@
+// The offers for a sampler: in its menu, and as commands, which may have a key of their own.
+import { app } from "../../scripts/app.js";
+import { offers } from "./rewire.js";
+import { words } from "./words.js";
+
+const ICONS = { replace: "pi pi-sync", in_front: "pi pi-bolt" };
+const MENU_SINCE = 40; // minor version of the frontend; before, the menu of Nodes 2.0 showed no extension's
+
+export const menu = {
+  getNodeMenuItems(node) {
+    const entries = Object.entries(offers(node));
+    return entries.map(([name, callback]) => ({ content: words()[name], callback }));
+  },
+  commands: Object.entries(ICONS).map(([name, icon]) => ({
+    id: `ralu.${name}`,
+    label: words()[name],
+    icon,
+    function: () => offers(selected() ?? {})[name]?.(),
+  })),
+  getSelectionToolboxCommands(item) {
+    const [, minor] = (window.__COMFYUI_FRONTEND_VERSION__ ?? "1.999").split(".");
+    if (!LiteGraph.vueNodesMode || minor >= MENU_SINCE || !item.comfyClass) return [];
+    return Object.keys(offers(item)).map((name) => `ralu.${name}`);
+  },
+};
+
+function selected() {
+  const [node, ...others] = Object.values(app.canvas.selected_nodes ?? {});
+  return others.length ? undefined : node;
+}

@@ -1,0 +1,143 @@
+// What a node's menu offers: RALU Sampler in place of a KSampler, and RALU on a sampler's MODEL wire.
+import { app } from "../../scripts/app.js";
+import { asOneChange, inputOf, nodeBefore, wireFrom, wireTo, wiresOf } from "./wires.js";
+import { words } from "./words.js";
+
+const SAMPLER = "RALU_Sampler";
+const IN_FRONT = "RALU_Apply";
+const RENAMED = { steps: "plain_steps" }; // a KSampler's steps are what RALU is compared with
+const WITHOUT_VAE = "latent_gradient"; // the detector that needs no picture
+const SAMPLED = ["LATENT", "IMAGE", "GUIDER"]; // what nodes that sample a MODEL give
+const TITLE = 30;
+const GAP = 40; // canvas units
+const FAR = 100; // nodes at most that a MODEL is followed through
+const TOLD_MS = 12000;
+
+const isKnown = (type) => type in LiteGraph.registered_node_types;
+
+// What is offered for a node as it is wired now, by the name of its label among the words.
+export function offers(node) {
+  const found = {};
+  if (node.comfyClass === "KSampler" && isKnown(SAMPLER)) {
+    found.replace = () => change(() => replace(node));
+  }
+  const [taker, input] = takerOfModel(node);
+  if (taker && isKnown(IN_FRONT) && !comesAfter(taker, input, IN_FRONT)) {
+    found.in_front = () => change(() => putInFront(taker, input));
+  }
+  return found;
+}
+
+// One step to undo; says what could not be kept.
+async function change(make) {
+  const left = (await asOneChange(app.canvas, make)).filter(Boolean);
+  if (!left.length) return;
+  const toast = { severity: "warn", summary: "RALU", detail: left.join(" "), life: TOLD_MS };
+  app.extensionManager.toast.add(toast);
+}
+
+function replace(node) {
+  const { graph } = node;
+  const { into, from } = wiresOf(node);
+  const vae = vaeBehind(node) ?? wireOfVae(nodeBefore(node, "latent_image"));
+  const values = (node.widgets ?? []).map(({ name, value }) => [name, value]);
+  const made = LiteGraph.createNode(SAMPLER);
+  const { id, pos, size, mode, flags, color, bgcolor, shape } = node;
+  const title = node.title === node.constructor.title ? made.title : node.title;
+  graph.remove(node);
+  // Under the same id, which subgraphs and programs name it by.
+  Object.assign(made, { id, title, mode, pos: [...pos], flags: { ...flags } });
+  for (const [name, value] of Object.entries({ color, bgcolor, shape })) {
+    if (value !== undefined) made[name] = value;
+  }
+  graph.add(made);
+  const left = [...setValues(made, values), ...rewire(made, into, from, vae)];
+  made.setSize([Math.max(size[0], made.size[0]), made.computeSize()[1]]);
+  return left;
+}
+
+function setValues(made, values) {
+  const left = [];
+  for (const [name, value] of values) {
+    const widget = made.widgets.find((one) => one.name === (RENAMED[name] ?? name));
+    if (!widget) continue;
+    const choices = widget.options?.values;
+    if (!Array.isArray(choices) || choices.includes(value)) widget.value = value;
+    else left.push(words().other(name, value, widget.value));
+  }
+  return left;
+}
+
+function rewire(made, into, from, vae) {
+  const lost = [];
+  for (const [name, wire] of into) {
+    if (!wireTo(wire, made, RENAMED[name] ?? name)) lost.push(name);
+  }
+  for (const wire of from) wireFrom(made, wire);
+  const left = lost.length ? [words().lost(lost.join(", "))] : [];
+  if (vae && wireTo(vae, made, "vae")) return left;
+  const detector = made.widgets.find(({ name }) => name === "edge_detector");
+  if (detector.options.values.includes("auto")) return left;
+  detector.value = WITHOUT_VAE;
+  return [...left, words().no_vae(WITHOUT_VAE)];
+}
+
+// The wire of the VAE that decodes what the sampler makes.
+function vaeBehind(node) {
+  const { graph } = node;
+  const behind = wiresOf(node).from.map(({ target_id }) => graph.getNodeById(target_id));
+  return behind.map(wireOfVae).find(Boolean);
+}
+
+function wireOfVae(node) {
+  const input = node && inputOf(node, "VAE");
+  return input && wiresOf(node).into.get(input);
+}
+
+function putInFront(taker, input) {
+  const { graph } = taker;
+  const wire = wiresOf(taker).into.get(input);
+  const made = LiteGraph.createNode(IN_FRONT);
+  graph.add(made);
+  made.pos = freePlace(graph, taker, made);
+  if (wire) wireTo(wire, made, inputOf(made, "MODEL"));
+  wireFrom(made, { type: "MODEL", target_id: taker.id, target_slot: taker.findInputSlot(input) });
+  return [];
+}
+
+// The node, or the guider before it, that samples a MODEL, and that input's name.
+function takerOfModel(node) {
+  const taker = inputOf(node, "GUIDER") ? nodeBefore(node, inputOf(node, "GUIDER")) : node;
+  if (!taker || taker.comfyClass?.startsWith("RALU_")) return [];
+  const gives = (taker.outputs ?? []).map(({ type }) => type);
+  const input = inputOf(taker, "MODEL");
+  return input && SAMPLED.some((type) => gives.includes(type)) ? [taker, input] : [];
+}
+
+function comesAfter(node, input, type) {
+  for (let far = 0; far < FAR && node && input; far++) {
+    node = nodeBefore(node, input);
+    if (node?.comfyClass === type) return true;
+    input = node && inputOf(node, "MODEL");
+  }
+  return false;
+}
+
+// Above a node, and above whatever lies there.
+function freePlace(graph, node, { size: [width, height] }) {
+  const [x] = node.pos;
+  let bottom = node.pos[1];
+  for (;;) {
+    const y = bottom - TITLE - GAP - height;
+    const inTheWay = graph.nodes.filter(
+      ({ pos, size, type }) =>
+        type !== IN_FRONT &&
+        pos[0] < x + width &&
+        x < pos[0] + size[0] &&
+        pos[1] - TITLE < bottom - TITLE - GAP &&
+        y - TITLE < pos[1] + size[1],
+    );
+    if (!inTheWay.length) return [x, y];
+    bottom = Math.min(...inTheWay.map(({ pos }) => pos[1]));
+  }
+}

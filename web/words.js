@@ -1,0 +1,13 @@
+// What the pack says on the canvas beyond its locale files, in the language of the frontend.
+import { app } from "../../scripts/app.js";
+import { en } from "./words/en.js";
+import { ja } from "./words/ja.js";
+import { ko } from "./words/ko.js";
+import { zh } from "./words/zh.js";
+
+const LANGUAGES = { en, ja, ko, zh };
+
+export function words() {
+  const locale = app.extensionManager?.setting?.get("Comfy.Locale") ?? "en";
+  return LANGUAGES[locale] ?? LANGUAGES[locale.split("-")[0]] ?? en;
+}
