@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .latents.views import View, view_named
 from .plans import Plan
 
 # Per token and block, in units of width^2: query, key, value and output projections (4) and a
@@ -16,28 +17,55 @@ class CallCost:
     """Size of a diffusion transformer: FLUX.1 is 57 blocks of width 3072, SD3 Medium 24 of 1536.
 
     linear  FLOPs of a block per token, in units of width^2.
+    texts   most copies of the text that a call of a mixed stage may carry.
+    splits  whether corrected views split the attention by the size of tokens; not where they only
+            change what is added to the tokens.
     """
 
     blocks: int
     width: int
     text_tokens: int
     linear: float = LINEAR_FLOPS
+    texts: int = 2
+    splits: bool = True
 
     def flops(self, tokens: int) -> float:
         """FLOPs of one forward pass over `tokens` image tokens, attention included."""
         sequence = tokens + self.text_tokens
+        return self._flops(sequence, sequence**2)
+
+    def _flops(self, sequence: int, pairs: int) -> float:
+        """pairs: of a query and a key that it sees."""
         linear = self.linear * self.width**2 * sequence
-        attention = 4 * self.width * sequence**2
-        return self.blocks * (linear + attention)
+        return self.blocks * (linear + 4 * self.width * pairs)
+
+    def mixed_flops(self, tokens: int, coarse: int, view: View, references: int = 0) -> float:
+        """FLOPs of one forward pass of a mixed stage.
+
+        tokens      of the picture, coarse ones and fine ones.
+        coarse      tokens of the coarse grid.
+        references  tokens of other pictures, which the fine tokens' attention answers.
+        """
+        grown = (tokens - coarse) // 3
+        kept = coarse - grown
+        if not (view.corrected and self.splits and kept and grown):
+            return self.flops(tokens + references)
+        text, second = self.text_tokens, self.text_tokens * (min(self.texts, view.texts) - 1)
+        ours = (text + kept) * (text + coarse + references)
+        theirs = second + 4 * grown + references
+        theirs *= text + view.near * kept + 4 * grown + references
+        return self._flops(text + second + tokens + references, ours + theirs)
 
     def plan_flops(self, plan: Plan, rows: int, columns: int, guided: bool = False) -> float:
         """FLOPs of a run on a full grid of `rows` x `columns` fine tokens.
 
         guided  whether guidance takes a second call in each step, but for stages that go without.
         """
-        tokens = plan.tokens(rows, columns)
+        tokens, coarse = plan.tokens(rows, columns), rows * columns // 4
         return sum(
-            stage.steps * self.flops(count) * (2 if guided and stage.guided else 1)
+            stage.steps
+            * self.mixed_flops(count, coarse, view_named(stage.views))
+            * (2 if guided and stage.guided else 1)
             for stage, count in zip(plan.stages, tokens, strict=True)
         )
 

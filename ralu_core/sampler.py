@@ -15,7 +15,6 @@ from .latents.layout import Layout
 from .latents.noise import white_noise
 from .latents.states import StageEnd
 from .latents.tokens import PATCH, pick
-from .latents.views import view_named
 from .plans import Plan, Stage
 from .scores import Evidence, Regions
 from .scores.score import Decode
@@ -101,8 +100,6 @@ def run_plan(
                     noise of it; asked once for each.
     keep_history    whether stages before a choice of regions keep their steps.
     """
-    if any(view_named(stage.views).corrected for stage in plan.stages):
-        raise ValueError("Views are not sampled yet: leave the plan's at 'paper'.")
     noises = _Noises(plan, source, draw_noise)
     layout: Layout | None = None
     end: StageEnd | None = None
@@ -114,6 +111,8 @@ def run_plan(
         white = None if crossing is None else noises.at(crossing, stage)
         if grid.is_mixed and not (before and before.is_mixed):
             layout = _choose(choose_regions, source, end, stage)
+        elif grid.is_mixed and layout is not None:
+            layout = replace(layout, views=stage.views)
         task = StageTask(
             stage,
             noises.first(layout) if white is None else grid.noise(white, layout),
@@ -163,7 +162,7 @@ def _choose(
 ) -> Layout:
     seen = end or StageEnd(source.coarse, source.coarse)
     fine = choose_regions(seen, stage.ratio or 0.0)
-    return Layout(fine.to(source.noise.device), source.patch)
+    return Layout(fine.to(source.noise.device), source.patch, stage.views)
 
 
 def _cross(crossing: Crossing, end: StageEnd, white: torch.Tensor, place: Place) -> Start:

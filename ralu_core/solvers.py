@@ -10,6 +10,7 @@ from .latents.layout import Layout, grid_positions
 from .latents.packing import Packing
 from .latents.states import Memory, StageEnd, State
 from .latents.tokens import patchify, unpatchify
+from .latents.views import PAPER
 from .tasks import RunStage, StageTask, Start
 
 Level = float | torch.Tensor
@@ -57,7 +58,7 @@ def multistep(denoise: Denoise) -> RunStage:
     """A stage runner whose steps have the order of the stage.
 
     denoise  (x, sigma, layout) -> clean estimate of x's shape. With a layout, x is a mixed state:
-             `packing.Packing` makes its tokens.
+             `packing.Packing` makes its tokens, which see each other as `layout.views` says.
 
     Order 1 is Euler. Order 2 is Adams-Bashforth in velocity over sigma, for uneven steps; its first
     step is Euler's, but where the stage before left a memory.
@@ -87,6 +88,8 @@ def over_tokens(
     network  (tokens (n, N, C*patch^2), positions (n, N, 2) as row and column, sigma) -> clean
              estimate of the tokens. Called once for each number of tokens that pictures have.
     Plain states, at full or half size, are sequences of their tokens row by row.
+    ValueError in a mixed stage of other views than the paper's, for which one place of each token
+    is not enough.
     """
 
     def denoise(x: torch.Tensor, sigma: float, layout: Layout | None) -> torch.Tensor:
@@ -95,6 +98,11 @@ def over_tokens(
             places = grid_positions(rows, columns, 1, x.device).expand(len(x), -1, -1)
             tokens = network(patchify(x, patch), places, sigma)
             return unpatchify(tokens, rows, columns, patch)
+        if layout.view.corrected:
+            raise ValueError(
+                f"A network over tokens is told one place of each, and the views {layout.views!r} "
+                f"have two: set them to {PAPER!r}, or write a denoiser that reads layout.views."
+            )
         out = torch.empty_like(x)
         for part in Packing.parts(layout):
             tokens = part.pack(x[part.items])

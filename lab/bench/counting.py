@@ -93,7 +93,9 @@ class RememberedBlock(torch.nn.Module):
         self.kind = (type(block), tuple(tuple(weight.shape) for weight in block.parameters()))
 
     def forward(self, *args, transformer_options: Any = None, **kwargs):
-        key = (self.kind, shapes(args, kwargs))
+        # Another attention is another count; the host's own is one and the same function.
+        attention = (transformer_options or {}).get(OVERRIDE)
+        key = (self.kind, shapes(args, kwargs), attention)
         if key in self.memory:
             result, count = self.memory[key]
             self.skipped.append(count)
@@ -138,7 +140,7 @@ class MetaNetwork(torch.nn.Module):
     def forward(self, x, timesteps, transformer_options=None, **kwargs):
         given = ((x, timesteps), kwargs)
         key = shapes(*given)
-        if _replaced_blocks(transformer_options):  # such a call depends on those before it
+        if _is_replaced(transformer_options):  # such a call depends on more than shapes
             count = self._count(*given, transformer_options)
         elif key in self._known:
             self._look_up_positions(x)
@@ -214,8 +216,10 @@ def on_meta(given: Any) -> Any:
     return tree_map_only(torch.Tensor, lambda tensor: tensor.to("meta"), given)
 
 
-def _replaced_blocks(options: dict | None) -> dict:
-    return (options or {}).get("patches_replace", {}).get("dit", {})
+def _is_replaced(options: dict | None) -> bool:
+    """Whether somebody stands in for blocks, or for the attention."""
+    options = options or {}
+    return bool(options.get("patches_replace", {}).get("dit")) or OVERRIDE in options
 
 
 def _plain_under(override: Callable | None) -> Callable:

@@ -43,12 +43,14 @@ class Setting:
     """What one row of a table runs: `steps` plain steps, or a RALU preset.
 
     ratio  replaces the preset's share of early regions.
+    views  of its mixed stages.
     """
 
     name: str
     steps: int = 0
     preset: str = ""
     ratio: float | None = None
+    views: str = "paper"
 
     def plan(self, subject: Subject):
         """The plan solved for the subject's model, as the node solves it."""
@@ -57,7 +59,7 @@ class Setting:
         if self.ratio is not None:
             chosen = replace(chosen, ratio=self.ratio)
         facts = ralu_pack.inspect.inspect_model(subject.patcher)
-        return presets.matched_plan(chosen, facts.shift)
+        return with_views(presets.matched_plan(chosen, facts.shift), self.views)
 
     def run(self, subject: Subject, width: int, height: int) -> torch.Tensor:
         """Sample and decode; the picture (1, height, width, 3)."""
@@ -110,6 +112,14 @@ def unpublished() -> list[str]:
     """The families of the pack's table whose networks are not built here at full size."""
     built = published()
     return [one.short for one in ralu_pack.table.FAMILIES if one.name not in built]
+
+
+def with_views(plan, views: str):
+    """The plan with other views of its mixed stages."""
+    stages = tuple(
+        replace(stage, views=views) if stage.grid.is_mixed else stage for stage in plan.stages
+    )
+    return replace(plan, stages=stages)
 
 
 def with_steps(plan, steps: Sequence[int]):

@@ -71,7 +71,9 @@ class Architecture:
     @property
     def cost(self) -> CallCost:
         """What a call costs."""
-        return CallCost(self.blocks, self.width, self.text_tokens)
+        rotates = self.family != "sd3"  # which adds positions to its tokens
+        copies = 2 if rotates else 1
+        return CallCost(self.blocks, self.width, self.text_tokens, texts=copies, splits=rotates)
 
 
 def _flux(name: str, depth: tuple[int, int], width: int, **more: Any) -> Architecture:

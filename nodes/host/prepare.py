@@ -16,6 +16,7 @@ from ...ralu_core.latents.flow import shift_sigma
 from ...ralu_core.latents.frame import Frame
 from ...ralu_core.latents.noise import white_noise
 from ...ralu_core.latents.states import StageEnd
+from ...ralu_core.latents.views import view_named
 from ...ralu_core.plans import Plan
 from ...ralu_core.plans.presets import matched_plan, preset
 from ...ralu_core.sampler import Source
@@ -178,6 +179,8 @@ def _check_patches(guider: Any, facts: ModelFacts, plan: Plan) -> None:
     options = guider.model_options.get("transformer_options", {})
     facts.family.check_call(options)
     facts.family.check_call({"wrappers": guider.model_patcher.wrappers})
+    for stage in plan.stages:
+        facts.family.views.check(view_named(stage.views), options, facts.family.short)
     name_unknown(guider.model_options)
 
 

@@ -6,12 +6,13 @@ pixel is repeated over a 2x2 block (`tokens.spread`). `packing.Packing` makes th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
 
 from .tokens import PATCH, pick, spread
+from .views import PAPER, View, view_named
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,6 +22,7 @@ class Layout:
     fine   (B, h, w) bool on the coarse token grid; True = four fine tokens. ValueError for others.
            Pictures may differ in how many; `groups` puts those together that do not.
     patch  latent pixels along one token.
+    views  how tokens of the two sizes see each other, one of `views.VIEWS_KNOWN`.
 
     >>> layout = Layout(torch.tensor([[[True, False]]]))
     >>> layout.counts, layout.latent_size
@@ -29,8 +31,10 @@ class Layout:
 
     fine: torch.Tensor
     patch: int = PATCH
+    views: str = PAPER
 
     def __post_init__(self) -> None:
+        view_named(self.views)
         if self.fine.ndim != 3 or self.fine.dtype != torch.bool:
             raise ValueError(
                 f"A layout needs a (B, h, w) bool mask, got {self.fine.dtype} of shape "
@@ -43,6 +47,10 @@ class Layout:
         b, _, h, w = latent.shape
         shape = (b, h // (2 * patch), w // (2 * patch))
         return cls(torch.full(shape, fine, dtype=torch.bool, device=latent.device), patch)
+
+    @property
+    def view(self) -> View:
+        return view_named(self.views)
 
     @property
     def batch(self) -> int:
@@ -65,40 +73,77 @@ class Layout:
         h, w = self.grid
         return [h * w + 3 * int(k) for k in self.fine.flatten(1).sum(1).tolist()]
 
+    @property
+    def kept(self) -> int:
+        """Tokens of each picture that stay coarse, where all have equally many."""
+        h, w = self.grid
+        return (4 * h * w - self.counts[0]) // 3
+
+    @property
+    def is_split(self) -> bool:
+        """Whether the two sizes see each other in units of their own; one alone has no other."""
+        return self.view.corrected and 0 < self.kept < self.grid[0] * self.grid[1]
+
     @cached_property
     def index(self) -> torch.Tensor:
         """(B, N) rows of the bank [coarse tokens, fine tokens] that make up the sequence.
 
         Kept coarse tokens first, then fine tokens, each in row-major order, so that an all-fine or
-        all-coarse layout is exactly the model's native sequence. ValueError where pictures differ
-        in number of tokens.
+        all-coarse layout is exactly the model's native sequence; where it is split, the four of a
+        coarse token's place follow each other. ValueError where pictures differ in number of
+        tokens.
         """
         if len(set(self.counts)) != 1:
             raise ValueError(
                 f"Pictures packed together need equally many tokens, got {self.counts}: "
                 "pack each group of `Layout.groups` on its own."
             )
-        bank = torch.cat([~self.fine.flatten(1), spread(self.fine).flatten(1)], dim=1)
-        return bank.nonzero()[:, 1].reshape(self.batch, -1)
+        grown = self.fine.flatten(1)
+        bank = torch.cat([~grown, spread(self.fine).flatten(1)], dim=1)
+        index = bank.nonzero()[:, 1].reshape(self.batch, -1)
+        if not self.is_split:
+            return index
+        h, w = self.grid
+        places = torch.arange(h * w, 5 * h * w, device=grown.device)
+        fours = places.reshape(h, 2, w, 2).movedim(1, 2).reshape(h * w, 4)
+        parents = grown.nonzero()[:, 1].reshape(self.batch, -1)
+        return torch.cat([index[:, : self.kept], fours[parents].flatten(1)], dim=1)
 
     @property
     def position_grid(self) -> tuple[int, int]:
-        """Rows and columns of the grid that positions count in: coarse, or fine if all is fine."""
+        """Rows and columns of the grid that positions of fine tokens, and of pictures beside this
+        one, count in: the coarse grid, or the fine one if all is fine or the layout is split.
+        Those of coarse tokens count in `grid`."""
         h, w = self.grid
-        return (2 * h, 2 * w) if self.counts[0] == 4 * h * w else (h, w)
+        is_fine = self.is_split or self.counts[0] == 4 * h * w
+        return (2 * h, 2 * w) if is_fine else (h, w)
 
     @cached_property
     def positions(self) -> torch.Tensor:
-        """(B, N, 2) row and column of every token, float32, in units of `position_grid`.
+        """(B, N, 2) row and column of every token, float32.
 
         A kept coarse token lies at (i, j), the fine ones at (i + {0, .5}, j + {0, .5}). Where every
         token is fine the sequence is the plain full grid, so it gets the plain full positions.
+        Where the layout is split, each token lies where it would on a grid of its own size.
         """
         h, w = self.grid
-        unit = self.position_grid[0] / h
+        unit = 1 if self.is_split else self.position_grid[0] / h
         coarse = grid_positions(h, w, unit, self.fine.device)
-        fine = grid_positions(2 * h, 2 * w, unit / 2, self.fine.device)
+        fine = grid_positions(2 * h, 2 * w, self.position_grid[0] / (2 * h), self.fine.device)
         return torch.cat([coarse, fine])[self.index]
+
+    @property
+    def fine_positions(self) -> torch.Tensor:
+        """(B, N, 2) positions of a split layout in units of the fine grid: coarse tokens lie in the
+        middle of the four that they stand for."""
+        coarse, fine = self.positions[:, : self.kept], self.positions[:, self.kept :]
+        return torch.cat([2 * coarse + 0.5, fine], dim=1)
+
+    @property
+    def coarse_positions(self) -> torch.Tensor:
+        """The same in units of the coarse grid: fine tokens lie where their coarse one would."""
+        coarse, fine = self.positions[:, : self.kept], self.positions[:, self.kept :]
+        return torch.cat([coarse, (fine / 2).floor()], dim=1)
 
     @cached_property
     def fine_pixels(self) -> torch.Tensor:
@@ -114,7 +159,7 @@ class Layout:
             members[count].append(picture)
         if len(members) == 1:  # itself, as its tables may be made already
             return [(list(range(self.batch)), self)]
-        return [(items, Layout(self.fine[items], self.patch)) for items in members.values()]
+        return [(items, replace(self, fine=self.fine[items])) for items in members.values()]
 
     @property
     def twins(self) -> list[tuple[list[int], Layout]]:
@@ -122,19 +167,19 @@ class Layout:
         members: dict[tuple[bool, ...], list[int]] = {}
         for picture, fine in enumerate(self.fine.flatten(1).tolist()):
             members.setdefault(tuple(fine), []).append(picture)
-        return [(items, Layout(self.fine[items], self.patch)) for items in members.values()]
+        return [(items, replace(self, fine=self.fine[items])) for items in members.values()]
 
     def to(self, device: torch.device | str) -> Layout:
         """The same layout with its mask on another device; what is counted is not counted again."""
         if self.fine.device == torch.device(device):
             return self
-        moved = Layout(self.fine.to(device), self.patch)
+        moved = replace(self, fine=self.fine.to(device))
         moved.__dict__.update(counts=self.counts)
         return moved
 
     def folded(self, fold: int) -> Layout:
         """The same over a latent whose pixels are `fold` of these wide, see `Space.fold`."""
-        return self if fold == 1 else Layout(self.fine, self.patch // fold)
+        return self if fold == 1 else replace(self, patch=self.patch // fold)
 
     def settle(self, latent: torch.Tensor) -> torch.Tensor:
         """Repeat the picked pixel over each 2x2 block of the coarse regions."""

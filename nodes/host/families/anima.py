@@ -11,6 +11,7 @@ from ....ralu_core.latents.space import Space
 from ....ralu_core.plans.presets import PUBLISHED_SHIFT
 from .family import Family, Presets, Size
 from .positions import grid_rotations
+from .views import Halves
 
 
 class Anima(Family):
@@ -27,6 +28,7 @@ class Anima(Family):
     text_tokens = 512
     space = Space(has_frames=True)
     one_table = True
+    views = Halves()
     tiny_kind = "Anima"
     tiny_config = {
         "max_img_h": 240,

@@ -12,6 +12,7 @@ from ....ralu_core.latents.packing import Packing
 from ....ralu_core.plans.presets import FLUX_DEV_SHIFT
 from .family import Family, Presets, Size
 from .positions import embedded_ids
+from .views import Rotary
 
 # What ComfyUI 0.3.75 does not ask for yet.
 NEWER = {"txt_ids_dims": [], "vec_in_dim": None}
@@ -30,6 +31,7 @@ class Chroma(Family):
     plain_steps = 26
     cfg = (3, 5)
     text_tokens = 256
+    views = Rotary()
     tiny_kind = "Chroma"
     tiny_config = {
         "in_channels": 64,

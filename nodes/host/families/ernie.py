@@ -11,6 +11,7 @@ from ....ralu_core.latents.space import Space
 from ....ralu_core.plans.presets import PUBLISHED_SHIFT
 from .family import Family, Presets, Size, Untold
 from .positions import check_unstretched, embedded_ids
+from .views import Refused
 
 
 class Ernie(Family):
@@ -29,6 +30,7 @@ class Ernie(Family):
     cfg = (3, 5)
     text_tokens = 64
     space = Space(channels=32, fold=2)
+    views = Refused("ComfyUI lets nobody stand in for its attention")
     tiny_kind = "ErnieImage"
     tiny_config = {
         "hidden_size": 256,

@@ -20,6 +20,7 @@ from ....ralu_core.latents.space import Space
 from .blocks import Blocks
 from .patches import check_patches
 from .residuals import own_tokens
+from .views import Rule
 
 # The host computes its noise levels in float32; one shift map fits them to about 1e-6.
 _FIT_TOLERANCE = 1e-4
@@ -80,6 +81,7 @@ class Family(ABC):
     space        of its latents.
     one_table    whether the network has one table of positions for a whole batch, so that pictures
                  with other regions need a call of their own.
+    views        how its networks are told of corrected views, see `families.views`.
     blocks       the form of the network's blocks, for forecasts across steps; None where it is not
                  known, and none are offered.
     tiny_config  what of `tiny` the host cannot tell from its weights: its own configuration's keys.
@@ -100,6 +102,7 @@ class Family(ABC):
     text_tokens: int
     space: Space = Space()
     one_table: bool = False
+    views: Rule
     blocks: type[Blocks] | None = None
     tiny_config: Mapping[str, Any] = MappingProxyType({})
     tiny_kind: str | None = None
@@ -191,7 +194,10 @@ class Family(ABC):
 
     def cost(self, size: Size) -> CallCost:
         """What a call of a network of that size costs."""
-        return CallCost(size.blocks, size.width, self.text_tokens, size.linear)
+        copies, splits = self.views.texts, self.views.splits
+        return CallCost(
+            size.blocks, size.width, self.text_tokens, size.linear, max(1, copies), splits
+        )
 
 
 def fit_shift(sigma_at_half: float, sigma_at_quarter: float) -> float:

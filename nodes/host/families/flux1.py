@@ -14,6 +14,7 @@ from ....ralu_core.plans.presets import FLUX_DEV_SHIFT
 from .blocks import DoubleAndSingleBlocks
 from .family import Family, Presets, Size
 from .positions import image_ids
+from .views import Rotary
 
 MASK_CHANNELS = 64  # Flux Fill's mask: 8x8 picture pixels per latent pixel
 
@@ -28,6 +29,7 @@ class Flux1(Family):
     model_class = "Flux"
     hooks = ("process_img",)
     text_tokens = 256
+    views = Rotary()
     blocks = DoubleAndSingleBlocks
 
     def matches(self, model: Any, network: Any) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -13,7 +15,8 @@ from ....ralu_core.latents.frame import Frame
 from ....ralu_core.latents.packing import Packing
 from ....ralu_core.latents.space import Space
 from .family import Family, Presets, Size, Untold
-from .positions import image_ids
+from .positions import image_ids, repeated_text
+from .views import Rotary
 
 SCHEDULER_PIXELS = 16 * 16  # of the picture to one token, for Flux2Scheduler
 MANY_TOKENS = 4300  # above, the scheduler forgets the steps
@@ -36,6 +39,7 @@ class Flux2(Family):
     cfg = (1, 5)
     text_tokens = 512
     space = Space(channels=32, fold=2)
+    views = Rotary()
 
     def size(self, network: Any) -> Size:
         blocks = len(network.double_blocks) + len(network.single_blocks)
@@ -55,9 +59,13 @@ class Flux2(Family):
             )
         return found
 
-    def positions(self, network: Any, packing: Packing, rows: int):
+    @contextmanager
+    def positions(self, network: Any, packing: Packing, rows: int) -> Iterator[list[int]]:
+        copies = self.views.copies(packing.layout)
         # "uxo" references have index 0.
-        return image_ids(network, packing, rows, follows=(0,))
+        with image_ids(network, packing, rows, follows=(0,)) as asked:
+            with repeated_text(network.pe_embedder, copies, lambda length: length - sum(asked)):
+                yield asked
 
     def tiny(self, guidance: bool = True, **factory: Any) -> torch.nn.Module:
         """guidance: dev, else klein."""

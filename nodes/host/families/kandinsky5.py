@@ -10,6 +10,7 @@ from ....ralu_core.latents.packing import Packing
 from ....ralu_core.plans.presets import PUBLISHED_SHIFT
 from .family import Family, Presets, Size
 from .positions import check_unstretched, embedded_ids
+from .views import Apart
 
 
 class Kandinsky5(Family):
@@ -24,6 +25,7 @@ class Kandinsky5(Family):
     plain_steps = 50
     cfg = (3, 5)
     text_tokens = 128
+    views = Apart("rope_embedder_3d")
     tiny_kind = "Kandinsky5Image"
     tiny_config = {
         "in_text_dim": 64,

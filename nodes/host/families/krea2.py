@@ -11,6 +11,7 @@ from ....ralu_core.latents.space import Space
 from ....ralu_core.plans.presets import FLUX_DEV_SHIFT
 from .family import Family, Presets, Size, Untold
 from .positions import image_ids
+from .views import Rotary
 
 
 class Krea2(Family):
@@ -26,6 +27,7 @@ class Krea2(Family):
     cfg = (2.5, 5)
     text_tokens = 128
     space = Space(has_frames=True)
+    views = Rotary()
     tiny_kind = "Krea2"
     tiny_config = {
         "features": 256,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -9,7 +11,16 @@ import torch
 from ....ralu_core.latents.packing import Packing
 from ....ralu_core.plans.presets import FLUX_DEV_SHIFT
 from .family import Family, Presets, Size
-from .positions import image_ids
+from .positions import image_ids, repeated_text
+from .views import Rotary
+
+
+class AfterText(Rotary):
+    """The host begins the picture where the call's text ends: after one copy of it."""
+
+    def options(self, options: dict, text: int) -> dict:
+        start = {"shift_y": float(text), "shift_x": float(text)}
+        return {**options, "rope_options": {**start, **(options.get("rope_options") or {})}}
 
 
 class LongCat(Family):
@@ -24,6 +35,7 @@ class LongCat(Family):
     plain_steps = 50
     cfg = (3, 5)
     text_tokens = 512
+    views = AfterText()
     tiny_kind = "LongCatImage"
     tiny_config = {
         "in_channels": 16,
@@ -50,9 +62,13 @@ class LongCat(Family):
     def text_width(self, network: Any) -> int:
         return network.params.context_in_dim
 
-    def positions(self, network: Any, packing: Packing, rows: int):
+    @contextmanager
+    def positions(self, network: Any, packing: Packing, rows: int) -> Iterator[list[int]]:
+        copies = self.views.copies(packing.layout)
         # The host tells where the text ends by rope_options, which `image_ids` follows.
-        return image_ids(network, packing, rows, follows=(0,))
+        with image_ids(network, packing, rows, follows=(0,)) as asked:
+            with repeated_text(network.pe_embedder, copies, lambda length: length - sum(asked)):
+                yield asked
 
     def tiny(self, **factory: Any) -> torch.nn.Module:
         from comfy.ldm.flux.model import Flux

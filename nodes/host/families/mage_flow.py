@@ -10,6 +10,12 @@ from ....ralu_core.latents.packing import Packing
 from ....ralu_core.latents.space import Space
 from .family import Family, Presets, Size
 from .positions import image_ids
+from .views import Rotary
+
+
+def middle(side: int) -> int:
+    """Counted from the middle, but an odd side has its longer half before it."""
+    return side - side // 2
 
 
 class MageFlow(Family):
@@ -25,6 +31,7 @@ class MageFlow(Family):
     cfg = (3, 5)
     text_tokens = 64
     space = Space(channels=32, fold=2)
+    views = Rotary(origin=middle)
     tiny_kind = "MageFlow"
     tiny_config = {
         "in_channels": 128,
@@ -40,8 +47,7 @@ class MageFlow(Family):
         return network.txt_in.in_features
 
     def positions(self, network: Any, packing: Packing, rows: int):
-        # Counted from the middle, but an odd side has its longer half before it.
-        return image_ids(network, packing, rows, origin=lambda side: side - side // 2)
+        return image_ids(network, packing, rows, origin=middle)
 
     def tiny(self, **factory: Any) -> torch.nn.Module:
         from comfy.ldm.mage_flow.model import MageFlowTransformer2DModel

@@ -14,6 +14,16 @@ from ....ralu_core.plans.presets import FLUX_DEV_SHIFT
 from .family import Family, Presets, Size
 from .positions import image_ids, text_rows
 from .refused import is_layered
+from .views import Rotary
+
+
+def middle(side: int) -> int:
+    return side // 2
+
+
+def text_start(grid: tuple[int, int]) -> int:
+    """Text follows the picture: it counts from half of its longer side, as the call's size says."""
+    return max(grid) // 2
 
 
 class QwenImage(Family):
@@ -28,6 +38,7 @@ class QwenImage(Family):
     cfg = (2.5, 4)
     text_tokens = 64
     space = Space(has_frames=True)
+    views = Rotary(origin=middle, text_start=text_start)
     tiny_config = {"num_attention_heads": 2, "joint_attention_dim": 64}
 
     def matches(self, model: Any, network: Any) -> bool:
@@ -41,10 +52,12 @@ class QwenImage(Family):
 
     @contextmanager
     def positions(self, network: Any, packing: Packing, rows: int) -> Iterator[list[int]]:
-        # Text follows the picture: it counts from half of its longer side, as the call's size says.
-        start = max(packing.layout.position_grid) // 2
-        with image_ids(network, packing, rows, origin=lambda side: side // 2) as asked:
-            with text_rows(network.pe_embedder, start, lambda length: length - sum(asked)):
+        layout = packing.layout
+        copies = self.views.copies(layout)
+        grids = (layout.grid, layout.position_grid) if layout.is_split else (layout.position_grid,)
+        starts = [text_start(grid) for grid in grids[:copies]]
+        with image_ids(network, packing, rows, origin=middle) as asked:
+            with text_rows(network.pe_embedder, starts, lambda length: length - sum(asked)):
                 yield asked
 
     def tiny(self, **factory: Any) -> torch.nn.Module:

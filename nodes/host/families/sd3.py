@@ -12,6 +12,7 @@ from ....ralu_core.plans.presets import PUBLISHED_SHIFT
 from .blocks import JointBlocks
 from .family import Family, Presets, Size, Untold
 from .positions import learned_table
+from .views import Table
 
 TABLE = 192  # side of SD3 Medium's table, in tokens
 
@@ -28,6 +29,7 @@ class SD3(Family):
     model_class = "SD3"
     cfg = (4, 7)
     text_tokens = 154
+    views = Table()
     blocks = JointBlocks
 
     def matches(self, model: Any, network: Any) -> bool:

@@ -10,6 +10,7 @@ from ....ralu_core.latents.packing import Packing
 from ....ralu_core.latents.space import Space
 from .family import Family, Presets, Size
 from .positions import check_unstretched, embedded_ids
+from .views import Apart
 
 
 class Wan(Family):
@@ -25,6 +26,7 @@ class Wan(Family):
     cfg = (3, 5)
     text_tokens = 512
     space = Space(has_frames=True)
+    views = Apart("rope_embedder")
     tiny_kind = "WAN21_T2V"
     tiny_config = {
         "model_type": "t2v",

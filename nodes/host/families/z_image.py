@@ -10,6 +10,7 @@ from ....ralu_core.latents.packing import Packing
 from ....ralu_core.plans.presets import PUBLISHED_SHIFT
 from .family import Family, Presets, Size, Untold
 from .positions import check_unstretched, embedded_ids
+from .views import Captioned
 
 
 class NextDiT(Family):
@@ -18,6 +19,7 @@ class NextDiT(Family):
     model_class = "Lumina2"
     hooks = ("rope_embedder", "pad_tokens_multiple")
     text_tokens = 64
+    views = Captioned()
 
     def size(self, network: Any) -> Size:
         blocks = len(network.layers) + len(network.noise_refiner)

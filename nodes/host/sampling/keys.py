@@ -18,6 +18,10 @@ WORK = "ralu_work"
 # the levels of the whole run.
 LEVELS = "sample_sigmas"
 
+# A run's sampling writes it, in all its stages: that a mixed stage splits its attention by the size
+# of tokens. Read by the acceleration, whose ways do not all fit.
+VIEWS = "ralu_views"
+
 # A stage's sampling writes it: the noise levels of the stage alone. Read by the acceleration, which
 # holds for one stage.
 STAGE_LEVELS = "ralu_stage_sigmas"

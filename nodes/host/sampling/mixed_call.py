@@ -12,6 +12,7 @@ from ....ralu_core.latents.packing import Packing
 from ..families.family import Family
 from ..families.inspect import unwrapped
 from .keys import CACHE, ROWS
+from .views import Seen, check_split
 
 
 @dataclass(frozen=True)
@@ -99,8 +100,13 @@ class MixedCall:
         network = unwrapped(executor.class_obj.diffusion_model)
         strip = family.space.leave(packing.to_strip(call.x))
         with family.positions(network, packing, rows) as asked:
-            out = executor(strip, call.t, concat, call.context, control, call.options, **more)
-        if not asked and not _was_skipped(call.options):
+            seen = Seen.by_size(family.views, network, packing, asked, call.context, call.options)
+            more = seen.masks(more)
+            out = executor(strip, call.t, concat, seen.context, control, seen.options, **more)
+        was_skipped = _was_skipped(call.options)
+        if not was_skipped:
+            check_split(seen, network)
+        if not asked and not was_skipped:
             raise RuntimeError(
                 f"RALU told {type(network).__name__} where its tokens lie, and the model did not "
                 "ask, because another node replaced the forward pass: remove that node, or use a "

@@ -18,6 +18,7 @@ from ....ralu_core.latents.noise import stage_seed
 from ....ralu_core.latents.packing import Packing
 from ....ralu_core.latents.space import Space
 from ....ralu_core.latents.states import StageEnd
+from ....ralu_core.latents.views import view_named
 from ....ralu_core.plans import Plan
 from ....ralu_core.tasks import StageTask, Start
 from ..families.family import Family
@@ -25,6 +26,7 @@ from .begin import begin_at, sampler_name
 from .conds import Conds, fit_to_layout
 from .finite import all_finite
 from .guidance import calls_of, without_guidance
+from .keys import VIEWS
 from .mixed_call import MixedCall
 from .second_order import remembering
 from .spatial import at_both_sizes
@@ -62,6 +64,7 @@ class GuiderStages:
         self.is_empty = not torch.any(self.latent)
         stages = () if self.plan is None else self.plan.stages
         self._is_mixed = any(stage.grid.is_mixed for stage in stages)
+        self._has_views = any(view_named(stage.views).corrected for stage in stages)
 
     @property
     def _space(self) -> Space:
@@ -101,6 +104,8 @@ class GuiderStages:
         guider = copy.copy(self.guider if task.stage.guided else without_guidance(self.guider))
         guider.original_conds = self.conds
         guider.model_options = create_model_options_clone(guider.model_options)
+        if self._has_views and self.family.views.splits:
+            guider.model_options.setdefault("transformer_options", {})[VIEWS] = True
         add_wrapper_with_key(
             WrappersMP.OUTER_SAMPLE,
             WRAPPER_KEY,

@@ -16,6 +16,7 @@ import torch
 
 from ....ralu_core.latents.space import Space
 from ....ralu_core.latents.states import State
+from ....ralu_core.latents.views import PAPER
 from ....ralu_core.tasks import StageTask
 from .keys import WORK
 
@@ -33,6 +34,7 @@ class StageRecord:
     share    of the blocks' work in these calls, what ran; RALU Temporal Acceleration skips some.
     is_cold  whether weights were still on their way to the device in these calls.
     rows     of the network for one estimate: 2 where guidance takes a second call.
+    views    how tokens of two sizes saw each other, one of `views.VIEWS_KNOWN`.
     """
 
     number: int
@@ -46,6 +48,7 @@ class StageRecord:
     share: float = 1.0
     is_cold: bool = False
     rows: int = 1
+    views: str = PAPER
 
 
 class Listener:
@@ -91,7 +94,10 @@ class Watch:
     def stage(self, task: StageTask, tokens: list[int], rows: int = 1) -> Iterator[Any]:
         """Yields the callback that the host's sampling calls at every step of the stage."""
         stage = task.stage
-        record = StageRecord(stage.number, stage.grid.name, stage.grid.words, stage.steps, tokens)
+        grid = stage.grid
+        record = StageRecord(
+            stage.number, grid.name, grid.words, stage.steps, tokens, views=stage.views
+        )
         record.rows = rows
         self.records.append(record)
         self._history.clear()

@@ -7,6 +7,7 @@ from typing import Any
 
 from ....ralu_core.cost import CallCost
 from ....ralu_core.latents.grid import FULL
+from ....ralu_core.latents.views import view_named
 from ..sampling.watch import StageRecord
 
 
@@ -55,9 +56,11 @@ class RunReport:
 
     def _equivalents(self, stage: StageRecord) -> float:
         """The same of one stage, had it skipped nothing."""
-        full = self.cost.flops(4 * self.grid[0] * self.grid[1] + self.references) * self.rows
-        once = self.cost.flops(max(stage.tokens) + self.references) * stage.rows
-        return stage.steps * once / full
+        coarse, references = self.grid[0] * self.grid[1], self.references
+        full = self.cost.flops(4 * coarse + references) * self.rows
+        view = view_named(stage.views)
+        one = self.cost.mixed_flops(max(stage.tokens), coarse, view, references)
+        return stage.steps * one * stage.rows / full
 
     def share(self) -> float:
         """Of the model compute of all steps, what was run; 1 where nothing was skipped."""
@@ -82,7 +85,7 @@ class RunReport:
 
         stages       as they ran, each with the members of `StageRecord`: `number`, `grid`, `words`,
                      `steps`, `tokens` of each picture, `calls`, `loading`, `seconds`, `share`,
-                     `is_cold` and `rows`.
+                     `is_cold`, `rows` and `views`.
         steps, seconds, loading, is_cold
                      of the whole run; loading is until the model was first there.
         comparison   with plain sampling, a sentence.

@@ -19,6 +19,7 @@ from ralu_pack.ralu_core.latents.grid import MIXED
 from ralu_pack.ralu_core.latents.layout import Layout
 from ralu_pack.ralu_core.latents.space import Space
 from ralu_pack.ralu_core.latents.tokens import pick, spread
+from ralu_pack.ralu_core.latents.views import PAPER
 from ralu_pack.ralu_core.plans import Stage
 from ralu_pack.ralu_core.sampler import Source
 from ralu_pack.ralu_core.tasks import StageTask, Start
@@ -34,18 +35,18 @@ def noise(seed: int = 0, batch: int = 2, space: Space | None = None) -> torch.Te
     return space.leave(torch.randn(batch, space.channels, *LATENT, generator=generator))
 
 
-def all_fine(batch: int = 2) -> Layout:
-    return Layout(torch.ones(batch, *GRID, dtype=torch.bool))
+def all_fine(batch: int = 2, views: str = PAPER) -> Layout:
+    return Layout(torch.ones(batch, *GRID, dtype=torch.bool), views=views)
 
 
-def none_fine(batch: int = 2) -> Layout:
-    return Layout(torch.zeros(batch, *GRID, dtype=torch.bool))
+def none_fine(batch: int = 2, views: str = PAPER) -> Layout:
+    return Layout(torch.zeros(batch, *GRID, dtype=torch.bool), views=views)
 
 
-def scattered(batch: int = 2) -> Layout:
+def scattered(batch: int = 2, views: str = PAPER) -> Layout:
     """A third of the regions, others in each picture."""
     order = torch.rand(batch, 48, generator=torch.Generator().manual_seed(1)).argsort(1).argsort(1)
-    return Layout((order < 16).reshape(batch, *GRID))
+    return Layout((order < 16).reshape(batch, *GRID), views=views)
 
 
 def guider(model, positive: list | None = None, negative: list | None = None, cfg: float = 4.0):
@@ -91,20 +92,22 @@ def mixed(guider, x, layout, latent=None, mask=None, sampler="euler", sigmas=SIG
         watch=Watch(guider.model_patcher, space),
     )
     source = Source(space.enter(x), clean, F.avg_pool2d(clean, 2), patch=space.patch)
-    stage = Stage(MIXED, tuple(sigmas.tolist()), ratio=0.3)
+    stage = Stage(MIXED, tuple(sigmas.tolist()), ratio=0.3, views=layout.views)
     white = MIXED.noise(source.noise, layout)
     task = StageTask(stage, white, source.clean_on(MIXED, layout), layout)
     start = sigmas[0] * task.white + (1 - sigmas[0]) * task.clean
     return space.leave(stages(task, Start(start)).x)
 
 
-def assert_limits(guider, batch=2, atol=0.0, coarse_guider=None, latent=None, **options):
+def assert_limits(
+    guider, batch=2, atol=0.0, coarse_guider=None, latent=None, views=PAPER, **options
+):
     """All fine is plain sampling; none fine is plain sampling of the half-size picture."""
     space = inspect_model(guider.model_patcher).space
     x = noise(batch=batch, space=space)
-    fine = mixed(guider, x, all_fine(batch), latent, **options)
+    fine = mixed(guider, x, all_fine(batch, views), latent, **options)
     torch.testing.assert_close(fine, native(guider, x, latent, **options), atol=atol, rtol=0)
-    coarse = mixed(guider, x, none_fine(batch), latent, **options)
+    coarse = mixed(guider, x, none_fine(batch, views), latent, **options)
     small = None if latent is None else half(latent, space, F.avg_pool2d)
     native_small = native(coarse_guider or guider, half(x, space), small, **options)
     expected = space.leave(spread(space.enter(native_small)))
@@ -117,10 +120,10 @@ def half(latent, space, shrink=None):
     return space.leave(pick(entered) if shrink is None else shrink(entered, 2))
 
 
-def assert_matters(guider, without, **options):
+def assert_matters(guider, without, views=PAPER, **options):
     """In a mixed layout, what was wired in changes the picture."""
     x = noise(space=inspect_model(guider.model_patcher).space)
-    one, other = (mixed(g, x, scattered(), **options) for g in (guider, without))
+    one, other = (mixed(g, x, scattered(views=views), **options) for g in (guider, without))
     assert torch.isfinite(one).all()
     assert (one - other).abs().max() > 1e-3
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -17,6 +18,7 @@ from lab.bench.runs import Setting, preset_names, published, unpublished
 from lab.bench.text_encoders import host_tokens
 from lab.comfy import ralu_pack
 from lab.models.architectures import ARCHITECTURES, BUILDERS, empty_network, random_vae
+from ralu_core.latents.views import ONE_TEXT, VIEWS, view_named
 
 PAPER = 0.001  # largest relative deviation from the paper's rows
 CLOSED_FORM = 0.002  # what the pack predicts leaves out layers outside the blocks
@@ -70,6 +72,24 @@ def test_the_speed_up_shown_to_users_is_the_counted_one(counters, key, preset, s
     run = counters.count(key, setting, text, *size)
     shown = predicted(counters, key, setting, text, *size)
     assert plain.model.total / run.model.total == pytest.approx(shown, rel=CLOSED_FORM)
+
+
+@pytest.mark.parametrize("views", [VIEWS, ONE_TEXT])
+@pytest.mark.parametrize("key", ["flux-dev", "sd3-medium"])
+def test_views_cost_what_is_predicted(counters, key, views) -> None:
+    text = host_tokens(ARCHITECTURES[key].family)
+    setting = Setting(views, preset="FLUX 5x" if key == "flux-dev" else "SD3 2x", views=views)
+    cost, plan = ARCHITECTURES[key].cost, setting.plan(counters.subject(key, text))
+    run = counters.count(key, setting, text, 1024, 1024)
+    prompts = 2 if ARCHITECTURES[key].cfg > 1 else 1
+    assert run.model.total / prompts == pytest.approx(cost.plan_flops(plan, 64, 64), rel=0.005)
+    (mixed,) = {
+        call.count.attention / call.rows for call in run.calls[plan.steps[0] : -plan.steps[2]]
+    }
+    tokens = plan.tokens(64, 64)[1]
+    whole = cost.mixed_flops(tokens, 1024, view_named(views))
+    linear = replace(cost, linear=0).mixed_flops(tokens, 1024, view_named(views))
+    assert mixed == pytest.approx(linear, rel=1e-5) and mixed < whole
 
 
 def test_sampled_tokens_are_those_of_the_plan(counters) -> None:

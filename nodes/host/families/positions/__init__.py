@@ -8,7 +8,7 @@ empty if the network never asks, and its result would be scrambled.
 
 from __future__ import annotations
 
-from .embedder import check_unstretched, embedded_ids, text_rows
+from .embedder import check_unstretched, embedded_ids, repeated_text, text_rows
 from .grid_rotations import grid_rotations
 from .image_ids import image_ids
 from .learned_table import learned_table
@@ -19,5 +19,6 @@ __all__ = [
     "grid_rotations",
     "image_ids",
     "learned_table",
+    "repeated_text",
     "text_rows",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -14,20 +14,41 @@ AXES = (1, 2)  # which of the ids tell a token's row and column
 
 
 @contextmanager
-def text_rows(embedder, start: int, text_tokens: Callable[[int], int]) -> Iterator[None]:
-    """While open, the first rows of ids count from `start`: what a call of the real size has.
+def text_rows(embedder, starts: Sequence[int], text_tokens: Callable[[int], int]) -> Iterator[None]:
+    """While open, the first rows of ids count from a start: what a call of the real size has.
 
     embedder     the module that turns ids (B, L, axes) into rotations.
+    starts       one for each copy of the text.
     text_tokens  of how many of L ids are text, which come first.
     """
     original = embedder.forward
 
     def forward(ids: torch.Tensor, *args, **kwargs):
-        count = text_tokens(ids.shape[1])
+        count = text_tokens(ids.shape[1]) // len(starts)
         ids = ids.clone()
-        places = torch.arange(start, start + count, device=ids.device, dtype=ids.dtype)
-        ids[:, :count] = places[None, :, None]
+        places = torch.arange(count, device=ids.device, dtype=ids.dtype)
+        for number, start in enumerate(starts):
+            ids[:, number * count : (number + 1) * count] = (start + places)[None, :, None]
         return original(ids, *args, **kwargs)
+
+    with shadowed(embedder, "forward", forward):
+        yield
+
+
+@contextmanager
+def repeated_text(embedder, copies: int, text_tokens: Callable[[int], int]) -> Iterator[None]:
+    """While open, a second copy of the text lies where the first does; arguments as above."""
+    original = embedder.forward
+
+    def forward(ids: torch.Tensor, *args, **kwargs):
+        count = text_tokens(ids.shape[1]) // copies
+        ids = ids.clone()
+        ids[:, count : copies * count] = ids[:, :count].repeat(1, copies - 1, 1)
+        return original(ids, *args, **kwargs)
+
+    if copies == 1:
+        yield
+        return
 
     with shadowed(embedder, "forward", forward):
         yield

@@ -29,7 +29,7 @@ def grid_rotations(embedder, packing: Packing) -> Iterator[list[int]]:
         whole = low.long()
         rotations = table[whole[:, 0] * w + whole[:, 1]]
         parts = positions - low
-        turned = rotations @ _turn(embedder, parts, table.shape[1]).to(rotations)
+        turned = rotations @ turn(embedder, parts, table.shape[1]).to(rotations)
         is_between = (parts > 0).any(1)[:, None, None, None]
         return torch.where(is_between, turned, rotations)
 
@@ -37,7 +37,7 @@ def grid_rotations(embedder, packing: Packing) -> Iterator[list[int]]:
         yield asked
 
 
-def _turn(embedder, parts: torch.Tensor, pairs: int) -> torch.Tensor:
+def turn(embedder, parts: torch.Tensor, pairs: int) -> torch.Tensor:
     """(N, pairs, 2, 2) rotations by parts (N, 2) of a step down and right; time comes first."""
     span = embedder.dim_spatial_range.to(parts)
     down, right = (

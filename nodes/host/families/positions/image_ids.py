@@ -29,9 +29,10 @@ def image_ids(
     """
     original = network.process_img
     positions = packing.rows(packing.positions, rows)
-    grid = packing.layout.position_grid
-    for axis, side in enumerate(grid):  # a copy already, one for each row
-        positions[..., axis] -= origin(side)
+    grid, kept = packing.layout.position_grid, packing.layout.kept
+    for axis, (coarse, side) in enumerate(zip(packing.layout.grid, grid, strict=True)):
+        positions[:, :kept, axis] -= origin(coarse)  # a copy already, one for each row
+        positions[:, kept:, axis] -= origin(side)
     asked: list[int] = []
 
     def process_img(x, index=0, **kwargs):

@@ -18,8 +18,9 @@ def learned_table(network, packing: Packing, rows: int) -> Iterator[list[int]]:
     rows  of the call, a multiple of the packing's batch.
     """
     original = network.cropped_pos_embed
-    positions, grid = packing.positions, packing.layout.position_grid
-    patch = packing.layout.patch
+    layout = packing.layout
+    positions = layout.fine_positions if layout.is_split else packing.positions
+    grid, patch = layout.position_grid, layout.patch
     # Where the picture fills the table, positions past the last row read that row.
     margin = 1 if max(grid) + 2 <= network.pos_embed_max_size else 0
     asked: list[int] = []
@@ -32,7 +33,7 @@ def learned_table(network, packing: Packing, rows: int) -> Iterator[list[int]]:
         # On the device of the call: a model that is loaded in part leaves its table on the CPU.
         device = table.device if device is None else device
         table = table.to(device, torch.float32).reshape(h, w, -1)
-        return packing.rows(interpolate_table(table, (positions + margin).to(device)), rows)
+        return packing.rows(interpolate_table(table, positions.to(device) + margin), rows)
 
     with shadowed(network, "cropped_pos_embed", cropped_pos_embed):
         yield asked

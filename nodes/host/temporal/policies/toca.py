@@ -9,6 +9,7 @@ import torch
 
 from .....ralu_core.forecast import urgent_tokens
 from ...families.blocks import Blocks
+from ...sampling.keys import VIEWS
 from ..hooks import joined, run_block
 from ..passes import Computed, Evaluation, Group, Pass
 from ..policy import EveryNth
@@ -61,6 +62,11 @@ class ToCa(EveryNth):
             raise ValueError(
                 "ToCa computes a share of the tokens, and an attention patch of another node "
                 "expects all of them: choose TaylorSeer, or remove that node."
+            )
+        if options.get(VIEWS):
+            raise ValueError(
+                "ToCa computes a share of the tokens, and the plan's mixed stage splits attention "
+                "by their size: choose TaylorSeer, or set the plan's views to 'paper'."
             )
         outer = options.get(OVERRIDE)
 
