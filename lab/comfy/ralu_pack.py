@@ -23,7 +23,7 @@ from lab.comfy.locate import REPOSITORY
 
 if TYPE_CHECKING:
     from ...nodes import temporal_acceleration  # noqa: F401
-    from ...nodes.host import prepare, run  # noqa: F401
+    from ...nodes.host import prepare, run, samplers  # noqa: F401
     from ...nodes.host.families import inspect, table, words  # noqa: F401
     from ...nodes.host.sampling import conds, mixed_call, second_order, stages, watch  # noqa: F401
     from ...nodes.host.showing import progress  # noqa: F401
@@ -49,6 +49,7 @@ MODULES = {
     "progress": "nodes.host.showing.progress",
     "run": "nodes.host.run",
     "sampler": "ralu_core.sampler",
+    "samplers": "nodes.host.samplers",
     "scores": "ralu_core.scores",
     "second_order": "nodes.host.sampling.second_order",
     "stages": "nodes.host.sampling.stages",

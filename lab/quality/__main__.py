@@ -1,8 +1,9 @@
-"""Measure picture quality at equal FLOPs: `python -m lab.quality [--model flux|sd3]`."""
+"""Measure picture quality at equal FLOPs: `python -m lab.quality [pareto] [--model flux|sd3]`."""
 
 from __future__ import annotations
 
 import argparse
+import importlib
 import logging
 import shlex
 import sys
@@ -13,30 +14,42 @@ import torch
 
 from lab.comfy import ralu_pack
 from lab.comfy.locate import REPOSITORY
+from lab.quality.splits import SPLIT_PAIRS, SPLITS
 
 PAIRS, ABLATION_PAIRS = 216, 72
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m lab.quality", description=__doc__)
+    parser.add_argument(
+        "what", nargs="?", choices=("tables", "pareto"), default="tables", help="the curve's table"
+    )
     parser.add_argument("--model", choices=("flux", "sd3"), default="flux")
-    parser.add_argument("--pairs", type=int, default=PAIRS, help="prompt-seed pairs, 36 a round")
+    parser.add_argument("--pairs", type=int, help="prompt-seed pairs")
     parser.add_argument(
         "--ablation-pairs", type=int, default=ABLATION_PAIRS, help="0 leaves the ablations out"
+    )
+    parser.add_argument("--split", choices=tuple(SPLITS), default="reported", help="of the curve")
+    parser.add_argument(
+        "--only", nargs="+", default=(), help="lines of the curve, by how they begin"
     )
     parser.add_argument("--threads", type=int, default=2, help="of torch")
     parser.add_argument("--out", type=Path, default=REPOSITORY / "out" / "quality")
     parser.add_argument(
         "--commit", action="store_true", help="also write the results into lab/quality"
     )
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if options.pairs is None:
+        options.pairs = SPLIT_PAIRS if options.what == "pareto" else PAIRS
+    return options
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     options = parse(arguments)
     ralu_pack.start(cpu=True)
     logging.getLogger("lab.quality").setLevel(logging.INFO)
-    from lab.quality.measure import run  # imports ComfyUI
+    module = {"tables": "measure", "pareto": "pareto"}[options.what]  # they import ComfyUI
+    run = importlib.import_module(f"lab.quality.{module}").run
 
     torch.set_num_threads(options.threads)
     command = shlex.join(["python", "-m", "lab.quality", *(arguments or sys.argv[1:])])

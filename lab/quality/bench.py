@@ -29,12 +29,14 @@ SPACES = ("judge", "texture")
 
 @dataclass
 class Bench:
-    """Pictures and measures of every method, kept in `store`."""
+    """Pictures and measures of every method, kept in `store`; `held` keeps those of the held-out
+    pictures, which depend on no pair, and is `store` where not given."""
 
     subject: Subject
     pairs: list[Pair]
     store: Store
     judge: Judge = field(default_factory=load_judge)
+    held: Store | None = None
 
     def samples(self, method: Method, count: int) -> torch.Tensor:
         """(count, 3, H, W) uint8, sampled and decoded where they are not kept."""
@@ -60,7 +62,10 @@ class Bench:
             pictures = source.draw(stop - start, SIDE)[0].movedim(1, -1)
             return as_bytes(vae.decode(vae.encode(pictures)))
 
-        return self.store.rows(f"samples/{name}".replace(" ", "_"), count, make)
+        return self._store_of(name).rows(f"samples/{name}".replace(" ", "_"), count, make)
+
+    def _store_of(self, key: str) -> Store:
+        return self.held or self.store if key in (REFERENCE, REAL) else self.store
 
     def measured(self, key: str, samples: torch.Tensor) -> Measured:
         """Features and numbers of pictures (n, 3, H, W) uint8."""
@@ -72,7 +77,8 @@ class Bench:
                     return measures.judged(self.judge, pictures)
                 return getattr(measures, kind)(pictures)
 
-            return self.store.rows(f"{kind}/{key}".replace(" ", "_"), len(samples), make)
+            name = f"{kind}/{key}".replace(" ", "_")
+            return self._store_of(key).rows(name, len(samples), make)
 
         judged = rows("judge")
         return Measured(

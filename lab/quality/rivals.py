@@ -52,7 +52,7 @@ class Batch:
         progress = ralu_pack.progress.Progress(patcher, plan.total_steps, last)
         return ralu_pack.stages.GuiderStages(
             guider=guider,
-            sampler=comfy.samplers.sampler_object("euler"),
+            sampler=ralu_pack.samplers.sampler_for(plan, comfy.samplers.sampler_object("euler")),
             conds=guider.original_conds,
             family=facts.family,
             latent=self.latent["samples"],
@@ -77,6 +77,11 @@ class Batch:
 
         sampling = self.subject.patcher.get_model_object("model_sampling")
         return comfy.samplers.calculate_sigmas(sampling, "simple", steps).tolist()
+
+
+def by_plan(batch: Batch, plan: Any) -> torch.Tensor:
+    """A plan without a mixed stage, each stage's steps of its own order."""
+    return batch.sample(plan)
 
 
 def plain(batch: Batch, steps: int, sampler: Any = None) -> torch.Tensor:

@@ -1,0 +1,157 @@
+"""The Pareto curve: quality over FLOPs for every line of plans, on pairs kept apart by their use.
+
+python -m lab.quality pareto --model flux --split reported --pairs 36
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import torch
+
+from lab.bench import machine
+from lab.bench.results import Results
+from lab.models.architectures import MINIATURES
+from lab.quality import methods, pareto_methods, pareto_report
+from lab.quality.bench import Bench
+from lab.quality.pareto_methods import HARDNESS, LINE, Line
+from lab.quality.report import Row, figures_as_data
+from lab.quality.splits import SPLIT_PAIRS, SPLITS
+from lab.quality.store import Store
+from lab.quality.subject import list_pairs, load_subject, meta_subject, weights_hash
+
+HERE = Path(__file__).resolve().parent
+INTRODUCTION = """\
+{pairs} prompt-seed pairs ({first} to {last}, split "{split}"), miniature {kind} (weights SHA-256 \
+{hash}), 256x256 pixels, {dtype} network, {day}. Made by `{command}`.
+
+Brackets: bootstrap intervals of 95 % over the pairs. KID, Frechet: distance to held-out training \
+pictures through the same autoencoder, in the judge's features and in texture statistics, less is \
+better. SSIM, PSNR: against {many} plain Euler steps of the same seed. FLOPs are those of the \
+network's calls, counted as run. Differences are paired, against plain second-order steps of the \
+nearest FLOPs not below the method's (else the dearest there are): the line to beat."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some pairs of one miniature, sampled and measured in pieces that are kept."""
+
+    kind: str
+    split: str
+    pairs: int
+    folder: Path
+    dtype: torch.dtype
+
+    def bench(self) -> Bench:
+        first = SPLITS[self.split]
+        pairs = list_pairs(first + self.pairs)[first:]
+        subject = load_subject(self.kind, self.dtype)
+        kept = self.folder / f"{self.kind}-{weights_hash(self.kind)[:12]}"
+        digits = str(self.dtype).removeprefix("torch.")
+        return Bench(subject, pairs, Store(kept / f"{self.split}-{digits}"), held=Store(kept))
+
+
+def best_dtype() -> torch.dtype:
+    """bfloat16 where the processor multiplies it, else float32, which is then faster."""
+    can = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
+    return torch.bfloat16 if can() else torch.float32
+
+
+def run(options: argparse.Namespace, command: str) -> None:
+    """Measure what is missing, line by line, and write the report after each line."""
+    if not 8 <= options.pairs <= SPLIT_PAIRS:
+        raise ValueError(
+            f"A split has 8 to {SPLIT_PAIRS} pairs to measure, got {options.pairs}: set --pairs."
+        )
+    kind, out = options.model, Path(options.out)
+    part = Part(kind, options.split, options.pairs, out, best_dtype())
+    bench, counting = part.bench(), meta_subject(kind)
+    many = methods.reference(MINIATURES[kind].steps)
+    pictures = bench.samples(many, part.pairs)
+    reference = Row(many, methods.cost(many, counting), bench.method(many, part.pairs, pictures))
+    chosen = chosen_lines(pareto_methods.lines(bench.subject), options.only)
+    measured: list[tuple[Line, list[Row]]] = []
+    started = time.perf_counter()
+    for line in chosen:
+        rows = [
+            Row(one, methods.cost(one, counting), bench.method(one, part.pairs, pictures))
+            for one in line.methods
+        ]
+        measured.append((line, rows))
+        print(f"{line.name}: {time.perf_counter() - started:.0f} s", flush=True)
+        if line.name == LINE or len(measured) == len(chosen):
+            write(part, reference, measured, command, out)
+    if options.commit:
+        commit(out)
+
+
+def chosen_lines(lines: Sequence[Line], only: Sequence[str]) -> list[Line]:
+    """The line to beat and those whose names begin with one of `only`; none asks for all."""
+    found = [
+        line
+        for line in lines
+        if not only or line.name == LINE or any(line.name.startswith(name) for name in only)
+    ]
+    if only and len(found) == 1:
+        names = ", ".join(line.name for line in lines)
+        raise ValueError(f"No line of the curve begins with {', '.join(only)}: there are {names}.")
+    return found
+
+
+def write(
+    part: Part, reference: Row, measured: list[tuple[Line, list[Row]]], command: str, out: Path
+) -> None:
+    facts = machine.describe(torch.device("cpu"))
+    name = f"pareto_{part.kind}_{part.split}"
+    results = Results(name, f"Pareto, {part.kind}, {part.split}", facts)
+    first = SPLITS[part.split]
+    results.say(
+        INTRODUCTION.format(
+            pairs=part.pairs,
+            first=first,
+            last=first + part.pairs - 1,
+            split=part.split,
+            kind=part.kind,
+            hash=weights_hash(part.kind)[:16],
+            dtype=str(part.dtype).removeprefix("torch."),
+            day=date.today().isoformat(),
+            command=command,
+            many=reference.method.name.removeprefix("plain, ").removesuffix(" steps"),
+        )
+    )
+    results.say(f"![curve]({name}.svg)")
+    beaten = next(rows for line, rows in measured if line.name == LINE)
+    results.say(pareto_report.hardness(beaten, reference, HARDNESS))
+    results.say(pareto_report.table(measured, reference))
+    results.say(pareto_report.differences(measured, beaten))
+    results.data["rows"] = [_data(row) for _, rows in measured for row in rows]
+    results.data["reference"] = _data(reference)
+    results.save(out)
+    picture = pareto_report.curve(measured, reference)
+    (out / f"{name}.svg").write_text(picture, encoding="utf-8")
+
+
+def _data(row: Row) -> dict:
+    cost = row.cost
+    assert cost is not None  # no line has a ratio that follows the picture
+    return {
+        "line": row.method.group,
+        "method": row.method.name,
+        "gigaflop": round(cost.giga, 3),
+        "calls": cost.calls,
+        "figures": figures_as_data(row.figures),
+    }
+
+
+def commit(out: Path) -> None:
+    """Put every part measured so far where the repository keeps them."""
+    head = '# Quality over FLOPs\n\nWritten by `make bench-quality ARGS="pareto --commit"`.\n'
+    texts = [path.read_text(encoding="utf-8") for path in sorted(out.glob("pareto_*.md"))]
+    (HERE / "PARETO.md").write_text("\n".join([head, *texts]), encoding="utf-8")
+    for path in sorted(out.glob("pareto_*.svg")):
+        (HERE / path.name).write_bytes(path.read_bytes())

@@ -1,0 +1,98 @@
+"""What the Pareto curve is drawn of: families of plans over budgets, as the pack runs them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+import torch
+
+from lab.comfy import ralu_pack
+from lab.quality import ralu, rivals
+from lab.quality.methods import Method
+from lab.quality.rivals import Batch
+from lab.quality.subject import Subject
+
+if TYPE_CHECKING:
+    from ...ralu_core.plans import Plan
+
+EULER, LINE = "plain, Euler", "plain, second order"  # the second is the line to beat
+STEPS = (3, 4, 6, 10, 20)
+HARDNESS = (4, 6, 10, 20)  # steps whose distance to many steps says how hard a judge a model is
+SIZES = {"flux": ((6, 5), (8, 7)), "sd3": ((8, 6), (12, 10))}
+TURNS = {"flux": ((1, 6, 4), (1, 12, 5)), "sd3": ((1, 12, 4), (2, 16, 7))}
+PRESETS = {"flux": ("FLUX 7x", "FLUX 5x"), "sd3": ("SD3 3x", "SD3 2x")}
+# Steps at both sizes and the switch; z = 2 throughout.
+OWN_NOISE = ((4, 2, 0.65), (4, 3, 0.8), (4, 5, 0.8), (3, 5, 0.85), (6, 6, 0.6), (8, 7, 0.7))
+
+
+@dataclass(frozen=True)
+class Line:
+    """A family of methods that share all but their budget; rivals are the lab's, not the pack's."""
+
+    name: str
+    methods: tuple[Method, ...]
+    is_rival: bool = False
+
+
+def lines(subject: Subject) -> list[Line]:
+    """Every line of the curve, the line to beat first."""
+    kind, shift = subject.kind, subject.shift
+    plans = ralu_pack.plans
+    sizes, turns = SIZES[kind], TURNS[kind]
+    presets = {name: ralu.matched(subject, name) for name in PRESETS[kind]}
+    found = [
+        Line(LINE, tuple(plain(steps, 2) for steps in STEPS)),
+        Line(EULER, tuple(plain(steps, 1) for steps in STEPS)),
+        _line("RALU", presets, False),
+        _line("RALU, second order", {n: of_order(p, 2) for n, p in presets.items()}, False),
+        _line("own noise", dict(_own_noise(shift, "dct")), False),
+        _line("own noise, Haar (Fresco-like)", dict(_own_noise(shift, "pixel")), True),
+        _line("Haar, new noise (SPEED-like)", dict(_speed_like(shift)), True),
+    ]
+    for order, more in ((1, ""), (2, ", second order")):
+        naive = {f"{a}-{b}": plans.two_sizes(shift, (a, b)) for a, b in sizes}
+        turned = {"-".join(map(str, n)): plans.bottleneck(shift, n) for n in turns}
+        for name, some in (("two sizes, fresh noise", naive), ("Bottleneck Sampling", turned)):
+            stepped = {key: of_order(plan, order) for key, plan in some.items()}
+            found.append(_line(name + more, stepped, True))
+    return found
+
+
+def plain(steps: int, order: int) -> Method:
+    """On the MODEL's own schedule, as a KSampler."""
+    group = LINE if order == 2 else EULER
+    return Method(group, f"{steps} steps", partial(_plain, steps=steps, order=order))
+
+
+def _plain(batch: Batch, steps: int, order: int) -> torch.Tensor:
+    if order == 1:
+        return rivals.plain(batch, steps)
+    return rivals.plain(batch, steps, ralu_pack.second_order.second_order())
+
+
+def _own_noise(shift: float, growth: str) -> Iterator[tuple[str, Plan]]:
+    for low, high, switch in OWN_NOISE:
+        plan = ralu_pack.plans.own_noise(shift, (low, high), switch=switch, growth=growth)
+        yield f"{low}-{high}, switch {switch:g}", plan
+
+
+def _speed_like(shift: float) -> Iterator[tuple[str, Plan]]:
+    """Haar's expansion at z = 2 with new noise in the details, second order in each stage."""
+    for low, high, switch in OWN_NOISE:
+        plan = ralu_pack.plans.own_noise(shift, (low, high), switch=switch, growth="pixel")
+        crossing = ralu_pack.matched.Matched(switch, 2.0, "pixel")
+        yield f"{low}-{high}, switch {switch:g}", replace(plan, crossings=(crossing,))
+
+
+def of_order(plan: Plan, order: int) -> Plan:
+    stages = tuple(replace(stage, order=order) for stage in plan.stages)
+    return replace(plan, stages=stages)
+
+
+def _line(name: str, plans: dict[str, Plan], is_rival: bool) -> Line:
+    run: Callable = rivals.by_plan if is_rival else ralu.node
+    methods = (Method(name, key, partial(run, plan=plan)) for key, plan in plans.items())
+    return Line(name, tuple(methods), is_rival)

@@ -1,0 +1,177 @@
+"""The Pareto curve in words, tables and a drawing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from html import escape
+
+from lab.bench.results import markdown
+from lab.quality.pareto_methods import LINE, Line
+from lab.quality.report import DISTANCES, Row, show
+from lab.quality.statistics import Estimate
+
+Measured = Sequence[tuple[Line, Sequence[Row]]]
+SHOWN = (*DISTANCES, "recognised", "SSIM", "PSNR")
+COMPARED = (*DISTANCES, "recognised", "PSNR")
+COLOURS = (
+    "#111111", "#999999", "#d62728", "#ff7f0e", "#1f77b4", "#17becf",
+    "#2ca02c", "#9467bd", "#8c564b", "#e377c2", "#bcbd22",
+)  # fmt: skip
+PANELS = ("KID judge", "Frechet texture", "PSNR")
+WIDTH, HEIGHT, LEFT, TOP, ROW = 420, 300, 56, 28, 16
+DIGITS = {"PSNR": 1, "Frechet judge": 1, "Frechet texture": 1}
+
+
+def giga(row: Row) -> float:
+    assert row.cost is not None  # no line has a ratio that follows the picture
+    return row.cost.giga
+
+
+def nearest(rows: Sequence[Row], cost: float) -> Row:
+    """The cheapest row that costs at least as much, to 1 %; the dearest where none does."""
+    dearer = [row for row in rows if giga(row) >= 0.99 * cost]
+    return min(dearer, key=giga) if dearer else max(rows, key=giga)
+
+
+def table(measured: Measured, reference: Row) -> str:
+    """One row for each method of each line, cheapest first within a line."""
+    lines = []
+    for line, rows in measured:
+        for row in sorted(rows, key=giga):
+            figures = (show(row.figures[name], DIGITS.get(name, 2)) for name in SHOWN)
+            lines.append([line.name, row.method.name, f"{giga(row):.1f}", *figures])
+    figures = (show(reference.figures[name], DIGITS.get(name, 2)) for name in SHOWN)
+    lines.append(["reference", reference.method.name, f"{giga(reference):.1f}", *figures])
+    return markdown(["line", "method", "GFLOP", *SHOWN], lines)
+
+
+def differences(measured: Measured, beaten: Sequence[Row]) -> str:
+    """Each method minus the line to beat at no fewer FLOPs; bold where told from zero."""
+    lines = []
+    for line, rows in measured:
+        if line.name == LINE:
+            continue
+        for row in sorted(rows, key=giga):
+            other = nearest(beaten, giga(row))
+            share = f"{100 * (giga(row) / giga(other) - 1):+.0f} %"
+            gaps = [_signed(row.figures[n].minus(other.figures[n]), n) for n in COMPARED]
+            lines.append([line.name, row.method.name, other.method.name, share, *gaps])
+    if not lines:
+        return "No other line measured yet."
+    return markdown(["line", "method", "minus", "FLOPs", *COMPARED], lines)
+
+
+def hardness(beaten: Sequence[Row], reference: Row, steps: Sequence[int]) -> str:
+    """How far few plain second-order steps stay behind many: what the model can judge at all."""
+    lines, hard = [], []
+    for count in steps:
+        row = next((row for row in beaten if row.method.name == f"{count} steps"), None)
+        if row is None:
+            continue
+        gaps = {name: row.figures[name].minus(reference.figures[name]) for name in DISTANCES}
+        worse = [name for name, gap in gaps.items() if gap.low > 0]
+        hard += [count] if len(worse) >= 2 else []
+        level = show(row.figures["PSNR"], 1)
+        lines.append([count, level, *(_signed(gap, name) for name, gap in gaps.items())])
+    counts = " and ".join(map(str, hard))
+    many = reference.method.name
+    if hard:
+        words = f"plain second-order sampling at {counts} steps is worse than {many} in two "
+        words += "distances or more, intervals of the paired difference above zero."
+    else:
+        words = f"at none of these counts is plain second-order sampling worse than {many} in two "
+        words += "distances, so plans cannot be told from plain sampling by distance here."
+    head = ["steps", "PSNR", *(f"{name} minus many" for name in DISTANCES)]
+    return f"How hard a judge this model is: {words}\n\n{markdown(head, lines)}"
+
+
+def _signed(gap: Estimate, name: str) -> str:
+    digits = DIGITS.get(name, 2)
+    text = f"{gap.value:+.{digits}f} [{gap.low:+.{digits}f}, {gap.high:+.{digits}f}]"
+    return text if gap.low <= 0 <= gap.high else f"**{text}**"
+
+
+def curve(measured: Measured, reference: Row) -> str:
+    """An SVG of PANELS side by side over GFLOP, both axes logarithmic but PSNR's."""
+    legend = TOP + HEIGHT + 40
+    height = legend + ROW * ((len(measured) + 1) // 2) + 8
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH * len(PANELS)} {height}" '
+        'font-family="sans-serif" font-size="11"><rect width="100%" height="100%" fill="white"/>'
+    ]
+    for number, name in enumerate(PANELS):
+        parts.append(_panel(number, name, measured, reference))
+    for number, (line, _) in enumerate(measured):
+        x, y = LEFT + 300 * (number % 2), legend + ROW * (number // 2)
+        parts.append(f'<rect x="{x}" y="{y - 8}" width="18" height="4" fill="{_colour(number)}"/>')
+        parts.append(f'<text x="{x + 24}" y="{y - 2}">{escape(line.name)}</text>')
+    return "\n".join([*parts, "</svg>\n"])
+
+
+def _colour(number: int) -> str:
+    return COLOURS[number % len(COLOURS)]
+
+
+def _panel(number: int, name: str, measured: Measured, reference: Row) -> str:
+    rows = [row for _, some in measured for row in some]
+    values = [row.figures[name].value for row in rows] + [reference.figures[name].value]
+    if name == "PSNR":
+        values.pop()
+    across = _Axis([giga(row) for row in rows], LEFT, WIDTH - 12, True)
+    floor = max(0.01, min((v for v in values if v > 0), default=0.01))
+    up = _Axis([max(v, floor) for v in values], TOP + HEIGHT, TOP, name != "PSNR")
+    parts = [f'<g transform="translate({number * WIDTH},0)">']
+    parts.append(f'<text x="{LEFT}" y="16" font-weight="bold">{name}</text>')
+    parts.append(
+        f'<rect x="{LEFT}" y="{TOP}" width="{WIDTH - 12 - LEFT}" height="{HEIGHT}" fill="none" '
+        'stroke="#ccc"/>'
+    )
+    for tick in (5, 10, 20, 40, 80):
+        if LEFT <= across(tick) <= WIDTH - 12:
+            parts.append(f'<text x="{across(tick):.0f}" y="{TOP + HEIGHT + 14}">{tick}</text>')
+    for share in (0, 0.5, 1):
+        value = up.at(share)
+        parts.append(f'<text x="4" y="{up(value) + 4:.0f}">{value:.2g}</text>')
+    if name != "PSNR":
+        y = up(max(reference.figures[name].value, floor))
+        parts.append(
+            f'<line x1="{LEFT}" x2="{WIDTH - 12}" y1="{y:.1f}" y2="{y:.1f}" stroke="#bbb" '
+            'stroke-dasharray="4 3"/>'
+        )
+    for index, (line, some) in enumerate(measured):
+        colour = _colour(index)
+        ordered = sorted(some, key=giga)
+        points = [(across(giga(r)), up(max(r.figures[name].value, floor))) for r in ordered]
+        path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+        dash = ' stroke-dasharray="3 3"' if line.is_rival else ""
+        parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}"{dash}/>')
+        for (x, y), row in zip(points, ordered, strict=True):
+            words = escape(f"{line.name}, {row.method.name}: {show(row.figures[name], 2)}")
+            parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}">')
+            parts.append(f"<title>{words}</title></circle>")
+    return "\n".join([*parts, "</g>"])
+
+
+class _Axis:
+    """Values to places between two ends, evenly or by their logarithm."""
+
+    def __init__(self, values: Sequence[float], start: float, end: float, is_log: bool) -> None:
+        self._is_log = is_log
+        placed = [self._place(value) for value in values]
+        self._low, high = min(placed), max(placed)
+        self._span = (high - self._low) or 1.0
+        self._low -= 0.04 * self._span
+        self._span *= 1.08
+        self._start, self._end = start, end
+
+    def _place(self, value: float) -> float:
+        return math.log(value) if self._is_log else value
+
+    def __call__(self, value: float) -> float:
+        share = (self._place(value) - self._low) / self._span
+        return self._start + share * (self._end - self._start)
+
+    def at(self, share: float) -> float:
+        place = self._low + share * self._span
+        return math.exp(place) if self._is_log else place

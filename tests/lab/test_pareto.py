@@ -1,0 +1,70 @@
+"""The Pareto report compares at no fewer FLOPs, says how hard its model is, and draws it all."""
+
+from __future__ import annotations
+
+from xml.etree import ElementTree
+
+import pytest
+import torch
+
+from lab.quality import pareto_report
+from lab.quality.bench import figure_names
+from lab.quality.methods import Cost, Method
+from lab.quality.pareto_methods import LINE, Line
+from lab.quality.report import Row
+from lab.quality.statistics import Estimate
+
+
+def row(name: str, giga: float, group: str = LINE, spread: float = 0.1, **changed: float) -> Row:
+    """All figures at 1 but those named, with draws around them; `_` stands for a space."""
+    changed = {key.replace("_", " "): value for key, value in changed.items()}
+    draws = torch.linspace(-spread, spread, 101)
+    figures = {
+        one: Estimate(changed.get(one, 1.0), changed.get(one, 1.0) + draws)
+        for one in figure_names()
+    }
+    method = Method(group, name, lambda batch: batch.latent["samples"])
+    return Row(method, Cost(giga, 4), figures)
+
+
+PLAIN = [row("4 steps", 11.8), row("6 steps", 17.7, KID_judge=0.5), row("10 steps", 29.4)]
+
+
+@pytest.mark.parametrize("giga, name", [(11.7, "4 steps"), (12.5, "6 steps"), (50.0, "10 steps")])
+def test_the_line_to_beat_has_no_fewer_flops(giga, name):
+    assert pareto_report.nearest(PLAIN, giga).method.name == name
+
+
+def test_a_difference_told_from_zero_is_bold():
+    other = row("4-3", 12.4, "own", KID_judge=0.2)
+    other.figures["KID judge"].draws.copy_(PLAIN[1].figures["KID judge"].draws - 0.3)
+    measured = [(Line(LINE, ()), PLAIN), (Line("own", ()), [other])]
+    (line,) = [
+        text for text in pareto_report.differences(measured, PLAIN).splitlines() if "4-3" in text
+    ]
+    cells = [cell.strip() for cell in line.strip("|").split("|")]
+    assert cells[2] == "6 steps" and cells[3] == "-30 %"
+    assert cells[4] == "**-0.30 [-0.30, -0.30]**" and "**" not in cells[5]
+
+
+@pytest.mark.parametrize("gap, hard", [(1.0, True), (0.0, False)])
+def test_hardness_is_said_in_words(gap, hard):
+    reference = row("plain, 50 steps", 147.0)
+    few = row("4 steps", 11.8, spread=0.2, KID_judge=1 + gap, Frechet_judge=1 + gap)
+    text = pareto_report.hardness([few], reference, (4, 6))
+    assert ("at 4 steps is worse" in text) is hard
+    assert ("cannot be told" in text) is not hard
+
+
+def test_the_curve_draws_every_method_and_names_every_line():
+    measured = [
+        (Line(LINE, ()), PLAIN),
+        (Line("a & b", (), True), [row("4-3", 12.4, KID_judge=-0.1)]),
+    ]
+    drawing = ElementTree.fromstring(pareto_report.curve(measured, row("50", 147.0)))
+    space = "{http://www.w3.org/2000/svg}"
+    points = drawing.findall(f".//{space}circle")
+    assert len(points) == len(pareto_report.PANELS) * 4
+    assert all(float(p.get("cx", "nan")) >= 0 and float(p.get("cy", "nan")) >= 0 for p in points)
+    texts = {text.text for text in drawing.findall(f".//{space}text")}
+    assert {LINE, "a & b", *pareto_report.PANELS} <= texts
