@@ -9,7 +9,7 @@ HOST_VERSIONS := $(if $(COMFYUI_PATH),existing,0.30.0 0.3.75)
 TEST_HOSTS := $(addprefix test-host-,$(HOST_VERSIONS))
 
 .DEFAULT_GOAL := help
-.PHONY: help host venv test test-lint test-core test-lab test-host $(TEST_HOSTS) test-ui test-slow browser demo bench bench-quality equality clean
+.PHONY: help host venv test test-lint test-core test-lab test-host $(TEST_HOSTS) test-ui test-slow browser demo bench bench-quality bench-real equality clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 26
@@ -59,6 +59,9 @@ bench: host ## Measure speed
 
 bench-quality: host ## Measure picture quality at equal FLOPs
 	$(PY) -m lab.quality $(ARGS)
+
+bench-real: host ## Check real weights in a ComfyUI folder (COMFYUI_PATH, ARGS="--unet ...")
+	$(or $(COMFYUI_PYTHON),$(PY)) -m lab.real $(ARGS)
 
 equality: host ## Compare every case's latents with those of another commit, to the byte
 	$(PY) -m lab.equality $(ARGS)

@@ -42,6 +42,7 @@ LAB = {
     "bench": ("comfy", "models"),
     "equality": ("comfy", "models"),
     "quality": ("comfy", "models", "bench"),
+    "real": ("comfy", "models", "bench"),
     "showcase": ("comfy", "models", "bench"),
 }
 UNSAFE_MODULES = {"pickle", "marshal", "shelve", "subprocess", "ctypes"}

@@ -1,0 +1,172 @@
+"""What is run on a model, and what is measured of each run against many plain steps."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from lab.comfy import ralu_pack
+from lab.models.viewing import psnr
+from lab.real.sampling import Case, Sampling
+from ralu_core.growth.spectral import half_band
+
+COUNTS = (4, 6, 9)
+SWITCHES = (0.7, 0.8, 0.85)
+OWN_STEPS = ((4, 3), (4, 5))
+GUIDED_STEPS, GUIDED_SWITCH, GUIDANCE_LEVEL = (4, 6), 0.7, 0.8
+
+
+@dataclass(frozen=True)
+class Method:
+    """One way to sample. calls: its cost in full-size calls of the model, guidance counted."""
+
+    name: str
+    calls: float
+    run: Callable[[Case], torch.Tensor]
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """Against the picture of many plain steps of the same seed, means over the cases.
+
+    snr      dB of the latent.
+    low      energy of the lower half of its frequencies, over that of the many-step latent's: below
+             1 is lost contrast.
+    high     of the rest: below 1 is blur, above it is overshoot.
+    psnr     dB of the decoded picture.
+    seconds  of sampling.
+    """
+
+    snr: float
+    low: float
+    high: float
+    psnr: float
+    seconds: float
+
+
+def methods(sampling: Sampling, size: int, counts: Sequence[int] = COUNTS) -> list[Method]:
+    """Plain steps of both orders, the family's presets, plans on the seed's own noise; with a cfg
+    above 1 also guidance left out."""
+    plans, presets = ralu_pack.plans, ralu_pack.presets
+    shift, family = sampling.shift(size), sampling.facts.family.name
+    price = _Price(sampling, size)
+    chosen = [
+        one
+        for one in presets.PRESETS
+        if one.family == family and presets.fits(one.model_shift, shift)
+    ] or [presets.preset(sampling.facts.preset_name)]
+    ralu = {one.name: presets.matched_plan(one.at(shift), shift) for one in chosen}
+    own = {
+        f"own noise {a}-{b}, switch {s:g}": plans.own_noise(shift, (a, b), switch=s)
+        for a, b in OWN_STEPS
+        for s in SWITCHES
+    }
+    found = [*_plain(sampling, counts, price)]
+    for name, plan in {**{f"RALU, {k}": v for k, v in ralu.items()}, **own}.items():
+        found.append(Method(name, price.of(plan), _planned(sampling, plan)))
+    if sampling.cfg != 1:
+        found += _guided(sampling, counts, shift, price)
+    return found
+
+
+def _plain(sampling: Sampling, counts: Sequence[int], price: _Price) -> Iterator[Method]:
+    for order, words in ((1, "Euler"), (2, "second order")):
+        for steps in counts:
+
+            def run(case: Case, steps: int = steps, order: int = order) -> torch.Tensor:
+                return sampling.plain(case, steps, order)
+
+            yield Method(f"plain, {words}, {steps} steps", steps * price.guided, run)
+
+
+def _planned(sampling: Sampling, plan: Any, half_only: bool = False):
+    return lambda case: sampling.by_plan(case, plan, half_only)
+
+
+def _guided(
+    sampling: Sampling, counts: Sequence[int], shift: float, price: _Price
+) -> Iterator[Method]:
+    """Guidance at high noise alone, and at half size alone."""
+    steps = counts[len(counts) // 2]
+    model_sampling = sampling.loaded.model.get_model_object("model_sampling")
+    import comfy.samplers
+
+    levels = comfy.samplers.calculate_sigmas(model_sampling, "simple", steps).tolist()[:-1]
+    twice = sum(level >= GUIDANCE_LEVEL for level in levels)
+    yield Method(
+        f"plain, second order, {steps} steps, cfg 1 below {GUIDANCE_LEVEL:g}",
+        steps + twice,
+        lambda case: sampling.plain(case, steps, 2, GUIDANCE_LEVEL),
+    )
+    plan = ralu_pack.plans.own_noise(shift, GUIDED_STEPS, switch=GUIDED_SWITCH)
+    a, b = GUIDED_STEPS
+    yield Method(
+        f"own noise {a}-{b}, switch {GUIDED_SWITCH:g}, cfg at half size only",
+        price.of(plan, half_only=True),
+        _planned(sampling, plan, half_only=True),
+    )
+
+
+class _Price:
+    """Costs in full-size calls. guided: calls of a step, 2 with a cfg."""
+
+    def __init__(self, sampling: Sampling, size: int) -> None:
+        frame = ralu_pack.frame.Frame.of_picture(size, size, sampling.facts.space)
+        rows, columns = frame.grid
+        self._grid = 2 * rows, 2 * columns  # a frame's grid counts coarse tokens
+        self._cost = sampling.facts.cost
+        self.guided = 1 if sampling.cfg == 1 else 2
+
+    def of(self, plan: Any, half_only: bool = False) -> float:
+        rows, columns = self._grid
+        whole, total = self._cost.flops(rows * columns), 0.0
+        for stage, tokens in zip(plan.stages, plan.tokens(rows, columns), strict=True):
+            is_off = half_only and stage.grid.name == "full"
+            total += stage.steps * (1 if is_off else self.guided) * self._cost.flops(tokens)
+        return total / whole
+
+
+def band_energies(latent: torch.Tensor) -> tuple[float, float]:
+    """Energy of (1, C, H, W) in the lower half of the frequencies each way, and elsewhere."""
+    rows, columns = (half_band(size).to(latent) for size in latent.shape[-2:])
+    low = (rows @ latent @ columns.T).square().sum().item()
+    return low, latent.square().sum().item() - low
+
+
+def compare(
+    sampling: Sampling,
+    method: Method,
+    cases: Sequence[Case],
+    many: Sequence[torch.Tensor],
+    pictures: Sequence[torch.Tensor],
+) -> Likeness:
+    """One method on every case, against the many-step latents of the same cases, and their
+    pictures."""
+    entered = sampling.loaded.model.model.process_latent_in
+    rows = []
+    for case, wanted, shown in zip(cases, many, pictures, strict=True):
+        started = time.perf_counter()
+        latent = method.run(case)
+        seconds = time.perf_counter() - started
+        ours, theirs = (flat(entered(x).float().cpu()) for x in (latent, wanted))
+        gap = (ours - theirs).square().sum().clamp(min=1e-12)
+        snr = 10 * (theirs.square().sum() / gap).log10().item()
+        (low, high), (low_many, high_many) = band_energies(ours), band_energies(theirs)
+        level = min(psnr(picture_of(sampling, latent), shown).item(), 99.0)
+        rows.append((snr, low / low_many, high / high_many, level, seconds))
+    return Likeness(*(sum(column) / len(rows) for column in zip(*rows, strict=True)))
+
+
+def flat(latent: torch.Tensor) -> torch.Tensor:
+    """(1, C, H, W), the one frame of a video model's latent taken out."""
+    return latent[:, :, 0] if latent.ndim == 5 else latent
+
+
+def picture_of(sampling: Sampling, latent: torch.Tensor) -> torch.Tensor:
+    """(1, H, W, 3) in [0, 1]."""
+    picture = sampling.loaded.vae.decode(latent).float().cpu().clamp(0, 1)
+    return picture.flatten(0, 1) if picture.ndim == 5 else picture

@@ -1,0 +1,117 @@
+"""Runs of one model on one prompt and seed, by the pack's own code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import comfy.sample
+import comfy.samplers
+import node_helpers
+import torch
+
+from lab.comfy import ralu_pack
+from lab.real.loading import Loaded
+
+
+class GuidedAbove(comfy.samplers.CFGGuider):
+    """Guidance down to a noise level alone, or at half size alone: below, one call a step.
+
+    level  sigma from which on guidance is left out; 0 keeps it everywhere.
+    side   latent pixels along the longer side of full size, at which it is left out; 0 for none.
+    """
+
+    def __init__(self, model: Any, level: float = 0.0, side: int = 0) -> None:
+        super().__init__(model)
+        self.level, self.side = level, side
+
+    def predict_noise(self, x, timestep, model_options={}, seed=None):  # noqa: B006
+        is_off = float(timestep.max()) < self.level or max(x.shape[-2:]) == self.side
+        return comfy.samplers.sampling_function(
+            self.inner_model,
+            x,
+            timestep,
+            self.conds.get("negative", None),
+            self.conds.get("positive", None),
+            1.0 if is_off else self.cfg,
+            model_options=model_options,
+            seed=seed,
+        )
+
+
+@dataclass(frozen=True)
+class Case:
+    """One prompt and seed at one size in pixels."""
+
+    prompt: str
+    seed: int
+    size: int
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How a loaded model is sampled: cfg of its guider, guidance as a distilled Flux reads it."""
+
+    loaded: Loaded
+    cfg: float
+    guidance: float
+
+    @property
+    def facts(self) -> Any:
+        return ralu_pack.inspect.inspect_model(self.loaded.model)
+
+    def shift(self, size: int) -> float:
+        """The MODEL's own for such a picture."""
+        frame = ralu_pack.frame.Frame.of_picture(size, size, self.facts.space)
+        return self.facts.shift_for(frame, None)
+
+    def latent(self, case: Case) -> dict:
+        space, side = self.facts.space, case.size // 8
+        channels = self.loaded.model.model.latent_format.latent_channels
+        return {"samples": space.leave(torch.zeros(1, channels, side, side))}
+
+    def guider(self, case: Case, level: float = 0.0, half_only: bool = False) -> GuidedAbove:
+        side = case.size // 8 if half_only else 0
+        guider = GuidedAbove(self.loaded.model, level, side)
+        positive, negative = (self._encoded(text) for text in (case.prompt, ""))
+        guider.set_conds(positive, negative)
+        guider.set_cfg(self.cfg)
+        return guider
+
+    def _encoded(self, text: str) -> list:
+        clip = self.loaded.clip
+        conds = clip.encode_from_tokens_scheduled(clip.tokenize(text))
+        return node_helpers.conditioning_set_values(conds, {"guidance": self.guidance})
+
+    def plain(self, case: Case, steps: int, order: int, level: float = 0.0) -> torch.Tensor:
+        """A KSampler's steps on the MODEL's own schedule: Euler's or of second order."""
+        latent = self.latent(case)
+        sampling = self.loaded.model.get_model_object("model_sampling")
+        euler = comfy.samplers.sampler_object("euler")
+        return self.guider(case, level).sample(
+            _noise(latent, case.seed),
+            latent["samples"],
+            euler if order == 1 else ralu_pack.second_order.second_order(),
+            comfy.samplers.calculate_sigmas(sampling, "simple", steps),
+            disable_pbar=True,
+            seed=case.seed,
+        )
+
+    def by_plan(self, case: Case, plan: Any, half_only: bool = False) -> torch.Tensor:
+        """What the RALU Sampler node does with a plan."""
+        run = ralu_pack.run
+        wires = run.Wires(
+            self.guider(case, half_only=half_only),
+            comfy.samplers.sampler_object("euler"),
+            self.latent(case),
+            self.loaded.vae,
+            lambda latent: _noise(latent, case.seed),
+            case.seed,
+        )
+        return run.sample(wires, run.Settings(plan)).samples
+
+
+def _noise(latent: dict, seed: int) -> torch.Tensor:
+    noise = comfy.sample.prepare_noise(latent["samples"], seed)
+    assert isinstance(noise, torch.Tensor)  # nested for latents of videos only
+    return noise

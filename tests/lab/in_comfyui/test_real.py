@@ -1,0 +1,59 @@
+"""The check of real weights runs on a miniature in the place of a checkpoint."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from lab.real import __main__ as command
+from lab.real import vae_scales
+from lab.real.loading import load
+from lab.real.sampling import Case, Sampling
+
+
+def options(tmp_path, *more: str):
+    small = ("--size", "128", "--many", "6", "--counts", "2", "3", "--prompts", "red apple")
+    return command.parse([*small, "--out", str(tmp_path), *more])
+
+
+@pytest.mark.parametrize(
+    "file, cfg",
+    [("flux1-dev.safetensors", "1"), ("sd3_medium_incl_clips_t5xxlfp8.safetensors", "4")],
+)
+def test_a_report_says_what_each_method_keeps(tmp_path, file, cfg):
+    chosen = options(tmp_path, "--stand-in", file, "--cfg", cfg)
+    command.report(chosen, "a test")
+    text = (tmp_path / "real.md").read_text(encoding="utf-8")
+    rows = [line.split("|") for line in text.splitlines() if line.startswith("| plain")]
+    snr = {row[1].strip(): float(row[3]) for row in rows}
+    # More steps come closer to many.
+    assert snr["plain, Euler, 3 steps"] > snr["plain, Euler, 2 steps"]
+    assert "own noise 4-5, switch 0.8" in text and "RALU, " in text
+    assert ("cfg at half size only" in text) is (cfg == "4")
+    assert "not measured, 1 pictures are too few" in text
+
+
+def test_four_pictures_measure_the_vae(tmp_path):
+    sampling = Sampling(load(options(tmp_path, "--stand-in", "flux1-dev.safetensors")), 1.0, 3.5)
+    pictures = torch.rand(4, 64, 64, 3, generator=torch.Generator().manual_seed(1)).split(1)
+    entered = sampling.loaded.model.model.process_latent_in
+    full, half = vae_scales.latents_at_both_sizes(sampling.loaded.vae, entered, pictures)
+    assert full.shape == (4, 16, 8, 8) and half.shape == (4, 16, 4, 4)
+    wrong = vae_scales.energies_left_wrong(full, half)
+    assert len(wrong) == 4 and all(0 <= share < 10 for share in wrong.values())
+
+
+def test_guidance_is_left_out_where_it_is_said(tmp_path):
+    file = "sd3_medium_incl_clips_t5xxlfp8.safetensors"
+    sampling = Sampling(load(options(tmp_path, "--stand-in", file)), 4.0, 3.5)
+    case = Case("red apple", 0, 128)
+    without = Sampling(sampling.loaded, 1.0, 3.5)
+    assert torch.equal(sampling.plain(case, 2, 1, level=2.0), without.plain(case, 2, 1))
+    assert not torch.equal(sampling.plain(case, 2, 1), without.plain(case, 2, 1))
+
+
+def test_weights_that_are_not_there_are_named(tmp_path):
+    with pytest.raises(ValueError, match=r"has no missing\.safetensors among its diffusion_models"):
+        load(options(tmp_path, "--unet", "missing.safetensors"))
+    with pytest.raises(ValueError, match="Say which weights to check"):
+        load(options(tmp_path))
