@@ -15,9 +15,11 @@ from limits import LATENT, noise, scattered, with_values
 from own_memory_device import DEVICE, separate_device
 from wires import PROMPT, WIRES, middle, picture
 
-from driving import mixed_call, plain, ralu, schedule_for
+from driving import SHIFT, mixed_call, plain, ralu, schedule_for
+from driving import family as name_of
 from lab.models import tiny
 from ralu_pack.nodes.edge_mask_preview import EdgeMaskPreview
+from ralu_pack.ralu_core.plans import own_noise
 
 CPU = torch.device("cpu")
 SHORT, LONG = 2, 3  # steps of a stage
@@ -102,6 +104,7 @@ OF_BOTH = {
     "lanczos": lambda model, vae: {"upsampling": "lanczos"},
     "dpmpp_2m": lambda model, vae: {"sampler_name": "dpmpp_2m"},
     "dpmpp_sde": lambda model, vae: {"sampler_name": "dpmpp_sde"},
+    "own noise": lambda model, vae: {"schedule": own_noise(SHIFT[name_of(model)], (2, 2))},
 }
 RUNS = (
     [("flux", name, wire) for name, wire in {**OF_BOTH, **WIRES}.items()]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 
 import comfy.sample
 import comfy.samplers
 import pytest
 import torch
 from limits import guider, native
+from own_memory_device import separate_device
 
 from driving import advanced, ralu
 from lab.models import tiny
@@ -186,3 +188,20 @@ def test_a_guider_with_a_way_of_its_own_is_named(flux, caplog):
     own.set_cfg(3.0)
     run(flux, "euler", own_noise(shift_of(flux), (1, 1), guide_full=False), guider=own)
     assert "GUIDER Own has a way of its own, which stays on" in caplog.text
+
+
+@pytest.mark.parametrize("family", ["flux", "sd3"])
+def test_its_steps_wait_no_more_often_for_the_device(request, family):
+    with separate_device() as device:
+        model = tiny.load_model(request.getfixturevalue(f"{family}_weights"))
+        shift = shift_of(model)
+
+        def waits(plan) -> Counter:
+            del device.waits[:]
+            ralu(model, None, SIZE, schedule=plan)
+            return Counter(device.waits)
+
+        waits(own_noise(shift, (2, 2)))  # loads the model
+        both = waits(own_noise(shift, (3, 3))) - waits(own_noise(shift, (2, 2)))
+        of_euler = waits(plain(shift, (3,))) - waits(plain(shift, (2,)))
+        assert of_euler and both == of_euler + of_euler
