@@ -90,6 +90,20 @@ def test_references_stay_in_both_limits(name, way, loaded):
     assert_matters(edited, guider(model, text, text))
 
 
+class Picture:
+    """A model patch that fits a picture to the latent, as Fun control's."""
+
+    def __init__(self):
+        self.image = torch.zeros(1, 64, 64, 3)
+
+
+def test_patches_with_a_picture_are_refused(model, vae):
+    model.model.diffusion_model.register_forward_pre_hook(lambda *_: pytest.fail("It was called."))
+    model.set_model_patch(Picture(), "noise_refiner")
+    with pytest.raises(ValueError, match="model patch Picture fits a picture to"):
+        ralu(model, vae, schedule=None)
+
+
 def test_mask_prompts(model):
     left = torch.zeros(1, *(8 * side for side in LATENT))
     left[..., : 4 * LATENT[1]] = 1

@@ -49,7 +49,7 @@ class Ernie(Family):
     def positions(self, network: Any, packing: Packing, rows: int):
         return embedded_ids(network.pos_embed, packing, rows, lambda _, length: 0)
 
-    def check_call(self, options: dict) -> None:
+    def check_own(self, options: dict) -> None:
         check_unstretched(options, self.short)
 
     def tiny(self, **factory: Any) -> torch.nn.Module:

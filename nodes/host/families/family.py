@@ -182,6 +182,11 @@ class Family(ABC):
     def check_call(self, options: dict) -> None:
         """ValueError for transformer_options that hold what a packed call cannot carry."""
         check_patches(options)
+        self.check_own(options)
+
+    def check_own(self, options: dict) -> None:
+        """The same for what this family alone cannot carry."""
+        return None
 
     def check_size(self, network: Any, frame: Frame) -> None:
         """Refuse pictures over `longest_side`, which would fail in the last stage."""

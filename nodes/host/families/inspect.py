@@ -12,7 +12,7 @@ from ....ralu_core.latents.frame import Frame
 from ....ralu_core.latents.space import Space
 from ....ralu_core.plans.presets import fits
 from .family import Family, Size
-from .refused import why_refused
+from .refused import STRANGERS, why_refused
 from .table import FAMILIES, supported
 
 USUAL_STEPS = 20
@@ -115,17 +115,22 @@ def _family(model: Any, network: Any) -> Family:
     for family in FAMILIES:
         if family.matches(model, network):
             return family
-    why = why_refused(model, network) or f"it supports {supported()}"
+    why = STRANGERS.get(_stranger(model, network) or "") or why_refused(model, network)
+    why = why or f"it supports {supported()}"
     raise ValueError(
         f"RALU cannot run this MODEL ({_shown(model, network)}): {why}; use a KSampler for it."
     )
 
 
+def _stranger(model: Any, network: Any) -> str | None:
+    """Name of a model that the host runs by some family's class."""
+    strangers = (family.stranger(model, network) for family in FAMILIES)
+    return next(filter(None, strangers), None)
+
+
 def _shown(model: Any, network: Any) -> str:
     """What a MODEL of no family is, and what stands in it in the place of the host's network."""
-    name = type(model).__name__
-    strangers = (family.stranger(model, network) for family in FAMILIES)
-    known = next(filter(None, strangers), None)
+    name, known = type(model).__name__, _stranger(model, network)
     if known is not None:
         return f"{known}, which ComfyUI runs by its class {name}"
     if not type(network).__module__.startswith("comfy."):

@@ -53,7 +53,7 @@ class Kandinsky5(Family):
     def positions(self, network: Any, packing: Packing, rows: int):
         return embedded_ids(network.rope_embedder_3d, packing, rows, lambda _, length: 0)
 
-    def check_call(self, options: dict) -> None:
+    def check_own(self, options: dict) -> None:
         check_unstretched(options, self.short)
 
     def tiny(self, **factory: Any) -> torch.nn.Module:

@@ -40,6 +40,8 @@ REFUSED = {
     "MiniMaxH3": _VIDEO,
     "Kandinsky5": _VIDEO,
 }
+# Models that the host runs by the class of a family, by what the family calls them.
+STRANGERS = {"Ovis-Image": "its blocks are gated, and its text has places of its own"}
 LAYERED = "Qwen-Image-Layered's frames are layers of one picture, which RALU cannot grow together"
 
 

@@ -48,7 +48,7 @@ class NextDiT(Family):
 
         return embedded_ids(network.rope_embedder, packing, rows, first)
 
-    def check_call(self, options: dict) -> None:
+    def check_own(self, options: dict) -> None:
         check_unstretched(options, self.short)
 
     def tiny(self, **factory: Any) -> torch.nn.Module:
