@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ...nodes.host.showing import progress  # noqa: F401
     from ...ralu_core import cost, forecast, plans, sampler, scores  # noqa: F401
     from ...ralu_core.crossings import matched  # noqa: F401
-    from ...ralu_core.latents import frame, noise  # noqa: F401
+    from ...ralu_core.latents import frame, layout, noise, packing, tokens, views  # noqa: F401
     from ...ralu_core.plans import nt_matching, presets  # noqa: F401
 
 NAME = "ralu_pack"
@@ -39,10 +39,12 @@ MODULES = {
     "forecast": "ralu_core.forecast",
     "frame": "ralu_core.latents.frame",
     "inspect": "nodes.host.families.inspect",
+    "layout": "ralu_core.latents.layout",
     "matched": "ralu_core.crossings.matched",
     "mixed_call": "nodes.host.sampling.mixed_call",
     "noise": "ralu_core.latents.noise",
     "nt_matching": "ralu_core.plans.nt_matching",
+    "packing": "ralu_core.latents.packing",
     "plans": "ralu_core.plans",
     "prepare": "nodes.host.prepare",
     "presets": "ralu_core.plans.presets",
@@ -55,6 +57,8 @@ MODULES = {
     "stages": "nodes.host.sampling.stages",
     "table": "nodes.host.families.table",
     "temporal_acceleration": "nodes.temporal_acceleration",
+    "tokens": "ralu_core.latents.tokens",
+    "views": "ralu_core.latents.views",
     "watch": "nodes.host.sampling.watch",
     "words": "nodes.host.families.words",
 }
