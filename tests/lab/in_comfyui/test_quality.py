@@ -11,7 +11,7 @@ from comfy.k_diffusion.sampling import sample_euler
 from lab.bench.runs import with_steps
 from lab.models.architectures import MINIATURES, empty_network
 from lab.models.stand_ins import TRAINED
-from lab.quality import measures, methods, ralu, rivals
+from lab.quality import measures, methods, probe, ralu, rivals
 from lab.quality.judge import FEATURES, load_judge
 from lab.quality.rivals import Batch
 from lab.quality.store import as_bytes, as_pictures
@@ -204,3 +204,13 @@ def test_the_judge_recognises_plain_pictures(kind):
         scores = measures.judged(load_judge(), pictures)[:, FEATURES:]
     hits = measures.recognised(scores, [pair.prompt for pair in pairs])
     assert hits.sum() >= 9, [p.prompt for p, hit in zip(pairs, hits, strict=True) if not hit]
+
+
+def test_views_predict_better_than_the_paper_s_way(exact_subject):
+    with torch.inference_mode():
+        truth = probe.Truth.drawn(exact_subject, 4, 9001)
+        names = (probe.FLOOR, "views", "paper")
+        floor, views, paper = (
+            probe.errors(exact_subject, truth, 0.65, name).mean(0) for name in names
+        )
+    assert (floor < views).all() and (views < 0.95 * paper).all()
