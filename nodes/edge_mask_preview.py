@@ -39,7 +39,7 @@ class EdgeMaskPreview(io.ComfyNode):
                     step=0.01,
                     tooltip="Share of regions that grow early. The paper's presets use 0.1 to 0.3.",
                 ),
-                detector_input(),
+                detector_input(in_a_run=False),
                 threshold_input(),
             ],
             outputs=[
@@ -133,8 +133,14 @@ def _half_picture(picture: torch.Tensor, frame: Frame) -> torch.Tensor:
 
 def _half_latent(latent, frame: Frame, detector: str) -> torch.Tensor:
     """(B, C, H/2, W/2) the same of a latent; nothing where the detector looks at the picture."""
-    if score_named(detector).needs is Need.PICTURE:
+    needs = score_named(detector).needs
+    if needs is Need.PICTURE:
         return torch.zeros(())
+    if needs is not Need.LATENT:
+        raise ValueError(
+            f"The {detector} detector reads {needs.value}, which only a run has: choose another to "
+            "look at a picture."
+        )
     if latent is None:
         raise ValueError(
             f"The {detector} detector reads a latent, and an image is connected: "

@@ -8,10 +8,11 @@ from typing import Any
 from comfy_api.latest import io
 
 from ..ralu_core.growth import DEFAULT_GROWTH, GROWTHS
-from ..ralu_core.scores import SCORES, Regions
+from ..ralu_core.scores import SCORES, Need, Regions
 from .host.families.words import ENGLISH
 
 CATEGORY = "model/sampling/RALU"
+PICTURE, LATENT = Need.PICTURE, Need.LATENT
 ScheduleType = io.Custom("RALU_SCHEDULE")
 
 
@@ -60,7 +61,7 @@ def vae_input() -> io.Input:
         "vae",
         optional=True,
         tooltip="The model's own VAE. It decodes the half-size clean estimate after stage 1, "
-        "where edges are looked for; only the latent_gradient detector does without.",
+        "where edges are looked for; only the two canny detectors need it.",
     )
 
 
@@ -107,13 +108,15 @@ def _growths() -> str:
     return f"{', '.join(told)}; {ENGLISH.all_of(others)} interpolate (paper's ablation)"
 
 
-def detector_input() -> io.Input:
+def detector_input(in_a_run: bool = True) -> io.Input:
+    """in_a_run  whether there are steps and a seed, which some scores read."""
+    scores = [one for one in SCORES.values() if in_a_run or one.needs in (PICTURE, LATENT)]
     return advanced(
         io.Combo.Input(
             "edge_detector",
-            options=list(SCORES),
+            options=[score.name for score in scores],
             default=Regions.score,
-            tooltip=" ".join(f"{score.words}." for score in SCORES.values()),
+            tooltip=" ".join(f"{score.words}." for score in scores),
         )
     )
 

@@ -12,7 +12,7 @@ import torch
 from .crossings import Crossing, Place
 from .latents.grid import HALF, Grid
 from .latents.layout import Layout
-from .latents.noise import white_noise
+from .latents.noise import REGIONS, white_noise
 from .latents.states import StageEnd
 from .latents.tokens import PATCH, pick
 from .plans import Plan, Stage
@@ -193,12 +193,13 @@ def sample(
     if plan.ratio is not None:
         regions.check(decode)
     b, c, h, w = source.noise.shape
-    side = 2 * source.patch
+    grid = h // (2 * source.patch), w // (2 * source.patch)
+    draw = functools.partial(white_noise, grid, seed, range(b), REGIONS)
     return run_plan(
         plan,
         source,
         multistep(denoise),
-        lambda end, ratio: regions.choose(Evidence(end, (h // side, w // side), decode), ratio),
+        lambda end, ratio: regions.choose(Evidence(end, grid, decode, draw=draw), ratio),
         lambda stream: white_noise((c, h, w), seed, range(b), stream).to(source.noise.device),
         regions.needs_history,
     )

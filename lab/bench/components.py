@@ -15,9 +15,9 @@ import torch.nn.functional as F
 from ralu_core.crossings import Matched, Place
 from ralu_core.latents.grid import FULL, HALF, MIXED
 from ralu_core.latents.layout import Layout
-from ralu_core.latents.noise import white_noise
+from ralu_core.latents.noise import REGIONS, white_noise
 from ralu_core.latents.packing import Packing
-from ralu_core.latents.states import StageEnd
+from ralu_core.latents.states import StageEnd, State
 from ralu_core.plans.presets import matched_plan, preset
 from ralu_core.scores import SCORES, Evidence, select_ratio
 
@@ -47,7 +47,8 @@ def components(side: int, pictures: int = 1) -> dict[str, Callable[[], object]]:
     white = torch.randn(pictures, CHANNELS, latent, latent)
     coarse = torch.randn(pictures, CHANNELS, latent // 2, latent // 2)
     picture = synthetic_picture(side // 2).repeat(pictures, 1, 1, 1)
-    small = StageEnd(coarse, coarse)
+    states = tuple(State(sigma, coarse, sigma * coarse) for sigma in (0.8, 0.75, 0.7))
+    small = StageEnd(coarse, coarse, states)
     scores = SCORES["canny"](Evidence(small, grid, lambda _: picture))
     fine = select_ratio(scores, RATIO)
     (packing,) = built_packings(fine)
@@ -57,6 +58,7 @@ def components(side: int, pictures: int = 1) -> dict[str, Callable[[], object]]:
         Place(MIXED, FULL, layout, layout.patch),
     )
     end = StageEnd(white, white)
+    draw = partial(white_noise, grid, 0, range(pictures), REGIONS)
     return {
         "noise": lambda: white_noise((CHANNELS, latent, latent), 0, range(pictures), 1),
         # One by one: the pictures of a batch share what does not depend on their regions.
@@ -66,7 +68,7 @@ def components(side: int, pictures: int = 1) -> dict[str, Callable[[], object]]:
         "crossing to mixed": lambda: crossing.cross(small, white, grown),
         "crossing to full": lambda: crossing.cross(end, white, whole),
         **{
-            f"edges: {name}": partial(score, Evidence(small, grid, lambda _: picture))
+            f"edges: {name}": partial(score, Evidence(small, grid, lambda _: picture, draw=draw))
             for name, score in SCORES.items()
         },
         "choice of regions": lambda: select_ratio(scores, RATIO),

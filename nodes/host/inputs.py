@@ -12,6 +12,7 @@ import torch
 
 from ...ralu_core.latents.frame import Frame
 from ...ralu_core.latents.space import Space
+from ...ralu_core.plans import Plan
 from ...ralu_core.scores import Need, mask_regions, score_named
 from .sampling.finite import check_finite
 
@@ -118,6 +119,20 @@ def check_score(detector: str) -> None:
         raise ValueError(
             f"The score {detector} reads {score.needs.value}, which a run in ComfyUI does not "
             "watch: choose another edge detector."
+        )
+
+
+def check_history(detector: str, plan: Plan) -> None:
+    """Refuse, before sampling, a score of steps where two do not come before its choice."""
+    if score_named(detector).needs is not Need.HISTORY:
+        return
+    first = next(number for number, stage in enumerate(plan.stages) if stage.grid.is_mixed)
+    steps = plan.stages[first - 1].steps if first else 0
+    if steps < 2:
+        raise ValueError(
+            f"The {detector} detector compares steps of the stage before the regions are chosen, "
+            f"and this run takes {steps} there: raise denoise or the steps of stage 1, or choose "
+            "another detector."
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from ...ralu_core.growth import DEFAULT_GROWTH
 from ...ralu_core.latents.flow import shift_sigma
 from ...ralu_core.latents.frame import Frame
-from ...ralu_core.latents.noise import white_noise
+from ...ralu_core.latents.noise import REGIONS, white_noise
 from ...ralu_core.latents.states import StageEnd
 from ...ralu_core.latents.views import view_named
 from ...ralu_core.plans import Plan
@@ -25,6 +25,7 @@ from .families.inspect import ModelFacts, check_shift_fits, inspect_model, netwo
 from .inputs import (
     always_regions,
     check_guider,
+    check_history,
     check_score,
     check_vae,
     latent_samples,
@@ -104,18 +105,24 @@ class Run:
             pictures.append(self._decode(denoised))
             return pictures[0]
 
-        evidence = Evidence(end, self.frame.grid, None if self.wires.vae is None else decode)
+        evidence = Evidence(
+            end,
+            self.frame.grid,
+            None if self.wires.vae is None else decode,
+            draw=lambda: self._white(self.frame.grid, REGIONS),
+        )
         chosen = self.regions.choose(evidence, ratio)
         self.watch.regions_chosen(pictures[0] if pictures else None, chosen)
         return chosen
 
     def draw_noise(self, stream: int) -> torch.Tensor:
         """White noise of a crossing."""
-        samples = self.source.noise
-        items = batch_items(self.wires.latent, len(samples))
-        return white_noise(samples.shape[1:], self.wires.seed, items, stream).to(
-            comfy.model_management.intermediate_device()
-        )
+        white = self._white(self.source.noise.shape[1:], stream)
+        return white.to(comfy.model_management.intermediate_device())
+
+    def _white(self, shape: Sequence[int], stream: int) -> torch.Tensor:
+        items = batch_items(self.wires.latent, len(self.source.noise))
+        return white_noise(shape, self.wires.seed, items, stream)
 
     def _decode(self, denoised: torch.Tensor) -> torch.Tensor:
         """(B, H, W, 3) pictures of a clean estimate."""
@@ -188,6 +195,7 @@ def _regions(settings: Settings, plan: Plan, wires: Wires, frame: Frame, batch: 
     check_score(settings.detector)
     if plan.ratio is not None:
         score_named(settings.detector).check()
+        check_history(settings.detector, plan)
         check_vae(wires.vae, settings.detector, frame.space)
     always = always_regions(settings.region_mask, frame, batch)
     return Regions(settings.detector, settings.threshold or None, always)

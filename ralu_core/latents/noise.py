@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import torch
 
+REGIONS = 2**20  # the stream of what chooses regions; no plan has as many crossings
+
 
 def white_noise(shape: Sequence[int], seed: int, items: Sequence[int], stream: int) -> torch.Tensor:
     """Standard normal noise (len(items), *shape), float32 on the CPU.

@@ -22,6 +22,7 @@ class Need(Enum):
     LATENT = "the clean estimate"
     HISTORY = "the states of all steps of the stage"
     ATTENTION = "the attention that tokens received"
+    NOISE = "noise of the run's own seed"
 
 
 @dataclass(frozen=True)
@@ -32,12 +33,15 @@ class Evidence:
     grid       rows and columns of coarse tokens.
     decode     (B, C, h, w) clean estimate -> (B, H, W, 3) picture in [0, 1], or None.
     attention  (B, rows, columns) attention received, where the network was watched, or None.
+    draw       () -> (B, rows, columns) standard normal noise of the seed, each picture's its own,
+               or None.
     """
 
     end: StageEnd
     grid: tuple[int, int]
     decode: Decode | None = None
     attention: torch.Tensor | None = None
+    draw: Callable[[], torch.Tensor] | None = None
 
     @property
     def denoised(self) -> torch.Tensor:
@@ -58,6 +62,16 @@ class Evidence:
                 "it where the network is watched, or choose another score."
             )
         return self.attention
+
+    @property
+    def noise(self) -> torch.Tensor:
+        """(B, rows, columns) standard normal. ValueError where nobody draws."""
+        if self.draw is None:
+            raise ValueError(
+                "This score reads noise of the run's seed, and nobody draws any: run it where "
+                "there is a seed, or choose another score."
+            )
+        return self.draw()
 
     @property
     def history(self) -> tuple[State, ...]:

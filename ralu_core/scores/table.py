@@ -4,10 +4,27 @@ from __future__ import annotations
 
 from .canny import Canny
 from .canny_gpu import CannyGpu
+from .even import Even
 from .latent_gradient import LatentGradient
+from .random_order import RandomOrder
 from .score import Score
+from .settled import Settled
+from .step_variance import StepVariance
+from .velocity_variance import VelocityVariance
 
-SCORES: dict[str, Score] = {score.name: score for score in (Canny(), CannyGpu(), LatentGradient())}
+SCORES: dict[str, Score] = {
+    score.name: score
+    for score in (
+        Canny(),
+        CannyGpu(),
+        LatentGradient(),
+        StepVariance(),
+        Settled(),
+        VelocityVariance(),
+        Even(),
+        RandomOrder(),
+    )
+}
 
 
 def score_named(name: str) -> Score:

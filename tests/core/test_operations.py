@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
@@ -14,8 +16,9 @@ from ralu_core import Evidence, Layout, Packing, Source, StageEnd, matched_plan,
 from ralu_core.crossings import Crossing, Matched, Place
 from ralu_core.growth import GROWTHS
 from ralu_core.latents.grid import FULL, HALF, MIXED
-from ralu_core.latents.noise import white_noise
-from ralu_core.scores import SCORES, select_ratio
+from ralu_core.latents.noise import REGIONS, white_noise
+from ralu_core.latents.states import State
+from ralu_core.scores import SCORES, Score, select_ratio
 from ralu_core.scores.canny_gpu import _connected
 
 EXPONENT = 1.05  # of the numbers written against tokens; 1 is proportional
@@ -57,9 +60,11 @@ def parts(side: int) -> dict[str, Callable[[], object]]:
     """Every part of the core for a picture of that many pixels a side, ready to run."""
     latent, grid = side // 8, (side // 32, side // 32)
     white = torch.randn(1, CHANNELS, latent, latent)
-    end = StageEnd(pick_half(white), pick_half(white))
+    half = pick_half(white)
+    end = StageEnd(half, half, tuple(State(s, half, s * half) for s in (0.8, 0.7)))
     picture = picture_of_squares(side // 2)
-    evidence = Evidence(end, grid, lambda _: picture)
+    draw = functools.partial(white_noise, grid, 0, range(1), REGIONS)
+    evidence = Evidence(end, grid, lambda _: picture, draw=draw)
     scores = SCORES["canny"](evidence)
     fine = select_ratio(scores, 0.1)
     layout = Layout(fine)
@@ -81,8 +86,12 @@ def parts(side: int) -> dict[str, Callable[[], object]]:
         found[f"to mixed by {name}"] = crossed(Matched(0.8, 6.26, name), HALF, MIXED)
         found[f"to full by {name}"] = crossed(Matched(0.8, 6.26, name), MIXED, FULL)
     for name, score in SCORES.items():
-        found[f"score {name}"] = lambda score=score: score(Evidence(end, grid, lambda _: picture))
+        found[f"score {name}"] = functools.partial(_scored, score, evidence)
     return found
+
+
+def _scored(score: Score, evidence: Evidence) -> torch.Tensor:
+    return score(replace(evidence))  # which has not been read yet
 
 
 def pick_half(white: torch.Tensor) -> torch.Tensor:

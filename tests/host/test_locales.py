@@ -11,6 +11,7 @@ import pytest
 
 import ralu_pack
 from lab.showcase.texts import schema_texts, written
+from ralu_pack.nodes import shared_inputs
 from ralu_pack.nodes.host.families.inspect import ModelFacts
 from ralu_pack.nodes.host.families.table import FAMILIES, family_named
 from ralu_pack.ralu_core.growth import GROWTHS
@@ -117,7 +118,11 @@ def test_what_runs_without_a_schedule_is_told(name):
 def test_choices_of_the_tables_are_told(language):
     nodes = locale_texts(language)
     for name in ("RALU_Sampler", "RALU_SamplerAdvanced", "RALU_EdgeMaskPreview"):
-        assert all(score in nodes[name]["inputs"]["edge_detector"]["tooltip"] for score in SCORES)
+        in_a_run = name != "RALU_EdgeMaskPreview"
+        scores = shared_inputs.detector_input(in_a_run).options
+        assert in_a_run is (scores == list(SCORES))
+        told = nodes[name]["inputs"]["edge_detector"]["tooltip"]
+        assert all(score in told for score in scores)
     for name in ("RALU_Sampler", "RALU_SamplerAdvanced"):
         told = nodes[name]["inputs"]["upsampling"]["tooltip"]
         assert all(one.name in told for one in GROWTHS.values() if one.words != one.name)

@@ -1,0 +1,44 @@
+"""Region scores in the nodes: those without a decode need no VAE, and say what they need."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from driving import ralu, schedule_for
+from ralu_pack.nodes.edge_mask_preview import EdgeMaskPreview
+from ralu_pack.ralu_core.scores import SCORES, Need
+
+UNDECODED = [name for name, score in SCORES.items() if score.needs is not Need.PICTURE]
+
+
+@pytest.mark.parametrize("detector", UNDECODED)
+def test_no_vae_is_needed_and_pictures_are_as_alone(flux, detector):
+    options = {"schedule": schedule_for(flux), "edge_detector": detector}
+    both, regions = ralu(flux, None, batch=2, **options)
+    latent = {"samples": torch.zeros(1, 16, 32, 32), "batch_index": [1]}
+    alone, own = ralu(flux, None, latent=latent, **options)
+    assert torch.equal(regions[1:], own)
+    torch.testing.assert_close(both[1:], alone, atol=1e-3, rtol=1e-3)
+    if detector != "even":
+        assert not torch.equal(regions[0], regions[1])
+
+
+def test_random_regions_follow_the_seed(flux):
+    options = {"schedule": schedule_for(flux), "edge_detector": "random"}
+    masks = [ralu(flux, None, seed=seed, **options)[1] for seed in (1, 1, 2)]
+    assert torch.equal(masks[0], masks[1]) and not torch.equal(masks[0], masks[2])
+
+
+@pytest.mark.parametrize(
+    "options", [{"denoise": 0.68}, {"steps": (1, 2, 2)}], ids=["begins mixed", "one step before"]
+)
+def test_steps_to_compare_are_asked_for_before_anything_is_sampled(flux, options):
+    plan = schedule_for(flux, steps=options.pop("steps", (2, 2, 2)))
+    with pytest.raises(ValueError, match=r"of the stage before .*: raise denoise or"):
+        ralu(flux, None, schedule=plan, edge_detector="step_variance", **options)
+
+
+def test_a_picture_alone_has_no_steps():
+    with pytest.raises(ValueError, match="states of all steps of the stage, which only a run has"):
+        EdgeMaskPreview.execute(0.3, "settled", image=torch.zeros(1, 64, 64, 3))
