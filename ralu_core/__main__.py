@@ -8,8 +8,8 @@ import sys
 from .cost import CallCost
 from .latents.checks import check_steps
 from .latents.frame import Frame
-from .plans import PLANS, Plan
-from .plans.presets import PRESETS, PUBLISHED_SHIFT, matched_plan, preset
+from .plans import PLANS, named_plan
+from .plans.presets import PRESETS
 from .plans.text import PlanFacts
 
 FLUX_DEV = CallCost(blocks=57, width=3072, text_tokens=256)
@@ -33,14 +33,6 @@ def main(arguments: list[str] | None = None) -> str:
     steps = check_steps([asked.steps or plan.baseline_steps or plan.total_steps])[0]
     facts = PlanFacts(plan, frame, steps, cost.speed_up(plan, *frame.fine_grid, steps))
     return "\n".join(facts.lines())
-
-
-def named_plan(name: str, shift: float | None) -> Plan:
-    """A preset's plan, matched, or a named plan; ValueError lists the presets for other names."""
-    if name in PLANS:
-        return PLANS[name](PUBLISHED_SHIFT if shift is None else shift)
-    chosen = preset(name)
-    return matched_plan(chosen, chosen.model_shift if shift is None else shift)
 
 
 if __name__ == "__main__":

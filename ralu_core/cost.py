@@ -61,8 +61,14 @@ class CallCost:
 
         guided  whether guidance takes a second call in each step, but for stages that go without.
         """
+        return sum(self.stage_flops(plan, rows, columns, guided))
+
+    def stage_flops(
+        self, plan: Plan, rows: int, columns: int, guided: bool = False
+    ) -> tuple[float, ...]:
+        """The same of each stage."""
         tokens, coarse = plan.tokens(rows, columns), rows * columns // 4
-        return sum(
+        return tuple(
             stage.steps
             * self.mixed_flops(count, coarse, view_named(stage.views))
             * (2 if guided and stage.guided else 1)

@@ -120,7 +120,7 @@ def instrumented(subject: Subject, clock: Clock) -> Iterator[None]:
         (ralu_pack.scores.Regions, "choose", "edges"),
         (ralu_pack.matched.Matched, "cross", "crossing"),
         (ralu_pack.mixed_call.MixedCall, "__call__", "packing"),
-        (ralu_pack.progress.Progress, "regions_chosen", "preview"),
+        (ralu_pack.progress.Bar, "regions_chosen", "preview"),
     ]
     with ExitStack() as stack:
         for owner, name, label in places:

@@ -5,15 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+from ..latents.checks import check_shift
 from .bottleneck import bottleneck
 from .own_noise import own_noise
 from .plain import plain
 from .plan import Plan, Stage
-from .presets import matched_plan, preset
+from .presets import PUBLISHED_SHIFT, matched_plan, preset
 from .ralu import ralu
 from .two_sizes import two_sizes
 
-__all__ = ["PLANS", "Plan", "Stage", "bottleneck", "own_noise", "plain", "ralu", "two_sizes"]
+__all__ = [
+    "PLANS",
+    "Plan",
+    "Stage",
+    "bottleneck",
+    "named_plan",
+    "own_noise",
+    "plain",
+    "ralu",
+    "two_sizes",
+]
 
 # By name: what makes the plan for a model of that shift, with its own default numbers.
 PLANS: dict[str, Callable[[float], Plan]] = {
@@ -30,3 +41,16 @@ PLANS: dict[str, Callable[[float], Plan]] = {
     "two sizes": two_sizes,
     "Bottleneck Sampling": bottleneck,
 }
+
+
+def named_plan(name: str, shift: float | None = None) -> Plan:
+    """A preset's plan, matched to a model of that shift, or one of PLANS. ValueError lists the
+    presets for other names.
+
+    shift  None takes that of the model which the preset was published for.
+    """
+    if name in PLANS:
+        return PLANS[name](PUBLISHED_SHIFT if shift is None else shift)
+    chosen = preset(name)
+    shift = check_shift("Model shift", chosen.model_shift if shift is None else shift)
+    return matched_plan(chosen.at(shift), shift)

@@ -12,7 +12,9 @@ from ..latents.flow import shift_sigma, spaced_levels
 from ..latents.grid import FULL, Grid
 from ..latents.views import PAPER, view_named
 
-_ROUNDING = 1e-9  # decimals have no exact float; a whole number missed by less than this is met
+# Decimals have no exact float, and hosts hand on float32; a whole number of steps missed by less
+# than this is met.
+_ROUNDING = 1e-5
 _SAME_LEVEL = 1e-6
 ORDERS = (1, 2)
 
@@ -103,17 +105,29 @@ class Stage:
         steps = max(1, math.ceil(self.steps * share - _ROUNDING))
         return replace(self, sigmas=spaced_levels(self.shift, sigma, self.end, steps))
 
+    def ended_at(self, sigma: float) -> Stage:
+        """The part of the stage down to `sigma`, below its start and above its end; its steps are
+        scaled as those of `begun_at`."""
+        if self.shift is None:
+            return replace(self, sigmas=(*(s for s in self.sigmas if s > sigma), sigma))
+        start, stop, end = (
+            shift_sigma(1 / self.shift, level) for level in (self.start, sigma, self.end)
+        )
+        steps = max(1, math.ceil(self.steps * (start - stop) / (start - end) - _ROUNDING))
+        return replace(self, sigmas=spaced_levels(self.shift, self.start, sigma, steps))
+
 
 @dataclass(frozen=True)
 class Plan:
     """Everything that fixes what a run visits, and on how many tokens. ValueError if it cannot.
 
     name            as people know it.
-    stages          in order; the last ends at sigma 0.
+    stages          in order; the last ends at sigma `leaves`.
     crossings       one between each two stages.
     model_shift     h of the model that the plan is meant for, in (0, 100]; None for any.
     baseline_steps  plain steps that the run stands for; None where nobody says.
     score           name of the region score that it was made for; None leaves it to the user.
+    leaves          noise level that the run leaves; 0 but for a run that another one finishes.
 
     >>> from ralu_core.plans.ralu import ralu
     >>> plan = ralu((4, 5, 6), (0.7, 0.55, 0.0), (5.0, 2.6, 2.2), 7.5, ratio=0.2, model_shift=3.0)
@@ -127,6 +141,7 @@ class Plan:
     model_shift: float | None = None
     baseline_steps: int | None = None
     score: str | None = None
+    leaves: float = 0.0
 
     def __post_init__(self) -> None:
         if self.model_shift is not None:
@@ -136,9 +151,9 @@ class Plan:
                 f"A plan needs a crossing between each two stages, got {len(self.stages)} stages "
                 f"and {len(self.crossings)} crossings: add or remove some."
             )
-        if self.stages[-1].grid is not FULL or self.ends[-1] != 0:
+        if self.stages[-1].grid is not FULL or self.ends[-1] != self.leaves:
             raise ValueError(
-                "A plan must end at full size and at sigma 0, got "
+                f"A plan must end at full size and at sigma {self.leaves:g}, got "
                 f"{self.stages[-1].grid.name} and {self.ends[-1]:g}: add a stage on the full grid."
             )
         for (crossing, stage), before in zip(self._seams(), self.stages, strict=False):
@@ -233,6 +248,30 @@ class Plan:
         stage, *later = self.stages[first:]
         begun = stage.begun_at(sigma) if sigma < stage.start else stage
         return replace(self, stages=(begun, *later), crossings=self.crossings[first:])
+
+    def ended_at(self, sigma: float) -> Plan:
+        """The run that stops at sigma in [0, 1) and leaves that much noise. ValueError where the
+        stage that passes it last is not at full size."""
+        above = [stage for stage in self.stages if stage.start > sigma]
+        if not self.leaves <= sigma or not above or above[-1].grid is not FULL:
+            start = self.full_from
+            raise ValueError(
+                f"A run can stop at full size, from sigma {start:.4g} to {self.leaves:g}, got "
+                f"{sigma:.4g}: let it run further, or sample plainly."
+            )
+        *others, last = above
+        if sigma > last.end:
+            last = last.ended_at(sigma)
+        crossings = self.crossings[: len(others)]
+        return replace(self, stages=(*others, last), crossings=crossings, leaves=last.end)
+
+    @property
+    def full_from(self) -> float:
+        """Where the last stages, at full size, start."""
+        whole = list(self.stages)
+        while len(whole) > 1 and whole[-2].grid is FULL:
+            whole.pop()
+        return whole[-1].start
 
     def _may_begin_in(self, first: int, sigma: float) -> bool:
         later = self.stages[first + 1 :]

@@ -6,11 +6,13 @@ import math
 from dataclasses import replace
 
 import pytest
+import torch
 from runs import PLAN, chain
 
 from ralu_core import Plan, Stage
 from ralu_core.crossings import Matched, Renoised, Repeated
 from ralu_core.latents.grid import FULL, HALF, MIXED
+from ralu_core.plans import named_plan
 
 HALF_STAGE = Stage(HALF, (1.0, 0.9, 0.7))
 UP = Matched(0.7, 4.0)
@@ -53,6 +55,38 @@ def test_a_stage_without_a_shift_keeps_its_levels_below_a_later_start() -> None:
     stage = Stage(FULL, (1.0, 0.8, 0.5, 0.2, 0.0))
     assert stage.begun_at(0.6).sigmas == (0.6, 0.5, 0.2, 0.0)
     assert stage.begun_at(0.5).sigmas == (0.5, 0.2, 0.0)
+
+
+def test_a_stage_ends_early_at_its_own_levels() -> None:
+    bare = Stage(FULL, (1.0, 0.8, 0.5, 0.2, 0.0))
+    assert bare.ended_at(0.6).sigmas == (1.0, 0.8, 0.6)
+    whole = Stage.spaced(FULL, 8, 0.9, 0.0, shift=2.0)
+    for k in range(1, 8):
+        level = float(torch.tensor(whole.sigmas[k]))  # as hosts hand it on
+        assert whole.ended_at(level).sigmas == pytest.approx(whole.sigmas[: k + 1])
+        assert whole.begun_at(level).sigmas == pytest.approx(whole.sigmas[k:])
+
+
+def test_a_plan_can_leave_noise_to_another_run() -> None:
+    last = PLAN.stages[-1]
+    part = PLAN.ended_at(0.3)
+    assert part.ends[-1] == part.leaves == 0.3
+    assert part.stages[:-1] == PLAN.stages[:-1] and part.crossings == PLAN.crossings
+    assert PLAN.ended_at(0.0) == PLAN
+    assert PLAN.begun_at(0.2).ended_at(0.1).stages[0].start == 0.2
+    for level in (last.start, 1.0, -0.1, math.nan):
+        with pytest.raises(ValueError, match=r"can stop at full size, from sigma .*: let it run"):
+            PLAN.ended_at(level)
+
+
+def test_a_plan_stops_in_an_earlier_stage_that_is_at_full_size() -> None:
+    plan = named_plan("second order 6, guided above 0.8")
+    upper, lower = plan.stages
+    assert plan.full_from == 1.0
+    assert [stage.number for stage in plan.ended_at(upper.end).stages] == [1]
+    early, late = plan.ended_at(upper.sigmas[1]), plan.ended_at(lower.sigmas[1])
+    assert early.ends == (upper.sigmas[1],) and early.crossings == ()
+    assert late.ends == (upper.end, lower.sigmas[1]) and late.crossings == plan.crossings
 
 
 @pytest.mark.parametrize("stages", [0, 2, 3])
