@@ -1,5 +1,6 @@
 """The nodes of the pack."""
 
+from .apply import Apply
 from .edge_mask_preview import EdgeMaskPreview
 from .other_copy import other_copy
 from .sampler import Sampler
@@ -11,4 +12,12 @@ from .temporal_acceleration import TemporalAcceleration
 
 __all__ = ["NODES", "add_schedule_route", "other_copy"]
 
-NODES = [Schedule, Sampler, SamplerAdvanced, EdgeMaskPreview, TemporalAcceleration, SecondOrder]
+NODES = [
+    Apply,
+    Schedule,
+    Sampler,
+    SamplerAdvanced,
+    EdgeMaskPreview,
+    TemporalAcceleration,
+    SecondOrder,
+]

@@ -9,7 +9,7 @@ from comfy_api.latest import io, ui
 from ..ralu_core.latents.frame import Frame
 from ..ralu_core.latents.states import StageEnd
 from ..ralu_core.scores import Evidence, Need, Regions, score_named
-from .host.inputs import FP32_VAE, check_memory, check_still, placed_for
+from .host.inputs import FP32_VAE, check_memory, check_still, placed_for, score_for
 from .host.sampling.finite import check_finite
 from .host.showing.overlay import outline_regions
 from .host.sockets import check_choices, check_numbers, check_sockets
@@ -64,6 +64,7 @@ class EdgeMaskPreview(io.ComfyNode):
     ) -> io.NodeOutput:
         check_numbers(ratio=ratio, edge_threshold=edge_threshold)
         check_choices(edge_detector=edge_detector)
+        edge_detector = score_for(edge_detector, has_picture=True)
         score_named(edge_detector).check()
         picture = _picture(image, latent, vae)
         frame = Frame.of_picture(picture.shape[1], picture.shape[2])

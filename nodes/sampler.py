@@ -9,8 +9,9 @@ import comfy.samplers
 from comfy_api.latest import io
 
 from ..ralu_core.growth import DEFAULT_GROWTH
+from .host.asked import DEFAULT_SCORE, Settings, Wires
+from .host.dial import PAPER, check_quality
 from .host.families.words import ENGLISH
-from .host.prepare import DEFAULT_SCORE, Settings, Wires
 from .host.run import sample
 from .host.samplers import SAMPLER_NAMES, sampler_named
 from .host.sockets import check_choices, check_numbers, check_sockets
@@ -22,6 +23,8 @@ from .shared_inputs import (
     expert_inputs,
     latent_input,
     model_input,
+    plain_steps_input,
+    quality_input,
     region_mask_input,
     schedule_input,
     search_words,
@@ -76,6 +79,8 @@ class Sampler(io.ComfyNode):
                 ),
                 denoise_input(),
                 *expert_inputs(),
+                quality_input(),
+                plain_steps_input(),
             ],
             outputs=[
                 io.Latent.Output(display_name="LATENT", tooltip="The finished latent."),
@@ -102,11 +107,15 @@ class Sampler(io.ComfyNode):
         vae=None,
         schedule=None,
         region_mask=None,
+        quality=PAPER,
+        plain_steps=0,
     ) -> io.NodeOutput:
         check_sockets(model=model, positive=positive, negative=negative, latent_image=latent_image)
         check_sockets(vae=vae, schedule=schedule, region_mask=region_mask)
         check_numbers(seed=seed, cfg=cfg, denoise=denoise, edge_threshold=edge_threshold)
-        check_choices(edge_detector=edge_detector, upsampling=upsampling)
+        check_numbers(plain_steps=plain_steps)
+        check_choices(edge_detector=edge_detector, upsampling=upsampling, quality=quality)
+        check_quality(quality, schedule is not None)
         guider = comfy.samplers.CFGGuider(model)
         guider.set_conds(positive, negative)
         guider.set_cfg(cfg)
@@ -129,6 +138,8 @@ class Sampler(io.ComfyNode):
             threshold=edge_threshold,
             upsampling=upsampling,
             region_mask=region_mask,
+            quality=quality,
+            plain_steps=plain_steps,
         )
         sampled = sample(wires, settings)
         return io.NodeOutput(

@@ -5,8 +5,9 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from ..ralu_core.growth import DEFAULT_GROWTH
+from .host.asked import DEFAULT_SCORE, Settings, Wires
+from .host.dial import PAPER, check_quality
 from .host.noise import seed_of
-from .host.prepare import DEFAULT_SCORE, Settings, Wires
 from .host.run import sample
 from .host.sockets import check_choices, check_numbers, check_sockets
 from .outputs import latent_output, run_view
@@ -16,6 +17,8 @@ from .shared_inputs import (
     edge_mask_output,
     expert_inputs,
     latent_input,
+    plain_steps_input,
+    quality_input,
     region_mask_input,
     schedule_input,
     search_words,
@@ -43,6 +46,8 @@ class SamplerAdvanced(io.ComfyNode):
                 region_mask_input(),
                 denoise_input(),
                 *expert_inputs(),
+                quality_input(),
+                plain_steps_input(),
             ],
             outputs=[
                 io.Latent.Output(display_name="output", tooltip="The finished latent."),
@@ -69,11 +74,15 @@ class SamplerAdvanced(io.ComfyNode):
         vae=None,
         schedule=None,
         region_mask=None,
+        quality=PAPER,
+        plain_steps=0,
     ) -> io.NodeOutput:
         check_sockets(noise=noise, guider=guider, sampler=sampler, latent_image=latent_image)
         check_sockets(vae=vae, schedule=schedule, region_mask=region_mask)
         check_numbers(denoise=denoise, edge_threshold=edge_threshold)
-        check_choices(edge_detector=edge_detector, upsampling=upsampling)
+        check_numbers(plain_steps=plain_steps)
+        check_choices(edge_detector=edge_detector, upsampling=upsampling, quality=quality)
+        check_quality(quality, schedule is not None)
         wires = Wires(
             guider=guider,
             sampler=sampler,
@@ -89,6 +98,8 @@ class SamplerAdvanced(io.ComfyNode):
             threshold=edge_threshold,
             upsampling=upsampling,
             region_mask=region_mask,
+            quality=quality,
+            plain_steps=plain_steps,
         )
         sampled = sample(wires, settings)
         return io.NodeOutput(

@@ -9,7 +9,9 @@ from comfy_api.latest import io
 
 from ..ralu_core.growth import DEFAULT_GROWTH, GROWTHS
 from ..ralu_core.scores import SCORES, Need, Regions
+from .host.dial import PAPER, QUALITIES
 from .host.families.words import ENGLISH
+from .host.inputs import AUTO
 
 CATEGORY = "model/sampling/RALU"
 PICTURE, LATENT = Need.PICTURE, Need.LATENT
@@ -86,10 +88,22 @@ def denoise_input() -> io.Input:
     )
 
 
-def expert_inputs() -> list[io.Input]:
+def plain_steps_input() -> io.Input:
+    return io.Int.Input(
+        "plain_steps",
+        default=0,
+        min=0,
+        max=10000,
+        optional=True,
+        tooltip="The saving is told against so many plain steps: those that you would take in a "
+        "KSampler, where 20 is the default. 0: those of the published comparison.",
+    )
+
+
+def expert_inputs(detector: str = Regions.score) -> list[io.Input]:
     """Detector, adaptive threshold and upsampling."""
     return [
-        detector_input(),
+        detector_input(detector),
         threshold_input(),
         advanced(
             io.Combo.Input(
@@ -108,16 +122,29 @@ def _growths() -> str:
     return f"{', '.join(told)}; {ENGLISH.all_of(others)} interpolate (paper's ablation)"
 
 
-def detector_input(in_a_run: bool = True) -> io.Input:
+def detector_input(default: str = Regions.score, in_a_run: bool = True) -> io.Input:
     """in_a_run  whether there are steps and a seed, which some scores read."""
     scores = [one for one in SCORES.values() if in_a_run or one.needs in (PICTURE, LATENT)]
+    told = " ".join(f"{score.words}." for score in scores)
     return advanced(
         io.Combo.Input(
             "edge_detector",
-            options=[score.name for score in scores],
-            default=Regions.score,
-            tooltip=" ".join(f"{score.words}." for score in scores),
+            options=[*(score.name for score in scores), AUTO],
+            default=default,
+            tooltip=f"{told} {AUTO}: canny where a VAE is connected, else latent_gradient.",
         )
+    )
+
+
+def quality_input(default: str = PAPER, optional: bool = True) -> io.Input:
+    return io.Combo.Input(
+        "quality",
+        options=list(QUALITIES),
+        default=default,
+        optional=optional,
+        tooltip="Which plan runs: fine keeps most detail, balanced is the usual choice, draft is "
+        "the fastest. paper: the preset that was published for the MODEL. custom: the connected "
+        "schedule, which is the plan in any case.",
     )
 
 

@@ -48,8 +48,6 @@ class Batch:
         import comfy.samplers
 
         guider, facts = self.guider, self.subject.facts
-        patcher, last = self.subject.patcher, plan.stages[-1].number
-        progress = ralu_pack.progress.Progress(patcher, plan.total_steps, last)
         return ralu_pack.stages.GuiderStages(
             guider=guider,
             sampler=ralu_pack.samplers.sampler_for(plan, comfy.samplers.sampler_object("euler")),
@@ -58,7 +56,7 @@ class Batch:
             latent=self.latent["samples"],
             mask=None,
             seed=SEED,
-            watch=ralu_pack.watch.Watch(patcher, facts.space, (progress,)),
+            watch=ralu_pack.watch.Watch(self.subject.patcher, facts.space),
         )
 
     def sample(self, plan: Any, choose_regions: Callable | None = None) -> torch.Tensor:

@@ -14,9 +14,13 @@ from ...ralu_core.latents.frame import Frame
 from ...ralu_core.latents.space import Space
 from ...ralu_core.plans import Plan
 from ...ralu_core.scores import Need, mask_regions, score_named
+from ...ralu_core.scores.canny import Canny
+from ...ralu_core.scores.canny_gpu import CannyGpu
+from ...ralu_core.scores.latent_gradient import LatentGradient
 from .sampling.finite import check_finite
 
 FP32_VAE = "start ComfyUI with --fp32-vae, and encode or decode the picture anew"
+AUTO = "auto"
 MAX_PIXELS = 2**30  # a latent of 1 GiB, of which a run holds about ten
 
 
@@ -112,6 +116,19 @@ def check_vae(vae, detector: str, space: Space) -> None:
         )
 
 
+def score_for(detector: str, has_picture: bool) -> str:
+    """The detector; for AUTO one that looks at the picture, where it is there or can be decoded."""
+    if detector != AUTO:
+        return detector
+    if not has_picture:
+        return LatentGradient.name
+    try:
+        score_named(Canny.name).check()
+    except ImportError:  # it finds the very same edges, without OpenCV
+        return CannyGpu.name
+    return Canny.name
+
+
 def check_score(detector: str) -> None:
     """Refuse, before sampling, a score that a node's run cannot serve."""
     score = score_named(detector)
@@ -134,6 +151,14 @@ def check_history(detector: str, plan: Plan) -> None:
             f"and this run takes {steps} there: raise denoise or the steps of stage 1, or choose "
             "another detector."
         )
+
+
+def check_detector(detector: str, vae, space: Space) -> None:
+    """Refuse, before anything is sampled, a detector that lacks a library or a VAE."""
+    detector = score_for(detector, vae is not None)
+    check_score(detector)
+    score_named(detector).check()
+    check_vae(vae, detector, space)
 
 
 def placed_for(detector: str, picture: torch.Tensor) -> torch.Tensor:

@@ -2,84 +2,58 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import comfy.model_management
 import torch
 import torch.nn.functional as F
+from comfy.patcher_extension import WrappersMP
 
-from ...ralu_core.growth import DEFAULT_GROWTH
-from ...ralu_core.latents.flow import shift_sigma
 from ...ralu_core.latents.frame import Frame
 from ...ralu_core.latents.noise import REGIONS, white_noise
 from ...ralu_core.latents.states import StageEnd
 from ...ralu_core.latents.views import view_named
 from ...ralu_core.plans import Plan
-from ...ralu_core.plans.presets import matched_plan, preset
 from ...ralu_core.sampler import Source
-from ...ralu_core.scores import Evidence, Regions, score_named
-from .families.inspect import ModelFacts, check_shift_fits, inspect_model, network_of
+from ...ralu_core.scores import Evidence, Regions
+from .asked import Settings, Wires
+from .families.inspect import ModelFacts, inspect_model, network_of
 from .inputs import (
     always_regions,
+    check_detector,
     check_guider,
     check_history,
     check_score,
-    check_vae,
     latent_samples,
     placed_for,
+    score_for,
 )
 from .noise import batch_items, check_noise_level, extend_noise, noise_for
+from .planning import Planned, planned
 from .samplers import check_sampler, sampler_for
 from .sampling.conds import check_conds, fit_to_frame
 from .sampling.finite import all_finite, check_finite
-from .sampling.guidance import name_unstoppable
+from .sampling.guidance import calls_of, name_unstoppable
+from .sampling.keys import APPLIED
 from .sampling.spatial import name_unknown
 from .sampling.stages import GuiderStages
 from .sampling.watch import Watch
-from .showing.progress import Progress
+from .showing.caller import CallersBar
+from .showing.progress import Bar, Progress
+from .showing.work import Work
 
-DEFAULT_SCORE = Regions.score
-
-
-@dataclass(frozen=True)
-class Wires:
-    """What a node is wired to. draw_noise makes full-size noise for a LATENT, as NOISE does."""
-
-    guider: Any
-    sampler: Any
-    latent: dict
-    vae: Any
-    draw_noise: Callable[[dict], torch.Tensor]
-    seed: int
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What a node's widgets and optional inputs say.
-
-    schedule     None takes the recommended preset, solved for the MODEL.
-    denoise      1 samples from noise; below 1 keeps that much of the latent, as in a KSampler.
-    threshold    0 takes the schedule's ratio; above 0 the ratio adapts to the picture.
-    region_mask  MASK of what grows early in any case, or None.
-    """
-
-    schedule: Plan | None = None
-    denoise: float = 1.0
-    detector: str = DEFAULT_SCORE
-    threshold: float = 0.0
-    upsampling: str = DEFAULT_GROWTH
-    region_mask: torch.Tensor | None = None
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Run:
     """A run that can begin.
 
-    plan         what of the plan denoise leaves.
-    plain_steps  full-size steps that the run stands for; None where nobody published it.
+    plan         what of the plan is run.
+    plain_steps  full-size steps that the run stands for; None where nobody says.
     """
 
     wires: Wires
@@ -146,37 +120,34 @@ def prepare(wires: Wires, settings: Settings) -> Run:
     patcher = wires.guider.model_patcher
     facts = inspect_model(patcher)
     network = network_of(patcher)
+    if wires.callback is None and APPLIED in patcher.wrappers.get(WrappersMP.OUTER_SAMPLE, {}):
+        log.warning("A RALU Sampler runs its own plan; the RALU node in front of it does nothing.")
     check_guider(wires.guider)
     check_conds(wires.guider.original_conds, facts.family.text_width(network))
     samples = latent_samples(patcher, wires.latent, facts.space)
     frame = Frame(samples.shape[-2], samples.shape[-1], facts.space)
-    whole, plan, shift = _plans(settings, facts, frame)
+    chosen = planned(settings, facts, frame)
+    plan = chosen.plan
     check_sampler(wires.sampler, plan.steps)
     _check_patches(wires.guider, facts, plan)
     name_unstoppable(wires.guider, plan)
     facts.family.check_size(network, frame)
     regions = _regions(settings, plan, wires, frame, len(samples))
-    progress = Progress(patcher, plan.total_steps, whole.stages[-1].number)
+    progress = _progress(wires, facts, chosen, frame)
     source, stages = _source_and_stages(wires, facts, plan, frame, samples, progress)
-    check_noise_level(source.noise, plan, whole.stages[-1].start, shift)
-    baseline = whole.baseline_steps
-    if baseline is not None:
-        baseline = math.ceil(facts.plain_steps(baseline) * settings.denoise)
-    return Run(wires, facts, plan, baseline, frame, regions, source, stages, progress)
+    check_noise_level(source.noise, plan, chosen.whole.stages[-1].start, chosen.shift)
+    steps = settings.plain_steps or chosen.published
+    return Run(wires, facts, plan, steps, frame, regions, source, stages, progress)
 
 
-def _plans(settings: Settings, facts: ModelFacts, frame: Frame) -> tuple[Plan, Plan, float]:
-    """The whole plan, what of it denoise leaves, and the MODEL's shift for such a picture."""
-    whole, recommended = settings.schedule, preset(facts.preset_name)
-    baseline = recommended.baseline_steps if whole is None else whole.baseline_steps
-    shift = facts.shift_for(frame, baseline)
-    if whole is None:
-        whole = matched_plan(recommended.at(shift), shift)
-    check_shift_fits(whole.model_shift, shift, facts.is_sized)
-    if not 0 < settings.denoise <= 1:
-        raise ValueError(f"Denoise must lie in (0, 1], got {settings.denoise:g}: 1 samples anew.")
-    start = float(shift_sigma(shift, settings.denoise))
-    return whole, whole.growing_by(settings.upsampling).begun_at(start), shift
+def _progress(wires: Wires, facts: ModelFacts, chosen: Planned, frame: Frame) -> Progress:
+    """What shows the run: RALU's own bar, or that of the sampler which it runs in."""
+    guided = calls_of(wires.guider) > 1
+    work = Work.of(chosen.plan, facts.cost, frame.fine_grid, guided)
+    stages = chosen.whole.stages[-1].number
+    if wires.callback is None:
+        return Bar(work, stages, wires.tell, wires.guider.model_patcher, chosen.plan.total_steps)
+    return CallersBar(work, stages, wires.tell, wires.callback, wires.steps, frame)
 
 
 def _check_patches(guider: Any, facts: ModelFacts, plan: Plan) -> None:
@@ -192,13 +163,13 @@ def _check_patches(guider: Any, facts: ModelFacts, plan: Plan) -> None:
 
 
 def _regions(settings: Settings, plan: Plan, wires: Wires, frame: Frame, batch: int) -> Regions:
-    check_score(settings.detector)
+    detector = score_for(settings.detector, wires.vae is not None)
+    check_score(detector)
     if plan.ratio is not None:
-        score_named(settings.detector).check()
-        check_history(settings.detector, plan)
-        check_vae(wires.vae, settings.detector, frame.space)
+        check_history(detector, plan)
+        check_detector(detector, wires.vae, frame.space)
     always = always_regions(settings.region_mask, frame, batch)
-    return Regions(settings.detector, settings.threshold or None, always)
+    return Regions(detector, settings.threshold or None, always)
 
 
 def _source_and_stages(

@@ -10,12 +10,12 @@ import comfy.model_management
 import torch
 
 from ...ralu_core.sampler import Result, run_plan
-from .prepare import Run, Settings, Wires, prepare
+from .asked import Settings, Wires
+from .prepare import Run, prepare
 from .sampling.conds import reference_tokens
 from .sampling.guidance import calls_of
 from .showing.overlay import Overlay
 from .showing.report import RunReport
-from .showing.status import show_status
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +68,7 @@ def finish(run: Run, result: Result, started: float) -> Sampled:
         reference_tokens(run.stages.conds, space),
         calls_of(run.wires.guider),
     )
-    show_status(report.summary())
+    run.wires.tell(report.summary())
     log.info(report.line())
     device = comfy.model_management.intermediate_device()
     denoised = model.process_latent_out(space.leave(result.denoised).float())

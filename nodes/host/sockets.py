@@ -14,6 +14,8 @@ import torch
 from ...ralu_core.growth import GROWTHS
 from ...ralu_core.plans import Plan
 from ...ralu_core.scores import SCORES
+from .dial import QUALITIES
+from .inputs import AUTO
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ SOCKETS = {
     ),
     "sampler": Kind("a SAMPLER", _is_sampler, "connect KSamplerSelect"),
 }
-CHOICES = {"edge_detector": SCORES, "upsampling": GROWTHS}
+CHOICES = {"edge_detector": (*SCORES, AUTO), "upsampling": GROWTHS, "quality": QUALITIES}
 
 
 def check_sockets(**values: Any) -> None:

@@ -12,7 +12,12 @@ from comfy_extras.nodes_custom_sampler import Noise_RandomNoise
 
 from driving import guider_for, plain, quick_schedule, ralu
 from ralu_pack.nodes.host import run
+from ralu_pack.nodes.host.families.inspect import inspect_model
+from ralu_pack.nodes.host.showing.work import Work
 from ralu_pack.nodes.sampler_advanced import SamplerAdvanced
+from ralu_pack.ralu_core.__main__ import FLUX_DEV
+from ralu_pack.ralu_core.latents.frame import Frame
+from ralu_pack.ralu_core.plans import named_plan
 
 CFG = {"Flux": 1.0, "SD3": 4.0}
 
@@ -99,15 +104,15 @@ def previews():
     latent_preview.args.preview_method = LatentPreviewMethod.NoPreviews
 
 
-@pytest.mark.parametrize("step", [1, 3, 5])
-def test_interrupt_in_any_stage_leaves_nothing(flux, vae, previews, step):
+@pytest.mark.parametrize("call", [1, 4, 6])  # the third shows the regions
+def test_interrupt_in_any_stage_leaves_nothing(flux, vae, previews, call):
     undisturbed, _ = ralu(flux, vae)
     keys = set(flux.model.diffusion_model.__dict__)
     calls = []
 
     def interrupt_later(value, total, preview=None, **_):
         calls.append(value)
-        if value == step:
+        if len(calls) == call:
             comfy.model_management.interrupt_current_processing()
 
     comfy.utils.set_progress_bar_global_hook(interrupt_later)
@@ -117,7 +122,7 @@ def test_interrupt_in_any_stage_leaves_nothing(flux, vae, previews, step):
     finally:
         comfy.utils.set_progress_bar_global_hook(None)
         comfy.model_management.interrupt_current_processing(False)
-    assert calls[-1] == step
+    assert len(calls) == call
     assert set(flux.model.diffusion_model.__dict__) == keys and flux.wrappers == {}
     assert torch.equal(undisturbed, ralu(flux, vae)[0])
 
@@ -146,9 +151,30 @@ def test_one_progress_bar_with_previews(flux, vae, previews):
         ralu(flux, vae)
     finally:
         comfy.utils.set_progress_bar_global_hook(None)
-    assert [(value, total) for value, total, _ in seen] == [(k, 6) for k in (1, 2, 2, 3, 4, 5, 6)]
+    values = [value for value, *_ in seen]
+    assert values == sorted(values) and len(set(values)) == 6 and values[1] == values[2]
+    assert {total for _, total, _ in seen} == {values[-1]} == {1000}
     sizes = [preview[1].size for *_, preview in seen]
     assert sizes == [(16, 16)] * 2 + [(512, 512)] * 3 + [(32, 32)] * 2  # regions drawn on three
+
+
+def test_the_bar_shows_work_not_steps(flux, vae):
+    """When stage 3 of FLUX 5x begins, 9 of 15 steps are done, and a third of the FLOPs."""
+    facts, frame = inspect_model(flux), Frame.of_picture(1024, 1024)
+    plan, full = named_plan("FLUX 5x", facts.shift), FLUX_DEV.flops(64 * 64)
+    work = Work.of(plan, FLUX_DEV, frame.fine_grid)
+    reached = [work.done(stage.number, stage.steps, stage.steps) for stage in plan.stages]
+    assert reached[1] == pytest.approx(1 - 6 * full / FLUX_DEV.plan_flops(plan, 64, 64))
+    assert 0.30 < reached[1] < 0.36 and reached[2] == 1.0
+    seen = []
+    comfy.utils.set_progress_bar_global_hook(lambda value, total, *_, **__: seen.append(value))
+    try:
+        ralu(flux, vae, schedule=quick_schedule())
+    finally:
+        comfy.utils.set_progress_bar_global_hook(None)
+    tokens = quick_schedule().tokens(16, 16)
+    flops = [2 * facts.cost.flops(count) for count in tokens]
+    assert round(1000 * sum(flops[:2]) / sum(flops)) in seen and seen[-1] == 1000
 
 
 def test_advanced_equals_the_simple_node(model, vae):

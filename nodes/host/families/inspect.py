@@ -66,6 +66,10 @@ class ModelFacts:
         """The preset for this model where no schedule is connected."""
         return self.family.preset(self.shift)
 
+    def dialled_name(self, quality: str) -> str:
+        """The plan that one of `family.DIALLED` means for this model."""
+        return self.family.dialled(quality, self.shift)
+
 
 def inspect_model(patcher: Any) -> ModelFacts:
     """Read the facts off a MODEL, or ValueError where RALU cannot run it."""

@@ -25,3 +25,9 @@ VIEWS = "ralu_views"
 # A stage's sampling writes it: the noise levels of the stage alone. Read by the acceleration, which
 # holds for one stage.
 STAGE_LEVELS = "ralu_stage_sigmas"
+
+# A stage's sampling writes it. Read by the RALU node's wrapper, which lets a stage pass as it is.
+IN_STAGE = "ralu_in_stage"
+
+# Of the RALU node's wrapper on a MODEL.
+APPLIED = "ralu_applied"

@@ -26,7 +26,7 @@ from .begin import begin_at, sampler_name
 from .conds import Conds, fit_to_layout
 from .finite import all_finite
 from .guidance import calls_of, without_guidance
-from .keys import VIEWS
+from .keys import IN_STAGE, VIEWS
 from .mixed_call import MixedCall
 from .second_order import remembering
 from .spatial import at_both_sizes
@@ -95,7 +95,8 @@ class GuiderStages:
             # Waits for the device, so that the stage's time is whole.
             self._check_numbers(out, space.leave(task.white).shape, stage.number)
         denoised = self.watch.take_denoised()
-        if stage.end > 0:  # back from the host's finished latent to the model's own scaling
+        if stage.end > 0 and not self._is_last(task):
+            # Back from the host's finished latent to the model's own scaling.
             out = self.guider.model_patcher.model.process_latent_in(out) * (1 - stage.end)
         history, last = self.watch.take_history(), self.watch.take_last()
         return StageEnd(space.enter(out), denoised, history, last)
@@ -104,8 +105,10 @@ class GuiderStages:
         guider = copy.copy(self.guider if task.stage.guided else without_guidance(self.guider))
         guider.original_conds = self.conds
         guider.model_options = create_model_options_clone(guider.model_options)
+        options = guider.model_options.setdefault("transformer_options", {})
+        options[IN_STAGE] = True
         if self._has_views and self.family.views.splits:
-            guider.model_options.setdefault("transformer_options", {})[VIEWS] = True
+            options[VIEWS] = True
         add_wrapper_with_key(
             WrappersMP.OUTER_SAMPLE,
             WRAPPER_KEY,
@@ -147,6 +150,9 @@ class GuiderStages:
                 "RALU's mixed stage joins ComfyUI's own sampling, and the GUIDER "
                 f"{type(self.guider).__name__} replaces it: use a CFGGuider, or a KSampler."
             )
+
+    def _is_last(self, task: StageTask) -> bool:
+        return self.plan is not None and task.stage.number == self.plan.stages[-1].number
 
     def _tokens(self, task: StageTask) -> list[int]:
         if task.layout is not None:

@@ -57,8 +57,18 @@ class Listener:
     def stage_began(self, record: StageRecord) -> None:
         """Before the stage's first step."""
 
-    def step_done(self, record: StageRecord, step: int, denoised: torch.Tensor | None) -> None:
-        """After a step, counted from 1 within the stage; denoised in the host's form."""
+    def step_done(
+        self,
+        record: StageRecord,
+        step: int,
+        denoised: torch.Tensor | None,
+        x: torch.Tensor | None = None,
+    ) -> None:
+        """After a step, counted from 1 within the stage.
+
+        denoised, x  its clean estimate, and the state that it began with, in the host's form; None
+                     where the stage is over, whatever its sampler reported.
+        """
 
     def regions_sought(self) -> None:
         """Before a picture is decoded to look for regions."""
@@ -116,7 +126,7 @@ class Watch:
             if task.keep_last:
                 self._last = State(sigma, enter(x), enter(denoised))
             for listener in self.listeners:
-                listener.step_done(record, step + 1, denoised)
+                listener.step_done(record, step + 1, denoised, x)
 
         yield callback
         for listener in self.listeners:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import comfy.utils
@@ -15,59 +16,90 @@ from tqdm.auto import tqdm
 from ....ralu_core.latents.grid import MIXED
 from ..sampling.watch import Listener, StageRecord
 from .overlay import Overlay, region_overlay
-from .status import is_watched, show_status
+from .status import is_watched
+from .work import Work
+
+WHOLE = 1000  # of the bar
 
 
 @dataclass
 class Progress(Listener):
-    """Steps of all stages on the host's bar.
+    """What a run tells while it goes.
 
-    patcher  the MODEL that is sampled.
-    total    steps of the run.
+    work     of the run.
     stages   of the whole plan, also those that the run leaves out.
+    tell     shows a line.
     overlay  the regions that were chosen, on their picture; None before.
     """
 
-    patcher: Any
-    total: int
+    work: Work
     stages: int
-    overlay: Overlay | None = None
+    tell: Callable[[str], None]
+    overlay: Overlay | None = field(default=None, init=False)
+
+    has_previews = False
+
+    def stage_began(self, record: StageRecord) -> None:
+        self.tell(
+            f"Stage {record.number} of {self.stages}: {record.words}, "
+            f"{max(record.tokens)} tokens, {record.steps} steps"
+        )
+
+    def regions_sought(self) -> None:
+        self.tell("After stage 1: looking for edges")
+
+    def regions_chosen(self, picture: torch.Tensor | None, chosen: torch.Tensor) -> None:
+        self.overlay = Overlay(picture, chosen.cpu())
+
+
+@dataclass
+class Bar(Progress):
+    """The host's bar, filled by work, with live previews; the log's counts steps.
+
+    patcher  the MODEL that is sampled.
+    steps    of the run.
+    """
+
+    patcher: Any
+    steps: int
 
     def __post_init__(self) -> None:
-        self._done = self._before = 0  # steps of the run, and of the stages before this one
+        self._before = self._steps = 0  # steps of the stages before this one, and of the run
+        self._done = 0  # of WHOLE
         self._previewer = latent_preview.get_previewer(
             self.patcher.load_device, self.patcher.model.latent_format
         )
-        self._bar = comfy.utils.ProgressBar(self.total)
-        self._log_bar = tqdm(total=self.total, disable=not comfy.utils.PROGRESS_BAR_ENABLED)
+        self._bar = comfy.utils.ProgressBar(WHOLE)
+        self._log_bar = tqdm(total=self.steps, disable=not comfy.utils.PROGRESS_BAR_ENABLED)
 
     @property
     def has_previews(self) -> bool:
         return self._previewer is not None
 
     def stage_began(self, record: StageRecord) -> None:
-        self._before = self._done
+        self._before = self._steps
         self._log_bar.set_description(f"RALU stage {record.number}")
-        show_status(
-            f"Stage {record.number} of {self.stages}: {record.words}, "
-            f"{max(record.tokens)} tokens, {record.steps} steps"
-        )
+        super().stage_began(record)
 
-    def step_done(self, record: StageRecord, step: int, denoised: torch.Tensor | None) -> None:
+    def step_done(
+        self,
+        record: StageRecord,
+        step: int,
+        denoised: torch.Tensor | None,
+        x: torch.Tensor | None = None,
+    ) -> None:
         preview = None if denoised is None else self._preview(denoised, record)
-        done = self._before + step
-        self._log_bar.update(done - self._done)
+        self._log_bar.update(self._before + step - self._steps)
+        self._steps = self._before + step
+        done = round(WHOLE * self.work.done(record.number, step, record.steps))
         if done > self._done or preview:
-            self._bar.update_absolute(done, self.total, preview)
+            self._bar.update_absolute(done, WHOLE, preview)
         self._done = done
 
-    def regions_sought(self) -> None:
-        show_status("After stage 1: looking for edges")
-
     def regions_chosen(self, picture: torch.Tensor | None, chosen: torch.Tensor) -> None:
-        self.overlay = Overlay(picture, chosen.cpu())
-        if self._bar.hook is not None and is_watched():
-            self._bar.update_absolute(self._done, self.total, _as_preview(self.overlay.drawn))
+        super().regions_chosen(picture, chosen)
+        if self.overlay is not None and self._bar.hook is not None and is_watched():
+            self._bar.update_absolute(self._done, WHOLE, _as_preview(self.overlay.drawn))
 
     def run_ended(self) -> None:
         self._log_bar.close()

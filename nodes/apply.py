@@ -1,0 +1,91 @@
+"""RALU: on a MODEL wire, so that the sampler behind it runs in stages."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from comfy_api.latest import io
+
+from ..ralu_core.growth import DEFAULT_GROWTH
+from .host.apply import applied
+from .host.asked import Settings
+from .host.dial import check_quality
+from .host.families.words import ENGLISH
+from .host.inputs import AUTO
+from .host.showing.status import show_line
+from .host.sockets import check_choices, check_numbers, check_sockets
+from .shared_inputs import (
+    CATEGORY,
+    ScheduleType,
+    expert_inputs,
+    model_input,
+    quality_input,
+    region_mask_input,
+    search_words,
+)
+
+BALANCED = "balanced"
+
+
+class Apply(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="RALU_Apply",
+            display_name="RALU",
+            category=CATEGORY,
+            description="Put it on the MODEL wire, and the sampler behind it is faster: it samples "
+            f"{ENGLISH.models()} in stages, half size first. For KSampler, SamplerCustomAdvanced, "
+            "detailers and other packs' samplers.",
+            inputs=[
+                model_input(),
+                quality_input(BALANCED, optional=False),
+                io.Vae.Input(
+                    "vae",
+                    optional=True,
+                    tooltip="Not needed. Connected, edges are looked for in the decoded picture, "
+                    "else in the latent itself.",
+                ),
+                ScheduleType.Input(
+                    "schedule",
+                    optional=True,
+                    tooltip="From RALU NT-Matching Schedule. Connected, it is the plan, whatever "
+                    "the quality says.",
+                ),
+                region_mask_input(),
+                *expert_inputs(AUTO),
+            ],
+            outputs=[io.Model.Output(display_name="MODEL", tooltip="For any sampler.")],
+            hidden=[io.Hidden.unique_id],
+            not_idempotent=True,  # the MODEL tells this very node; another's would tell that one
+            **search_words(
+                "ralu", "flux speed", "faster", "accelerate", "ksampler", "speed up", "fast flux"
+            ),
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        model,
+        quality=BALANCED,
+        edge_detector=AUTO,
+        edge_threshold=0.0,
+        upsampling=DEFAULT_GROWTH,
+        vae=None,
+        schedule=None,
+        region_mask=None,
+    ) -> io.NodeOutput:
+        check_sockets(model=model, vae=vae, schedule=schedule, region_mask=region_mask)
+        check_numbers(edge_threshold=edge_threshold)
+        check_choices(edge_detector=edge_detector, upsampling=upsampling, quality=quality)
+        check_quality(quality, schedule is not None)
+        settings = Settings(
+            schedule=schedule,
+            detector=edge_detector,
+            threshold=edge_threshold,
+            upsampling=upsampling,
+            region_mask=region_mask,
+            quality=quality,
+        )
+        tell = partial(show_line, getattr(cls.hidden, "unique_id", None))
+        return io.NodeOutput(applied(model, settings, vae, tell))

@@ -1,0 +1,159 @@
+"""RALU on a MODEL: whatever sampler then samples it runs the plan in place of its own steps."""
+
+from __future__ import annotations
+
+import copy
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from comfy.hooks import EnumHookType
+from comfy.model_patcher import create_model_options_clone
+from comfy.patcher_extension import WrappersMP
+
+from ...ralu_core.latents.frame import Frame
+from .aside import why_plain
+from .asked import Settings, Wires
+from .families.inspect import inspect_model
+from .inputs import check_detector, latent_samples
+from .run import sample
+from .sampling.guidance import calls_of
+from .sampling.keys import APPLIED, IN_STAGE
+
+KIND = WrappersMP.OUTER_SAMPLE
+SAME_LEVEL = 1e-6  # the host's levels are float32
+SEEDS = 2**64
+
+log = logging.getLogger(__name__)
+
+
+def applied(patcher, settings: Settings, vae, tell: Callable[[str], None]):
+    """A copy of the MODEL whose samplers run the plan. It holds one wrapper and no state.
+    ValueError for a MODEL of no family, and for a detector that lacks what it needs.
+
+    tell  is given lines about each sampling call, for the node.
+    """
+    facts = inspect_model(patcher)
+    if settings.schedule is None or settings.schedule.ratio is not None:
+        check_detector(settings.detector, vae, facts.space)
+    clone = patcher.clone()
+    others = dict(clone.wrappers.get(KIND, {}))
+    if others.pop(APPLIED, None):
+        log.warning("RALU replaces the RALU node in front of it.")
+    # First, so outermost: all others run in every stage, as with a RALU Sampler.
+    clone.wrappers[KIND] = {APPLIED: [Applied(settings, vae, tell)], **others}
+    return clone
+
+
+@dataclass(frozen=True)
+class Applied:
+    """An OUTER_SAMPLE wrapper."""
+
+    settings: Settings
+    vae: Any
+    tell: Callable[[str], None]
+
+    def __call__(
+        self,
+        executor,
+        noise,
+        latent_image,
+        sampler,
+        sigmas,
+        denoise_mask=None,
+        callback=None,
+        disable_pbar=False,
+        seed=None,
+        **more,
+    ):
+        guider = executor.class_obj
+        options = guider.model_options.get("transformer_options", {})
+        steps = len(sigmas) - 1
+        why = None
+        if not options.get(IN_STAGE) and steps > 0:
+            wires = Wires(
+                guider=_as_before(guider),
+                sampler=sampler,
+                latent=_latent(latent_image, denoise_mask),
+                vae=self.vae,
+                draw_noise=lambda _: noise,
+                seed=0 if seed is None else seed % SEEDS,
+                callback=callback or _nobody,
+                steps=steps,
+                tell=self.tell,
+            )
+            settings = replace(self.settings, levels=_levels(sigmas), plain_steps=steps)
+            why = _why_plain(wires, settings, noise)
+            if why is None:
+                return sample(wires, settings).samples
+            log.info("RALU sampled plainly: %s.", why)
+            self.tell(f"Sampled plainly: {why}.")
+        return executor(
+            noise,
+            latent_image,
+            sampler,
+            sigmas,
+            denoise_mask,
+            callback,
+            disable_pbar,
+            seed,
+            **more,
+        )
+
+
+def _why_plain(wires: Wires, settings: Settings, noise: torch.Tensor) -> str | None:
+    patcher = wires.guider.model_patcher
+    facts = inspect_model(patcher)
+    samples = latent_samples(patcher, wires.latent, facts.space)
+    frame = Frame(samples.shape[-2], samples.shape[-1], facts.space)
+    guided = calls_of(wires.guider) > 1
+    return why_plain(settings, facts, frame, wires.steps, noise, guided)
+
+
+def _nobody(*_) -> None:
+    """The callback of a sampler that has none."""
+
+
+def _levels(sigmas: torch.Tensor) -> tuple[float, float]:
+    """The first and the last level that a sampler was given."""
+    first, last = float(sigmas[0]), float(sigmas[-1])
+    return (1.0 if first > 1 - SAME_LEVEL else first), (0.0 if last < SAME_LEVEL else last)
+
+
+def _latent(samples: torch.Tensor, mask: torch.Tensor | None) -> dict:
+    """The LATENT that the sampler was given. Newer hosts repeat a mask over channels."""
+    if mask is None:
+        return {"samples": samples}
+    return {"samples": samples, "noise_mask": mask[:, :1] if mask.ndim > 3 else mask}
+
+
+def _as_before(guider: Any) -> Any:
+    """A copy of a guider that samples, with its options as they were before it began.
+
+    The host has put into them what the MODEL and the prompts hold, and does so again in each stage.
+    """
+    before, patcher = copy.copy(guider), guider.model_patcher
+    hooks = guider.model_options.get("registered_hooks")
+    if hooks is not None and hooks.get_type(EnumHookType.TransformerOptions):
+        before.model_options = create_model_options_clone(patcher.model_options)
+        return before
+    options = create_model_options_clone(guider.model_options)
+    for name in ("to_load_options", "registered_hooks"):
+        options.pop(name, None)
+    for name in ("wrappers", "callbacks"):
+        held = options.get("transformer_options", {}).get(name, {})
+        for kind, by_key in getattr(patcher, name).items():
+            for key, functions in by_key.items():
+                _drop(held.get(kind, {}), key, functions)
+    before.model_options = options
+    return before
+
+
+def _drop(held: dict, key: Any, functions: list) -> None:
+    """Take the MODEL's functions out of a list; what it held before stays."""
+    mine = {id(function) for function in functions}
+    left = [function for function in held.pop(key, []) if id(function) not in mine]
+    if left:
+        held[key] = left

@@ -1,0 +1,56 @@
+"""Where a plan cannot help another node's sampler, which then samples as without RALU."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+
+from ...ralu_core.latents.frame import Frame
+from ...ralu_core.latents.grid import FULL
+from .asked import Settings
+from .families.inspect import ModelFacts
+from .planning import planned
+
+FEW = 4  # steps, of which none can be spared
+LEAST_SIDE = 512  # pixels; a half of less is smaller than what models draw
+WORTH = 0.9  # of the sampler's own FLOPs; above, a plan is not worth its changes
+
+
+def why_plain(
+    settings: Settings,
+    facts: ModelFacts,
+    frame: Frame,
+    steps: int,
+    noise: torch.Tensor,
+    guided: bool,
+) -> str | None:
+    """Why the plan cannot help, in a few words; None where it can.
+
+    settings  with the levels that the sampler was given.
+    steps     that it was given for them.
+    noise     that it was given; zero where the latent holds it.
+    guided    whether guidance takes a second call of the model.
+    """
+    start, end = settings.levels or (1.0, 0.0)
+    if steps <= FEW and settings.schedule is None:
+        return f"of {steps} step{'s' if steps > 1 else ''} none can be spared"
+    full_from = planned(replace(settings, levels=(start, 0.0)), facts, frame).plan.full_from
+    if end >= full_from:
+        return (
+            f"this sampler stops at noise level {end:.2f}, before the plan is at full size "
+            f"({full_from:.2f})"
+        )
+    plan = planned(settings, facts, frame).plan
+    is_full = all(stage.grid is FULL for stage in plan.stages)
+    if not is_full and min(frame.picture) < LEAST_SIDE:
+        return f"half of {frame.size} is too small to draw in, {LEAST_SIDE} pixels are the least"
+    if not noise.any() and (not is_full or start >= 1):
+        return "this sampler goes on with the noise of its latent, and the plan makes new noise"
+    share = 1 / facts.cost.speed_up(plan, *frame.fine_grid, steps, guided)
+    if share > WORTH:
+        return (
+            f"{plan.name} takes {share:.0%} of the compute of these {steps} step"
+            f"{'s' if steps > 1 else ''}"
+        )
+    return None

@@ -1,0 +1,31 @@
+"""The one dial: which plan a quality means for a MODEL."""
+
+from __future__ import annotations
+
+from ...ralu_core.latents.frame import Frame
+from ...ralu_core.plans import Plan, named_plan
+from ...ralu_core.plans.presets import PRESETS
+from .families.family import DIALLED
+from .families.inspect import ModelFacts
+
+PAPER, CUSTOM = "paper", "custom"
+QUALITIES = (*DIALLED, PAPER, CUSTOM)
+
+
+def check_quality(quality: str, has_schedule: bool) -> None:
+    """ValueError for a quality that there is none of, and for `custom` without a schedule."""
+    if quality not in QUALITIES:
+        raise ValueError(f"The quality must be one of {', '.join(QUALITIES)}, got {quality!r}.")
+    if quality == CUSTOM and not has_schedule:
+        raise ValueError(
+            "The quality custom takes its plan from the socket schedule, and nothing is connected: "
+            f"connect RALU NT-Matching Schedule, or choose {', '.join(DIALLED)} or {PAPER}."
+        )
+
+
+def dialled_plan(quality: str, facts: ModelFacts, frame: Frame) -> Plan:
+    """The plan that a quality means for such a picture of a MODEL. ValueError for others."""
+    check_quality(quality, has_schedule=False)
+    name = facts.preset_name if quality == PAPER else facts.dialled_name(quality)
+    published = {preset.name: preset.baseline_steps for preset in PRESETS}
+    return named_plan(name, facts.shift_for(frame, published.get(name)))

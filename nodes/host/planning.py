@@ -1,0 +1,52 @@
+"""Which plan a run takes: of a schedule or of the dial, from its first noise level to its last."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from ...ralu_core.latents.flow import shift_sigma
+from ...ralu_core.latents.frame import Frame
+from ...ralu_core.plans import Plan
+from .asked import Settings
+from .dial import dialled_plan
+from .families.inspect import ModelFacts, check_shift_fits
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A run on paper.
+
+    whole      the plan from noise to picture.
+    plan       what of it the run takes.
+    shift      of the MODEL for such a picture.
+    published  plain steps that somebody published the plan for, of the same part; None for none.
+    """
+
+    whole: Plan
+    plan: Plan
+    shift: float
+    published: int | None
+
+
+def planned(settings: Settings, facts: ModelFacts, frame: Frame) -> Planned:
+    """The plan that the settings ask for. ValueError where the MODEL cannot run it."""
+    whole = settings.schedule
+    if whole is None:
+        whole = dialled_plan(settings.quality, facts, frame)
+    shift = facts.shift_for(frame, whole.baseline_steps)
+    check_shift_fits(whole.model_shift, shift, facts.is_sized)
+    if not 0 < settings.denoise <= 1:
+        raise ValueError(f"Denoise must lie in (0, 1], got {settings.denoise:g}: 1 samples anew.")
+    if settings.levels is None:
+        start, end, part = float(shift_sigma(shift, settings.denoise)), 0.0, settings.denoise
+    else:
+        start, end = settings.levels
+        part = float(shift_sigma(1 / shift, start) - shift_sigma(1 / shift, end))
+    plan = whole.growing_by(settings.upsampling).begun_at(start)
+    if end > 0:
+        plan = plan.ended_at(end)
+    published = whole.baseline_steps
+    if published is not None:
+        published = math.ceil(facts.plain_steps(published) * part)
+    return Planned(whole, plan, shift, published)

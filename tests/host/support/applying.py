@@ -1,0 +1,59 @@
+"""Short ways to sample behind a RALU node, with core's samplers, and by a RALU Sampler."""
+
+from __future__ import annotations
+
+import nodes as core_nodes
+import torch
+
+from driving import ralu, schedule_for
+from lab.models import tiny
+from ralu_pack.nodes.apply import Apply
+
+SIDE = 64  # of the latent: 512 pixels, the least that RALU draws at half size
+CFG = {"Flux": 1.0, "SD3": 4.0}
+
+
+def cfg_of(model) -> float:
+    return CFG[type(model.model).__name__]
+
+
+def empty(batch: int = 1, side: int = SIDE) -> dict:
+    return {"samples": torch.zeros(batch, 16, side, side)}
+
+
+def picture(seed: int = 9, side: int = SIDE) -> torch.Tensor:
+    return torch.randn(1, 16, side, side, generator=torch.Generator().manual_seed(seed))
+
+
+def on(model, **inputs):
+    """The MODEL behind a RALU node."""
+    return Apply.execute(model=model, **inputs).args[0]
+
+
+def quickly(model, **inputs):
+    """The same with two steps in each stage."""
+    return on(model, schedule=schedule_for(model), **inputs)
+
+
+def ksampler(model, latent=None, steps=20, **options) -> torch.Tensor:
+    """The samples of KSampler, of its Advanced form, or of a detailer, which share this."""
+    given = {"denoise": 1.0, "sampler": "euler", "seed": 7, "cfg": cfg_of(model), **options}
+    (out,) = core_nodes.common_ksampler(
+        model,
+        given.pop("seed"),
+        steps,
+        given.pop("cfg"),
+        given.pop("sampler"),
+        "simple",
+        given.pop("positive", tiny.conditioning(5)),
+        tiny.conditioning(6),
+        empty() if latent is None else latent,
+        **given,
+    )
+    return out["samples"]
+
+
+def sampler_node(model, vae=None, latent=None, **options) -> torch.Tensor:
+    """The samples of a RALU Sampler, with the same settings as `quickly`."""
+    settings = {"schedule": schedule_for(model), "cfg": cfg_of(model), "edge_detector": "auto"}
+    return ralu(model, vae, latent=latent or empty(), **{**settings, **options})[0]

@@ -1,0 +1,132 @@
+"""Where the RALU node samples plainly, byte for byte, and says so; and what it refuses."""
+
+from __future__ import annotations
+
+import re
+from types import SimpleNamespace
+
+import pytest
+import torch
+from applying import empty, ksampler, on, quickly
+from comfy_execution.utils import CurrentNodeContext
+
+from driving import schedule_for
+from ralu_pack.nodes.apply import Apply
+from ralu_pack.nodes.host.dial import QUALITIES, dialled_plan
+from ralu_pack.nodes.host.families.family import DIALLED
+from ralu_pack.nodes.host.families.inspect import ModelFacts, inspect_model
+from ralu_pack.nodes.host.families.table import FAMILIES
+from ralu_pack.nodes.host.showing import status
+from ralu_pack.ralu_core.latents.frame import Frame
+
+ASIDE = {
+    "few steps": ({}, {"steps": 4}, "of 4 steps none can be spared"),
+    "the last steps": ({}, {"start_step": 17}, "of 3 steps none can be spared"),
+    "a small picture": ({}, {"latent": empty(side=32)}, "half of 256x256 is too small to draw in"),
+    "an early end": (
+        {},
+        {"steps": 40, "last_step": 8},
+        "this sampler stops at noise level 0.93, before",
+    ),
+    "no noise": ({}, {"disable_noise": True}, "this sampler goes on with the noise of its latent"),
+    "few plain steps": ({}, {"steps": 8}, r"FLUX 5x takes 1\d\d% of the compute of these 8 steps"),
+    "a schedule": ({"quality": "custom"}, {"steps": 2}, r"RALU takes 1\d\d% .* of these 2 steps"),
+}
+
+
+class Server:
+    client_id = "someone"
+
+    def __init__(self):
+        self.lines = []
+
+    def send_sync(self, event, data, client):
+        self.lines.append(data["text"])
+
+
+@pytest.mark.parametrize("case", ASIDE)
+def test_where_it_cannot_help_it_samples_plainly(flux, case, monkeypatch, caplog):
+    caplog.set_level("INFO")
+    inputs, options, why = ASIDE[case]
+    if inputs:
+        inputs = {**inputs, "schedule": schedule_for(flux)}
+    server = Server()
+    monkeypatch.setattr(status, "running_server", lambda: server)
+    monkeypatch.setattr(Apply, "hidden", SimpleNamespace(unique_id="4"), raising=False)
+    with CurrentNodeContext("prompt", "12"):
+        samples = ksampler(on(flux, **inputs), **options)
+    assert torch.equal(samples, ksampler(flux, **options))
+    (line,) = server.lines
+    assert re.fullmatch(f"Sampled plainly: {why}.*\\.", line), line
+    (logged,) = [record for record in caplog.records if "plainly" in record.message]
+    assert logged.message == f"RALU sampled plainly: {line.removeprefix('Sampled plainly: ')}"
+
+
+def test_with_more_steps_of_the_same_run_it_helps(flux, caplog):
+    caplog.set_level("INFO")
+    ksampler(on(flux), steps=12)
+    assert "RALU 15 steps" in caplog.text and "plainly" not in caplog.text
+
+
+def test_a_stage_of_a_run_is_told_on_the_node(flux, monkeypatch):
+    server = Server()
+    monkeypatch.setattr(status, "running_server", lambda: server)
+    monkeypatch.setattr(Apply, "hidden", SimpleNamespace(unique_id="4"), raising=False)
+    with CurrentNodeContext("prompt", "12"):
+        ksampler(quickly(flux))
+    heads = [line.split(":")[0] for line in server.lines]
+    assert heads[:3] == ["Stage 1 of 3", "Stage 2 of 3", "Stage 3 of 3"]
+    assert "as fast as 20 plain steps" in server.lines[-1]
+
+
+# The dial
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+def test_every_quality_is_a_plan_for_every_family(family):
+    facts = ModelFacts.published(family, family.full_shift)
+    frame = Frame.of_picture(1024, 1024, facts.space)
+    plans = [dialled_plan(quality, facts, frame) for quality in DIALLED]
+    costs = [facts.cost.plan_flops(plan, *frame.fine_grid) for plan in plans]
+    assert costs == sorted(costs, reverse=True)
+    assert all(plan.model_shift == facts.shift_for(frame, plan.baseline_steps) for plan in plans)
+    paper = dialled_plan("paper", facts, frame)
+    assert paper.name == facts.preset_name
+
+
+def test_a_model_of_few_steps_has_one_plan(flux):
+    schnell = ModelFacts.published(inspect_model(flux).family, 1.0)
+    frame = Frame.of_picture(1024, 1024)
+    names = {dialled_plan(quality, schnell, frame).name for quality in (*DIALLED, "paper")}
+    assert names == {"4-step distilled"}
+
+
+# Refusals
+
+
+def test_what_no_family_runs_is_refused_at_the_node(flux):
+    flux.model.__class__ = type("LTXV", (type(flux.model),), {})
+    with pytest.raises(ValueError, match=r"RALU cannot run this MODEL \(LTXV\): it is made for"):
+        on(flux)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "sentence"),
+    [
+        ({"quality": "custom"}, "custom takes its plan from the socket schedule, and nothing is"),
+        ({"quality": "best"}, r"must be one of fine, .*, custom, got 'best'"),
+        ({"quality": 3}, "quality must be one of fine, balanced, draft, paper, custom, got int 3"),
+        ({"edge_detector": "sobel"}, "Edge detector must be one of canny, .*, got 'sobel'"),
+        ({"vae": "a name"}, "socket vae takes a VAE, got str 'a name'"),
+        ({"model": None}, "socket model takes a MODEL, got nothing"),
+        ({"edge_detector": "canny"}, "The edge detector canny looks .*: connect one, or set"),
+    ],
+)
+def test_what_the_wires_tell_is_refused_at_the_node(flux, inputs, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        Apply.execute(**{"model": flux, **inputs})
+
+
+def test_qualities_are_the_choices():
+    (dial,) = [one for one in Apply.define_schema().inputs if one.id == "quality"]
+    assert tuple(dial.options) == QUALITIES and dial.default == "balanced"
