@@ -98,6 +98,7 @@ _HASHED: dict[str, Any] = {"context": WIDTH, "pooled": WIDTH, "text_tokens": WOR
 # The trained models of lab/models/miniature, by the end of their files' names.
 MINIATURES = {
     "flux": _flux("Miniature Flux", (2, 4), 256, steps=50, guidance=True, **_HASHED),
+    "flux_guided": _flux("Miniature Flux, guided", (2, 4), 256, steps=50, guidance=True, **_HASHED),
     "sd3": _sd3("Miniature SD3", 4, 256, cfg=4.0, rms=True, **_HASHED),
 }
 

@@ -49,9 +49,10 @@ class Miniature:
 
     @property
     def files(self) -> tuple[Path, Path]:
-        """Trained network and VAE."""
+        """Trained network and VAE; a model that was trained on has the VAE of the one before."""
         network = TRAINED / "diffusion_models" / f"{self.name}.safetensors"
-        return network, TRAINED / "vae" / f"{self.name}_vae.safetensors"
+        first, _, _ = self.kind.partition("_")
+        return network, TRAINED / "vae" / f"miniature_{first}_vae.safetensors"
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ import torch
 
 from lab.comfy import ralu_pack
 from lab.comfy.locate import REPOSITORY
+from lab.models.architectures import MINIATURES
 from lab.quality.splits import SPLIT_PAIRS, SPLITS
 
 PAIRS, ABLATION_PAIRS = 216, 72
@@ -24,12 +25,15 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "what", nargs="?", choices=("tables", "pareto"), default="tables", help="the curve's table"
     )
-    parser.add_argument("--model", choices=("flux", "sd3"), default="flux")
+    parser.add_argument("--model", choices=tuple(MINIATURES), default="flux")
     parser.add_argument("--pairs", type=int, help="prompt-seed pairs")
     parser.add_argument(
         "--ablation-pairs", type=int, default=ABLATION_PAIRS, help="0 leaves the ablations out"
     )
     parser.add_argument("--split", choices=tuple(SPLITS), default="reported", help="of the curve")
+    parser.add_argument(
+        "--references", type=int, default=576, help="held-out pictures the curve is measured to"
+    )
     parser.add_argument(
         "--only", nargs="+", default=(), help="lines of the curve, by how they begin"
     )

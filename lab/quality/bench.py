@@ -37,6 +37,7 @@ class Bench:
     store: Store
     judge: Judge = field(default_factory=load_judge)
     held: Store | None = None
+    reference_count: int = REFERENCE_PICTURES
 
     def samples(self, method: Method, count: int) -> torch.Tensor:
         """(count, 3, H, W) uint8, sampled and decoded where they are not kept."""
@@ -52,7 +53,7 @@ class Bench:
 
     def held_out(self, name: str) -> torch.Tensor:
         """Fresh training pictures through the autoencoder, whose losses no sampler can undo."""
-        count = REFERENCE_PICTURES if name == REFERENCE else REAL_PICTURES
+        count = self.reference_count if name == REFERENCE else REAL_PICTURES
         seed = REFERENCE_SEED if name == REFERENCE else REAL_SEED
         vae, width = self.subject.vae, training_width(self.subject.kind)
 

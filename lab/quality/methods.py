@@ -75,6 +75,9 @@ BUDGETS = {
 }
 
 
+BUDGETS["flux_guided"] = BUDGETS["flux"]  # the same network
+
+
 def reference(steps: int) -> Method:
     return Method("reference", f"plain, {steps} steps", partial(rivals.plain, steps=steps))
 

@@ -30,11 +30,11 @@ INTRODUCTION = """\
 {pairs} prompt-seed pairs ({first} to {last}, split "{split}"), miniature {kind} (weights SHA-256 \
 {hash}), 256x256 pixels, {dtype} network, {day}. Made by `{command}`.
 
-Brackets: bootstrap intervals of 95 % over the pairs. KID, Frechet: distance to held-out training \
-pictures through the same autoencoder, in the judge's features and in texture statistics, less is \
-better. SSIM, PSNR: against {many} plain Euler steps of the same seed. FLOPs are those of the \
-network's calls, counted as run. Differences are paired, against plain second-order steps of the \
-nearest FLOPs not below the method's (else the dearest there are): the line to beat."""
+Brackets: bootstrap intervals of 95 % over the pairs. KID, Frechet: distance to {references} \
+held-out training pictures through the same autoencoder, in the judge's features and in texture \
+statistics, less is better. SSIM, PSNR: against {many} plain Euler steps of the same seed. FLOPs: \
+of the network's calls, counted as run. Differences are paired, against plain second-order steps \
+of the nearest FLOPs not below the method's (else the dearest there are): the line to beat."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,7 @@ class Part:
     kind: str
     split: str
     pairs: int
+    references: int
     folder: Path
     dtype: torch.dtype
 
@@ -53,7 +54,8 @@ class Part:
         subject = load_subject(self.kind, self.dtype)
         kept = self.folder / f"{self.kind}-{weights_hash(self.kind)[:12]}"
         digits = str(self.dtype).removeprefix("torch.")
-        return Bench(subject, pairs, Store(kept / f"{self.split}-{digits}"), held=Store(kept))
+        store = Store(kept / f"{self.split}-{digits}")
+        return Bench(subject, pairs, store, held=Store(kept), reference_count=self.references)
 
 
 def best_dtype() -> torch.dtype:
@@ -69,7 +71,7 @@ def run(options: argparse.Namespace, command: str) -> None:
             f"A split has 8 to {SPLIT_PAIRS} pairs to measure, got {options.pairs}: set --pairs."
         )
     kind, out = options.model, Path(options.out)
-    part = Part(kind, options.split, options.pairs, out, best_dtype())
+    part = Part(kind, options.split, options.pairs, options.references, out, best_dtype())
     bench, counting = part.bench(), meta_subject(kind)
     many = methods.reference(MINIATURES[kind].steps)
     pictures = bench.samples(many, part.pairs)
@@ -84,8 +86,7 @@ def run(options: argparse.Namespace, command: str) -> None:
         ]
         measured.append((line, rows))
         print(f"{line.name}: {time.perf_counter() - started:.0f} s", flush=True)
-        if line.name == LINE or len(measured) == len(chosen):
-            write(part, reference, measured, command, out)
+        write(part, reference, measured, command, out)
     if options.commit:
         commit(out)
 
@@ -113,6 +114,7 @@ def write(
     results.say(
         INTRODUCTION.format(
             pairs=part.pairs,
+            references=part.references,
             first=first,
             last=first + part.pairs - 1,
             split=part.split,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from lab.comfy import ralu_pack
+from lab.models.architectures import MINIATURES
 from lab.quality import ralu, rivals
 from lab.quality.methods import Method
 from lab.quality.rivals import Batch
@@ -21,11 +22,13 @@ if TYPE_CHECKING:
 EULER, LINE = "plain, Euler", "plain, second order"  # the second is the line to beat
 STEPS = (3, 4, 6, 10, 20)
 HARDNESS = (4, 6, 10, 20)  # steps whose distance to many steps says how hard a judge a model is
-SIZES = {"flux": ((6, 5), (8, 7)), "sd3": ((8, 6), (12, 10))}
-TURNS = {"flux": ((1, 6, 4), (1, 12, 5)), "sd3": ((1, 12, 4), (2, 16, 7))}
-PRESETS = {"flux": ("FLUX 7x", "FLUX 5x"), "sd3": ("SD3 3x", "SD3 2x")}
+# By family: with guidance, a step is two calls.
+SIZES = {"flux1": ((6, 5), (8, 7)), "sd3": ((8, 6), (12, 10))}
+TURNS = {"flux1": ((1, 6, 4), (1, 12, 5)), "sd3": ((1, 12, 4), (2, 16, 7))}
+PRESETS = {"flux1": ("FLUX 7x", "FLUX 5x"), "sd3": ("SD3 3x", "SD3 2x")}
 # Steps at both sizes and the switch; z = 2 throughout.
 OWN_NOISE = ((4, 2, 0.65), (4, 3, 0.8), (4, 5, 0.8), (3, 5, 0.85), (6, 6, 0.6), (8, 7, 0.7))
+GUIDED_AT_HALF = ((4, 4, 0.7), (4, 6, 0.7), (4, 9, 0.7))
 
 
 @dataclass(frozen=True)
@@ -39,10 +42,10 @@ class Line:
 
 def lines(subject: Subject) -> list[Line]:
     """Every line of the curve, the line to beat first."""
-    kind, shift = subject.kind, subject.shift
+    model, shift = MINIATURES[subject.kind], subject.shift
     plans = ralu_pack.plans
-    sizes, turns = SIZES[kind], TURNS[kind]
-    presets = {name: ralu.matched(subject, name) for name in PRESETS[kind]}
+    sizes, turns = SIZES[model.family], TURNS[model.family]
+    presets = {name: ralu.matched(subject, name) for name in PRESETS[model.family]}
     found = [
         Line(LINE, tuple(plain(steps, 2) for steps in STEPS)),
         Line(EULER, tuple(plain(steps, 1) for steps in STEPS)),
@@ -53,6 +56,10 @@ def lines(subject: Subject) -> list[Line]:
         _line("own noise, Haar (Fresco-like)", dict(_own_noise(shift, "pixel")), True),
         _line("Haar, new noise (SPEED-like)", dict(_speed_like(shift)), True),
     ]
+    if model.cfg != 1:
+        above, half_only = _less_guided(shift)
+        found.insert(2, _line("plain, second order, guided above 0.8", above, False))
+        found.insert(6, _line("own noise, guided at half size", half_only, False))
     for order, more in ((1, ""), (2, ", second order")):
         naive = {f"{a}-{b}": plans.two_sizes(shift, (a, b)) for a, b in sizes}
         turned = {"-".join(map(str, n)): plans.bottleneck(shift, n) for n in turns}
@@ -86,6 +93,17 @@ def _speed_like(shift: float) -> Iterator[tuple[str, Plan]]:
         plan = ralu_pack.plans.own_noise(shift, (low, high), switch=switch, growth="pixel")
         crossing = ralu_pack.matched.Matched(switch, 2.0, "pixel")
         yield f"{low}-{high}, switch {switch:g}", replace(plan, crossings=(crossing,))
+
+
+def _less_guided(shift: float) -> tuple[dict[str, Plan], dict[str, Plan]]:
+    """Guidance above a noise level alone, and at half size alone."""
+    plans = ralu_pack.plans
+    above = {f"{n} steps": plans.plain(shift, (n,), order=2, guided_above=0.8) for n in (4, 6, 10)}
+    half_only = {
+        f"{a}-{b}, switch {s:g}": plans.own_noise(shift, (a, b), switch=s, guide_full=False)
+        for a, b, s in GUIDED_AT_HALF
+    }
+    return above, half_only
 
 
 def of_order(plan: Plan, order: int) -> Plan:

@@ -87,8 +87,9 @@ def decode(kind: str, latents: torch.Tensor) -> torch.Tensor:
     """Pictures (B, 3, H, W) in [0, 1] of the shipped autoencoder."""
     from comfy.sd import VAE
 
-    scale, shift = FORMATS[kind]
-    vae = VAE(sd=load_file(WEIGHTS / "vae" / f"miniature_{kind}_vae.safetensors"))
+    first, _, _ = kind.partition("_")
+    scale, shift = FORMATS[first]
+    vae = VAE(sd=load_file(WEIGHTS / "vae" / f"miniature_{first}_vae.safetensors"))
     return vae.decode(latents / scale + shift).movedim(-1, 1)
 
 

@@ -79,6 +79,21 @@ def encoder_state(codec: Codec) -> dict[str, torch.Tensor]:
     return state
 
 
+def read_codec(state: dict[str, torch.Tensor]) -> Codec:
+    """The codec that an autoencoder file holds: what `encoder_state` wrote, undone.
+
+    Needed to train on for the latents of shipped weights: a fit on another machine differs, by
+    signs at least. Of the mean only what the components see is known, which is all that encoding
+    needs.
+    """
+    taps = state["taesd_encoder.10.weight"][:CHANNELS, :48, 1:, 1:].float()
+    split = taps.reshape(CHANNELS, 3, 2, 2, 2, 2, 2, 2).permute(0, 1, 6, 4, 2, 7, 5, 3)
+    basis = split.reshape(CHANNELS, 3 * PATCH * PATCH)
+    inverse = (basis / basis.square().sum(1, keepdim=True)).T.contiguous()
+    seen = state["taesd_encoder.14.bias"].float() / -SQUASH
+    return Codec(inverse @ seen, basis, inverse)
+
+
 def gather_pixels(weight: torch.Tensor, channels: int) -> None:
     """Make a 3x3 stride-2 kernel copy input (c, 2i+y, 2j+x) to output (4c+2y+x, i, j)."""
     for c in range(channels):

@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 
 from lab.models.miniature.codec import SQUASH, encoder_state
 from lab.models.miniature.fetch import CACHE
-from lab.models.miniature.models import prepare
+from lab.models.miniature.models import KINDS, prepare
 from lab.models.miniature.train import load_codec
 
 WEIGHTS = Path(__file__).resolve().parent / "weights"
@@ -60,11 +60,13 @@ def export_model(model: str) -> Path:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("models", nargs="+", choices=list(FORMATS))
+    parser.add_argument("models", nargs="+", choices=list(KINDS))
     options = parser.parse_args()
     prepare()
     for model in options.models:
-        for path in (export_autoencoder(model), export_model(model)):
+        # A model that was trained on from another has its autoencoder.
+        made = [export_autoencoder(model)] if model in FORMATS else []
+        for path in (*made, export_model(model)):
             print(path.relative_to(WEIGHTS), path.stat().st_size)
 
 

@@ -83,7 +83,11 @@ class Kind:
     time: float
 
 
-KINDS = {"flux": Kind(build_flux, 1.0), "sd3": Kind(build_sd3, 1000.0)}
+KINDS = {
+    "flux": Kind(build_flux, 1.0),
+    "flux_guided": Kind(build_flux, 1.0),
+    "sd3": Kind(build_sd3, 1000.0),
+}
 STARTS_AT_ZERO = re.compile(r"(mod\.lin|modulation\.lin|adaLN_modulation\.1|final_layer\.linear)$")
 
 

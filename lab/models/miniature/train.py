@@ -25,7 +25,8 @@ class Recipe:
     """sigma is mean and spread of the logit-normal draw: larger than the usual 0 and 1, because
     the layout of these small pictures is settled above sigma 0.9 and their detail below 0.5.
     batches (pixels, count) take turns; widths (from step, width) follow one another. cooldown is
-    the share of steps over which the rate falls to zero, dropout that of empty prompts.
+    the share of steps over which the rate falls to zero, dropout that of empty prompts. name is
+    that of the checkpoint, where it is not the model's.
     """
 
     model: str = "flux"
@@ -39,6 +40,7 @@ class Recipe:
     batches: tuple[tuple[int, int], ...] = ((128, 24), (256, 8))
     widths: tuple[tuple[int, Width], ...] = ((0, Width()),)
     dropout: float = 0.0
+    name: str = ""
 
     def width(self, step: int) -> Width:
         return [width for start, width in self.widths if start <= step][-1]
@@ -65,7 +67,7 @@ class Trainer:
         self.recipe, self.folder = recipe, folder
         self.generator = torch.Generator().manual_seed(recipe.seed)
         self.pictures = Pictures(fetch_emoji(), recipe.width(0), self.generator)
-        self.codec = load_codec()
+        self.codec = self.find_codec()
         self.model = build(recipe.model)
         self.average = {k: v.clone() for k, v in self.model.state_dict().items()}
         self.optimizer = torch.optim.AdamW(
@@ -74,6 +76,13 @@ class Trainer:
         self.step, self.seconds, self.loss = 0, 0.0, 0.0
         self.history: list[tuple[int, int, float]] = []
         self.words: dict[str, tuple[torch.Tensor, torch.Tensor]] = {}
+
+    @property
+    def path(self) -> Path:
+        return self.folder / f"{self.recipe.name or self.recipe.model}.pt"
+
+    def find_codec(self) -> Codec:
+        return load_codec()
 
     def encode(self, prompts: list[str]) -> tuple[torch.Tensor, torch.Tensor]:
         for prompt in prompts:
@@ -126,9 +135,8 @@ class Trainer:
             "counts": (self.step, self.seconds, self.loss),
             "record": self.record(),
         }
-        path = self.folder / f"{self.recipe.model}.pt"
-        torch.save(state, path.with_suffix(".part"))
-        os.replace(path.with_suffix(".part"), path)
+        torch.save(state, self.path.with_suffix(".part"))
+        os.replace(self.path.with_suffix(".part"), self.path)
 
     def record(self) -> dict[str, object]:
         """What the model card needs: recipe, hardware, time and loss so far."""
@@ -143,10 +151,9 @@ class Trainer:
         }
 
     def resume(self) -> None:
-        path = self.folder / f"{self.recipe.model}.pt"
-        if not path.exists():
+        if not self.path.exists():
             return
-        state = torch.load(path)
+        state = torch.load(self.path)
         self.model.load_state_dict(state["model"])
         self.average = state["average"]
         self.optimizer.load_state_dict(state["optimizer"])
@@ -157,7 +164,7 @@ class Trainer:
     def run(self, save_every: int = 100) -> None:
         while self.step < self.recipe.steps:
             self.train_step()
-            if self.step % 1000 == 0:
+            if self.step % 1000 == 0 or self.step == self.recipe.steps:
                 self.history.append((self.step, round(self.seconds), round(self.loss, 4)))
             if self.step % 50 == 0:
                 print(f"{self.step} loss {self.loss:.4f} {self.seconds:.0f} s", flush=True)

@@ -9,10 +9,13 @@ import torch
 from safetensors.torch import load_file
 
 from lab.models import tiny
+from lab.models.miniature.codec import read_codec
+from lab.models.miniature.export import FORMATS
 from lab.models.miniature.text_encoding import WIDTH, WORDS, encode_prompt
 from lab.models.stand_ins import TRAINED
 
-MODELS = ("flux", "sd3")
+MODELS = ("flux", "sd3")  # that have an autoencoder
+TRAINED_MODELS = (*MODELS, "flux_guided")
 
 
 def load_vae(model: str) -> comfy.sd.VAE:
@@ -30,12 +33,12 @@ def rendered_ball(size: int) -> torch.Tensor:
     return (ball * coverage.unsqueeze(-1) + ground * (1 - coverage.unsqueeze(-1))).unsqueeze(0)
 
 
-def sample(model: str, prompt: str, steps: int) -> torch.Tensor:
+def sample(model: str, prompt: str, steps: int, guidance: float = 3.5) -> torch.Tensor:
     """Plain Euler at 256x256 through ComfyUI: latent (1, 16, 32, 32)."""
     weights = load_file(TRAINED / "diffusion_models" / f"miniature_{model}.safetensors")
     patcher = tiny.load_model(weights)
     context, pooled = encode_prompt(prompt)
-    cond = [[context.unsqueeze(0), {"pooled_output": pooled.unsqueeze(0), "guidance": 3.5}]]
+    cond = [[context.unsqueeze(0), {"pooled_output": pooled.unsqueeze(0), "guidance": guidance}]]
     noise = torch.randn(1, 16, 32, 32, generator=torch.Generator().manual_seed(0))
     empty = torch.zeros_like(noise)
     return comfy.sample.sample(
@@ -63,8 +66,26 @@ def test_autoencoder_returns_the_picture(model):
 
 
 @pytest.mark.parametrize("model", MODELS)
+def test_its_codec_can_be_read_back(model):
+    """So that shipped weights can be trained on in their own latents, on any machine."""
+    weights = load_file(TRAINED / "vae" / f"miniature_{model}_vae.safetensors")
+    scale, shift = FORMATS[model]
+    picture = rendered_ball(128)
+    latent = (load_vae(model).encode(picture) - shift) * scale
+    encoded = read_codec(weights).encode(picture.movedim(-1, 1))
+    torch.testing.assert_close(encoded, latent, atol=0.01, rtol=0)
+
+
+@pytest.mark.parametrize("model, has_effect", [("flux", False), ("flux_guided", True)])
+def test_guidance_has_an_effect_where_it_was_taught(model, has_effect):
+    weak, strong = (sample(model, "red apple", 3, guidance) for guidance in (1.0, 5.0))
+    change = ((strong - weak).std() / weak.std()).item()
+    assert (change > 0.15) is has_effect, change
+
+
+@pytest.mark.parametrize("model", TRAINED_MODELS)
 def test_prompt_decides_the_colour(model):
-    vae = load_vae(model)
+    vae = load_vae(model.partition("_")[0])
     red, green = (
         vae.decode(sample(model, name, 8))[0, 96:160, 96:160].mean((0, 1))
         for name in ("red apple", "frog face")
