@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -66,49 +67,29 @@ def methods(sampling: Sampling, size: int, counts: Sequence[int] = COUNTS) -> li
         for s in SWITCHES
     }
     found = [*_plain(sampling, counts, price)]
-    for name, plan in {**{f"RALU, {k}": v for k, v in ralu.items()}, **own}.items():
-        found.append(Method(name, price.of(plan), _planned(sampling, plan)))
-    if sampling.cfg != 1:
-        found += _guided(sampling, counts, shift, price)
+    less = _guided(shift, counts) if sampling.cfg != 1 else {}
+    planned = {**{f"RALU, {name}": plan for name, plan in ralu.items()}, **own, **less}
+    found += [
+        Method(name, price.of(plan), partial(sampling.by_plan, plan=plan))
+        for name, plan in planned.items()
+    ]
     return found
 
 
 def _plain(sampling: Sampling, counts: Sequence[int], price: _Price) -> Iterator[Method]:
     for order, words in ((1, "Euler"), (2, "second order")):
         for steps in counts:
-
-            def run(case: Case, steps: int = steps, order: int = order) -> torch.Tensor:
-                return sampling.plain(case, steps, order)
-
+            run = partial(sampling.plain, steps=steps, order=order)
             yield Method(f"plain, {words}, {steps} steps", steps * price.guided, run)
 
 
-def _planned(sampling: Sampling, plan: Any, half_only: bool = False):
-    return lambda case: sampling.by_plan(case, plan, half_only)
-
-
-def _guided(
-    sampling: Sampling, counts: Sequence[int], shift: float, price: _Price
-) -> Iterator[Method]:
+def _guided(shift: float, counts: Sequence[int]) -> dict[str, Any]:
     """Guidance at high noise alone, and at half size alone."""
-    steps = counts[len(counts) // 2]
-    model_sampling = sampling.loaded.model.get_model_object("model_sampling")
-    import comfy.samplers
-
-    levels = comfy.samplers.calculate_sigmas(model_sampling, "simple", steps).tolist()[:-1]
-    twice = sum(level >= GUIDANCE_LEVEL for level in levels)
-    yield Method(
-        f"plain, second order, {steps} steps, cfg 1 below {GUIDANCE_LEVEL:g}",
-        steps + twice,
-        lambda case: sampling.plain(case, steps, 2, GUIDANCE_LEVEL),
-    )
-    plan = ralu_pack.plans.own_noise(shift, GUIDED_STEPS, switch=GUIDED_SWITCH)
-    a, b = GUIDED_STEPS
-    yield Method(
-        f"own noise {a}-{b}, switch {GUIDED_SWITCH:g}, cfg at half size only",
-        price.of(plan, half_only=True),
-        _planned(sampling, plan, half_only=True),
-    )
+    plans, steps = ralu_pack.plans, counts[len(counts) // 2]
+    level, switch = GUIDANCE_LEVEL, GUIDED_SWITCH
+    above = plans.plain(shift, (steps,), order=2, guided_above=level)
+    half = plans.own_noise(shift, GUIDED_STEPS, switch=switch, guide_full=False)
+    return {f"plain, {above.name}": above, f"{half.name}, switch {switch:g}": half}
 
 
 class _Price:
@@ -121,13 +102,10 @@ class _Price:
         self._cost = sampling.facts.cost
         self.guided = 1 if sampling.cfg == 1 else 2
 
-    def of(self, plan: Any, half_only: bool = False) -> float:
+    def of(self, plan: Any) -> float:
         rows, columns = self._grid
-        whole, total = self._cost.flops(rows * columns), 0.0
-        for stage, tokens in zip(plan.stages, plan.tokens(rows, columns), strict=True):
-            is_off = half_only and stage.grid.name == "full"
-            total += stage.steps * (1 if is_off else self.guided) * self._cost.flops(tokens)
-        return total / whole
+        total = self._cost.plan_flops(plan, rows, columns, guided=self.guided == 2)
+        return total / self._cost.flops(rows * columns)
 
 
 def band_energies(latent: torch.Tensor) -> tuple[float, float]:

@@ -14,31 +14,6 @@ from lab.comfy import ralu_pack
 from lab.real.loading import Loaded
 
 
-class GuidedAbove(comfy.samplers.CFGGuider):
-    """Guidance down to a noise level alone, or at half size alone: below, one call a step.
-
-    level  sigma from which on guidance is left out; 0 keeps it everywhere.
-    side   latent pixels along the longer side of full size, at which it is left out; 0 for none.
-    """
-
-    def __init__(self, model: Any, level: float = 0.0, side: int = 0) -> None:
-        super().__init__(model)
-        self.level, self.side = level, side
-
-    def predict_noise(self, x, timestep, model_options={}, seed=None):  # noqa: B006
-        is_off = float(timestep.max()) < self.level or max(x.shape[-2:]) == self.side
-        return comfy.samplers.sampling_function(
-            self.inner_model,
-            x,
-            timestep,
-            self.conds.get("negative", None),
-            self.conds.get("positive", None),
-            1.0 if is_off else self.cfg,
-            model_options=model_options,
-            seed=seed,
-        )
-
-
 @dataclass(frozen=True)
 class Case:
     """One prompt and seed at one size in pixels."""
@@ -70,9 +45,8 @@ class Sampling:
         channels = self.loaded.model.model.latent_format.latent_channels
         return {"samples": space.leave(torch.zeros(1, channels, side, side))}
 
-    def guider(self, case: Case, level: float = 0.0, half_only: bool = False) -> GuidedAbove:
-        side = case.size // 8 if half_only else 0
-        guider = GuidedAbove(self.loaded.model, level, side)
+    def guider(self, case: Case) -> comfy.samplers.CFGGuider:
+        guider = comfy.samplers.CFGGuider(self.loaded.model)
         positive, negative = (self._encoded(text) for text in (case.prompt, ""))
         guider.set_conds(positive, negative)
         guider.set_cfg(self.cfg)
@@ -83,12 +57,12 @@ class Sampling:
         conds = clip.encode_from_tokens_scheduled(clip.tokenize(text))
         return node_helpers.conditioning_set_values(conds, {"guidance": self.guidance})
 
-    def plain(self, case: Case, steps: int, order: int, level: float = 0.0) -> torch.Tensor:
+    def plain(self, case: Case, steps: int, order: int) -> torch.Tensor:
         """A KSampler's steps on the MODEL's own schedule: Euler's or of second order."""
         latent = self.latent(case)
         sampling = self.loaded.model.get_model_object("model_sampling")
         euler = comfy.samplers.sampler_object("euler")
-        return self.guider(case, level).sample(
+        return self.guider(case).sample(
             _noise(latent, case.seed),
             latent["samples"],
             euler if order == 1 else ralu_pack.second_order.second_order(),
@@ -97,11 +71,11 @@ class Sampling:
             seed=case.seed,
         )
 
-    def by_plan(self, case: Case, plan: Any, half_only: bool = False) -> torch.Tensor:
+    def by_plan(self, case: Case, plan: Any) -> torch.Tensor:
         """What the RALU Sampler node does with a plan."""
         run = ralu_pack.run
         wires = run.Wires(
-            self.guider(case, half_only=half_only),
+            self.guider(case),
             comfy.samplers.sampler_object("euler"),
             self.latent(case),
             self.loaded.vae,
