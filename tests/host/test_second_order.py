@@ -9,8 +9,10 @@ import comfy.sample
 import comfy.samplers
 import pytest
 import torch
+from accelerating import METHODS, accelerated
 from limits import guider, native
 from own_memory_device import separate_device
+from wires import PROMPT, WIRES
 
 from driving import advanced, ralu
 from lab.models import tiny
@@ -205,3 +207,23 @@ def test_its_steps_wait_no_more_often_for_the_device(request, family):
         both = waits(own_noise(shift, (3, 3))) - waits(own_noise(shift, (2, 2)))
         of_euler = waits(plain(shift, (3,))) - waits(plain(shift, (2,)))
         assert of_euler and both == of_euler + of_euler
+
+
+@pytest.mark.parametrize("wire", WIRES.values(), ids=WIRES)
+def test_what_is_wired_in_counts(flux, vae, wire):
+    def samples(**options) -> torch.Tensor:
+        options = {"positive": PROMPT, "schedule": own_noise(3.158193, (2, 2)), **options}
+        return ralu(flux, vae, **options)[0]
+
+    wired = samples(**wire(flux, vae))
+    bare = samples(batch=len(wired))
+    assert torch.isfinite(wired).all() and (wired - bare).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("settings", METHODS.values(), ids=METHODS)
+def test_steps_are_skipped_as_in_other_stages(flux, settings):
+    plan = own_noise(shift_of(flux), (4, 6))
+    skipped, _ = ralu(accelerated(flux, settings), None, SIZE, schedule=plan)
+    whole, _ = ralu(flux, None, SIZE, schedule=plan)
+    assert torch.isfinite(skipped).all() and not torch.equal(skipped, whole)
+    assert (skipped - whole).abs().mean() < 0.5 * whole.std()
