@@ -40,7 +40,7 @@ class Subject:
 
 @dataclass(frozen=True)
 class Setting:
-    """What one row of a table runs: `steps` plain steps, or a RALU preset.
+    """What one row of a table runs: `steps` plain steps, or a plan by name, mostly a preset.
 
     ratio  replaces the preset's share of early regions.
     views  of its mixed stages.
@@ -54,12 +54,14 @@ class Setting:
 
     def plan(self, subject: Subject):
         """The plan solved for the subject's model, as the node solves it."""
+        shift = ralu_pack.inspect.inspect_model(subject.patcher).shift
+        if self.preset in ralu_pack.plans.PLANS:
+            return ralu_pack.plans.named_plan(self.preset, shift)
         presets = ralu_pack.presets
         chosen = presets.preset(self.preset)
         if self.ratio is not None:
             chosen = replace(chosen, ratio=self.ratio)
-        facts = ralu_pack.inspect.inspect_model(subject.patcher)
-        return with_views(presets.matched_plan(chosen, facts.shift), self.views)
+        return with_views(presets.matched_plan(chosen, shift), self.views)
 
     def run(self, subject: Subject, width: int, height: int) -> torch.Tensor:
         """Sample and decode; the picture (1, height, width, 3)."""
@@ -72,10 +74,19 @@ class Setting:
 
 
 def settings(architecture: Architecture) -> list[Setting]:
-    """The plain run of an architecture, then every preset for it."""
+    """The plain run of an architecture, then every preset for it, then the plans of the dial."""
     plain_run = Setting(f"{architecture.steps} plain steps", steps=architecture.steps)
     names = preset_names(architecture)
-    return [plain_run, *(Setting(f"RALU {name}", preset=name) for name in names)]
+    presets = [Setting(f"RALU {name}", preset=name) for name in names]
+    others = [Setting(name, preset=name) for name in dialled_names(architecture)]
+    return [plain_run, *presets, *(one for one in others if one.preset not in names)]
+
+
+def dialled_names(architecture: Architecture) -> list[str]:
+    """The plans of fine, balanced and draft for such a model; distilled ones keep their preset."""
+    family = ralu_pack.table.family_named(architecture.family)
+    dial = ralu_pack.dials.dial_for(family.cfg)
+    return [] if architecture.distilled else list(dict.fromkeys(dial.values()))
 
 
 def preset_names(architecture: Architecture) -> list[str]:

@@ -24,7 +24,7 @@ from lab.comfy.locate import REPOSITORY
 if TYPE_CHECKING:
     from ...nodes import temporal_acceleration  # noqa: F401
     from ...nodes.host import prepare, run, samplers  # noqa: F401
-    from ...nodes.host.families import inspect, table, words  # noqa: F401
+    from ...nodes.host.families import dials, inspect, table, words  # noqa: F401
     from ...nodes.host.sampling import conds, mixed_call, second_order, stages, watch  # noqa: F401
     from ...nodes.host.showing import progress  # noqa: F401
     from ...ralu_core import cost, forecast, plans, sampler, scores  # noqa: F401
@@ -36,6 +36,7 @@ NAME = "ralu_pack"
 MODULES = {
     "conds": "nodes.host.sampling.conds",
     "cost": "ralu_core.cost",
+    "dials": "nodes.host.families.dials",
     "forecast": "ralu_core.forecast",
     "frame": "ralu_core.latents.frame",
     "inspect": "nodes.host.families.inspect",

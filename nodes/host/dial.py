@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...ralu_core.latents.frame import Frame
 from ...ralu_core.plans import Plan, named_plan
 from ...ralu_core.plans.presets import PRESETS
-from .families.family import DIALLED
+from .families.dials import DIALLED
 from .families.inspect import ModelFacts
 
 PAPER, CUSTOM = "paper", "custom"

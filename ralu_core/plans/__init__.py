@@ -32,12 +32,14 @@ PLANS: dict[str, Callable[[float], Plan]] = {
     "plain": plain,
     "second order 9": partial(plain, steps=(9,), order=2),
     "second order 6": partial(plain, steps=(6,), order=2),
-    "second order 6, guided above 0.8": partial(plain, steps=(6,), order=2, guided_above=0.8),
-    "own noise 4-5": own_noise,
-    "own noise 4-3": partial(own_noise, steps=(4, 3)),
-    "own noise 4-6, guided at half size": partial(
-        own_noise, steps=(4, 6), switch=0.7, guide_full=False
-    ),
+    "own noise 3-5": own_noise,
+    "own noise 3-3": partial(own_noise, steps=(3, 3), switch=0.8),
+    **{
+        f"own noise {low}-{high}, guided at half size": partial(
+            own_noise, steps=(low, high), switch=0.7, guide_full=False
+        )
+        for low, high in ((4, 4), (4, 6), (4, 9))
+    },
     "two sizes": two_sizes,
     "Bottleneck Sampling": bottleneck,
 }

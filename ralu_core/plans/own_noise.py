@@ -18,9 +18,9 @@ from .plan import Plan, Stage
 
 def own_noise(
     model_shift: float,
-    steps: Sequence[int] = (4, 5),
+    steps: Sequence[int] = (3, 5),
     *,
-    switch: float = 0.8,
+    switch: float = 0.85,
     growth: str = "dct",
     order: int = 2,
     guide_full: bool = True,

@@ -37,4 +37,6 @@ def plain(
         upper = replace(whole, sigmas=whole.sigmas[: guided + 1])
         stages = [upper, replace(whole, sigmas=whole.sigmas[guided:], guided=False)]
         crossings = [Onward(upper.end)]
-    return Plan.of(name, stages, crossings, model_shift=model_shift, baseline_steps=count)
+    # Steps of second order stand for more of Euler's; how many, nobody published.
+    baseline = count if order == 1 else None
+    return Plan.of(name, stages, crossings, model_shift=model_shift, baseline_steps=baseline)

@@ -34,8 +34,14 @@ def custom(model, sigmas=FULL, noise=None, latent=None, cfg=None) -> tuple:
     return tuple(one["samples"] for one in outputs.args)
 
 
+@pytest.mark.parametrize("quality", ["fine", "balanced", "draft"])
+def test_a_ksampler_runs_the_dials_plan(model, quality):
+    chosen = {"quality": quality, "schedule": None}
+    assert torch.equal(ksampler(on(model, **chosen), steps=30), sampler_node(model, **chosen))
+
+
 def test_a_ksampler_is_a_ralu_sampler(model, vae):
-    chosen = {"quality": "draft", "schedule": None}
+    chosen = {"quality": "paper", "schedule": None}
     with_vae = ksampler(on(model, vae=vae, **chosen), steps=30)
     assert torch.equal(with_vae, sampler_node(model, vae, edge_detector="canny", **chosen))
     without = ksampler(on(model, **chosen), steps=30)

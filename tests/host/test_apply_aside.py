@@ -13,7 +13,7 @@ from comfy_execution.utils import CurrentNodeContext
 from driving import schedule_for
 from ralu_pack.nodes.apply import Apply
 from ralu_pack.nodes.host.dial import QUALITIES, dialled_plan
-from ralu_pack.nodes.host.families.family import DIALLED
+from ralu_pack.nodes.host.families.dials import DIALLED
 from ralu_pack.nodes.host.families.inspect import ModelFacts, inspect_model
 from ralu_pack.nodes.host.families.table import FAMILIES
 from ralu_pack.nodes.host.showing import status
@@ -29,7 +29,11 @@ ASIDE = {
         "this sampler stops at noise level 0.93, before",
     ),
     "no noise": ({}, {"disable_noise": True}, "this sampler goes on with the noise of its latent"),
-    "few plain steps": ({}, {"steps": 8}, r"FLUX 5x takes 1\d\d% of the compute of these 8 steps"),
+    "few plain steps": (
+        {},
+        {"steps": 6},
+        r"own noise 3-5 takes 9\d% of the compute of these 6 steps",
+    ),
     "a schedule": ({"quality": "custom"}, {"steps": 2}, r"RALU takes 1\d\d% .* of these 2 steps"),
 }
 
@@ -65,7 +69,7 @@ def test_where_it_cannot_help_it_samples_plainly(flux, case, monkeypatch, caplog
 def test_with_more_steps_of_the_same_run_it_helps(flux, caplog):
     caplog.set_level("INFO")
     ksampler(on(flux), steps=12)
-    assert "RALU 15 steps" in caplog.text and "plainly" not in caplog.text
+    assert "RALU 8 steps" in caplog.text and "plainly" not in caplog.text
 
 
 def test_a_stage_of_a_run_is_told_on_the_node(flux, monkeypatch):

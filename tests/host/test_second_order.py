@@ -56,9 +56,9 @@ def denoiser(model, cfg: float):
     return denoise
 
 
-def shift_of(model, baseline: int | None = None) -> float:
+def shift_of(model) -> float:
     facts = inspect_model(model)
-    return facts.shift_for(Frame.of_picture(*SIZE, facts.space), baseline)
+    return facts.shift_for(Frame.of_picture(*SIZE, facts.space), None)
 
 
 def white(model, seed: int = 7) -> torch.Tensor:
@@ -89,7 +89,7 @@ def test_a_run_on_its_own_noise_is_the_cores(any_model, growth):
 
 
 def test_plain_steps_of_second_order_are_the_cores(any_model):
-    plan = plain(shift_of(any_model, 4), (4,), order=2)
+    plan = plain(shift_of(any_model), (4,), order=2)
     samples, _ = ralu(any_model, None, SIZE, schedule=plan)
     assert_near(samples, in_core(any_model, plan))
     x = inspect_model(any_model).space.leave(white(any_model))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -18,17 +18,10 @@ from ....ralu_core.latents.frame import Frame
 from ....ralu_core.latents.packing import Packing
 from ....ralu_core.latents.space import Space
 from .blocks import Blocks
+from .dials import dial_for
 from .patches import check_patches
 from .residuals import own_tokens
 from .views import Rule
-
-DIALLED = ("fine", "balanced", "draft")  # qualities that a family names plans for
-FLUX_DIAL: Mapping[str, str] = MappingProxyType(
-    {"fine": "FLUX 4x (released code)", "balanced": "FLUX 5x", "draft": "FLUX 7x"}
-)
-SD3_DIAL: Mapping[str, str] = MappingProxyType(
-    {"fine": "SD3 2x", "balanced": "SD3 2x", "draft": "SD3 3x"}
-)
 
 # The host computes its noise levels in float32; one shift map fits them to about 1e-6.
 _FIT_TOLERANCE = 1e-4
@@ -62,14 +55,12 @@ class Presets:
     few_steps  the same for models distilled to few steps, which their shift tells.
     distilled  which models these are.
     untold     those that nothing tells.
-    dial       names of the plans, see `ralu_core.plans.named_plan`, for each of DIALLED.
     """
 
     default: str
     few_steps: str | None = None
     distilled: str | None = None
     untold: Untold | None = None
-    dial: Mapping[str, str] = field(default_factory=lambda: FLUX_DIAL)
 
 
 class Family(ABC):
@@ -167,7 +158,7 @@ class Family(ABC):
 
     def dialled(self, quality: str, shift: float) -> str:
         """The plan that one of DIALLED means for a model of that shift, by name."""
-        return self._few_steps(shift) or self.presets.dial[quality]
+        return self._few_steps(shift) or dial_for(self.cfg)[quality]
 
     def _few_steps(self, shift: float) -> str | None:
         return self.presets.few_steps if shift < 1.5 else None

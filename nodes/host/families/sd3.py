@@ -10,7 +10,7 @@ import torch
 from ....ralu_core.latents.packing import Packing
 from ....ralu_core.plans.presets import PUBLISHED_SHIFT
 from .blocks import JointBlocks
-from .family import SD3_DIAL, Family, Presets, Size, Untold
+from .family import Family, Presets, Size, Untold
 from .positions import learned_table
 from .views import Table
 
@@ -26,7 +26,6 @@ class SD3(Family):
     presets = Presets(
         "SD3 2x",
         untold=Untold("SD3.5 Large Turbo", "SD3.5 Large", "4-step distilled"),
-        dial=SD3_DIAL,
     )
     model_class = "SD3"
     cfg = (4, 7)

@@ -1,0 +1,25 @@
+"""Which plan each quality of the dial means, by the kind of guidance that a model takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+DIALLED = ("fine", "balanced", "draft")
+# Names as `ralu_core.plans.named_plan` takes them. `lab/quality/PARETO.md` says why these.
+UNGUIDED: Mapping[str, str] = MappingProxyType(
+    {"fine": "second order 9", "balanced": "own noise 3-5", "draft": "own noise 3-3"}
+)
+GUIDED: Mapping[str, str] = MappingProxyType(
+    {
+        "fine": "own noise 4-9, guided at half size",
+        "balanced": "own noise 4-6, guided at half size",
+        "draft": "own noise 4-4, guided at half size",
+    }
+)
+
+
+def dial_for(cfg: tuple[float, float]) -> Mapping[str, str]:
+    """The dial of models whose guidance people set from cfg[0] to cfg[1]; 1 for those that take it
+    as a conditioning, in one call a step."""
+    return GUIDED if cfg[1] > 1 else UNGUIDED
