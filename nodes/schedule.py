@@ -16,7 +16,7 @@ from .host.families.words import ENGLISH
 from .host.sockets import check_numbers, check_sockets
 from .schedule_plot import plot_plan
 from .schedule_values import schedule_values
-from .shared_inputs import CATEGORY, ScheduleType, advanced, search_words
+from .shared_inputs import CATEGORY, ScheduleType, advanced, plain_steps_input, search_words
 
 MATCH, PUBLISHED = "match the model", "published"
 OVERRIDDEN_STAGES, OVERRIDDEN_ENDS = (1, 2, 3), (1, 2)  # the last stage ends at 0
@@ -56,6 +56,7 @@ class Schedule(io.ComfyNode):
                 _size_input("width", "Width"),
                 _size_input("height", "Height"),
                 *_override_inputs(),
+                plain_steps_input(),
             ],
             outputs=[
                 ScheduleType.Output(
@@ -82,15 +83,16 @@ class Schedule(io.ComfyNode):
         end_sigma_2=0.0,
         ratio=0.0,
         model=None,
+        plain_steps=0,
     ) -> io.NodeOutput:
         if model is not None:
             check_sockets(model=model)
-        check_numbers(width=width, height=height, ratio=ratio)
+        check_numbers(width=width, height=height, ratio=ratio, plain_steps=plain_steps)
         base = presets.preset(preset)
         facts = published_facts(base) if model is None else inspect_model(model)
         frame = Frame.of_picture(height, width, facts.space)
         changes = (steps_1, steps_2, steps_3), (end_sigma_1, end_sigma_2), ratio
-        chosen, told = plan_facts(base, changes, shifts, facts, frame)
+        chosen, told = plan_facts(base, changes, shifts, facts, frame, plain_steps)
         widgets = {
             "preset": preset,
             "shifts": shifts,
@@ -102,6 +104,7 @@ class Schedule(io.ComfyNode):
             "end_sigma_1": end_sigma_1,
             "end_sigma_2": end_sigma_2,
             "ratio": ratio,
+            "plain_steps": plain_steps,
         }
         shown = {**schedule_values(told), "widgets": widgets}
         report = "\n".join([*told.lines(), *filter(None, [published_line(chosen)])])
@@ -129,17 +132,23 @@ def make_plan(chosen: presets.Preset, shifts: str, shift: float) -> Plan:
 
 
 def plan_facts(
-    base: presets.Preset, changes: tuple, shifts: str, facts: ModelFacts, frame: Frame
+    base: presets.Preset,
+    changes: tuple,
+    shifts: str,
+    facts: ModelFacts,
+    frame: Frame,
+    own_steps: int = 0,
 ) -> tuple[presets.Preset, PlanFacts]:
     """The preset with the widgets' changes, its plan, and what is predicted for such a picture.
 
-    changes  steps, ends and ratio, as `presets.adjusted` takes them.
+    changes    steps, ends and ratio, as `presets.adjusted` takes them.
+    own_steps  plain steps that the user would take; 0 where he does not say.
     """
     shift = facts.shift_for(frame, base.baseline_steps)
     chosen = presets.adjusted(base if shifts == PUBLISHED else base.at(shift), *changes)
     plan, steps = make_plan(chosen, shifts, shift), facts.plain_steps(base.baseline_steps)
     speed_up = facts.cost.speed_up(plan, *frame.fine_grid, steps)
-    return chosen, PlanFacts(plan, frame, steps, speed_up)
+    return chosen, PlanFacts(plan, frame, steps, speed_up, own_steps)
 
 
 def preview_values(query: Mapping[str, str]) -> dict[str, Any]:
@@ -156,7 +165,8 @@ def preview_values(query: Mapping[str, str]) -> dict[str, Any]:
     height, width = (int(query.get(name, 1024)) for name in ("height", "width"))
     facts = published_facts(base)
     frame = Frame.of_picture(height, width, facts.space)
-    return schedule_values(plan_facts(base, changes, query.get("shifts", MATCH), facts, frame)[1])
+    shifts, own = query.get("shifts", MATCH), int(query.get("plain_steps", 0))
+    return schedule_values(plan_facts(base, changes, shifts, facts, frame, own)[1])
 
 
 def _size_input(name: str, label: str) -> io.Input:

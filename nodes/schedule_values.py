@@ -18,8 +18,14 @@ def schedule_values(told: PlanFacts) -> dict[str, Any]:
     stages       in order, each with `number` (from 1), `words` (half size, ...), `steps`, `tokens`
                  of one picture, `shift` (None where its levels follow none) and `sigmas` (one more
                  than steps).
-    width, height, speed_up, plain_steps
-                 the picture in pixels, and how many times fewer FLOPs than so many plain steps.
+    width, height
+                 the picture in pixels.
+    speed_up, plain_steps
+                 how many times fewer FLOPs than so many plain steps: the user's own, or those that
+                 the plan is published against.
+    published_speed_up, published_steps
+                 the latter, where the user has steps of his own; else None.
+    saving       the same as a sentence.
     model_shift  that the plan is for; None for any.
     matching     None where NT-Matching says nothing of the plan, else `z` and `c` = z**-2, the
                  `js_distance` of the densities `actual` and `target`, and the `times` of both.
@@ -43,8 +49,11 @@ def schedule_values(told: PlanFacts) -> dict[str, Any]:
         "width": width,
         "height": height,
         "model_shift": plan.model_shift,
-        "plain_steps": told.baseline_steps,
-        "speed_up": told.speed_up,
+        "plain_steps": told.own_steps or told.baseline_steps,
+        "speed_up": told.own_speed_up or told.speed_up,
+        "published_steps": told.baseline_steps if told.own_steps else None,
+        "published_speed_up": told.speed_up if told.own_steps else None,
+        "saving": told.saving,
         "matching": _matching(told),
     }
 

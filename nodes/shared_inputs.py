@@ -103,7 +103,7 @@ def plain_steps_input() -> io.Input:
 def expert_inputs(detector: str = Regions.score) -> list[io.Input]:
     """Detector, adaptive threshold and upsampling."""
     return [
-        detector_input(detector),
+        detector_input(default=detector),
         threshold_input(),
         advanced(
             io.Combo.Input(
@@ -122,7 +122,7 @@ def _growths() -> str:
     return f"{', '.join(told)}; {ENGLISH.all_of(others)} interpolate (paper's ablation)"
 
 
-def detector_input(default: str = Regions.score, in_a_run: bool = True) -> io.Input:
+def detector_input(in_a_run: bool = True, default: str = Regions.score) -> io.Input:
     """in_a_run  whether there are steps and a seed, which some scores read."""
     scores = [one for one in SCORES.values() if in_a_run or one.needs in (PICTURE, LATENT)]
     told = " ".join(f"{score.words}." for score in scores)

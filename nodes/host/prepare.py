@@ -53,13 +53,16 @@ class Run:
     """A run that can begin.
 
     plan         what of the plan is run.
-    plain_steps  full-size steps that the run stands for; None where nobody says.
+    plain_steps  full-size steps that the run stands for: the user's own, or published ones; None
+                 where nobody says.
+    published    the latter, where they are others than the user's own.
     """
 
     wires: Wires
     facts: ModelFacts
     plan: Plan
     plain_steps: int | None
+    published: int | None
     frame: Frame
     regions: Regions
     source: Source
@@ -136,8 +139,9 @@ def prepare(wires: Wires, settings: Settings) -> Run:
     progress = _progress(wires, facts, chosen, frame)
     source, stages = _source_and_stages(wires, facts, plan, frame, samples, progress)
     check_noise_level(source.noise, plan, chosen.whole.stages[-1].start, chosen.shift)
-    steps = settings.plain_steps or chosen.published
-    return Run(wires, facts, plan, steps, frame, regions, source, stages, progress)
+    own, published = settings.plain_steps, chosen.published
+    baselines = (own, published if published != own else None) if own else (published, None)
+    return Run(wires, facts, plan, *baselines, frame, regions, source, stages, progress)
 
 
 def _progress(wires: Wires, facts: ModelFacts, chosen: Planned, frame: Frame) -> Progress:

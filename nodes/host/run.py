@@ -67,6 +67,7 @@ def finish(run: Run, result: Result, started: float) -> Sampled:
         run.progress.has_previews,
         reference_tokens(run.stages.conds, space),
         calls_of(run.wires.guider),
+        run.published,
     )
     run.wires.tell(report.summary())
     log.info(report.line())

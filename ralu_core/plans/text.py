@@ -15,13 +15,29 @@ from .ralu import matching_numbers, noise_jump
 class PlanFacts:
     """A plan for pictures of one size: what its report and its plot tell.
 
+    baseline_steps  plain steps that the plan is published against.
     speed_up        predicted, of the model calls over `baseline_steps` plain steps.
+    own_steps       plain steps that the user would take; 0 where nobody says.
     """
 
     plan: Plan
     frame: Frame
     baseline_steps: int
     speed_up: float
+    own_steps: int = 0
+
+    @property
+    def own_speed_up(self) -> float | None:
+        """The same over `own_steps`; None without them."""
+        return self.speed_up * self.own_steps / self.baseline_steps if self.own_steps else None
+
+    @property
+    def saving(self) -> str:
+        """What is saved, of the user's own steps first."""
+        published = saving(self.speed_up, self.baseline_steps)
+        if self.own_speed_up is None:
+            return published
+        return f"{saving(self.own_speed_up, self.own_steps)}; published: {published}"
 
     @property
     def tokens(self) -> tuple[int, ...]:
@@ -53,11 +69,14 @@ class PlanFacts:
                 f"stage {stage.number}: {stage.steps} steps, sigma {stage.start:.4f} to "
                 f"{stage.end:.4f}{shift}, {count} tokens"
             )
-        lines.append(
-            f"predicted at {self.frame.size}: {self.speed_up:.2f}x fewer model FLOPs than "
-            f"{self.baseline_steps} plain steps"
-        )
+        lines.append(f"predicted at {self.frame.size}: {self.saving}")
         return lines
+
+
+def saving(speed_up: float, steps: int) -> str:
+    """How many times fewer FLOPs than so many plain steps, or more."""
+    times, less = (speed_up, "fewer") if speed_up >= 1 else (1 / speed_up, "more")
+    return f"{times:.2f}x {less} model FLOPs than {steps} plain step{'s' if steps > 1 else ''}"
 
 
 def published_line(preset: Preset) -> str | None:

@@ -15,7 +15,7 @@ from ralu_core.__main__ import FLUX_DEV
 from ralu_core.crossings import Matched, Renoised, Repeated
 from ralu_core.latents.flow import shift_sigma, spaced_levels
 from ralu_core.latents.grid import FULL, HALF
-from ralu_core.plans import bottleneck, plain, ralu, two_sizes
+from ralu_core.plans import bottleneck, named_plan, plain, ralu, two_sizes
 from ralu_core.plans.ralu import matching_numbers, noise_jump
 from ralu_core.plans.text import PlanFacts
 
@@ -88,6 +88,17 @@ def test_it_is_told_in_words(plan: Plan) -> None:
         f"predicted at 768x1024: {speed_up:.2f}x fewer model FLOPs than 50 plain steps"
     )
     assert any("JS distance" in line for line in lines) == (matching_numbers(plan) is not None)
+
+
+def test_a_saving_is_told_of_the_users_own_steps_first_and_never_as_a_fraction() -> None:
+    plan, frame = named_plan("FLUX 5x"), Frame.of_picture(1024, 1024)
+    speed_up = FLUX_DEV.speed_up(plan, *frame.fine_grid, 50)
+    facts = PlanFacts(plan, frame, 50, speed_up, own_steps=4)
+    assert facts.saving == (
+        f"{50 / speed_up / 4:.2f}x more model FLOPs than 4 plain steps; published: "
+        f"{speed_up:.2f}x fewer model FLOPs than 50 plain steps"
+    )
+    assert facts.lines()[-1] == f"predicted at 1024x1024: {facts.saving}"
 
 
 def test_plain_is_one_stage_on_the_models_levels() -> None:

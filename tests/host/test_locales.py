@@ -14,6 +14,7 @@ from lab.showcase.texts import schema_texts, written
 from ralu_pack.nodes import shared_inputs
 from ralu_pack.nodes.host.families.inspect import ModelFacts
 from ralu_pack.nodes.host.families.table import FAMILIES, family_named
+from ralu_pack.nodes.host.inputs import AUTO
 from ralu_pack.ralu_core.growth import GROWTHS
 from ralu_pack.ralu_core.scores import SCORES
 
@@ -120,7 +121,7 @@ def test_choices_of_the_tables_are_told(language):
     for name in ("RALU_Sampler", "RALU_SamplerAdvanced", "RALU_EdgeMaskPreview"):
         in_a_run = name != "RALU_EdgeMaskPreview"
         scores = shared_inputs.detector_input(in_a_run).options
-        assert in_a_run is (scores == list(SCORES))
+        assert in_a_run is (scores == [*SCORES, AUTO])
         told = nodes[name]["inputs"]["edge_detector"]["tooltip"]
         assert all(score in told for score in scores)
     for name in ("RALU_Sampler", "RALU_SamplerAdvanced"):

@@ -14,7 +14,7 @@ from driving import ralu
 from lab.models import tiny
 from ralu_pack.nodes.edge_mask_preview import EdgeMaskPreview
 from ralu_pack.nodes.host.showing.overlay import OUTLINE
-from ralu_pack.nodes.schedule import MATCH, PUBLISHED, Schedule
+from ralu_pack.nodes.schedule import MATCH, PUBLISHED, Schedule, preview_values
 from ralu_pack.ralu_core.plans.presets import PRESETS
 from ralu_pack.ralu_core.plans.ralu import noise_jump
 
@@ -27,9 +27,17 @@ def run_schedule(preset="FLUX 5x", shifts=MATCH, **widgets):
     return Schedule.execute(preset=preset, shifts=shifts, **{**SIZE, **widgets}).args
 
 
+def run_schedule_view(**widgets):
+    (shown,) = Schedule.execute(preset="FLUX 5x", shifts=MATCH, **SIZE, **widgets).ui[
+        "ralu_schedule"
+    ]
+    return shown
+
+
 def test_ids():
     ids = [node.define_schema().node_id for node in NODES]
     assert set(ids) >= {
+        "RALU_Apply",
         "RALU_Schedule",
         "RALU_Sampler",
         "RALU_SamplerAdvanced",
@@ -73,6 +81,17 @@ def test_every_preset_makes_a_schedule(preset):
     assert "JS distance" in report and "fewer model FLOPs" in report
     for tokens in schedule.tokens(64, 64):
         assert f"{tokens} tokens" in report
+
+
+def test_a_schedule_is_compared_with_the_users_own_steps():
+    shown = run_schedule_view(plain_steps=20)
+    published = run_schedule_view()
+    assert (shown["plain_steps"], shown["published_steps"]) == (20, 50)
+    assert shown["speed_up"] == pytest.approx(0.4 * published["speed_up"])
+    assert shown["published_speed_up"] == published["speed_up"]
+    assert published["published_steps"] is None
+    assert shown["widgets"]["plain_steps"] == 20
+    assert preview_values({"preset": "FLUX 5x", "plain_steps": "20"})["saving"] == shown["saving"]
 
 
 def test_schedule_reads_the_models_shift(flux, sd3):

@@ -139,6 +139,25 @@ def test_speed_is_measured_by_stage_3_and_leaves_the_first_loading_out():
     assert report.values()["loading"] == 10.0
 
 
+def test_the_users_own_steps_come_first_and_less_is_said_the_right_way_round():
+    report = replace(report_of([1.0, 2.0, 4.0], 0.0, 8.0, 2), published=50)
+    predicted = report.full_step_equivalents()
+    assert report.comparison == (
+        "2.00x slower than 2 plain steps of 2.00 s, as measured in stage 3; predicted "
+        f"{predicted / 2:.2f}x slower; published against 50: {50 / predicted:.2f}x"
+    )
+    assert report.values()["published_steps"] == 50
+
+
+def test_steps_to_compare_with_are_the_widgets(flux, vae):
+    reports = [
+        sampled(flux, vae, plain_steps=steps).report if steps else sampled(flux, vae).report
+        for steps in (0, 7)
+    ]
+    assert [report.plain_steps for report in reports] == [None, 7]
+    assert " 7 plain steps of " in reports[1].summary()
+
+
 def test_speed_is_measured_by_the_last_stage_at_full_size():
     report = report_of([1.0, 2.0, 4.0], 0.0, 8.0, 20)
     full = StageRecord(4, FULL.name, FULL.words, 4, [256], 4, 0.0, 4.0)

@@ -12,6 +12,7 @@ from comfy_extras.nodes_custom_sampler import Noise_RandomNoise
 from driving import guider_for, quick_schedule, schedule_for
 from lab.models import tiny
 from ralu_pack.nodes import NODES
+from ralu_pack.nodes.apply import Apply
 from ralu_pack.nodes.edge_mask_preview import EdgeMaskPreview
 from ralu_pack.nodes.sampler import Sampler
 from ralu_pack.nodes.sampler_advanced import SamplerAdvanced
@@ -60,6 +61,12 @@ def given(node, model, vae) -> dict:
             "shifts": "match the model",
             "width": 1024,
             "height": 1024,
+        },
+        Apply: {
+            "model": model,
+            "vae": vae,
+            "schedule": schedule_for(model),
+            "region_mask": torch.ones(1, 256, 256),
         },
         EdgeMaskPreview: {"ratio": 0.3, "latent": latent, "vae": vae},
         TemporalAcceleration: {
@@ -126,7 +133,7 @@ def test_a_wire_in_the_place_of_a_number(flux, vae, widget, value):
 
 
 @pytest.mark.parametrize("value", [None, 1, ["canny"], {}], ids=repr)
-@pytest.mark.parametrize("widget", ["edge_detector", "upsampling", "sampler_name"])
+@pytest.mark.parametrize("widget", ["edge_detector", "upsampling", "quality", "sampler_name"])
 def test_a_wire_in_the_place_of_a_choice(flux, vae, widget, value):
     with pytest.raises(ValueError, match="must be"):
         Sampler.execute(**{**given(Sampler, flux, vae), widget: value})

@@ -57,6 +57,7 @@ def schedule_values(preset: str = "FLUX 5x", **changed: Any) -> list[Any]:
         **{f"steps_{k}": 0 for k in (1, 2, 3)},
         **{f"end_sigma_{k}": 0.0 for k in (1, 2)},
         "ratio": 0.0,
+        "plain_steps": 0,
     }
     return list({**values, **changed}.values())
 
@@ -130,7 +131,7 @@ def sampling(seed: int = 7, with_vae: bool = True, accelerated: bool = False) ->
         "RALU_Sampler",
         840,
         0,
-        [seed, "fixed", 1.0, "euler", 1.0, "canny", 0.0, "token"],
+        [seed, "fixed", 1.0, "euler", 1.0, "canny", 0.0, "token", "paper", 0],
         outputs=outputs("LATENT", "MASK"),
     )
     decode = node(6, "VAEDecode", 1260, 0, outputs=outputs("IMAGE"))

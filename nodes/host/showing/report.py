@@ -15,10 +15,12 @@ from ..sampling.watch import StageRecord
 class RunReport:
     """stages as they ran; seconds of the whole run; the model's size; the coarse grid.
 
-    plain_steps    full-size steps that this run stands for; None where nobody published it.
+    plain_steps    full-size steps that this run stands for: the user's own, or published ones; None
+                   where nobody says.
     live_previews  whether previews of the steps were sent, not only the chosen regions.
     rows           of the network in a plain step: 2 where guidance takes a second call.
     references     tokens of reference pictures, which every call reads beside the picture's.
+    published      steps that it is published against, where `plain_steps` are the user's own.
     """
 
     stages: list[StageRecord]
@@ -29,6 +31,7 @@ class RunReport:
     live_previews: bool = False
     references: int = 0
     rows: int = 1
+    published: int | None = None
 
     @property
     def steps(self) -> int:
@@ -90,8 +93,10 @@ class RunReport:
                      of the whole run; loading is until the model was first there.
         comparison   with plain sampling, a sentence.
         plain_steps, predicted_equivalents, measured_equivalents, seconds_per_full_step
-                     its numbers: what the run stands for (None where nobody published it), what it
-                     takes in plain steps by FLOPs and by the clock, and the seconds of one.
+                     its numbers: what the run stands for (None where nobody says), what it takes
+                     in plain steps by FLOPs and by the clock, and the seconds of one.
+        published_steps
+                     what it is published against, where plain_steps are the user's own; else None.
         live_previews
                      whether previews of the steps were sent.
         reference_tokens
@@ -105,6 +110,7 @@ class RunReport:
             "is_cold": self.is_cold,
             "comparison": f"{self.comparison[0].upper()}{self.comparison[1:]}.",
             "plain_steps": self.plain_steps,
+            "published_steps": self.published,
             "predicted_equivalents": self.full_step_equivalents(),
             "measured_equivalents": self.measured_equivalents(),
             "seconds_per_full_step": self.seconds_per_full_step(),
@@ -143,10 +149,22 @@ class RunReport:
         )
         if self.plain_steps is None:
             return f"as long as {measured:.1f} plain steps {each}; predicted {predicted:.1f}"
-        return (
-            f"{self.plain_steps / measured:.2f}x as fast as {self.plain_steps} plain steps {each}; "
-            f"predicted {self.plain_steps / predicted:.2f}x"
+        told = (
+            f"{_speed(self.plain_steps / measured)} {self.plain_steps} plain "
+            f"step{'s' if self.plain_steps > 1 else ''} {each}; "
+            f"predicted {_times(self.plain_steps / predicted)}"
         )
+        if self.published is None:
+            return told
+        return f"{told}; published against {self.published}: {_times(self.published / predicted)}"
+
+
+def _speed(times: float) -> str:
+    return f"{times:.2f}x as fast as" if times >= 1 else f"{1 / times:.2f}x slower than"
+
+
+def _times(times: float) -> str:
+    return f"{times:.2f}x" if times >= 1 else f"{1 / times:.2f}x slower"
 
 
 def _computed(share: float) -> str:
