@@ -18,6 +18,7 @@ COLOURS = (
     "#111111", "#999999", "#d62728", "#ff7f0e", "#1f77b4", "#17becf",
     "#2ca02c", "#9467bd", "#8c564b", "#e377c2", "#bcbd22",
 )  # fmt: skip
+WANTED = (6, 10)  # steps that must be worse than many for a model to judge plans by
 PANELS = ("KID judge", "Frechet texture", "PSNR")
 WIDTH, HEIGHT, LEFT, TOP, ROW = 420, 300, 56, 28, 16
 DIGITS = {"PSNR": 1, "Frechet judge": 1, "Frechet texture": 1}
@@ -74,16 +75,20 @@ def hardness(beaten: Sequence[Row], reference: Row, steps: Sequence[int]) -> str
         hard += [count] if len(worse) >= 2 else []
         level = show(row.figures["PSNR"], 1)
         lines.append([count, level, *(_signed(gap, name) for name, gap in gaps.items())])
-    counts = " and ".join(map(str, hard))
     many = reference.method.name
-    if hard:
-        words = f"plain second-order sampling at {counts} steps is worse than {many} in two "
-        words += "distances or more, intervals of the paired difference above zero."
+    if set(WANTED) <= set(hard):
+        words = "it is hard enough: 6 and 10 plain second-order steps are each worse than "
+        words += f"{many} in two distances or more"
     else:
-        words = f"at none of these counts is plain second-order sampling worse than {many} in two "
-        words += "distances, so plans cannot be told from plain sampling by distance here."
+        words = f"not hard enough to have both 6 and 10 plain second-order steps worse than {many} "
+        words += f"in two distances; worse are, of those measured, {_listed(hard)}"
+    words += " (intervals of the paired difference above zero)."
     head = ["steps", "PSNR", *(f"{name} minus many" for name in DISTANCES)]
     return f"How hard a judge this model is: {words}\n\n{markdown(head, lines)}"
+
+
+def _listed(counts: Sequence[int]) -> str:
+    return " and ".join(map(str, counts)) or "none"
 
 
 def _signed(gap: Estimate, name: str) -> str:

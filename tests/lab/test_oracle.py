@@ -105,6 +105,12 @@ def test_a_plan_on_the_seeds_noise_keeps_what_half_size_did() -> None:
     assert min(outcome.coherence[:5]) > 0.999 and outcome.coherence[5] == 0
 
 
+def test_a_change_of_guidance_is_no_crossing() -> None:
+    whole = oracle.run(plain(SHIFT, (6,), order=2))
+    split = oracle.run(plain(SHIFT, (6,), order=2, guided_above=0.8))
+    assert split.variance == pytest.approx(whole.variance, rel=1e-9)
+
+
 @pytest.mark.parametrize(
     "plan, says",
     [(bottleneck(SHIFT), "knows no Renoised"), (own_noise(SHIFT, growth="pixel"), "by dct alone")],

@@ -50,10 +50,14 @@ def test_a_difference_told_from_zero_is_bold():
 @pytest.mark.parametrize("gap, hard", [(1.0, True), (0.0, False)])
 def test_hardness_is_said_in_words(gap, hard):
     reference = row("plain, 50 steps", 147.0)
-    few = row("4 steps", 11.8, spread=0.2, KID_judge=1 + gap, Frechet_judge=1 + gap)
-    text = pareto_report.hardness([few], reference, (4, 6))
-    assert ("at 4 steps is worse" in text) is hard
-    assert ("cannot be told" in text) is not hard
+    few = [
+        row(f"{n} steps", 2.9 * n, spread=0.2, KID_judge=1 + gap, Frechet_judge=1 + gap)
+        for n in (6, 10)
+    ]
+    text = pareto_report.hardness(few, reference, (6, 10))
+    assert ("it is hard enough" in text) is hard
+    assert ("of those measured, none" in text) is not hard
+    assert ("of those measured, 6 (" in pareto_report.hardness(few[:1], reference, (6, 10))) is hard
 
 
 def test_the_curve_draws_every_method_and_names_every_line():

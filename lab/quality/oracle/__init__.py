@@ -15,7 +15,7 @@ from functools import cached_property
 
 import torch
 
-from ralu_core.crossings import Crossing, Matched
+from ralu_core.crossings import Crossing, Matched, Onward
 from ralu_core.latents.flow import stage_start
 from ralu_core.latents.grid import FULL
 from ralu_core.plans import Plan, Stage
@@ -144,6 +144,8 @@ def _sample(stage: Stage, state: _State, power: torch.Tensor) -> None:
 
 
 def _crossed(crossing: Crossing, state: _State, stage: Stage, spectrum: Spectrum) -> _State:
+    if isinstance(crossing, Onward):
+        return state
     if not isinstance(crossing, Matched) or crossing.growth not in SHARES:
         grown = f" growing by {crossing.growth}" if isinstance(crossing, Matched) else ""
         raise ValueError(
