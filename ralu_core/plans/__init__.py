@@ -30,10 +30,9 @@ __all__ = [
 PLANS: dict[str, Callable[[float], Plan]] = {
     "RALU": lambda model_shift: matched_plan(preset("FLUX 5x").at(model_shift), model_shift),
     "plain": plain,
-    "second order 9": partial(plain, steps=(9,), order=2),
-    "second order 6": partial(plain, steps=(6,), order=2),
+    **{f"second order {count}": partial(plain, steps=(count,), order=2) for count in (10, 6)},
     "own noise 3-5": own_noise,
-    "own noise 3-3": partial(own_noise, steps=(3, 3), switch=0.8),
+    "own noise 4-2": partial(own_noise, steps=(4, 2), switch=0.65),
     **{
         f"own noise {low}-{high}, guided at half size": partial(
             own_noise, steps=(low, high), switch=0.7, guide_full=False
