@@ -1,4 +1,4 @@
-"""Measure FLOPs, time, memory: `python -m lab.bench [flops|overhead|latency|temporal|trace]`."""
+"""Measure FLOPs, time, memory: `python -m lab.bench [flops|families|overhead|...]`."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import torch
 from lab.bench.results import record
 from lab.comfy import ralu_pack
 
-NAMES = ("flops", "overhead", "latency", "temporal", "trace")
-ON_CPU = ("flops", "overhead", "temporal")  # also where there is a GPU
+NAMES = ("flops", "families", "overhead", "latency", "temporal", "trace")
+ON_CPU = ("flops", "families", "overhead", "temporal")  # also where there is a GPU
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m lab.bench", description=__doc__)
-    parser.add_argument("what", nargs="?", choices=NAMES, help="default: the first three")
+    parser.add_argument("what", nargs="?", choices=NAMES, help="default: the first four")
     parser.add_argument("--device", choices=("cpu", "cuda"), help="default: cuda where there is")
     parser.add_argument(
         "--architecture", help="of latency and trace, see lab/models/architectures.py"
@@ -63,7 +63,7 @@ def _default(options: argparse.Namespace) -> list[str]:
     """Options of latency alone ask for latency."""
     if options.device or options.architecture:
         return ["latency"]
-    return ["flops", "overhead", "latency"]
+    return ["flops", "families", "overhead", "latency"]
 
 
 if __name__ == "__main__":

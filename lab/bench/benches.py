@@ -9,6 +9,7 @@ import torch
 
 from lab.bench import (
     components,
+    family_flops,
     latency,
     machine,
     overhead,
@@ -50,6 +51,20 @@ def flops(options: argparse.Namespace, device: torch.device) -> None:
         results.data["paper_text" if paper_text else "comfyui_text"] = rows
         lengths = sorted({f"{row['architecture']} {row['text_tokens']}" for row in rows})
         results.say(f"Text lengths as {name} ({', '.join(lengths)}):\n\n{text}")
+    results.save(_folder(options))
+
+
+def families(options: argparse.Namespace, device: torch.device) -> None:
+    """FLOPs of every family's network, RALU against the steps of ComfyUI's own template."""
+    facts = machine.describe(torch.device("cpu"))
+    results = Results("families", "FLOPs of every family", facts)
+    found = family_flops.rows()
+    results.data["rows"] = family_flops.records(found)
+    results.say(
+        "Calls of the published networks, text in them included and decodes not, against the steps "
+        "of ComfyUI's own template, at the preset that the pack recommends. A picture to edit has "
+        "4,096 tokens, which stay in every stage.\n\n" + family_flops.table(found)
+    )
     results.save(_folder(options))
 
 
@@ -233,6 +248,7 @@ def _folder(options: argparse.Namespace) -> Path:
 
 BENCHES = {
     "flops": flops,
+    "families": families,
     "overhead": overhead_bench,
     "latency": latency_bench,
     "temporal": temporal,

@@ -225,13 +225,13 @@ def _is_replaced(options: dict | None) -> bool:
 def _plain_under(override: Callable | None) -> Callable:
     """The override of a run's own, with plain attention under it."""
     if override is None:
-        return _plain_attention
+        return plain_attention
     return lambda function, *args, **kwargs: override(
-        functools.partial(_plain_attention, function), *args, **kwargs
+        functools.partial(plain_attention, function), *args, **kwargs
     )
 
 
-def _plain_attention(function, *args, **kwargs):
+def plain_attention(function, *args, **kwargs):
     """The host's own choice may split its work by the device's free memory; meta has none."""
     from comfy.ldm.modules.attention import attention_pytorch
 
