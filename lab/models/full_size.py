@@ -166,8 +166,8 @@ def build(model: FullSize) -> torch.nn.Module:
     module, name = model.place.split(":")
     kind: Build = getattr(import_module(module), name)
     config = dict(model.config)
-    if name == "Flux":
-        config = _known(import_module(module).FluxParams, config)
+    if name in ("Flux", "Chroma"):
+        config = _known(getattr(import_module(module), f"{name}Params"), config)
     factory = {"device": "meta", "operations": comfy.ops.manual_cast}
     return kind(**config, dtype=torch.bfloat16, **factory)
 

@@ -44,6 +44,7 @@ LAB = {
     "quality": ("comfy", "models", "bench"),
     "real": ("comfy", "models", "bench"),
     "showcase": ("comfy", "models", "bench"),
+    "templates": ("comfy", "models", "showcase"),
 }
 UNSAFE_MODULES = {"pickle", "marshal", "shelve", "subprocess", "ctypes"}
 UNSAFE_CALLS = {"eval", "exec", "compile", "__import__"}

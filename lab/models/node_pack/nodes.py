@@ -10,6 +10,8 @@ from lab.models.blocks import blocks_of
 from lab.models.miniature.text_encoding import encode_prompt
 from lab.models.stand_ins import STAND_INS, load_control, load_stand_in
 
+from .template_nodes import TEMPLATE_NODES
+
 log = logging.getLogger(__name__)
 
 
@@ -112,4 +114,4 @@ def log_calls(network) -> None:
 
 class LabExtension(ComfyExtension):
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
-        return [Models, ControlNet, Again, MiniatureTextEncode]
+        return [Models, ControlNet, Again, MiniatureTextEncode, *TEMPLATE_NODES]

@@ -1,0 +1,135 @@
+"""Small models that templates load beside a network: ControlNets, model patches, vision; inside
+ComfyUI. All are of the host's classes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import comfy.clip_vision
+import comfy.controlnet
+import comfy.latent_formats
+import comfy.model_patcher
+import comfy.ops
+import comfy.sd
+import torch
+
+from lab.models import tiny
+
+FP32: dict[str, Any] = {
+    "dtype": torch.float32,
+    "device": "cpu",
+    "operations": comfy.ops.disable_weight_init,
+}
+VISION_WIDTH, VISION_SIDE, VISION_PATCH = 32, 28, 14
+VISION = {
+    "model_type": "siglip_vision_model",
+    "hidden_size": VISION_WIDTH,
+    "intermediate_size": 64,
+    "num_hidden_layers": 27,  # of which styles read the last, the eleventh from it and the first
+    "num_attention_heads": 2,
+    "hidden_act": "gelu_pytorch_tanh",
+    "image_size": VISION_SIDE,
+    "patch_size": VISION_PATCH,
+    "num_channels": 3,
+    "image_mean": [0.5, 0.5, 0.5],
+    "image_std": [0.5, 0.5, 0.5],
+    "projection_dim": VISION_WIDTH,
+}
+
+
+def _seeded(network: torch.nn.Module, seed: int) -> torch.nn.Module:
+    network.load_state_dict(tiny.seeded(network.state_dict(), seed))
+    return network
+
+
+def _patcher(network: torch.nn.Module) -> Any:
+    cpu = torch.device("cpu")
+    return comfy.model_patcher.ModelPatcher(network, load_device=cpu, offload_device=cpu)
+
+
+def load_control(model: Any, masked: bool = False) -> Any:
+    """A ControlNet of the MODEL's family, as the host's loader wraps it.
+
+    masked  for inpainting: it reads a mask beside its picture.
+    ValueError for a family without one here.
+    """
+    config = {**model.model.model_config.unet_config}
+    for option in ("disable_unet_model_creation", "dtype"):
+        config.pop(option, None)
+    kind = type(model.model).__name__
+    wrapped: dict[str, Any] = {"compression_ratio": 1, "concat_mask": masked}
+    if kind == "Flux":
+        from comfy.ldm.flux.controlnet import ControlNetFlux
+
+        network = ControlNetFlux(
+            latent_input=True, control_latent_channels=16 + masked, **config, **FP32
+        )
+        wrapped |= {"latent_format": comfy.latent_formats.Flux(), "extra_conds": ["y", "guidance"]}
+    elif kind == "SD3":
+        from comfy.cldm.mmdit import ControlNet
+
+        channels = 16 + masked
+        network = ControlNet(num_blocks=1, control_latent_channels=channels, **config, **FP32)
+        wrapped["latent_format"] = comfy.latent_formats.SD3()
+    elif kind == "QwenImage":
+        from comfy.ldm.qwen_image.controlnet import QwenImageControlNetModel
+
+        config = {name: config[name] for name in ("num_attention_heads", "joint_attention_dim")}
+        network = QwenImageControlNetModel(
+            num_layers=2, extra_condition_channels=4 * masked, **config, **FP32
+        )
+        wrapped |= {"latent_format": comfy.latent_formats.Wan21(), "extra_conds": []}
+    else:
+        raise ValueError(f"There is no small ControlNet for {kind}: add one here.")
+    seeded = _seeded(network, seed=6)
+    return comfy.controlnet.ControlNet(seeded, **wrapped, load_device=model.load_device)
+
+
+def load_patch(file: str) -> Any:
+    """A MODEL_PATCH of the class that a file of that name holds. ValueError for unknown names."""
+    from comfy_extras import nodes_model_patch
+
+    if "uso" in file:
+        network = nodes_model_patch.SigLIPMultiFeatProjModel(
+            siglip_token_nums=(VISION_SIDE // VISION_PATCH) ** 2,
+            style_token_nums=4,
+            siglip_token_dims=VISION_WIDTH,
+            hidden_size=tiny.CONTEXT,
+            **FP32,
+        )
+    elif "qwen" in file:
+        network = nodes_model_patch.QwenImageBlockWiseControlNet(num_layers=1, dim=32, **FP32)
+    elif "z-image" in file or "z_image" in file:
+        from comfy.ldm.lumina.controlnet import ZImage_Control
+
+        network = ZImage_Control(dim=128, n_heads=1, n_kv_heads=1, n_control_layers=1, **FP32)
+    elif "lllite" in file:
+        return _patcher(_lllite())
+    else:
+        raise ValueError(f"There is no small model patch for {file}: add one here.")
+    return _patcher(_seeded(network, seed=8))
+
+
+def _lllite() -> torch.nn.Module:
+    from comfy.ldm.anima.lllite import AnimaLLLite
+
+    class Small(AnimaLLLite):
+        """Only what its nodes ask for before it is called."""
+
+        def __init__(self) -> None:
+            torch.nn.Module.__init__(self)
+            self.cond_in_channels = 3
+
+    return Small()
+
+
+def load_vision() -> tuple[Any, Any]:
+    """A CLIP_VISION of SigLIP's class, and a STYLE_MODEL of Redux's for it."""
+    from comfy.ldm.flux.redux import ReduxImageEncoder
+
+    vision = comfy.clip_vision.ClipVisionModel(VISION)
+    _seeded(vision.model, seed=9)
+    redux = ReduxImageEncoder(
+        redux_dim=VISION_WIDTH, txt_in_features=tiny.CONTEXT, dtype=torch.float32, device="cpu"
+    )
+    return vision, comfy.sd.StyleModel(_seeded(redux, seed=10))

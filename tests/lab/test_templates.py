@@ -1,0 +1,119 @@
+"""Saved workflows become prompts as the frontend makes them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from lab.models.by_file import KINDS, kind_of
+from lab.templates.flatten import ALWAYS, BYPASSED, MUTED, Flat
+from lab.templates.widgets import named_values
+
+INFO = {
+    "Load": {"input": {"required": {"name": [["a", "b"], {}]}}},
+    "Patch": {"input": {"required": {"model": ["MODEL", {}], "by": ["FLOAT", {"default": 1.0}]}}},
+    "Use": {"input": {"required": {"model": ["MODEL", {}], "seed": ["INT", {}], "n": ["INT", {}]}}},
+}
+
+
+def node(id: int, kind: str, values: list, model: int | None = None, mode: int = ALWAYS, **more):
+    inputs = [{"name": "model", "type": "MODEL", "link": model}] if kind != "Load" else []
+    outputs = [{"name": "MODEL", "type": "MODEL"}]
+    saved = {"id": id, "type": kind, "mode": mode, "widgets_values": values, "inputs": inputs}
+    return {**saved, "outputs": outputs, **more}
+
+
+def inner(mode: int = ALWAYS) -> dict[str, Any]:
+    """A subgraph: its model passes a patch; its "name" is a loader's widget."""
+    promoted = {"name": "name", "type": "COMBO", "widget": {"name": "name"}, "link": 3}
+    nodes = [node(1, "Patch", [0.5], 1, mode), node(2, "Load", ["a"], inputs=[promoted])]
+    ends = ((1, -10, 0, 1, 0), (2, 1, 0, -20, 0), (3, -10, 1, 2, 0))
+    names = ("id", "origin_id", "origin_slot", "target_id", "target_slot")
+    links = [dict(zip(names, end, strict=True)) for end in ends]
+    links.append(dict(zip(names, (4, 2, 0, -20, 1), strict=True)))
+    sockets = [{"name": "model"}, {"name": "name"}]
+    return {"id": "sub", "inputs": sockets, "nodes": nodes, "links": links}
+
+
+def workflow(mode: int = ALWAYS, inner_mode: int = ALWAYS) -> dict[str, Any]:
+    """A loader, the subgraph twice over, a reroute, and what uses both of its outputs."""
+    shown = {"proxyWidgets": [["-1", "name"]]}
+    nodes = [
+        node(1, "Load", ["a"]),
+        node(2, "sub", ["b"], 1, mode, properties=shown),
+        node(3, "Reroute", [], 2),
+        node(4, "Use", [7, "randomize", 3], 3),
+        node(5, "Use", [8, "fixed", 4], 4),
+    ]
+    links = [(1, 1, 0, 2, 0), (2, 2, 0, 3, 0), (3, 3, 0, 4, 0), (4, 2, 1, 5, 0)]
+    subgraphs = [inner(inner_mode)]
+    return {"nodes": nodes, "links": links, "definitions": {"subgraphs": subgraphs}}
+
+
+def test_subgraphs_are_undone_and_keep_the_outer_values():
+    prompt = Flat(workflow()).prompt(INFO)
+    assert prompt["4"]["inputs"] == {"model": ["2:1", 0], "seed": 7, "n": 3}
+    assert prompt["2:1"]["inputs"] == {"model": ["1", 0], "by": 0.5}
+    assert prompt["5"]["inputs"]["model"] == ["2:2", 0]
+    assert prompt["2:2"]["inputs"] == {"name": "b"}
+    assert set(prompt) == {"1", "2:1", "2:2", "4", "5"}
+
+
+@pytest.mark.parametrize(("mode", "inner_mode"), [(BYPASSED, ALWAYS), (ALWAYS, BYPASSED)])
+def test_bypassed_nodes_hand_on_what_they_get(mode, inner_mode):
+    assert Flat(workflow(mode, inner_mode)).prompt(INFO)["4"]["inputs"]["model"] == ["1", 0]
+
+
+def test_muted_nodes_give_nothing():
+    assert "model" not in Flat(workflow(MUTED)).prompt(INFO)["4"]["inputs"]
+
+
+def test_a_subgraphs_own_widget_reaches_all_that_it_feeds():
+    saved = workflow()
+    graph = saved["definitions"]["subgraphs"][0]
+    shown = node(3, "Patch", [], inputs=[{"name": "by", "type": "*", "link": 5}])
+    graph["nodes"].append(shown)
+    graph["links"].append({**graph["links"][2], "id": 5, "target_id": 3})
+    saved["nodes"][1]["widgets_values"] = []
+    prompt = Flat(saved).prompt({**INFO, "Patch": {"input": {"required": {"by": ["*", {}]}}}})
+    assert prompt["2:2"]["inputs"]["name"] == prompt["2:3"]["inputs"]["by"] == "a"
+
+
+def test_choices_bring_inputs_of_their_own():
+    options = [
+        {"key": "by", "inputs": {"required": {"factor": ["FLOAT", {"default": 2.0}]}}},
+        {"key": "to", "inputs": {"required": {"w": ["INT", {}], "h": ["INT", {}]}}},
+    ]
+    spec = ["COMFY_DYNAMICCOMBO_V3", {"options": options}]
+    info = {"input": {"required": {"size": spec, "way": ["COMBO", {"options": ["x", "y"]}]}}}
+    assert named_values(info, ["to", 3, 4, "y"]) == {
+        "size": "to",
+        "size.w": 3,
+        "size.h": 4,
+        "way": "y",
+    }
+    assert named_values(info, ["by"]) == {"size": "by", "size.factor": 2.0, "way": "x"}
+
+
+@pytest.mark.parametrize(
+    ("file", "kind"),
+    [
+        ("flux1-fill-dev.safetensors", "FLUX.1 Fill"),
+        ("flux1-dev-kontext_fp8_scaled.safetensors", "FLUX.1"),
+        ("qwen_image_layered_bf16.safetensors", "Qwen-Image-Layered"),
+        ("FireRed-Image-Edit-1.1-transformer.safetensors", "Qwen-Image-Edit"),
+        ("z_image_turbo_bf16.safetensors", "Z-Image-Turbo"),
+        ("hidream_o1_image_bf16.safetensors", "HiDream-O1"),
+        ("v1-5-pruned-emaonly-fp16.safetensors", None),
+        ("wan2.1_t2v_1.3B_fp16.safetensors", None),
+    ],
+)
+def test_files_have_stand_ins_by_name(file, kind):
+    found = kind_of(file)
+    assert (found and found.name) == kind
+
+
+def test_every_stand_in_is_a_familys_or_refused():
+    assert all(bool(kind.family) != bool(kind.refused) for kind in KINDS)
+    assert len({kind.name for kind in KINDS}) == len(KINDS)
