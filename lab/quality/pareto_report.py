@@ -98,7 +98,8 @@ def _signed(gap: Estimate, name: str) -> str:
 
 
 def curve(measured: Measured, reference: Row) -> str:
-    """An SVG of PANELS side by side over GFLOP, both axes logarithmic but PSNR's."""
+    """An SVG of PANELS side by side over GFLOP; axes logarithmic, but PSNR's and a distance's where
+    some lie below zero, as an unbiased one may."""
     legend = TOP + HEIGHT + 40
     height = legend + ROW * ((len(measured) + 1) // 2) + 8
     parts = [
@@ -124,8 +125,7 @@ def _panel(number: int, name: str, measured: Measured, reference: Row) -> str:
     if name == "PSNR":
         values.pop()
     across = _Axis([giga(row) for row in rows], LEFT, WIDTH - 12, True)
-    floor = max(0.01, min((v for v in values if v > 0), default=0.01))
-    up = _Axis([max(v, floor) for v in values], TOP + HEIGHT, TOP, name != "PSNR")
+    up = _Axis(values, TOP + HEIGHT, TOP, name != "PSNR" and min(values) > 0)
     parts = [f'<g transform="translate({number * WIDTH},0)">']
     parts.append(f'<text x="{LEFT}" y="16" font-weight="bold">{name}</text>')
     parts.append(
@@ -139,7 +139,7 @@ def _panel(number: int, name: str, measured: Measured, reference: Row) -> str:
         value = up.at(share)
         parts.append(f'<text x="4" y="{up(value) + 4:.0f}">{value:.2g}</text>')
     if name != "PSNR":
-        y = up(max(reference.figures[name].value, floor))
+        y = up(reference.figures[name].value)
         parts.append(
             f'<line x1="{LEFT}" x2="{WIDTH - 12}" y1="{y:.1f}" y2="{y:.1f}" stroke="#bbb" '
             'stroke-dasharray="4 3"/>'
@@ -147,7 +147,7 @@ def _panel(number: int, name: str, measured: Measured, reference: Row) -> str:
     for index, (line, some) in enumerate(measured):
         colour = _colour(index)
         ordered = sorted(some, key=giga)
-        points = [(across(giga(r)), up(max(r.figures[name].value, floor))) for r in ordered]
+        points = [(across(giga(r)), up(r.figures[name].value)) for r in ordered]
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
         dash = ' stroke-dasharray="3 3"' if line.is_rival else ""
         parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}"{dash}/>')
