@@ -31,14 +31,17 @@ PLANS: dict[str, Callable[[float], Plan]] = {
     "RALU": lambda model_shift: matched_plan(preset("FLUX 5x").at(model_shift), model_shift),
     "plain": plain,
     **{f"second order {count}": partial(plain, steps=(count,), order=2) for count in (10, 6)},
+    **{
+        f"second order {count}, guided above 0.8": partial(
+            plain, steps=(count,), order=2, guided_above=0.8
+        )
+        for count in (10, 6)
+    },
     "own noise 3-5": own_noise,
     "own noise 4-2": partial(own_noise, steps=(4, 2), switch=0.65),
-    **{
-        f"own noise {low}-{high}, guided at half size": partial(
-            own_noise, steps=(low, high), switch=0.7, guide_full=False
-        )
-        for low, high in ((4, 4), (4, 6), (4, 9))
-    },
+    "own noise 4-4, guided at half size": partial(
+        own_noise, steps=(4, 4), switch=0.7, guide_full=False
+    ),
     "two sizes": two_sizes,
     "Bottleneck Sampling": bottleneck,
 }

@@ -12,8 +12,8 @@ UNGUIDED: Mapping[str, str] = MappingProxyType(
 )
 GUIDED: Mapping[str, str] = MappingProxyType(
     {
-        "fine": "own noise 4-9, guided at half size",
-        "balanced": "own noise 4-6, guided at half size",
+        "fine": "second order 10, guided above 0.8",
+        "balanced": "second order 6, guided above 0.8",
         "draft": "own noise 4-4, guided at half size",
     }
 )
