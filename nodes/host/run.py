@@ -68,6 +68,7 @@ def finish(run: Run, result: Result, started: float) -> Sampled:
         reference_tokens(run.stages.conds, space),
         calls_of(run.wires.guider),
         run.published,
+        run.plan.name,
     )
     run.wires.tell(report.summary())
     log.info(report.line())

@@ -178,6 +178,12 @@ def test_the_report_counts_what_guidance_costs():
     assert report.seconds_per_full_step() == pytest.approx(2.0)  # of two calls of 1 s each
 
 
+def test_a_run_says_which_plan_it_took(flux, caplog):
+    caplog.set_level(logging.INFO)
+    run(flux, "euler", plain(shift_of(flux), (2,), order=2))
+    assert caplog.text.rstrip().endswith("; plan: second order 2")
+
+
 def test_a_guider_with_a_way_of_its_own_is_named(flux, caplog):
     caplog.set_level(logging.INFO)
 

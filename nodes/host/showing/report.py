@@ -20,6 +20,7 @@ class RunReport:
     live_previews  whether previews of the steps were sent, not only the chosen regions.
     rows           of the network in a plain step: 2 where guidance takes a second call.
     references     tokens of reference pictures, which every call reads beside the picture's.
+    plan           name of the plan that was run, "" where nobody asks.
     published      steps that it is published against, where `plain_steps` are the user's own.
     """
 
@@ -32,6 +33,7 @@ class RunReport:
     references: int = 0
     rows: int = 1
     published: int | None = None
+    plan: str = ""
 
     @property
     def steps(self) -> int:
@@ -91,7 +93,8 @@ class RunReport:
                      `is_cold`, `rows` and `views`.
         steps, seconds, loading, is_cold
                      of the whole run; loading is until the model was first there.
-        comparison   with plain sampling, a sentence.
+        plan         its name.
+        comparison   with plain sampling, and the plan, a sentence.
         plain_steps, predicted_equivalents, measured_equivalents, seconds_per_full_step
                      its numbers: what the run stands for (None where nobody says), what it takes
                      in plain steps by FLOPs and by the clock, and the seconds of one.
@@ -108,7 +111,8 @@ class RunReport:
             "seconds": self.seconds,
             "loading": self.loading,
             "is_cold": self.is_cold,
-            "comparison": f"{self.comparison[0].upper()}{self.comparison[1:]}.",
+            "plan": self.plan,
+            "comparison": f"{self.told[0].upper()}{self.told[1:]}.",
             "plain_steps": self.plain_steps,
             "published_steps": self.published,
             "predicted_equivalents": self.full_step_equivalents(),
@@ -126,12 +130,17 @@ class RunReport:
         )
         if self.references:
             stages += f"; {self.references} tokens of references in each call"
-        return f"RALU {self.steps} steps in {self.seconds:.2f} s ({stages}): {self.comparison}"
+        return f"RALU {self.steps} steps in {self.seconds:.2f} s ({stages}): {self.told}"
 
     def summary(self) -> str:
         """What stays on the node's status line after the run."""
         computed = _computed(self.share())
-        return f"{self.steps} steps{computed} in {self.seconds:.2f} s: {self.comparison}"
+        return f"{self.steps} steps{computed} in {self.seconds:.2f} s: {self.told}"
+
+    @property
+    def told(self) -> str:
+        """The comparison, and which plan it was."""
+        return f"{self.comparison}; plan: {self.plan}" if self.plan else self.comparison
 
     @property
     def comparison(self) -> str:
