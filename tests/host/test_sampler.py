@@ -158,7 +158,7 @@ def test_one_progress_bar_with_previews(flux, vae, previews):
     assert sizes == [(16, 16)] * 2 + [(512, 512)] * 3 + [(32, 32)] * 2  # regions drawn on three
 
 
-def test_the_bar_shows_work_not_steps(flux, vae):
+def test_the_bar_shows_work_not_steps(flux, vae, monkeypatch):
     """When stage 3 of FLUX 5x begins, 9 of 15 steps are done, and a third of the FLOPs."""
     facts, frame = inspect_model(flux), Frame.of_picture(1024, 1024)
     plan, full = named_plan("FLUX 5x", facts.shift), FLUX_DEV.flops(64 * 64)
@@ -166,6 +166,8 @@ def test_the_bar_shows_work_not_steps(flux, vae):
     reached = [work.done(stage.number, stage.steps, stage.steps) for stage in plan.stages]
     assert reached[1] == pytest.approx(1 - 6 * full / FLUX_DEV.plan_flops(plan, 64, 64))
     assert 0.30 < reached[1] < 0.36 and reached[2] == 1.0
+    # Newer hosts leave out what comes within a tenth of a second.
+    monkeypatch.setattr(comfy.utils, "PROGRESS_THROTTLE_MIN_INTERVAL", 0.0, raising=False)
     seen = []
     comfy.utils.set_progress_bar_global_hook(lambda value, total, *_, **__: seen.append(value))
     try:
