@@ -61,7 +61,7 @@ class Setting:
         chosen = presets.preset(self.preset)
         if self.ratio is not None:
             chosen = replace(chosen, ratio=self.ratio)
-        return with_views(presets.matched_plan(chosen, shift), self.views)
+        return presets.matched_plan(chosen, shift).seeing(self.views)
 
     def run(self, subject: Subject, width: int, height: int) -> torch.Tensor:
         """Sample and decode; the picture (1, height, width, 3)."""
@@ -123,14 +123,6 @@ def unpublished() -> list[str]:
     """The families of the pack's table whose networks are not built here at full size."""
     built = published()
     return [one.short for one in ralu_pack.table.FAMILIES if one.name not in built]
-
-
-def with_views(plan, views: str):
-    """The plan with other views of its mixed stages."""
-    stages = tuple(
-        replace(stage, views=views) if stage.grid.is_mixed else stage for stage in plan.stages
-    )
-    return replace(plan, stages=stages)
 
 
 def with_steps(plan, steps: Sequence[int]):

@@ -50,7 +50,7 @@ def lines(subject: Subject) -> list[Line]:
         Line(LINE, tuple(plain(steps, 2) for steps in STEPS)),
         Line(EULER, tuple(plain(steps, 1) for steps in STEPS)),
         _line("RALU", presets, False),
-        _line("RALU, views", {n: of_views(p, "views") for n, p in presets.items()}, False),
+        _line("RALU, views", {n: p.seeing("views") for n, p in presets.items()}, False),
         _line("RALU, second order", {n: of_order(p, 2) for n, p in presets.items()}, False),
         _line("own noise", dict(_own_noise(shift, "dct")), False),
         _line("own noise, Haar (Fresco-like)", dict(_own_noise(shift, "pixel")), True),
@@ -108,14 +108,6 @@ def _less_guided(shift: float) -> tuple[dict[str, Plan], dict[str, Plan]]:
 
 def of_order(plan: Plan, order: int) -> Plan:
     stages = tuple(replace(stage, order=order) for stage in plan.stages)
-    return replace(plan, stages=stages)
-
-
-def of_views(plan: Plan, views: str) -> Plan:
-    """The plan with other views of its mixed stages."""
-    stages = tuple(
-        replace(stage, views=views) if stage.grid.is_mixed else stage for stage in plan.stages
-    )
     return replace(plan, stages=stages)
 
 

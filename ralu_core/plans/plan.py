@@ -277,6 +277,13 @@ class Plan:
         later = self.stages[first + 1 :]
         return self.stages[first].end < sigma and all(stage.start <= sigma for stage in later)
 
+    def seeing(self, views: str) -> Plan:
+        """The plan with other views of its mixed stages. ValueError for unknown ones."""
+        stages = tuple(
+            replace(stage, views=views) if stage.grid.is_mixed else stage for stage in self.stages
+        )
+        return replace(self, stages=stages)
+
     def growing_by(self, growth: str) -> Plan:
         """The plan with another way to grow at its matched crossings, but for those on the run's
         own noise, which half size began with."""

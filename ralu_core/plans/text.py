@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..latents.frame import Frame
+from ..latents.views import PAPER
 from . import nt_matching
 from .plan import Plan
 from .presets import Preset
@@ -65,9 +66,10 @@ class PlanFacts:
             )
         for stage, count in zip(plan.stages, self.tokens, strict=True):
             shift = "" if stage.shift is None else f", shift {stage.shift:.4g}"
+            seen = f", {stage.views}" if stage.views != PAPER else ""
             lines.append(
                 f"stage {stage.number}: {stage.steps} steps, sigma {stage.start:.4f} to "
-                f"{stage.end:.4f}{shift}, {count} tokens"
+                f"{stage.end:.4f}{shift}, {count} tokens{seen}"
             )
         lines.append(f"predicted at {self.frame.size}: {self.saving}")
         return lines

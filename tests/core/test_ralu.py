@@ -79,7 +79,9 @@ def test_its_numbers_can_be_read_back() -> None:
 
 def test_views_are_its_mixed_stage_s() -> None:
     assert [stage.views for stage in flux_4x().stages] == ["paper"] * 3
-    assert [stage.views for stage in flux_4x(views="views").stages] == ["paper", "views", "paper"]
+    seeing = flux_4x(views="views")
+    assert [stage.views for stage in seeing.stages] == ["paper", "views", "paper"]
+    assert flux_4x().seeing("views") == seeing and seeing.seeing("paper") == flux_4x()
 
 
 def test_growth_and_kept_noise_are_its_crossings() -> None:

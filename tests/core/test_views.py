@@ -7,10 +7,12 @@ import torch
 
 from ralu_core import CallCost, Plan, Source, Stage, sample
 from ralu_core.crossings import Matched
+from ralu_core.latents.frame import Frame
 from ralu_core.latents.grid import FULL, MIXED
 from ralu_core.latents.layout import Layout
 from ralu_core.latents.packing import Packing
 from ralu_core.latents.views import ONE_TEXT, PAPER, VIEWS, VIEWS_KNOWN, view_named
+from ralu_core.plans.text import PlanFacts
 from ralu_core.scores import Regions
 from ralu_core.solvers import over_tokens
 
@@ -79,6 +81,13 @@ def test_a_plan_costs_more_by_its_views() -> None:
     cost = CallCost(blocks=57, width=3072, text_tokens=256)
     paper, one, two = (cost.plan_flops(plan_of(v), 64, 64) for v in (PAPER, ONE_TEXT, VIEWS))
     assert 0.98 * paper < one < paper < two < 1.1 * paper
+
+
+@pytest.mark.parametrize("views", VIEWS_KNOWN)
+def test_a_plan_s_report_names_them(views: str) -> None:
+    lines = PlanFacts(plan_of(views), Frame.of_picture(512, 512), 50, 5.0).lines()
+    (mixed,) = [line for line in lines if line.startswith("stage 1")]
+    assert mixed.endswith("tokens" if views == PAPER else f"tokens, {views}")
 
 
 def test_a_denoiser_is_told_the_views_and_tokens_alone_are_not_enough() -> None:
