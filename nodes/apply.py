@@ -7,6 +7,7 @@ from functools import partial
 from comfy_api.latest import io
 
 from ..ralu_core.growth import DEFAULT_GROWTH
+from .early import MISSING, check_plan_and_detector, why_refused
 from .host.apply import applied
 from .host.asked import Settings
 from .host.dial import check_quality
@@ -53,7 +54,7 @@ class Apply(io.ComfyNode):
                     "the quality says.",
                 ),
                 region_mask_input(),
-                *expert_inputs(AUTO),
+                *expert_inputs(),
             ],
             outputs=[io.Model.Output(display_name="MODEL", tooltip="For any sampler.")],
             hidden=[io.Hidden.unique_id],
@@ -62,6 +63,10 @@ class Apply(io.ComfyNode):
                 "ralu", "flux speed", "faster", "accelerate", "ksampler", "speed up", "fast flux"
             ),
         )
+
+    @classmethod
+    def validate_inputs(cls, quality, edge_detector, vae=MISSING, schedule=MISSING) -> bool | str:
+        return why_refused(check_plan_and_detector, quality, edge_detector, vae, schedule, 1.0)
 
     @classmethod
     def execute(

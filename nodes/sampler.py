@@ -9,6 +9,7 @@ import comfy.samplers
 from comfy_api.latest import io
 
 from ..ralu_core.growth import DEFAULT_GROWTH
+from .early import MISSING, check_plan_and_detector, why_refused
 from .host.asked import DEFAULT_SCORE, Settings, Wires
 from .host.dial import PAPER, check_quality
 from .host.families.words import ENGLISH
@@ -89,6 +90,12 @@ class Sampler(io.ComfyNode):
             **shows_runs(),
             **search_words("ralu", "region adaptive", "speed up", "fast flux", "ksampler"),
         )
+
+    @classmethod
+    def validate_inputs(
+        cls, denoise, edge_detector, quality=PAPER, vae=MISSING, schedule=MISSING
+    ) -> bool | str:
+        return why_refused(check_plan_and_detector, quality, edge_detector, vae, schedule, denoise)
 
     @classmethod
     def execute(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from ..ralu_core.growth import DEFAULT_GROWTH
+from .early import MISSING, check_plan_and_detector, why_refused
 from .host.asked import DEFAULT_SCORE, Settings, Wires
 from .host.dial import PAPER, check_quality
 from .host.noise import seed_of
@@ -59,6 +60,12 @@ class SamplerAdvanced(io.ComfyNode):
             **shows_runs(),
             **search_words("ralu", "region adaptive", "speed up", "SamplerCustomAdvanced"),
         )
+
+    @classmethod
+    def validate_inputs(
+        cls, denoise, edge_detector, quality=PAPER, vae=MISSING, schedule=MISSING
+    ) -> bool | str:
+        return why_refused(check_plan_and_detector, quality, edge_detector, vae, schedule, denoise)
 
     @classmethod
     def execute(

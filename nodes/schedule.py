@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from comfy_api.latest import io
@@ -10,6 +10,7 @@ from comfy_api.latest import io
 from ..ralu_core.latents.frame import Frame
 from ..ralu_core.plans import Plan, presets
 from ..ralu_core.plans.text import PlanFacts, published_line
+from .early import MISSING, why_refused
 from .host.families.inspect import ModelFacts, inspect_model
 from .host.families.table import family_named
 from .host.families.words import ENGLISH
@@ -19,6 +20,7 @@ from .schedule_values import schedule_values
 from .shared_inputs import CATEGORY, ScheduleType, advanced, plain_steps_input, search_words
 
 MATCH, PUBLISHED = "match the model", "published"
+MAX_END = 0.99
 OVERRIDDEN_STAGES, OVERRIDDEN_ENDS = (1, 2, 3), (1, 2)  # the last stage ends at 0
 
 
@@ -70,6 +72,10 @@ class Schedule(io.ComfyNode):
         )
 
     @classmethod
+    def validate_inputs(cls, preset, end_sigma_1=0.0, end_sigma_2=0.0, model=MISSING) -> bool | str:
+        return why_refused(check_ends, preset, (end_sigma_1, end_sigma_2), model)
+
+    @classmethod
     def execute(
         cls,
         preset,
@@ -118,17 +124,43 @@ def published_facts(chosen: presets.Preset) -> ModelFacts:
 
 def make_plan(chosen: presets.Preset, shifts: str, shift: float) -> Plan:
     """The plan of a preset for a model of that shift, as the `shifts` widget asks."""
-    first, second, *_ = chosen.end_sigmas
-    if second >= first:
-        raise ValueError(
-            f"Each stage must end at a lower noise level than the one before, got {first:g} and "
-            f"{second:g}: set end_sigma_2 below end_sigma_1."
-        )
+    check_order(*chosen.end_sigmas[:2])
     if shifts == PUBLISHED:
         return presets.published_plan(chosen)
     if shifts == MATCH:
         return presets.matched_plan(chosen, shift)
     raise ValueError(f"The shifts must be one of {MATCH}, {PUBLISHED}, got {shifts!r}.")
+
+
+def check_ends(name: str | None, ends: Sequence[float | None], model: Any) -> None:
+    """ValueError for ends that fit no model; None is what a wire brings, 0 the preset's.
+
+    model  MISSING where nothing is connected: the preset's ends move with the shift of one.
+    """
+    for end in filter(None, ends):
+        check_numbers(end_sigma=end)
+        if not 0 < end <= MAX_END:
+            raise ValueError(
+                f"A stage must end at a noise level above 0 and up to {MAX_END:g}, got {end:g}: "
+                "try 0.7."
+            )
+    own = None if name is None else presets.preset(name)
+    published = (0.0, 0.0) if own is None or model is not MISSING else own.end_sigmas[:2]
+    known = [
+        end or preset_end
+        for end, preset_end in zip(ends, published, strict=True)
+        if end is not None
+    ]
+    if len(known) == 2 and all(known):
+        check_order(*known)
+
+
+def check_order(first: float, second: float) -> None:
+    if second >= first:
+        raise ValueError(
+            f"Each stage must end at a lower noise level than the one before, got {first:g} and "
+            f"{second:g}: set end_sigma_2 below end_sigma_1."
+        )
 
 
 def plan_facts(
@@ -201,7 +233,7 @@ def _override_inputs() -> list[io.Input]:
                 f"end_sigma_{k}",
                 default=0.0,
                 min=0.0,
-                max=0.99,
+                max=MAX_END,
                 step=0.01,
                 tooltip=f"Noise level where stage {k} ends, 1 = noise, the paper's 1 - e; 0 keeps "
                 f"the preset's. Published: {published}.",

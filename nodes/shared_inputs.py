@@ -8,7 +8,7 @@ from typing import Any
 from comfy_api.latest import io
 
 from ..ralu_core.growth import DEFAULT_GROWTH, GROWTHS
-from ..ralu_core.scores import SCORES, Need, Regions
+from ..ralu_core.scores import SCORES, Need
 from .host.dial import PAPER, QUALITIES
 from .host.families.words import ENGLISH
 from .host.inputs import AUTO
@@ -100,10 +100,10 @@ def plain_steps_input() -> io.Input:
     )
 
 
-def expert_inputs(detector: str = Regions.score) -> list[io.Input]:
+def expert_inputs() -> list[io.Input]:
     """Detector, adaptive threshold and upsampling."""
     return [
-        detector_input(default=detector),
+        detector_input(),
         threshold_input(),
         advanced(
             io.Combo.Input(
@@ -122,7 +122,7 @@ def _growths() -> str:
     return f"{', '.join(told)}; {ENGLISH.all_of(others)} interpolate (paper's ablation)"
 
 
-def detector_input(in_a_run: bool = True, default: str = Regions.score) -> io.Input:
+def detector_input(in_a_run: bool = True) -> io.Input:
     """in_a_run  whether there are steps and a seed, which some scores read."""
     scores = [one for one in SCORES.values() if in_a_run or one.needs in (PICTURE, LATENT)]
     told = " ".join(f"{score.words}." for score in scores)
@@ -130,7 +130,7 @@ def detector_input(in_a_run: bool = True, default: str = Regions.score) -> io.In
         io.Combo.Input(
             "edge_detector",
             options=[*(score.name for score in scores), AUTO],
-            default=default,
+            default=AUTO,
             tooltip=f"{told} {AUTO}: canny where a VAE is connected, else latent_gradient.",
         )
     )

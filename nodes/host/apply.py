@@ -16,6 +16,7 @@ from comfy.patcher_extension import WrappersMP
 from ...ralu_core.latents.frame import Frame
 from .aside import why_plain
 from .asked import Settings, Wires
+from .dial import dialled_plan
 from .families.inspect import inspect_model
 from .inputs import check_detector, latent_samples
 from .run import sample
@@ -36,7 +37,9 @@ def applied(patcher, settings: Settings, vae, tell: Callable[[str], None]):
     tell  is given lines about each sampling call, for the node.
     """
     facts = inspect_model(patcher)
-    if settings.schedule is None or settings.schedule.ratio is not None:
+    usual = Frame.of_picture(1024, 1024, facts.space)
+    plan = settings.schedule or dialled_plan(settings.quality, facts, usual)
+    if plan.ratio is not None:
         check_detector(settings.detector, vae, facts.space)
     clone = patcher.clone()
     others = dict(clone.wrappers.get(KIND, {}))

@@ -172,6 +172,8 @@ def _regions(settings: Settings, plan: Plan, wires: Wires, frame: Frame, batch: 
     if plan.ratio is not None:
         check_history(detector, plan)
         check_detector(detector, wires.vae, frame.space)
+    elif settings.region_mask is not None:
+        log.info("Nothing grows early in this run of %s: the region_mask is not used.", plan.name)
     always = always_regions(settings.region_mask, frame, batch)
     return Regions(detector, settings.threshold or None, always)
 
