@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from functools import partial
 
 from comfy_api.latest import io
@@ -29,7 +30,7 @@ class TemporalAcceleration(io.ComfyNode):
             description="Forecasts some steps from the steps before, so that they cost almost "
             "nothing. Works inside each stage of a RALU Sampler and in a plain KSampler, on "
             f"{ENGLISH.forecast()}.",
-            inputs=[
+            inputs=_with_readers(
                 model_input(),
                 io.Combo.Input(
                     "method",
@@ -73,7 +74,7 @@ class TemporalAcceleration(io.ComfyNode):
                     "before a step is computed; 0 skips nothing.",
                 ),
                 *_expert_inputs(),
-            ],
+            ),
             outputs=[io.Model.Output(display_name="MODEL", tooltip="For any sampler.")],
             hidden=[io.Hidden.unique_id],
             not_idempotent=True,  # the MODEL tells this very node; another's would tell that one
@@ -123,6 +124,18 @@ def accelerated(model, settings: Acceleration, node_id: str | None = None):
             f"({facts.family.short}) it does not: remove the node; it runs {ENGLISH.forecast()}."
         )
     return accelerate(model, settings, blocks=blocks, depth=facts.size.blocks, tell=tell)
+
+
+def _with_readers(*inputs: io.Input) -> list[io.Input]:
+    """The inputs; those that some methods do not read say which do, for `web` to hide them."""
+    readers: dict[str, list[str]] = {}
+    for method, policy in POLICIES.items():
+        for field in dataclasses.fields(policy):
+            readers.setdefault(field.name, []).append(method)
+    for one in inputs:
+        if one.id in readers:
+            one.extra_dict["methods"] = readers[one.id]
+    return list(inputs)
 
 
 def _expert_inputs() -> list[io.Input]:

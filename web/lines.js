@@ -1,27 +1,23 @@
 // Lines that the last prompt sent to a node which was not running itself, one per sampling call.
 import { app } from "../../scripts/app.js";
 import { api } from "../../scripts/api.js";
-import { addElement, fitHeight } from "./widget.js";
-
-const HEIGHT = 46; // of a line, with room to wrap
+import { addElement, paragraph } from "./widget.js";
 
 export function addLines(node) {
-  const panel = addElement(node, "ralu_lines", 0);
+  const panel = addElement(node, "ralu_lines");
   let prompt;
+  let lines = [];
   node.showRaluLine = (line) => {
-    if (line.prompt_id !== prompt) panel.root.replaceChildren();
+    if (line.prompt_id !== prompt) lines = [];
     prompt = line.prompt_id;
-    if (line.text) panel.root.append(paragraph(line));
-    panel.setHeight(HEIGHT * panel.root.childElementCount);
-    fitHeight(node);
+    if (line.text) lines.push(paragraph(told(line)));
+    panel.show(...lines);
   };
 }
 
-function paragraph(line) {
-  const text = document.createElement("p");
-  const sampler = nodeAt(line.by)?.title;
-  text.textContent = sampler ? `${sampler}, ${line.text}` : line.text;
-  return text;
+function told({ by, text }) {
+  const sampler = nodeAt(by)?.title;
+  return sampler ? `${sampler}, ${text}` : text;
 }
 
 // "4:12" is node 12 inside of the subgraph node 4.

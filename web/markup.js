@@ -1,8 +1,9 @@
 // The plot of a plan and the table of a run, as HTML. Numbers and words of this pack only, so that
 // nothing in it needs escaping.
+import { words } from "./words.js";
 
 const COLOURS = 4; // stages take them in turn, as in ralu.css
-const BOX = { left: 16, top: 14, right: 196, bottom: 94 };
+const BOX = { left: 22, top: 17, right: 196, bottom: 92 };
 
 const fixed = (value, digits) => Number(value).toFixed(digits);
 // At most that many significant digits, without trailing zeros.
@@ -12,25 +13,41 @@ const colour = (number) => `stage${((number - 1) % COLOURS) + 1}`;
 
 // The model that the plan is for; some plans fit any.
 export const shiftWords = ({ model_shift }) =>
-  model_shift == null ? "for any model shift" : `for model shift ${short(model_shift, 4)}`;
+  model_shift == null ? words().any_shift : words().for_shift(short(model_shift, 4));
 
 // What `schedule_values` in nodes/schedule_values.py sends.
 export function planMarkup(values, origin) {
+  const say = words();
   const stages = values.stages.map(
-    ({ number, steps, tokens, shift }) => `<tr class="${colour(number)}"><td>stage ${number}</td>
-      <td>${steps} steps</td><td>${tokens} tokens</td>
+    ({ number, steps, tokens, shift }) => `<tr class="${colour(number)}"><td>${say.stage(number)}</td>
+      <td>${say.steps(steps)}</td><td>${say.tokens(tokens)}</td>
       <td>${shift == null ? "" : `h ${short(shift, 4)}`}</td></tr>`,
   );
   const { matching } = values;
   return `<div class="plots">${sigmaPlot(values.stages)}${matching ? densityPlot(matching) : ""}</div>
     <table>${stages.join("")}</table>
-    <p>${matching ? solved(matching) : ""}${fixed(values.speed_up, 2)}x fewer FLOPs than
-      ${values.plain_steps} plain steps at ${values.width}x${values.height}</p>
-    <p class="origin">${origin}</p>`;
+    <p><b>${saving(values)}</b></p>
+    <p class="origin">${matching ? solved(matching) : ""}${origin}</p>`;
+}
+
+// Against plain steps, the user's own first: in English as the report tells it.
+function saving({ saving, speed_up, plain_steps, published_speed_up, published_steps, width, height }) {
+  const size = `${width}x${height}`;
+  const { compared_published } = words();
+  if (!compared_published) return `${saving} at ${size}`;
+  const own = times(speed_up, plain_steps, size);
+  if (published_steps == null) return own;
+  return `${own} ${compared_published(times(published_speed_up, published_steps, size))}`;
+}
+
+function times(speed_up, steps, size) {
+  const { compared_fewer, compared_more } = words();
+  if (speed_up >= 1) return compared_fewer(fixed(speed_up, 2), steps, size);
+  return compared_more(fixed(1 / speed_up, 2), steps, size);
 }
 
 function solved({ z, c, js_distance }) {
-  return `z ${short(z, 4)}, c ${short(c, 3)}, JS distance ${fixed(js_distance, 4)}, `;
+  return `${words().matched(short(z, 4), short(c, 3), fixed(js_distance, 4))}, `;
 }
 
 function sigmaPlot(stages) {
@@ -42,16 +59,16 @@ function sigmaPlot(stages) {
     const dots = points.map(([x, y]) => `<circle cx="${x}" cy="${y}" r="1.6"/>`);
     return `<g class="${colour(number)}">${line(points)}${dots.join("")}</g>`;
   });
-  return frame("sigma at each step", "0", "1", curves.join(""), `${total} steps`);
+  return frame(words().levels, "0", "1", curves.join(""), words().steps(total));
 }
 
 function densityPlot({ times, actual, target }) {
   const top = 1.05 * Math.max(...actual, ...target);
   const curve = (ys) => line(times.map((t, i) => at(t, ys[i] / top)));
   const curves = `<g class="target">${curve(target)}</g><g class="actual">${curve(actual)}</g>
-    <text class="actual" x="192" y="26" text-anchor="end">P(t)</text>
-    <text class="target" x="192" y="37" text-anchor="end">P_target(t)</text>`;
-  return frame("visits of time t = 1 - sigma", "0", fixed(top, 0), curves, "t = 1");
+    <text class="actual" x="192" y="29" text-anchor="end">P(t)</text>
+    <text class="target" x="192" y="41" text-anchor="end">P_target(t)</text>`;
+  return frame(words().visits, "0", fixed(top, 0), curves, "t = 1");
 }
 
 function at(x, y) {
@@ -65,23 +82,38 @@ function frame(title, low, high, curves, end) {
   const { left, top, right, bottom } = BOX;
   return `<svg viewBox="0 0 200 106">
     <rect x="${left}" y="${top}" width="${right - left}" height="${bottom - top}"/>
-    <text x="${left}" y="9">${title}</text>
-    <text x="${left - 3}" y="${bottom}" text-anchor="end">${low}</text>
-    <text x="${left - 3}" y="${top + 6}" text-anchor="end">${high}</text>
-    <text x="${left}" y="${bottom + 10}">0</text>
-    <text x="${right}" y="${bottom + 10}" text-anchor="end">${end}</text>${curves}</svg>`;
+    <text x="${left}" y="12">${title}</text>
+    <text x="${left - 4}" y="${bottom}" text-anchor="end">${low}</text>
+    <text x="${left - 4}" y="${top + 8}" text-anchor="end">${high}</text>
+    <text x="${left}" y="${bottom + 12}">0</text>
+    <text x="${right}" y="${bottom + 12}" text-anchor="end">${end}</text>${curves}</svg>`;
 }
 
 // What `RunReport.values` in nodes/host/showing/report.py sends.
 export function runMarkup(run) {
+  const say = words();
   const rows = run.stages.map(
-    (stage) => `<tr class="${colour(stage.number)}"><td>stage ${stage.number}</td>
+    (stage) => `<tr class="${colour(stage.number)}"><td>${say.stage(stage.number)}</td>
       <td>${stage.steps}</td><td>${calls(stage)}</td><td>${tokens(stage.tokens)}</td>
       <td>${fixed(stage.seconds, 2)}</td></tr>`,
   );
-  return `<table class="run"><tr><th></th><th>steps</th><th>calls</th><th>tokens</th><th>seconds</th>
-    </tr>${rows.join("")}</table><p>${fixed(run.seconds, 2)} s in all, of which
-    ${fixed(run.loading, 2)} s until the model was loaded.</p><p>${run.comparison}</p>`;
+  const heads = [say.head_steps, say.head_calls, say.head_tokens, say.head_seconds];
+  return `<table class="run"><tr><th></th>${heads.map((head) => `<th>${head}</th>`).join("")}
+    </tr>${rows.join("")}</table><p><b>${comparison(run)}</b></p>
+    <p class="origin">${say.seconds(fixed(run.seconds, 2), fixed(run.loading, 2))}</p>`;
+}
+
+// In English as the log tells it; other languages have its numbers.
+function comparison(run) {
+  const { compared, compared_cold, compared_free } = words();
+  if (!compared) return run.comparison;
+  const predicted = run.predicted_equivalents;
+  if (run.is_cold) return compared_cold(fixed(predicted, 1));
+  const measured = run.measured_equivalents;
+  const each = fixed(run.seconds_per_full_step, 2);
+  const plain = run.plain_steps;
+  if (plain == null) return compared_free(fixed(measured, 1), each, fixed(predicted, 1));
+  return compared(fixed(plain / measured, 2), plain, each, fixed(plain / predicted, 2));
 }
 
 // RALU Temporal Acceleration skips some of the work in these calls.
@@ -92,5 +124,5 @@ function calls(stage) {
 // Pictures of a batch may differ in how many regions they grow.
 function tokens(counts) {
   const [least, most] = [Math.min(...counts), Math.max(...counts)];
-  return least === most ? `${most}` : `${least} to ${most}`;
+  return least === most ? `${most}` : `${least}–${most}`;
 }

@@ -1,15 +1,21 @@
-// Shows on the nodes what the graph and the last run already know; nothing here is saved.
+// Shows on the nodes what the graph and the last run already know, none of which is saved, and offers
+// RALU in the menus of samplers.
 import { app } from "../../scripts/app.js";
 import { addPlot } from "./schedule_plot.js";
 import { addRunPanel } from "./run_panel.js";
 import { addLines } from "./lines.js";
 import { menu } from "./menu.js";
+import { showOnlyRead } from "./only_read.js";
 
 const ADDITIONS = {
+  RALU_Apply: addLines,
   RALU_Schedule: addPlot,
   RALU_Sampler: addRunPanel,
   RALU_SamplerAdvanced: addRunPanel,
-  RALU_TemporalAcceleration: addLines,
+  RALU_TemporalAcceleration(node) {
+    addLines(node);
+    showOnlyRead(node);
+  },
 };
 
 app.registerExtension({

@@ -5,6 +5,7 @@ import { words } from "./words.js";
 
 const SAMPLER = "RALU_Sampler";
 const IN_FRONT = "RALU_Apply";
+const QUALITY = "balanced"; // as where RALU is put in front
 const RENAMED = { steps: "plain_steps" }; // a KSampler's steps are what RALU is compared with
 const WITHOUT_VAE = "latent_gradient"; // the detector that needs no picture
 const SAMPLED = ["LATENT", "IMAGE", "GUIDER"]; // what nodes that sample a MODEL give
@@ -51,7 +52,7 @@ function replace(node) {
     if (value !== undefined) made[name] = value;
   }
   graph.add(made);
-  const left = [...setValues(made, values), ...rewire(made, into, from, vae)];
+  const left = [...setValues(made, [...values, ["quality", QUALITY]]), ...rewire(made, into, from, vae)];
   made.setSize([Math.max(size[0], made.size[0]), made.computeSize()[1]]);
   return left;
 }

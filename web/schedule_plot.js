@@ -1,50 +1,46 @@
 // The plan as two curves: noise level at each step, and how often each time is visited.
 import { api } from "../../scripts/api.js";
+import { keep, kept } from "./kept.js";
 import { planMarkup, shiftWords } from "./markup.js";
-import { ROW, addElement, also, fitHeight } from "./widget.js";
+import { addElement, also, fromMarkup, paragraph } from "./widget.js";
+import { words } from "./words.js";
 
-const HEIGHT = 166; // without the stages' rows
-const CHECK_MS = 150;
+const HEIGHT = 210; // about what three stages take
+const REMEMBERED = 50; // answers at most
 const SIZE = ["width", "height"]; // the schedule does not depend on them
+const answers = new Map(); // of the server: equal nodes ask once
 
 export function addPlot(node) {
-  const panel = addElement(node, "ralu_plot", HEIGHT + 3 * ROW);
-  const { root } = panel;
+  const panel = addElement(node, "ralu_plot", HEIGHT);
   let shown; // what the plot was drawn for
   let ran; // the values of the last run
   let runs = 0;
 
   const show = async () => {
+    ran ??= kept(node, "schedule");
     const asked = question(node);
-    const key = JSON.stringify([asked, runs]);
+    const key = JSON.stringify([asked, runs, !ran]);
     if (key === shown) return;
     shown = key;
     if (ran && sameNumbers(asked.numbers, ran.widgets)) {
-      return draw(ran, `solved ${shiftWords(ran)}, as last run`);
+      return draw(ran, words().solved(shiftWords(ran)));
     }
-    if (asked.unknown) {
-      return say(root, `A wire sets ${asked.unknown}: the plot is drawn after a run.`);
-    }
+    if (asked.unknown) return panel.show(paragraph(words().wired(asked.unknown)));
     const [values, problem] = await solve(asked.numbers);
     if (key !== shown) return; // the widgets have changed since
-    if (problem) return say(root, problem);
-    draw(values, `${shiftWords(values)}${asked.model ? "; a run reads the MODEL's" : ""}`);
+    if (problem) return panel.show(paragraph(problem));
+    const shift = shiftWords(values);
+    draw(values, asked.model ? words().model_decides(shift) : shift);
   };
 
-  const draw = (values, origin) => {
-    root.innerHTML = planMarkup(values, origin);
-    panel.setHeight(HEIGHT + ROW * values.stages.length);
-    fitHeight(node);
-  };
+  const draw = (values, origin) => panel.show(fromMarkup(planMarkup(values, origin)));
 
-  // Widgets tell nobody when a program sets their value, so they are compared instead.
-  const timer = setInterval(show, CHECK_MS);
-  also(node, "onRemoved", () => clearInterval(timer));
+  panel.watch(show);
   also(node, "onExecuted", (output) => {
     ran = output?.ralu_schedule?.[0] ?? ran;
+    if (ran) keep(node, "schedule", ran);
     runs += 1;
   });
-  fitHeight(node);
 }
 
 // The numbers that a run would get, as far as the graph tells; `unknown` names one that it does not.
@@ -55,8 +51,8 @@ function question(node) {
   }
   let unknown;
   let model = false;
-  for (const [slot, { name, widget, link }] of (node.inputs ?? []).entries()) {
-    if (link == null) continue;
+  for (const [slot, { name, widget }] of (node.inputs ?? []).entries()) {
+    if (!node.isInputConnected(slot)) continue;
     if (name === "model") model = true;
     if (!widget) continue;
     numbers[name] = node.getInputNode(slot)?.widgets?.find((w) => w.name === "value")?.value;
@@ -69,19 +65,23 @@ function sameNumbers(now, then) {
   return Object.entries(then).every(([name, value]) => (now[name] ?? value) === value);
 }
 
-async function solve(numbers) {
+function solve(numbers) {
+  const known = Object.entries(numbers).filter(([, value]) => value !== undefined);
+  const query = String(new URLSearchParams(known));
+  if (!answers.has(query)) {
+    if (answers.size >= REMEMBERED) answers.delete(answers.keys().next().value);
+    answers.set(query, ask(query));
+  }
+  return answers.get(query);
+}
+
+async function ask(query) {
   try {
-    const known = Object.entries(numbers).filter(([, value]) => value !== undefined);
-    const answer = await api.fetchApi(`/ralu/schedule?${new URLSearchParams(known)}`);
+    const answer = await api.fetchApi(`/ralu/schedule?${query}`);
     const values = await answer.json();
     return answer.ok ? [values, null] : [null, values.error];
   } catch {
-    return [null, "No plot: the server does not answer."];
+    answers.delete(query);
+    return [null, words().no_server];
   }
-}
-
-function say(root, sentence) {
-  const text = document.createElement("p");
-  text.textContent = sentence;
-  root.replaceChildren(text);
 }

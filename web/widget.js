@@ -1,29 +1,59 @@
 import { app } from "../../scripts/app.js";
+import { forget, watch } from "./watch.js";
 
-export const ROW = 14; // pixels of a table's row
+const MARGIN = 10; // pixels that the classic renderer leaves around an element
 
-// An element on a node, in both renderers; height 0 hides it. Neither saved nor sent to the server.
-export function addElement(node, name, height) {
+// An element on a node, in both renderers, as tall as what it shows; empty it is not there. Neither
+// saved nor sent to the server. `height` is a guess, until it has been laid out.
+export function addElement(node, name, height = 0) {
   const root = document.createElement("div");
   root.className = `ralu ${name}`;
+  const body = document.createElement("div");
+  root.append(body);
   const widget = node.addDOMWidget(name, name, root, {
     serialize: false,
     hideOnZoom: false,
-    getMinHeight: () => height,
-    getMaxHeight: () => height,
+    getMinHeight: () => height && height + 2 * MARGIN,
+    getMaxHeight: () => height && height + 2 * MARGIN,
     getValue: () => "",
     setValue() {},
   });
   widget.serialize = false;
   root.addEventListener("wheel", zoomCanvas, { passive: false });
   const setHeight = (pixels) => {
+    const fitted = fittedHeight(node);
     height = pixels;
     widget.hidden = !pixels; // for the classic renderer; Nodes 2.0 looks at the element
-    root.style.display = pixels ? "" : "none";
-    root.style.height = `${pixels}px`;
+    fitHeight(node, fitted);
   };
-  setHeight(height);
-  return { root, setHeight };
+  const measured = () => {
+    const pixels = body.childNodes.length ? body.offsetHeight : 0;
+    if (pixels && pixels !== height) setHeight(pixels);
+  };
+  new ResizeObserver(measured).observe(body);
+  const show = (...content) => {
+    body.replaceChildren(...content);
+    root.style.display = content.length ? "" : "none";
+    if (!content.length) setHeight(0);
+    else if (widget.hidden) setHeight(body.offsetHeight || height || 1);
+  };
+  root.style.display = height ? "" : "none";
+  widget.hidden = !height;
+  also(node, "onRemoved", () => forget(node));
+  return { root, body, show, watch: (look) => watch(node, look) };
+}
+
+// Markup of this pack's own numbers and words, so that nothing in it needs escaping.
+export function fromMarkup(markup) {
+  const template = document.createElement("template");
+  template.innerHTML = markup;
+  return template.content;
+}
+
+export function paragraph(text) {
+  const element = document.createElement("p");
+  element.textContent = text;
+  return element;
 }
 
 // The classic renderer puts the element above the canvas, where it would swallow zooming.
@@ -42,8 +72,19 @@ export function also(node, event, added) {
   };
 }
 
-export function fitHeight(node) {
+// The height of a node that is as tall as its parts need; Infinity for one that was made taller.
+export function fittedHeight(node) {
+  const needed = node.computeSize()[1];
+  return node.size[1] <= needed + 1 ? needed : Infinity;
+}
+
+// As tall as its parts need, and as before where it was made taller. Nodes 2.0 finds what they need by
+// itself, which is less, so that it is given no height at all.
+export function fitHeight(node, before = Infinity) {
   const [width, height] = node.size;
-  node.setSize([width, Math.max(height, node.computeSize()[1])]);
+  const needed = node.computeSize()[1];
+  const fits = before !== Infinity;
+  if (!LiteGraph.vueNodesMode) node.setSize([width, fits ? needed : Math.max(height, needed)]);
+  else if (fits) node.setSize([width, 0]);
   app.canvas.setDirty(true, true);
 }

@@ -7,25 +7,12 @@ import re
 import graphs
 import pytest
 from playwright.sync_api import expect
+from plots import PLOT, plot_text, wait_for_plot
 
-from lab.comfy.browser import open_tab
+from lab.comfy.browser import READY, open_tab
 
-PLOT, PANEL, LINES = ".ralu_plot", ".ralu_run", ".ralu_lines"
-KEEPS_STATUS = (1, 47)  # the newest frontend known to show a node's status after the run
-POINTS = "() => document.querySelector('.ralu_plot .stage1 polyline')?.getAttribute('points')"
-
-
-def wait_for_plot(tab, other_than: str | None = None) -> str:
-    tab.page.wait_for_function(
-        "(old) => { const p = document.querySelector('.ralu_plot .stage1 polyline');"
-        " return p && p.getAttribute('points') !== old; }",
-        arg=other_than,
-    )
-    return tab.page.evaluate(POINTS)
-
-
-def plot_text(tab) -> str:
-    return tab.page.locator(PLOT).inner_text()
+PROMPT = "async () => (await app.graphToPrompt()).output"
+PANEL, LINES = ".ralu_run", ".ralu_lines"
 
 
 def node_title(tab, id: int) -> tuple[float, float]:
@@ -43,79 +30,7 @@ def node_title(tab, id: int) -> tuple[float, float]:
     )
 
 
-# The plot
-
-
-def test_plot_follows_the_widgets(tab):
-    tab.load(graphs.schedule_only())
-    first = wait_for_plot(tab)
-    text = plot_text(tab)
-    assert re.search(r"4 steps\s+1024 tokens\s+h 5\.1", text), text
-    assert re.search(r"z 10\.\d+, c 0\.0\d+, JS distance 0\.01\d+", text), text
-    assert "for model shift 3.158" in text
-    tab.screenshot("plot")
-    tab.set_widget(1, "steps_1", 9)
-    second = wait_for_plot(tab, first)
-    assert len(second.split()) == 10 > len(first.split())
-    tab.set_widget(1, "preset", "SD3 2x")
-    wait_for_plot(tab, second)
-    assert "for model shift 3" in plot_text(tab) and "28 plain steps" in plot_text(tab)
-
-
-def test_plot_follows_a_click(tab, request):
-    tab.load(graphs.schedule_only())
-    first = wait_for_plot(tab)
-    if tab.name == "nodes2":
-        tab.page.locator("[data-node-id='1'] button[role=combobox], [data-node-id='1'] .p-select")
-        tab.page.locator("[data-node-id='1']").get_by_text("FLUX 5x").click()
-        tab.page.get_by_role("option", name="FLUX 7x").click()
-    else:
-        x, y = tab.page.evaluate(
-            """() => { const n = app.rootGraph.getNodeById(1);
-              const w = n.widgets.find(w => w.name === 'preset');
-              const { scale, offset } = app.canvas.ds;
-              const box = document.querySelector('#graph-canvas').getBoundingClientRect();
-              return [box.x + (n.pos[0] + n.size[0] - 25 + offset[0]) * scale,
-                      box.y + (n.pos[1] + w.last_y + 12 + offset[1]) * scale]; }"""
-        )
-        tab.page.mouse.click(x, y)  # the arrow to the next option
-    wait_for_plot(tab, first)
-    expect(tab.page.locator(PLOT)).to_contain_text("2 steps")
-
-
-def test_plot_tells_in_a_sentence_what_cannot_be(tab):
-    tab.load(graphs.schedule_only(end_sigma_1=0.3))
-    plot = tab.page.locator(PLOT)
-    expect(plot).to_contain_text("Each stage must end at a lower noise level")
-    assert plot.locator("svg").count() == 0
-    tab.screenshot("plot_sentence")
-    tab.set_widget(1, "end_sigma_1", 0.8)
-    wait_for_plot(tab)
-
-
-def test_plot_reads_numbers_from_wires(tab):
-    number = graphs.node(2, "PrimitiveInt", -300, 0, [512, "fixed"], outputs=graphs.outputs("INT"))
-    schedule = graphs.node(1, "RALU_Schedule", 100, 100, graphs.schedule_values())
-    links = [[2, 0, 1, "width", "INT"]]
-    tab.load(graphs.graph(schedule, number, links=links, wired_widgets=("width",)))
-    expect(tab.page.locator(PLOT)).to_contain_text("at 512x1024")
-    tab.set_widget(2, "value", 768)
-    expect(tab.page.locator(PLOT)).to_contain_text("at 768x1024")
-
-
-def test_plot_does_not_reach_the_server_or_the_file(tab):
-    tab.load(graphs.schedule_only())
-    wait_for_plot(tab)
-    saved = tab.page.evaluate("() => app.rootGraph.serialize().nodes[0].widgets_values")
-    assert saved == graphs.schedule_values()
-    prompt = tab.page.evaluate("async () => (await app.graphToPrompt()).output")
-    assert not any("plot" in name for name in prompt["1"]["inputs"])
-
-
-# A run
-
-
-def test_run_shows_stages_regions_and_speed(tab, is_newer):
+def test_run_shows_stages_regions_and_speed(tab):
     tab.load(graphs.sampling(seed=len(tab.name)))  # the server caches what it has run
     wait_for_plot(tab)
     expect(tab.page.locator(PANEL)).to_be_hidden()
@@ -143,9 +58,8 @@ def test_run_shows_stages_regions_and_speed(tab, is_newer):
         "Stage 3 of 3",
     ]
     assert re.match(r"15 steps in [\d.]+ s: ", texts[-1])
-    # The older Nodes 2.0 shows no node's status text, and newer frontends end it with the run.
-    if (is_newer or tab.name == "classic") and tab.frontend <= KEEPS_STATUS:
-        expect(tab.page.get_by_text(texts[-1])).to_be_visible()
+    # The panel has that already, so the node's status does not stay.
+    expect(tab.page.get_by_text(texts[-1])).to_have_count(0)
     tab.screenshot("run")
     assert "as last run" in plot_text(tab)
     tab.set_widget(4, "ratio", 0.25)
@@ -160,6 +74,32 @@ def test_the_panel_tells_the_comparison_as_the_server_does(tab):
     tab.page.evaluate("(run) => app.rootGraph.getNodeById(5).onExecuted({ralu_run: [run]})", run)
     panel = tab.page.locator(PANEL)
     expect(panel).to_contain_text(run["comparison"])
+
+
+READ = {"TaylorSeer": ["interval", "order", "warm_up"], "TeaCache": ["threshold"]}
+SHARED = ["method", "max_memory"]
+
+
+def test_acceleration_shows_what_its_method_reads(tab):
+    tab.load(graphs.ksampler(seed=1))
+    saved = "() => app.rootGraph.getNodeById(4).serialize().widgets_values"
+    values, prompt = tab.page.evaluate(saved), tab.page.evaluate(PROMPT)["4"]["inputs"]
+    for method, read in READ.items():
+        tab.set_widget(4, "method", method)
+        tab.page.wait_for_timeout(500)
+        visible = tab.page.evaluate(
+            "() => app.rootGraph.getNodeById(4).widgets.filter(w => !w.hidden).map(w => w.name)"
+        )
+        assert sorted(visible) == sorted([*SHARED, *read])
+        if tab.name == "nodes2":
+            node = tab.page.locator("[data-node-id='4']")
+            shown = {
+                name for names in READ.values() for name in names if node.get_by_text(name).count()
+            }
+            assert shown == set(read)
+        tab.screenshot(f"acceleration_{method}")
+        assert tab.page.evaluate(saved) == [method, *values[1:]]
+        assert tab.page.evaluate(PROMPT)["4"]["inputs"] == {**prompt, "method": method}
 
 
 def test_skipped_steps_are_shown_on_the_sampler(tab):
@@ -219,6 +159,22 @@ def test_cached_run_is_shown_again(tab, is_newer):
     tab.screenshot("cached_run")
 
 
+def test_a_reloaded_page_shows_the_last_run_again(tab):
+    tab.load(graphs.sampling(seed=300 + len(tab.name)))
+    run = {
+        "stages": [{"number": 1, "steps": 4, "calls": 4, "tokens": [64], "seconds": 2, "share": 1}]
+    }
+    run |= {"seconds": 9, "loading": 1, "regions": [], "comparison": "As told."}
+    tab.page.evaluate("(run) => app.rootGraph.getNodeById(5).onExecuted({ralu_run: [run]})", run)
+    expect(tab.page.locator(PANEL)).to_contain_text("As told.")
+    saved = tab.page.evaluate("() => JSON.stringify(app.rootGraph.serialize())")
+    assert "As told." not in saved
+    tab.page.wait_for_timeout(1500)  # the frontend keeps the graph a little later
+    tab.page.reload()
+    tab.page.wait_for_function(READY)
+    expect(tab.page.locator(PANEL)).to_contain_text("As told.")
+
+
 def test_error_is_one_sentence(tab, is_newer):
     tab.load(graphs.sampling(with_vae=False))
     event = tab.wait_until_done(tab.queue())
@@ -272,7 +228,11 @@ def test_search_finds_the_sampler(tab, is_newer, words):
     tab.screenshot("search")
 
 
-LANGUAGES = {"zh": "RALU 采样器", "ja": "RALU サンプラー", "ko": "RALU 샘플러"}
+LANGUAGES = {
+    "zh": ("RALU 采样器", "阶段 1"),
+    "ja": ("RALU サンプラー", "ステージ 1"),
+    "ko": ("RALU 샘플러", "단계 1"),
+}
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -282,11 +242,13 @@ def test_other_languages(chromium, server, is_newer, language):
     settings = {"Comfy.VueNodes.Enabled": True, "Comfy.Locale": language}
     with open_tab(chromium, server.url, language, settings) as tab:
         tab.load(graphs.graph(graphs.node(1, "RALU_Sampler", 300, 200)))
-        expect(tab.page.get_by_text(LANGUAGES[language]).first).to_be_visible()
+        expect(tab.page.get_by_text(LANGUAGES[language][0]).first).to_be_visible()
         tab.page.wait_for_timeout(300)
         tab.page.mouse.click(*node_title(tab, 1))
         tab.page.get_by_test_id("info-button").click()
         picture = tab.page.locator("img[src*='/extensions/ralu/docs/']").first
         expect(picture).to_be_visible()
         tab.screenshot("help")
+        tab.load(graphs.schedule_only())
+        expect(tab.page.locator(PLOT)).to_contain_text(LANGUAGES[language][1])
         assert not tab.page_errors

@@ -57,6 +57,7 @@ def test_a_ksampler_becomes_a_ralu_sampler_and_back(tab):
     assert new[str(SAMPLER)]["class_type"] == "RALU_Sampler"
     for name in ("model", "positive", "negative", "latent_image"):
         assert inputs[name] == old[str(SAMPLER)]["inputs"][name]
+    assert (inputs["quality"], inputs["plain_steps"]) == ("balanced", 8)
     given = {"seed": 11, "cfg": 1.5, "sampler_name": "dpmpp_2m", "denoise": 0.9, "vae": ["1", 2]}
     assert {name: inputs[name] for name in given} == given
     assert new["6"]["inputs"]["samples"] == [str(SAMPLER), 0]
@@ -95,6 +96,25 @@ def test_inside_a_subgraph_all_wires_stay(tab):
     assert "vae" not in new["inputs"] and new["inputs"]["edge_detector"] == "latent_gradient"
     decode = tab.page.evaluate(PROMPT)["6"]["inputs"]["samples"]
     assert decode[0].endswith(f":{sampler}") and decode[1] == 0
+
+
+def test_ralu_in_front_makes_the_same_sampler_run_in_stages(tab):
+    tab.load(graphs.ksampler(seed=20 + len(tab.name), accelerated=False))
+    old = tab.page.evaluate(PROMPT)
+    pick(tab, IN_FRONT)
+    new = tab.page.evaluate(PROMPT)
+    (apply,) = [id for id, entry in new.items() if entry["class_type"] == "RALU_Apply"]
+    assert new[apply]["inputs"]["model"] == old["5"]["inputs"]["model"] == ["1", 0]
+    assert new["5"]["inputs"] == {**old["5"]["inputs"], "model": [apply, 0]}
+    assert {id: new[id] for id in old if id != "5"} == {id: old[id] for id in old if id != "5"}
+    offered = "() => app.extensions.find(e => e.name === 'ralu').getNodeMenuItems"
+    offered += "(app.rootGraph.getNodeById(5)).map(item => item.content)"
+    assert tab.page.evaluate(offered) == [REPLACE]  # one in front is enough
+    tab.run()
+    tab.screenshot("in_front")
+    tab.page.keyboard.press("Control+z")
+    tab.page.wait_for_function("() => app.rootGraph.nodes.every(n => n.type !== 'RALU_Apply')")
+    assert tab.page.evaluate(PROMPT) == old
 
 
 def sampler_in(prompt: dict) -> dict:
