@@ -2,7 +2,8 @@
 
 Runs every workflow on the trained miniatures (shots.py) on a real ComfyUI server and writes
 workflows/*.jpg and web/docs/{regions.jpg,icon.png}; copies `make demo`'s comparison to web/docs
-where it is there. The same files come out each time. cards.py has the words.
+where it is there, and cuts the README's first picture out of it. The same files come out each time.
+cards.py has the words.
 """
 
 from __future__ import annotations
@@ -218,6 +219,12 @@ def write_cards(studio: Studio, out: Path, docs: Path) -> None:
             shown[-1].picture.save(docs / "regions.jpg", quality=85)
 
 
+def first(comparison: Path) -> Image.Image:
+    """The README's first picture: SD3's part of the comparison, up to the early regions."""
+    with Image.open(comparison) as sheet:
+        return sheet.crop((0, sheet.height // 2, round(0.6 * sheet.width), sheet.height))
+
+
 def main() -> int:
     try:
         with bench_server() as bench:
@@ -228,6 +235,7 @@ def main() -> int:
     icon().save(DOCS / "icon.png")
     if (OUT / COMPARISON).is_file():
         shutil.copy(OUT / COMPARISON, DOCS / COMPARISON)
+        first(DOCS / COMPARISON).save(DOCS / "first.jpg", quality=90)
     return 0
 
 

@@ -135,8 +135,8 @@ def test_the_example_runs(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == "(1024, 1330, 4096) (1, 16, 128, 128)\n"
 
 
-def test_the_readme_shows_the_example() -> None:
-    assert f"```python\n{EXAMPLE.read_text()}```\n" in (ROOT / "README.md").read_text()
+def test_the_docs_show_the_example() -> None:
+    assert f"```python\n{EXAMPLE.read_text()}```\n" in (ROOT / "docs" / "core.md").read_text()
 
 
 def test_a_plan_is_named_as_people_know_it() -> None:
