@@ -23,12 +23,12 @@ ASIDE = {
     "few steps": ({}, {"steps": 4}, "of 4 steps none can be spared"),
     "the last steps": ({}, {"start_step": 17}, "of 3 steps none can be spared"),
     "a small picture": (
-        {"quality": "draft"},
+        {"quality": "paper"},
         {"latent": empty(side=32)},
         "half of 256x256 is too small to draw in",
     ),
     "an early end": (
-        {"quality": "draft"},
+        {"quality": "paper"},
         {"steps": 40, "last_step": 8},
         "this sampler stops at noise level 0.93, before",
     ),

@@ -8,7 +8,7 @@ from types import MappingProxyType
 DIALLED = ("fine", "balanced", "draft")
 # Names as `ralu_core.plans.named_plan` takes them. `lab/quality/PARETO.md` says why these.
 UNGUIDED: Mapping[str, str] = MappingProxyType(
-    {"fine": "second order 10", "balanced": "second order 6", "draft": "own noise 4-2"}
+    {"fine": "second order 10", "balanced": "second order 6", "draft": "second order 4"}
 )
 GUIDED: Mapping[str, str] = MappingProxyType(
     {
