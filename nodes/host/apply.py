@@ -18,7 +18,7 @@ from .aside import why_plain
 from .asked import Settings, Wires
 from .dial import dialled_plan
 from .families.inspect import inspect_model
-from .inputs import check_detector, latent_samples
+from .inputs import check_detector, check_score, latent_samples, score_for
 from .run import sample
 from .sampling.guidance import calls_of
 from .sampling.keys import APPLIED, IN_STAGE
@@ -39,6 +39,7 @@ def applied(patcher, settings: Settings, vae, tell: Callable[[str], None]):
     facts = inspect_model(patcher)
     usual = Frame.of_picture(1024, 1024, facts.space)
     plan = settings.schedule or dialled_plan(settings.quality, facts, usual)
+    check_score(score_for(settings.detector, vae is not None))
     if plan.ratio is not None:
         check_detector(settings.detector, vae, facts.space)
     clone = patcher.clone()

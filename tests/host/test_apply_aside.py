@@ -127,7 +127,10 @@ def test_what_no_family_runs_is_refused_at_the_node(flux):
         ({"edge_detector": "sobel"}, "Edge detector must be one of canny, .*, got 'sobel'"),
         ({"vae": "a name"}, "socket vae takes a VAE, got str 'a name'"),
         ({"model": None}, "socket model takes a MODEL, got nothing"),
-        ({"edge_detector": "canny"}, "The edge detector canny looks .*: connect one, or set"),
+        (
+            {"edge_detector": "canny", "quality": "paper"},
+            "The edge detector canny looks .*: connect one, or set",
+        ),
     ],
 )
 def test_what_the_wires_tell_is_refused_at_the_node(flux, inputs, sentence):
