@@ -1,0 +1,84 @@
+"""Other packs' ways into the network, imitated: none is installed here."""
+
+from __future__ import annotations
+
+from unittest.mock import patch
+
+import pytest
+import torch
+from limits import assert_limits, assert_matters, guider
+
+
+class Rescaled(torch.nn.Module):
+    """As DyPE replaces the embedder of positions, for larger pictures than the model knows."""
+
+    def __init__(self, embedder: torch.nn.Module):
+        super().__init__()
+        self.embedder = embedder
+
+    def forward(self, ids: torch.Tensor) -> torch.Tensor:
+        return self.embedder(0.7 * ids)
+
+
+class AllBlocks(torch.nn.Module):
+    """As WaveSpeed replaces the list of blocks by one that runs, or skips, all of them."""
+
+    def __init__(self, blocks: torch.nn.ModuleList):
+        super().__init__()
+        self.blocks = blocks
+
+    def forward(self, img: torch.Tensor, txt: torch.Tensor, *args, **kwargs):
+        for block in self.blocks:
+            img, txt = block(img, txt, *args, **kwargs)
+        return 0.9 * img, txt
+
+
+def embedder_replaced(model):
+    patched = model.clone()
+    embedder = model.get_model_object("diffusion_model.pe_embedder")
+    patched.add_object_patch("diffusion_model.pe_embedder", Rescaled(embedder))
+    return patched
+
+
+def within_the_call(model, name: str, replacement):
+    """A MODEL whose network has another attribute for the length of each of its calls."""
+    patched, network = model.clone(), model.model.diffusion_model
+
+    def wrapper(apply_model, args):
+        with patch.object(network, name, replacement(getattr(network, name))):
+            return apply_model(args["input"], args["timestep"], **args["c"])
+
+    patched.set_model_unet_function_wrapper(wrapper)
+    return patched
+
+
+def forward_replaced(model):
+    """As TeaCache's first packs do."""
+
+    def replacement(forward_orig):
+        def skipping(*args, **kwargs):
+            return 0.9 * forward_orig(*args, **kwargs)
+
+        return skipping
+
+    return within_the_call(model, "forward_orig", replacement)
+
+
+def blocks_replaced(model):
+    return within_the_call(
+        model, "double_blocks", lambda blocks: torch.nn.ModuleList([AllBlocks(blocks)])
+    )
+
+
+WAYS = {
+    "the embedder, as DyPE": embedder_replaced,
+    "the forward pass, as TeaCache": forward_replaced,
+    "the list of blocks, as WaveSpeed": blocks_replaced,
+}
+
+
+@pytest.mark.promise("Other nodes' wrappers and block patches")
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+def test_what_another_pack_replaced_works_in_every_stage(flux, way):
+    assert_limits(guider(way(flux)))
+    assert_matters(guider(way(flux)), guider(flux))
