@@ -6,13 +6,17 @@ from dataclasses import replace
 
 import torch
 
+from ...ralu_core.latents.flow import shift_sigma
 from ...ralu_core.latents.frame import Frame
 from ...ralu_core.latents.grid import FULL
 from .asked import Settings
+from .dial import PAPER
+from .families.dials import DIALLED
 from .families.inspect import ModelFacts
 from .planning import planned
 
 FEW = 4  # steps, of which none can be spared
+DISTILLED = 8  # steps of a whole run: who takes so few has a model that was distilled to them
 LEAST_SIDE = 512  # pixels; a half of less is smaller than what models draw
 WORTH = 0.9  # of the sampler's own FLOPs; above, a plan is not worth its changes
 
@@ -35,7 +39,17 @@ def why_plain(
     start, end = settings.levels or (1.0, 0.0)
     if steps <= FEW and settings.schedule is None:
         return f"of {steps} step{'s' if steps > 1 else ''} none can be spared"
-    full_from = planned(replace(settings, levels=(start, 0.0)), facts, frame).plan.full_from
+    whole = planned(replace(settings, levels=(start, 0.0)), facts, frame)
+    if settings.schedule is None and settings.quality in DIALLED:
+        of_whole = steps / float(
+            shift_sigma(1 / whole.shift, start) - shift_sigma(1 / whole.shift, end)
+        )
+        if round(of_whole) <= DISTILLED:
+            return (
+                f"runs of {round(of_whole)} steps are for models distilled to them, of which none "
+                f"can be spared (the quality {PAPER} tries)"
+            )
+    full_from = whole.plan.full_from
     if end >= full_from:
         return (
             f"this sampler stops at noise level {end:.2f}, before the plan is at full size "
