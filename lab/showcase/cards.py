@@ -13,6 +13,7 @@ from lab.models.stand_ins import STAND_INS, StandIn
 from lab.showcase.demo import FULL_SIZE
 from ralu_core.cost import CallCost
 from ralu_core.forecast import is_computed
+from ralu_core.plans import named_plan
 from ralu_core.plans.presets import PUBLISHED_SHIFT, matched_plan, preset
 
 FINE = FULL_SIZE // 16  # tokens a side
@@ -23,11 +24,13 @@ USES = {
     "flux_dev_advanced": "{}, advanced sampler",
     "flux_dev_compare": "Plain beside {}",
     "flux_dev_controlnet_lora": "{} + ControlNet + LoRA",
+    "flux_dev_in_front": "RALU in front of a KSampler",
     "flux_dev_inpaint": "Inpaint with {}",
     "flux_dev_two_pass": "{} in two passes",
 }
 # Its region mask adds regions, so nobody knows beforehand what it saves.
 UNKNOWN_SAVING = {"flux_dev_inpaint": "What you paint grows early"}
+DIALLED = {"balanced": "second order 6"}  # of Flux, which the workflow with the node RALU loads
 Node = dict[str, Any]
 
 
@@ -89,12 +92,17 @@ def sampling_of(nodes: list[Node]) -> Sampling | None:
     """How a workflow samples; None where it does not."""
     ralu, plain = _first(nodes, "RALU_Schedule"), _first(nodes, "KSampler")
     skipping = _first(nodes, "RALU_TemporalAcceleration")
+    in_front = _first(nodes, "RALU_Apply")
     if ralu is not None:
         chosen = preset(ralu[0])
         tokens = list(matched_plan(chosen, PUBLISHED_SHIFT).tokens(FINE, FINE))
         few = sum(chosen.steps) >= chosen.baseline_steps  # no fewer of them, but cheaper ones
         title = f"RALU, {sum(chosen.steps)} steps" if few else f"RALU {chosen.name.split()[-1]}"
         steps, baseline = chosen.steps, chosen.baseline_steps
+    elif plain is not None and in_front is not None:
+        plan = named_plan(DIALLED[in_front[0]])
+        title, steps, baseline = in_front[0], plan.steps, plain[2]
+        tokens = list(plan.tokens(FINE, FINE))
     elif plain is not None:
         title, tokens, baseline = "", [FINE**2], plain[2]
         steps = (baseline,)

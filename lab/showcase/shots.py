@@ -31,6 +31,7 @@ SIDE = 256  # pixels of a miniature's picture
 PICTURE, EARLY = "Picture", "Early regions (white)"
 # What goes on where a node is passed by: its output, and the input in its place.
 PASSED = {
+    "RALU_Apply": {0: "model"},
     "RALU_TemporalAcceleration": {0: "model"},
     "LoraLoaderModelOnly": {0: "model"},
     "ControlNetApplyAdvanced": {0: "positive", 1: "negative"},

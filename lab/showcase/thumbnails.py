@@ -45,6 +45,7 @@ SUBJECTS = {
     "flux_dev_advanced": Subject("automobile on grey", 2),
     "flux_dev_compare": Subject("hamburger on green", 1),
     "flux_dev_controlnet_lora": Subject("wrapped present on green", 3),
+    "flux_dev_in_front": Subject("red apple on yellow", 2),
     "flux_dev_inpaint": Subject("watermelon on green", 1),
     "flux_dev_taylorseer": Subject("fox face on green", 2),
     "flux_dev_two_pass": Subject("skull on red", 4),
@@ -104,6 +105,18 @@ def _skipping(studio: Studio, name: str) -> list[Pane]:
     ]
 
 
+def _in_front(studio: Studio, name: str) -> list[Pane]:
+    nodes = read_workflow(name)["nodes"]
+    sampling = sampling_of(nodes)
+    assert sampling is not None
+    whole = studio.shoot(name, SUBJECTS[name], without="RALU_Apply")
+    some = studio.shoot(name, SUBJECTS[name])
+    return [
+        Pane(f"{sampling.plain} steps", whole[PICTURE]),
+        Pane(f"with RALU, {sampling.steps}", some[PICTURE]),
+    ]
+
+
 def _inpainted(studio: Studio, name: str) -> list[Pane]:
     given = studio.shoot("flux_dev_5x", GIVEN)[PICTURE]
     studio.give(painted(given, PAINTED))
@@ -131,6 +144,7 @@ def _looked_at(studio: Studio, name: str) -> list[Pane]:
 SPECIAL = {
     "edge_mask_preview": _looked_at,
     "flux_dev_compare": _compared,
+    "flux_dev_in_front": _in_front,
     "flux_dev_inpaint": _inpainted,
     "flux_dev_taylorseer": _skipping,
     "flux_dev_two_pass": _enlarged,

@@ -159,6 +159,7 @@ def test_every_three_stage_workflow_but_comparisons_states_its_cost():
     assert silent == {
         "edge_mask_preview",
         "flux_dev_compare",
+        "flux_dev_in_front",  # of steps alone
         "flux_dev_taylorseer",
         "flux_dev_5x_taylorseer",
     }

@@ -45,6 +45,10 @@ def test_no_two_cards_show_or_say_the_same():
             "flux_dev_taylorseer",
             Words("FLUX.1-dev", "TaylorSeer", "2.8x fewer FLOPs than 50 steps"),
         ),
+        (
+            "flux_dev_in_front",
+            Words("FLUX.1-dev", "RALU in front of a KSampler", "3.3x fewer FLOPs than 20 steps"),
+        ),
         ("sd3_medium_2x", Words("SD3 Medium", "RALU 2x", "2.2x fewer FLOPs than 28 steps")),
         ("edge_mask_preview", Words("Any picture", "Which regions grow early", "No model needed")),
     ],

@@ -119,6 +119,18 @@ def _flux_dev_taylorseer(sheet: Sheet) -> None:
     result(sheet, latent, models.vae)
 
 
+def _flux_dev_in_front(sheet: Sheet) -> None:
+    about(sheet, texts.FLUX_IN_FRONT, [FLUX_DEV, *FLUX_FILES], texts.KNOBS_IN_FRONT)
+    models = load_flux(sheet, FLUX_DEV)
+    size = empty_picture(sheet)
+    sheet.column(360, "RALU", RALU)
+    node = sheet.add("RALU_Apply", "RALU", 100, model=models.model)
+    job = flux_job(sheet, replace(models, model=node["MODEL"]), size)
+    sheet.column(360, "Sample", PLAIN)
+    latent = plain_sampler(sheet, job, "KSampler, as in any workflow", steps=IN_FRONT_STEPS)
+    result(sheet, latent, models.vae)
+
+
 def _edge_mask_preview(sheet: Sheet) -> None:
     about(sheet, texts.EDGES, [])
     sheet.column(340, "Load")
@@ -140,9 +152,12 @@ def _edge_mask_preview(sheet: Sheet) -> None:
     show_mask(sheet, paper["MASK"])
 
 
+IN_FRONT_STEPS = 20  # what people sample Flux with
+
 DRAWINGS: dict[str, Callable[[Sheet], None]] = {
     "flux_dev_5x": _flux_dev("FLUX 5x", texts.FLUX_5X),
     "flux_dev_7x": _flux_dev("FLUX 7x", texts.FLUX_7X),
+    "flux_dev_in_front": _flux_dev_in_front,
     "flux_dev_5x_taylorseer": _flux_dev_5x_taylorseer,
     "flux_dev_taylorseer": _flux_dev_taylorseer,
     "flux_schnell_4_steps": _flux_schnell,
