@@ -13,6 +13,8 @@ import torch
 from lab.bench.clock import FORWARD, Clock, instrumented
 from lab.bench.results import markdown
 from lab.bench.runs import Setting, Subject, plain, ralu, with_steps
+from lab.comfy import ralu_pack
+from ralu_core.latents.views import ONE_TEXT, PAPER, VIEWS, view_named
 
 PIXELS = 16  # each way, of a token at full size
 STEPS = 2  # of each plain run here, and of stage 2
@@ -41,7 +43,8 @@ class PerToken:
 def measure(
     subject: Subject, presets: list[str], width: int, height: int, repeats: int
 ) -> list[PerToken]:
-    """Plain at full size; stage 2 of every preset, and plain at as many tokens. In turn."""
+    """Plain at full size; stage 2 of every preset, the same with its views corrected where the
+    family can, and plain at as many tokens. In turn."""
     size, grid = f"{width}x{height}", (height // PIXELS, width // PIXELS)
     runs = [PerToken(size, "plain", math.prod(grid), [])]
     calls: list[Callable[[], Any]] = [lambda: plain(subject, STEPS, width, height)]
@@ -50,8 +53,11 @@ def measure(
         tokens = plan.tokens(*grid)[1]
         short = with_steps(plan, (1, STEPS, 1))
         small = side_of(tokens)
-        runs.append(PerToken(size, f"{PREFIX} {name}", tokens, []))
-        calls.append(lambda plan=short: ralu(subject, plan, width, height))
+        for views in _views_of(subject):
+            told = "" if views == PAPER else f", {views}"
+            runs.append(PerToken(size, f"{PREFIX} {name}{told}", tokens, []))
+            seen = short.seeing(views)
+            calls.append(lambda plan=seen: ralu(subject, plan, width, height))
         runs.append(PerToken(size, "plain, a smaller picture", math.prod(small), [], name))
         calls.append(lambda h=small[0], w=small[1]: plain(subject, STEPS, w * PIXELS, h * PIXELS))
     for repeat in range(repeats + 1):
@@ -60,6 +66,18 @@ def measure(
             if repeat:  # the first is a warm-up
                 run.seconds.extend(seconds / run.tokens for seconds in passes)
     return runs
+
+
+def _views_of(subject: Subject) -> list[str]:
+    """As published, and corrected as well as the family can be."""
+    family = ralu_pack.table.family_named(subject.architecture.family)
+    for corrected in (VIEWS, ONE_TEXT):
+        try:
+            family.views.check(view_named(corrected), {}, family.short)
+        except ValueError:
+            continue
+        return [PAPER, corrected]
+    return [PAPER]
 
 
 def side_of(tokens: int) -> tuple[int, int]:
@@ -101,7 +119,7 @@ def _beside(one: PerToken, found: list[PerToken]) -> list[PerToken]:
         return []
     same = [other for other in found if other.size == one.size]
     full = next(other for other in same if other.run == "plain")
-    return [full, next(o for o in same if o.like and one.run == f"{PREFIX} {o.like}")]
+    return [full, next(o for o in same if o.like and one.run.startswith(f"{PREFIX} {o.like}"))]
 
 
 def verdicts(found: list[PerToken]) -> list[str]:

@@ -216,7 +216,12 @@ def test_latency_bench_writes_its_table_and_figures(tmp_path, capsys) -> None:
         assert 0 < one["outside_share"] < 1
     assert {one["run"] for one in figures["per_token"] if not one["like"]} == {
         "plain",
-        *(f"stage 2 of {one['run']}" for one in presets if one["run"].startswith("RALU ")),
+        *(
+            f"stage 2 of {one['run']}{views}"
+            for one in presets
+            if one["run"].startswith("RALU ")
+            for views in ("", ", views")
+        ),
     }
     assert {one["stage"] for one in figures["waits"]} == {
         "plain",
@@ -260,12 +265,14 @@ def test_a_family_without_room_on_the_device_does_not_stop_the_others(
 def test_time_per_token_is_that_of_the_passes_of_stage_2(small) -> None:
     found = per_token.measure(small, ["FLUX 5x", "FLUX 7x"], 256, 256, repeats=3)
     plain, *staged = found
-    assert plain.tokens == 256 and [one.tokens for one in staged] == [100, 100, 82, 80]
+    assert plain.tokens == 256 and [one.tokens for one in staged] == [100, 100, 100, 82, 82, 80]
+    assert [one.run for one in staged[:2]] == ["stage 2 of RALU FLUX 5x", f"{staged[0].run}, views"]
     assert all(len(one.seconds) == 3 * per_token.STEPS for one in found)
     assert all(min(one.seconds) > 0 for one in found)
     rows = per_token.table(found).splitlines()
-    assert [row.split("|")[6].strip() == "" for row in rows[2:]] == [True, False, True, False, True]
-    assert len(per_token.verdicts(found)) == 2
+    bare = [row.split("|")[6].strip() == "" for row in rows[2:]]
+    assert bare == [True, False, False, True, False, False, True]
+    assert len(per_token.verdicts(found)) == 4
 
 
 def test_a_smaller_picture_has_about_as_many_tokens() -> None:
