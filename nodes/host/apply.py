@@ -73,10 +73,9 @@ class Applied:
         **more,
     ):
         guider = executor.class_obj
-        options = guider.model_options.get("transformer_options", {})
         steps = len(sigmas) - 1
         why = None
-        if not options.get(IN_STAGE) and steps > 0:
+        if not guider.model_options.get(IN_STAGE) and steps > 0:
             wires = Wires(
                 guider=_as_before(guider),
                 sampler=sampler,

@@ -26,7 +26,8 @@ VIEWS = "ralu_views"
 # holds for one stage.
 STAGE_LEVELS = "ralu_stage_sigmas"
 
-# A stage's sampling writes it. Read by the RALU node's wrapper, which lets a stage pass as it is.
+# A stage's sampling writes it into the guider's options, beside those that the network sees: traced
+# graphs hold on to these. Read by the RALU node's wrapper, which lets a stage pass as it is.
 IN_STAGE = "ralu_in_stage"
 
 # Of the RALU node's wrapper on a MODEL.

@@ -105,8 +105,8 @@ class GuiderStages:
         guider = copy.copy(self.guider if task.stage.guided else without_guidance(self.guider))
         guider.original_conds = self.conds
         guider.model_options = create_model_options_clone(guider.model_options)
+        guider.model_options[IN_STAGE] = True
         options = guider.model_options.setdefault("transformer_options", {})
-        options[IN_STAGE] = True
         if self._has_views and self.family.views.splits:
             options[VIEWS] = True
         add_wrapper_with_key(

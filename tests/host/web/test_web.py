@@ -78,7 +78,8 @@ def test_the_browser_draws_any_number_of_stages(tmp_path):
 
 def test_stages_have_the_colours_of_the_picture():
     css = (WEB / "ralu.css").read_text()
-    colours = dict(re.findall(r"\.stage(\d) \{\s+color: #(\w+);", css))
+    dark = css[: css.index("--stage1", css.index("--stage1") + 1)]  # a light theme has its own
+    colours = dict(re.findall(r"--stage(\d): #(\w+);", dark))
     assert [colours[str(k + 1)] for k in range(len(colours))] == [
         "".join(f"{part:02x}" for part in colour) for colour in STAGE_COLOURS
     ]
