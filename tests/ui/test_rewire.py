@@ -93,7 +93,7 @@ def test_inside_a_subgraph_all_wires_stay(tab):
     wires = {name: value for name, value in old["inputs"].items() if isinstance(value, list)}
     assert len(wires) == 4 and wires.items() <= new["inputs"].items()
     # The VAE is outside: nothing goes through the subgraph's edge for it.
-    assert "vae" not in new["inputs"] and new["inputs"]["edge_detector"] == "latent_gradient"
+    assert "vae" not in new["inputs"] and new["inputs"]["edge_detector"] == "auto"
     decode = tab.page.evaluate(PROMPT)["6"]["inputs"]["samples"]
     assert decode[0].endswith(f":{sampler}") and decode[1] == 0
 
