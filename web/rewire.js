@@ -11,6 +11,7 @@ const WITHOUT_VAE = "latent_gradient"; // the detector that needs no picture
 const SAMPLED = ["LATENT", "IMAGE", "GUIDER"]; // what nodes that sample a MODEL give
 const TITLE = 30;
 const GAP = 40; // canvas units
+const LINE = 80; // that the node grows by when it tells of a run
 const FAR = 100; // nodes at most that a MODEL is followed through
 const TOLD_MS = 12000;
 
@@ -129,7 +130,7 @@ function freePlace(graph, node, { size: [width, height] }) {
   const [x] = node.pos;
   let bottom = node.pos[1];
   for (;;) {
-    const y = bottom - TITLE - GAP - height;
+    const y = bottom - TITLE - GAP - LINE - height;
     const inTheWay = graph.nodes.filter(
       ({ pos, size, type }) =>
         type !== IN_FRONT &&

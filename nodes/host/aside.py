@@ -10,7 +10,6 @@ from ...ralu_core.latents.flow import shift_sigma
 from ...ralu_core.latents.frame import Frame
 from ...ralu_core.latents.grid import FULL
 from .asked import Settings
-from .dial import PAPER
 from .families.dials import DIALLED
 from .families.inspect import ModelFacts
 from .planning import planned
@@ -45,10 +44,7 @@ def why_plain(
             shift_sigma(1 / whole.shift, start) - shift_sigma(1 / whole.shift, end)
         )
         if round(of_whole) <= DISTILLED:
-            return (
-                f"runs of {round(of_whole)} steps are for models distilled to them, of which none "
-                f"can be spared (the quality {PAPER} tries)"
-            )
+            return f"runs of {round(of_whole)} steps are for distilled models"
     full_from = whole.plan.full_from
     if end >= full_from:
         return (

@@ -38,8 +38,12 @@ ASIDE = {
         {"steps": 10},
         r"second order 10 takes 100% of the compute of these 10 steps",
     ),
-    "a distilled model": ({}, {"steps": 8}, "runs of 8 steps are for models distilled to them"),
-    "a part of its run": ({}, {"steps": 5, "denoise": 0.7}, "runs of 7 steps are for models"),
+    "a distilled model": ({}, {"steps": 8}, "runs of 8 steps are for distilled models"),
+    "a part of its run": (
+        {},
+        {"steps": 5, "denoise": 0.7},
+        "runs of 7 steps are for distilled models",
+    ),
     "a schedule": ({"quality": "custom"}, {"steps": 2}, r"RALU takes 1\d\d% .* of these 2 steps"),
 }
 
