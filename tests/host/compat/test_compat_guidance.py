@@ -8,6 +8,7 @@ import comfy.samplers
 import comfy_extras.nodes_post_processing  # noqa: F401 -- it and nodes_latent import each other
 import pytest
 import torch
+from comfy_extras import nodes_custom_sampler
 from comfy_extras.nodes_apg import APG
 from comfy_extras.nodes_cfg import CFGNorm, CFGZeroStar
 from comfy_extras.nodes_custom_sampler import Guider_DualCFG, Noise_RandomNoise
@@ -70,7 +71,24 @@ def stepped(model):
     return made
 
 
-GUIDERS = {"DualCFG": dual, "PerpNeg": perp_neg, "Basic": without_negative, "per-step": stepped}
+def dual_model(model):
+    """The negative prompt on a MODEL of its own; newer hosts have it."""
+    make = getattr(nodes_custom_sampler, "Guider_DualModel", None)
+    if make is None:
+        pytest.skip("this ComfyUI has no DualModelGuider")
+    made = make(model, model.clone())
+    made.set_conds(tiny.conditioning(1), tiny.conditioning(2))
+    made.set_cfg(3.0)
+    return made
+
+
+GUIDERS = {
+    "DualCFG": dual,
+    "DualModel": dual_model,
+    "PerpNeg": perp_neg,
+    "Basic": without_negative,
+    "per-step": stepped,
+}
 
 
 @pytest.mark.promise("Guiders: Basic, CFG, DualCFG, PerpNeg and per-step CFG")
