@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 
 from ....ralu_core.latents.frame import Frame
+from ....ralu_core.latents.tokens import spread
 from ..sampling.watch import StageRecord
 from .progress import Progress
 
@@ -45,5 +46,5 @@ class CallersBar(Progress):
         space = self.frame.space
         entered = space.enter(latent)
         if entered.shape[-2:] != self.frame.padded:
-            entered = entered.repeat_interleave(2, -1).repeat_interleave(2, -2)
+            entered = spread(entered)
         return space.leave(self.frame.crop(entered))
