@@ -28,7 +28,13 @@ from ralu_core.forecast import is_computed
 
 pytest_plugins = ["workflow_server"]
 
-OWN_TESTS = {"edge_mask_preview", "flux_dev_taylorseer", "flux_dev_inpaint", "flux_dev_two_pass"}
+OWN_TESTS = {
+    "edge_mask_preview",
+    "flux_dev_in_front",
+    "flux_dev_inpaint",
+    "flux_dev_taylorseer",
+    "flux_dev_two_pass",
+}
 SAMPLING = sorted(set(NAMES) - OWN_TESTS)
 PLAIN_STEPS = 50, 9  # of the comparison
 PICTURES = 4  # side by side in it
@@ -161,6 +167,17 @@ def assert_told(prompt, run: Run, sampler: str, told: list[str]) -> None:
     assert [(line["node"], line["by"]) for line in run.lines] == [(node, by)] * len(told)
     for line, expected in zip(run.lines, told, strict=True):
         assert line["text"].startswith("TaylorSeer: " + expected)
+
+
+def test_a_ksampler_with_ralu_in_front_runs_the_plan_of_the_dial(bench):
+    prompt = small(bench, "flux_dev_in_front")
+    run = bench.run(prompt)
+    (node,) = workflow.nodes_of(prompt, "SaveImage")
+    steps = 6  # of balanced, second order, all at full size
+    assert [call.tokens for call in run.calls] == [WIDTH * HEIGHT // 16**2] * steps
+    (line,) = run.reports
+    assert "as fast as 20 plain steps" in line and f"second order {steps}" in line
+    assert size_of(bench, run, node) == (WIDTH, HEIGHT)
 
 
 def test_full_grid_has_a_token_for_every_16_pixels(bench):
