@@ -90,6 +90,20 @@ def test_references_stay_in_both_limits(name, way, loaded):
     assert_matters(edited, guider(model, text, text))
 
 
+@pytest.mark.parametrize("name", ["flux1", "chroma", "longcat"])
+def test_style_models_weigh_text_for_every_part_of_the_picture(name, loaded):
+    """Those that get the host's attention bias of Apply Style Model, over text and picture."""
+    model = model_of(family_named(name), loaded)
+    h, w = (side // 2 for side in LATENT)
+    bias = torch.zeros(1, tiny.TEXT_TOKENS + h * w, tiny.TEXT_TOKENS + h * w)
+    place = torch.rand(h * w, generator=torch.Generator().manual_seed(35))
+    bias[:, tiny.TEXT_TOKENS :, 3:6] = place[:, None].log()
+    text = tiny.conditioning(5)
+    styled = with_values(text, attention_mask=bias, attention_mask_img_shape=(h, w))
+    assert_limits(guider(model, styled, styled), atol=1e-4)
+    assert_matters(guider(model, styled, styled), guider(model, text, text))
+
+
 class Picture:
     """A model patch that fits a picture to the latent, as Fun control's."""
 

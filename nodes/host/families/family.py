@@ -17,6 +17,7 @@ from ....ralu_core.latents.flow import shift_sigma
 from ....ralu_core.latents.frame import Frame
 from ....ralu_core.latents.packing import Packing
 from ....ralu_core.latents.space import Space
+from .bias import joint_bias
 from .blocks import Blocks
 from .dials import dial_for
 from .patches import check_patches
@@ -179,8 +180,8 @@ class Family(ABC):
         )
 
     def attention_mask(self, packing: Packing, mask: torch.Tensor, rows: int) -> torch.Tensor:
-        """The attention mask for a packed call; as it is where it speaks of text alone."""
-        return mask
+        """The attention mask for a packed call; (n, T) speaks of text alone and stays as it is."""
+        return joint_bias(packing, mask, rows) if mask.ndim == 3 else mask
 
     def control(self, packing: Packing, control: dict) -> dict:
         """ControlNet residuals for the packing's tokens."""

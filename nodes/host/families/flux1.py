@@ -71,11 +71,6 @@ class Flux1(Family):
         tokens = packing.gather(patchify(coarse), patchify(concat))
         return unpatchify(tokens, 1, tokens.shape[1])
 
-    def attention_mask(self, packing: Packing, mask: torch.Tensor, rows: int) -> torch.Tensor:
-        """(b, T + 4hw, T + 4hw) bias -> (rows, T + N, T + N); coarse tokens take means."""
-        mask = mask.expand(rows, -1, -1) if mask.shape[0] == 1 else mask
-        return _gather_image_rows(packing, _gather_image_rows(packing, mask).mT).mT
-
     def tiny(self, guidance: bool = True, in_channels: int = 16, **factory: Any) -> torch.nn.Module:
         """guidance: dev, else schnell; in_channels 96: Fill."""
         from comfy.ldm.flux.model import Flux, FluxParams
@@ -100,12 +95,3 @@ class Flux1(Family):
             **newer,
             **factory,
         )
-
-
-def _gather_image_rows(packing: Packing, mask: torch.Tensor) -> torch.Tensor:
-    h, w = packing.layout.grid
-    text = mask.shape[1] - 4 * h * w
-    fine = mask[:, text:]
-    children = fine.reshape(mask.shape[0], h, 2, w, 2, -1)
-    coarse = children.mean(dim=(2, 4)).reshape(mask.shape[0], h * w, -1)
-    return torch.cat([mask[:, :text], packing.gather(coarse, fine)], dim=1)
