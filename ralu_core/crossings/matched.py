@@ -7,11 +7,11 @@ x <- a * Up(x) + b * z puts the sample back on the model's own trajectory at `st
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
-from ..growth import DEFAULT_GROWTH, GROWTHS, Projected, growth_named
+from ..growth import DEFAULT_GROWTH, GROWTHS, Growth, Projected, growth_named
 from ..latents.checks import MIN_Z
 from ..latents.flow import Jump, stage_start
 from ..latents.grid import FULL, HALF, MIXED, Grid
@@ -29,7 +29,7 @@ class Matched(Crossing):
 
     end_sigma  where the stage before it ended, in (0, 1).
     z          noise jump, at least 2; c = 1 / z^2.
-    growth     one of `growth.GROWTHS`, by name.
+    growth     one of `growth.GROWTHS`, by name, or one that was fitted.
     kept       law of the noise on tokens that do not grow, one of `noise.KEPT_NOISE`.
     own        whether half size began with what it can hold of the run's own full-size noise, and
                the rest of that same noise joins here, so that the sample stays on the trajectory
@@ -39,7 +39,7 @@ class Matched(Crossing):
 
     end_sigma: float
     z: float
-    growth: str = DEFAULT_GROWTH
+    growth: str | Growth = DEFAULT_GROWTH
     kept: str = "exact"
     own: bool = False
 
@@ -52,6 +52,15 @@ class Matched(Crossing):
                 f"A crossing on the run's own noise grows by one of {fitting}, got "
                 f"{self.growth!r}: others have no noise that half size could have begun with."
             )
+
+    def growing_by(self, growth: str | Growth) -> Matched:
+        """The same by another growth, but on the run's own noise for one that half size would have
+        begun otherwise for."""
+        other = growth_named(growth)
+        begins_as = other.begins_as if isinstance(other, Projected) else None
+        if self.own and begins_as != self._projected.begins_as:
+            return self
+        return replace(self, growth=growth)
 
     @property
     def remembers(self) -> bool:
@@ -92,6 +101,9 @@ class Matched(Crossing):
         noise = (last.x - (1 - sigma) * last.denoised) / sigma
         # Of white noise, half size holds twice what the growth of its values says.
         velocity = growth.grow(noise / 2 - last.denoised, place.patch)
+        more = growth.refinement(last.denoised, place.patch)
+        if more is not None:  # of which half size held a part
+            velocity -= growth.mean_of_siblings(more, place.patch)
         return Memory(
             stage_start(MIN_Z, sigma),
             velocity,
@@ -108,21 +120,24 @@ class Matched(Crossing):
         layout = place.layout
         if place.before is HALF:
             return place.after.join(
-                lambda: self._grown(end.x, white, place.patch),
+                lambda: self._grown(end.x, end.denoised, white, place.patch),
                 lambda: self._kept(end.x, pick(white)),
                 layout,
             )
         assert layout is not None  # before a full grid, only the half one has none
         fine = layout.fine_pixels
-        return torch.where(
-            fine, self._kept(end.x, white), self._grown(pick(end.x), white, place.patch)
-        )
+        coarse = pick(end.x), pick(end.denoised)
+        return torch.where(fine, self._kept(end.x, white), self._grown(*coarse, white, place.patch))
 
     def _kept(self, state: torch.Tensor, white: torch.Tensor) -> torch.Tensor:
         noise = kept_noise(self.kept)(white, self.jump.c)
         return (self.jump.signal * state).add_(noise, alpha=self.start_sigma)
 
-    def _grown(self, coarse: torch.Tensor, white: torch.Tensor, patch: int) -> torch.Tensor:
+    def _grown(
+        self, coarse: torch.Tensor, clean: torch.Tensor, white: torch.Tensor, patch: int
+    ) -> torch.Tensor:
         growth = growth_named(self.growth)
         grown = growth.grow(self.jump.signal * coarse, patch)
-        return growth.join_noise(grown, white, self.jump, patch)
+        state = growth.join_noise(grown, white, self.jump, patch)
+        more = growth.refinement(clean, patch)
+        return state if more is None else state.add_(more, alpha=1 - self.start_sigma)

@@ -16,8 +16,11 @@ GROWTHS: dict[str, Growth] = {
 DEFAULT_GROWTH = "pixel"  # the quality bench's tables say why
 
 
-def growth_named(name: str) -> Growth:
-    """The growth of that name. ValueError lists the names there are."""
+def growth_named(name: str | Growth) -> Growth:
+    """The growth of that name; one that was fitted is itself. ValueError lists the names there
+    are."""
+    if isinstance(name, Growth):
+        return name
     if name not in GROWTHS:
         raise ValueError(f"Upsampling must be one of {', '.join(GROWTHS)}, got {name!r}.")
     return GROWTHS[name]

@@ -35,6 +35,12 @@ class Growth(ABC):
         white  (B, C, H, W) standard normal.
         """
 
+    def refinement(self, clean: torch.Tensor, patch: int) -> torch.Tensor | None:
+        """What a clean estimate (B, C, H, W) has at full size beside what `grow` makes of it:
+        (B, C, 2H, 2W); None for nothing. It joins as the clean part of a state, noise left alone.
+        """
+        return None
+
 
 class Projected(Growth):
     """Growth that a mean undoes: copies, and whatever else holds a coarse latent exactly.
@@ -42,6 +48,11 @@ class Projected(Growth):
     `grow` of `mean` is then an orthogonal projection, and noise of which a part c * 4 of that
     projection's power is missing makes the grown state white again (RALU eq. 4-6, for copies).
     """
+
+    @property
+    def begins_as(self) -> str:
+        """Name of the growth whose `halve_noise` it shares."""
+        return self.name
 
     @abstractmethod
     def mean(self, fine: torch.Tensor, patch: int) -> torch.Tensor:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from ..crossings import Crossing, Matched
+from ..growth import Growth
 from ..latents.checks import check_ratio, check_shift
 from ..latents.flow import shift_sigma, spaced_levels
 from ..latents.grid import FULL, Grid
@@ -284,13 +285,11 @@ class Plan:
         )
         return replace(self, stages=stages)
 
-    def growing_by(self, growth: str) -> Plan:
-        """The plan with another way to grow at its matched crossings, but for those on the run's
-        own noise, which half size began with."""
-        crossings = tuple(
-            replace(crossing, growth=growth)
-            if isinstance(crossing, Matched) and not crossing.own
-            else crossing
+    def growing_by(self, growth: str | Growth) -> Plan:
+        """The plan with another way to grow at its matched crossings. Those on the run's own noise
+        take it where half size begins with the same noise for it."""
+        crossings = (
+            crossing.growing_by(growth) if isinstance(crossing, Matched) else crossing
             for crossing in self.crossings
         )
-        return replace(self, crossings=crossings)
+        return replace(self, crossings=tuple(crossings))

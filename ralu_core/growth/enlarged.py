@@ -1,0 +1,30 @@
+"""Growth by DCT whose clean part an enlarger makes, where one was fitted."""
+
+from __future__ import annotations
+
+import torch
+
+from .enlarger import Enlarger
+from .spectral import Spectral
+
+
+class Enlarged(Spectral):
+    """The noise of a state grows by DCT, with its exact law; its clean estimate by the enlarger.
+
+    enlarger  fitted on the model's own latents; None grows all by DCT.
+    """
+
+    name = "enlarger"
+    words = "enlarger, fitted on pictures by RALU Fit Latent Enlarger, else dct"
+
+    def __init__(self, enlarger: Enlarger | None = None):
+        self.enlarger = enlarger
+
+    @property
+    def begins_as(self) -> str:
+        return Spectral.name
+
+    def refinement(self, clean: torch.Tensor, patch: int) -> torch.Tensor | None:
+        if self.enlarger is None:
+            return None
+        return self.enlarger.enlarge(clean) - self.grow(clean, patch)
