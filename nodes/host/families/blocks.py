@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 
@@ -13,7 +13,12 @@ BlockKey = tuple[str, int]
 class Blocks(ABC):
     """Blocks as the host lets other code replace them. Where text and picture are joined, in a
     block's tokens or in its attention, the text lies first.
+
+    splits  whether they run on a share of their tokens, as nothing but their arguments tells them
+            of the others.
     """
+
+    splits: ClassVar[bool] = True
 
     def __init__(self, network: Any):
         self.network = network
@@ -29,6 +34,10 @@ class Blocks(ABC):
 
         args  of the first block, as its replacement gets them.
         """
+
+    def is_even(self, args: dict) -> bool:
+        """Whether the first block modulates all image tokens alike."""
+        return args["vec"].ndim == 2
 
     @property
     def image_attentions(self) -> int:
@@ -71,3 +80,46 @@ class DoubleAndSingleBlocks(Blocks):
         block = self.network.double_blocks[0]
         modulation, _ = block.img_mod(vec)
         return torch.addcmul(modulation.shift, block.img_norm1(img), 1 + modulation.scale)
+
+
+class ModulatedBlocks(DoubleAndSingleBlocks):
+    """Flux.2 and Chroma: the same blocks, given their modulation; some may be left out."""
+
+    @property
+    def keys(self) -> list[BlockKey]:
+        left_out = {
+            "double_block": getattr(self.network, "skip_mmdit", ()),
+            "single_block": getattr(self.network, "skip_dit", ()),
+        }
+        return [(kind, i) for kind, i in super().keys if i not in left_out[kind]]
+
+    def modulated_input(self, args: dict) -> torch.Tensor:
+        img, ((modulation, _), _) = args["img"], args["vec"]
+        block = self.network.double_blocks[0]
+        return torch.addcmul(modulation.shift, block.img_norm1(img), 1 + modulation.scale)
+
+    def is_even(self, args: dict) -> bool:
+        (modulation, _), _ = args["vec"]
+        return modulation.shift.shape[1] == 1
+
+
+class TransformerBlocks(Blocks):
+    """Qwen-Image and Mage-Flow: blocks hold text and picture apart. They know from elsewhere where
+    references begin and which text is a filler."""
+
+    splits = False
+
+    @property
+    def keys(self) -> list[BlockKey]:
+        return [("double_block", i) for i in range(len(self.network.transformer_blocks))]
+
+    def modulated_input(self, args: dict) -> torch.Tensor:
+        img, vec = args["img"], args["vec"]
+        block, width = self.network.transformer_blocks[0], img.shape[-1]
+        modulation = block.img_mod(vec)[:, None]
+        shift, scale = modulation[..., :width], modulation[..., width : 2 * width]
+        return torch.addcmul(shift, block.img_norm1(img), 1 + scale)
+
+    def is_even(self, args: dict) -> bool:
+        # References of another noise level double the rows.
+        return args["vec"].shape[0] == args["img"].shape[0]

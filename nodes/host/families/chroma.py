@@ -10,6 +10,7 @@ from comfy.ldm.chroma import model
 
 from ....ralu_core.latents.packing import Packing
 from ....ralu_core.plans.presets import FLUX_DEV_SHIFT
+from .blocks import ModulatedBlocks
 from .family import Family, Presets, Size
 from .positions import embedded_ids
 from .views import Rotary
@@ -32,6 +33,7 @@ class Chroma(Family):
     cfg = (3, 5)
     text_tokens = 256
     views = Rotary()
+    blocks = ModulatedBlocks
     tiny_kind = "Chroma"
     tiny_config = {
         "in_channels": 64,

@@ -14,6 +14,7 @@ from ....ralu_core.latents.checks import MAX_SHIFT
 from ....ralu_core.latents.frame import Frame
 from ....ralu_core.latents.packing import Packing
 from ....ralu_core.latents.space import Space
+from .blocks import ModulatedBlocks
 from .family import Family, Presets, Size, Untold
 from .positions import image_ids, repeated_text
 from .views import Rotary
@@ -40,6 +41,7 @@ class Flux2(Family):
     text_tokens = 512
     space = Space(channels=32, fold=2)
     views = Rotary()
+    blocks = ModulatedBlocks
 
     def size(self, network: Any) -> Size:
         blocks = len(network.double_blocks) + len(network.single_blocks)

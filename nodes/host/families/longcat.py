@@ -10,6 +10,7 @@ import torch
 
 from ....ralu_core.latents.packing import Packing
 from ....ralu_core.plans.presets import FLUX_DEV_SHIFT
+from .blocks import DoubleAndSingleBlocks
 from .family import Family, Presets, Size
 from .positions import image_ids, repeated_text
 from .views import Rotary
@@ -36,6 +37,7 @@ class LongCat(Family):
     cfg = (3, 5)
     text_tokens = 512
     views = AfterText()
+    blocks = DoubleAndSingleBlocks
     tiny_kind = "LongCatImage"
     tiny_config = {
         "in_channels": 16,

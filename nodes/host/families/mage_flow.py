@@ -8,6 +8,7 @@ import torch
 
 from ....ralu_core.latents.packing import Packing
 from ....ralu_core.latents.space import Space
+from .blocks import TransformerBlocks
 from .family import Family, Presets, Size
 from .positions import image_ids
 from .views import Rotary
@@ -32,6 +33,7 @@ class MageFlow(Family):
     text_tokens = 64
     space = Space(channels=32, fold=2)
     views = Rotary(origin=middle)
+    blocks = TransformerBlocks
     tiny_kind = "MageFlow"
     tiny_config = {
         "in_channels": 128,

@@ -11,6 +11,7 @@ import torch
 from ....ralu_core.latents.packing import Packing
 from ....ralu_core.latents.space import Space
 from ....ralu_core.plans.presets import FLUX_DEV_SHIFT
+from .blocks import TransformerBlocks
 from .family import Family, Presets, Size
 from .positions import image_ids, text_rows
 from .refused import is_layered
@@ -39,6 +40,7 @@ class QwenImage(Family):
     text_tokens = 64
     space = Space(has_frames=True)
     views = Rotary(origin=middle, text_start=text_start)
+    blocks = TransformerBlocks
     tiny_config = {"num_attention_heads": 2, "joint_attention_dim": 64}
 
     def matches(self, model: Any, network: Any) -> bool:

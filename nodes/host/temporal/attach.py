@@ -26,18 +26,19 @@ def accelerate(
     patcher,
     settings: Acceleration,
     *,
-    blocks: Callable[[Any], Blocks],
+    blocks: type[Blocks],
     depth: int,
     tell: Callable[[str], None],
 ):
     """A copy of the MODEL that skips as `settings` say. ValueError where it cannot.
 
-    blocks  those of a network of this MODEL; a copy on another GPU is another network.
+    blocks  the form of this MODEL's; a copy on another GPU is another network.
     depth   how many they are.
     tell    is given a line about each sampling call when it is over; "" where there is nothing to
             say.
     The copy holds three wrappers and no state; an acceleration that was already there is replaced.
     """
+    settings.policy.check(blocks)
     settings.policy.blocks(depth)  # refuses an empty range before anything is sampled
     check_neighbours(patcher.model_options, patcher.wrappers)
     clone = patcher.clone()
@@ -92,7 +93,7 @@ def count_evaluation(executor, x, timestep, model_options, seed):
 class NetworkCalls:
     """An APPLY_MODEL wrapper, outside of RALU's mixed call: its rows are whole pictures."""
 
-    def __init__(self, blocks: Callable[[Any], Blocks]):
+    def __init__(self, blocks: type[Blocks]):
         self.blocks = blocks
 
     def __call__(

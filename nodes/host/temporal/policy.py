@@ -57,6 +57,10 @@ class Policy(ABC):
         """Which of a network's `depth` blocks, double or joint first, the caches stand for."""
         return range(depth)
 
+    def check(self, blocks: type[Blocks]) -> None:
+        """ValueError for blocks that it cannot run."""
+        return None
+
     # What it is asked in a call.
 
     def begin(self, options: dict, running: Callable[[], Pass]) -> dict:

@@ -46,7 +46,7 @@ class TeaCache(Policy):
         return 2 * super().cost(args, tokens, blocks)
 
     def decide(self, evaluation: Evaluation) -> list[bool]:
-        if evaluation.args["vec"].ndim != 2:
+        if not evaluation.blocks.is_even(evaluation.args):
             return [False] * len(evaluation.groups)
         signal = evaluation.blocks.modulated_input(evaluation.args)
         totals = [

@@ -57,6 +57,13 @@ class ToCa(EveryNth):
     def cheaper(self) -> str:
         return "choose TaylorSeer, "
 
+    def check(self, blocks: type[Blocks]) -> None:
+        if not blocks.splits:
+            raise ValueError(
+                "ToCa computes a share of the tokens, and the blocks of this MODEL know from "
+                "elsewhere how many there are: choose TaylorSeer."
+            )
+
     def begin(self, options: dict, running: Callable[[], Pass]) -> dict:
         if any(options.get("patches", {}).get(name) for name in TOKEN_PATCHES):
             raise ValueError(
@@ -128,7 +135,7 @@ def _can_gather(evaluation: Evaluation) -> bool:
     mask, text = args.get("attn_mask"), args["txt"].shape[1]
     if any(group.memory.extra["text"] != text for group in evaluation.groups):
         return False  # prompts of unequal length that now meet in one call, or no longer do
-    return args["vec"].ndim == 2 and (mask is None or mask.ndim in (2, 3))
+    return evaluation.blocks.is_even(args) and (mask is None or mask.ndim in (2, 3))
 
 
 class AllTokens(Computed):
