@@ -14,7 +14,7 @@ from ralu_core import Source, sample
 from ralu_core.crossings import Matched
 from ralu_core.latents.grid import FULL, HALF
 from ralu_core.plans import Plan, Stage, bottleneck, own_noise, plain
-from ralu_core.plans.presets import preset, published_plan
+from ralu_core.plans.presets import matched_plan, preset, published_plan
 
 SHIFT = 3.158  # FLUX.1-dev's at 1024 pixels
 # From an independent calculation (linear algebra on the same spectrum, other code), 2 digits.
@@ -126,6 +126,17 @@ def test_the_search_finds_better_schedules_within_the_budget() -> None:
     assert found.plan.steps == (3, 4) and found.calls <= budget
     assert found.outcome.loss < 0.5 * oracle.run(Choice(3, 4).plan(SHIFT)).loss
     assert found.outcome.loss < best_plain(budget, SHIFT, 2).outcome.loss
+
+
+@pytest.mark.parametrize("shift", [1.0, 6.0, 9.0])
+@pytest.mark.parametrize("name", ["FLUX 4x (released code)", "FLUX 5x", "FLUX 7x"])
+def test_ends_that_move_with_the_shift_lose_less_and_keep_more(name: str, shift: float) -> None:
+    """Of contrast, and of the half-size estimate's coarsest band."""
+    base = preset(name)
+    kept = replace(base, published_shifts=None, published_z=None)
+    moved, stayed = (oracle.run(matched_plan(one, shift)) for one in (base.at(shift), kept))
+    assert moved.loss < 0.8 * stayed.loss
+    assert moved.coherence[0] > 1.3 * stayed.coherence[0]
 
 
 def test_a_budget_too_small_for_two_sizes_is_refused() -> None:
