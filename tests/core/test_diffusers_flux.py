@@ -15,7 +15,7 @@ from runs import normal, plan_of
 from ralu_core import Layout, Source, over_tokens, sample
 from ralu_core.latents.tokens import patchify, pick
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "diffusers_flux.py"
+EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "diffusers_flux.py"
 SIZE = (2, 16, 24, 16)  # 6 x 4 coarse tokens
 SIGMA = 0.6
 

@@ -20,7 +20,7 @@ import ralu_core
 from ralu_core.__main__ import main
 
 ROOT = Path(__file__).parents[2]
-EXAMPLE = ROOT / "examples" / "core.py"
+EXAMPLE = ROOT / "docs" / "examples" / "core.py"
 PACKAGED = ("pyproject.toml", "README.md", "LICENSE")
 FLUX_7X = ["FLUX 7x", "--shift", "3.16", "--size", "1024"]
 

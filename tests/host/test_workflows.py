@@ -11,6 +11,7 @@ from workflow_bench import NAMES
 
 from lab.comfy import workflow
 from lab.comfy.pins import HOSTS
+from lab.comfy.server import PACK_FOLDER
 from lab.models import stand_in_prompt
 from lab.models.stand_ins import STAND_INS
 from lab.showcase.authoring import texts_wired
@@ -57,6 +58,16 @@ def test_nodes_sockets_and_links_are_those_of_the_server(bench, name):
         output, socket = nodes[origin]["outputs"][out], nodes[target]["inputs"][slot]
         assert link in output["links"] and socket["link"] == link
         assert kind == output["type"] and socket["type"] in (kind, "*")
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("suffix", [".json", ".jpg"])
+def test_the_template_browser_gets_it(bench, name, suffix):
+    """The host serves one folder of a pack, `examples` before `workflows` if both are there."""
+    file = workflow.WORKFLOWS / f"{name}{suffix}"
+    assert bench.client.request(f"/api/workflow_templates/{PACK_FOLDER}/{file.name}") == (
+        file.read_bytes()
+    )
 
 
 @pytest.mark.parametrize("name", NAMES)

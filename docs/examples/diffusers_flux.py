@@ -1,4 +1,6 @@
-"""RALU on diffusers' FLUX.1-dev: `python examples/diffusers_flux.py "a red fox in snow" fox.png`.
+"""RALU on diffusers' FLUX.1-dev.
+
+`python docs/examples/diffusers_flux.py "a red fox in snow" fox.png`
 
 Needs diffusers, transformers, accelerate, Pillow, access to FLUX.1-dev and a GPU of 40 GB.
 """
