@@ -25,11 +25,12 @@ if TYPE_CHECKING:
     from ...nodes import temporal_acceleration  # noqa: F401
     from ...nodes.host import prepare, run, samplers  # noqa: F401
     from ...nodes.host.families import dials, inspect, table, words  # noqa: F401
+    from ...nodes.host.families.positions import shadow  # noqa: F401
     from ...nodes.host.sampling import conds, mixed_call, second_order, stages, watch  # noqa: F401
     from ...nodes.host.showing import progress  # noqa: F401
     from ...ralu_core import cost, forecast, plans, sampler, scores  # noqa: F401
     from ...ralu_core.crossings import matched  # noqa: F401
-    from ...ralu_core.latents import frame, layout, noise, packing, tokens, views  # noqa: F401
+    from ...ralu_core.latents import frame, layout, noise, packing, states, tokens, views  # noqa: F401
     from ...ralu_core.plans import nt_matching, presets  # noqa: F401
 
 NAME = "ralu_pack"
@@ -55,7 +56,9 @@ MODULES = {
     "samplers": "nodes.host.samplers",
     "scores": "ralu_core.scores",
     "second_order": "nodes.host.sampling.second_order",
+    "shadow": "nodes.host.families.positions.shadow",
     "stages": "nodes.host.sampling.stages",
+    "states": "ralu_core.latents.states",
     "table": "nodes.host.families.table",
     "temporal_acceleration": "nodes.temporal_acceleration",
     "tokens": "ralu_core.latents.tokens",

@@ -37,6 +37,12 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--only", nargs="+", default=(), help="lines of the curve, by how they begin"
     )
+    parser.add_argument(
+        "--guidance", type=float, help="of the curve's model: its cfg, or its conditioning's"
+    )
+    parser.add_argument(
+        "--many", type=int, default=0, help="steps of the curve's reference, 0: as published"
+    )
     parser.add_argument("--threads", type=int, default=2, help="of torch")
     parser.add_argument("--out", type=Path, default=REPOSITORY / "out" / "quality")
     parser.add_argument(

@@ -30,7 +30,8 @@ SPACES = ("judge", "texture")
 @dataclass
 class Bench:
     """Pictures and measures of every method, kept in `store`; `held` keeps those of the held-out
-    pictures, which depend on no pair, and is `store` where not given."""
+    pictures, which depend on no pair, and is `store` where not given. Distances are taken to
+    `reference`: where it is None, to the held-out pictures."""
 
     subject: Subject
     pairs: list[Pair]
@@ -38,6 +39,7 @@ class Bench:
     judge: Judge = field(default_factory=load_judge)
     held: Store | None = None
     reference_count: int = REFERENCE_PICTURES
+    reference: Measured | None = None
 
     def samples(self, method: Method, count: int) -> torch.Tensor:
         """(count, 3, H, W) uint8, sampled and decoded where they are not kept."""
@@ -88,8 +90,8 @@ class Bench:
 
     @cached_property
     def references(self) -> dict[str, distances.Reference]:
-        real = self.measured(REFERENCE, self.held_out(REFERENCE))
-        return {space: distances.Reference(real.features(space)) for space in SPACES}
+        known = self.reference or self.measured(REFERENCE, self.held_out(REFERENCE))
+        return {space: distances.Reference(known.features(space)) for space in SPACES}
 
     def real(self) -> dict[str, Estimate]:
         """The held-out pictures in place of a method: what perfection measures."""

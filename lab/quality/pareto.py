@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -18,23 +18,30 @@ from lab.bench import machine
 from lab.bench.results import Results
 from lab.models.architectures import MINIATURES
 from lab.quality import methods, pareto_methods, pareto_report
-from lab.quality.bench import Bench
+from lab.quality.bench import Bench, Measured
+from lab.quality.methods import Method
 from lab.quality.pareto_methods import HARDNESS, LINE, Line
 from lab.quality.report import Row, figures_as_data
-from lab.quality.splits import SPLIT_PAIRS, SPLITS
+from lab.quality.splits import OTHERS, SPLIT_PAIRS, SPLITS
 from lab.quality.store import Store
-from lab.quality.subject import list_pairs, load_subject, meta_subject, weights_hash
+from lab.quality.subject import Subject, list_pairs, load_subject, meta_subject, weights_hash
 
 HERE = Path(__file__).resolve().parent
 INTRODUCTION = """\
 {pairs} prompt-seed pairs ({first} to {last}, split "{split}"), miniature {kind} (weights SHA-256 \
-{hash}), 256x256 pixels, {dtype} network, {day}. Made by `{command}`.
+{hash}), {guided}256x256 pixels, {dtype} network, {day}. Made by `{command}`.
 
 Brackets: bootstrap intervals of 95 % over the pairs. KID, Frechet: distance to {references} \
-held-out training pictures through the same autoencoder, in the judge's features and in texture \
-statistics, less is better. SSIM, PSNR: against {many} plain Euler steps of the same seed. FLOPs: \
-of the network's calls, counted as run. Differences are paired, against plain second-order steps \
-of the nearest FLOPs not below the method's (else the dearest there are): the line to beat."""
+{references_are}, in the judge's features and in texture statistics, less is better. SSIM, PSNR: \
+against {many} plain Euler steps of the same seed. FLOPs: of the network's calls, counted as run. \
+Differences are paired, against plain second-order steps of the nearest FLOPs not below the \
+method's (else the dearest there are): the line to beat."""
+# What distances are taken to: the world, or what the model itself draws when it has the time.
+AGAINST = {
+    "real": "held-out training pictures through the same autoencoder",
+    "model": "pictures of {many} plain Euler steps of other seeds, the same prompts",
+}
+TITLES = {"real": "real pictures", "model": "the model's own pictures"}
 
 
 @dataclass(frozen=True)
@@ -47,15 +54,41 @@ class Part:
     references: int
     folder: Path
     dtype: torch.dtype
+    guidance: float | None = None
+    steps: int = 0
+
+    @property
+    def name(self) -> str:
+        """Of its results."""
+        strong = f"_at_{self.guidance:g}" if self.guidance else ""
+        return f"{self.kind}{strong}_{self.split}"
+
+    @property
+    def many(self) -> Method:
+        """What all is compared with: that many plain Euler steps, or the miniature's own."""
+        return methods.reference(self.steps or MINIATURES[self.kind].steps)
 
     def bench(self) -> Bench:
-        first = SPLITS[self.split]
-        pairs = list_pairs(first + self.pairs)[first:]
-        subject = load_subject(self.kind, self.dtype)
+        """Distances of it are to real pictures."""
+        subject = replace(load_subject(self.kind, self.dtype), guidance=self.guidance)
+        return self._bench(self.split, SPLITS[self.split], self.pairs, subject)
+
+    def drawn(self, subject: Subject) -> Measured:
+        """What the model draws of other seeds with many steps."""
+        bench = self._bench("others", OTHERS, self.references, subject)
+        return bench.measured(self.many.key, bench.samples(self.many, self.references))
+
+    def _bench(self, name: str, first: int, count: int, subject: Subject) -> Bench:
         kept = self.folder / f"{self.kind}-{weights_hash(self.kind)[:12]}"
         digits = str(self.dtype).removeprefix("torch.")
-        store = Store(kept / f"{self.split}-{digits}")
-        return Bench(subject, pairs, store, held=Store(kept), reference_count=self.references)
+        strong = f"-at-{self.guidance:g}" if self.guidance else ""
+        return Bench(
+            subject,
+            list_pairs(first + count)[first:],
+            Store(kept / f"{name}-{digits}{strong}"),
+            held=Store(kept),
+            reference_count=self.references,
+        )
 
 
 def best_dtype() -> torch.dtype:
@@ -71,22 +104,31 @@ def run(options: argparse.Namespace, command: str) -> None:
             f"A split has 8 to {SPLIT_PAIRS} pairs to measure, got {options.pairs}: set --pairs."
         )
     kind, out = options.model, Path(options.out)
-    part = Part(kind, options.split, options.pairs, options.references, out, best_dtype())
-    bench, counting = part.bench(), meta_subject(kind)
-    many = methods.reference(MINIATURES[kind].steps)
+    part = Part(
+        kind,
+        options.split,
+        options.pairs,
+        options.references,
+        out,
+        best_dtype(),
+        options.guidance,
+        options.many,
+    )
+    bench, counting, many = part.bench(), meta_subject(kind), part.many
     pictures = bench.samples(many, part.pairs)
-    reference = Row(many, methods.cost(many, counting), bench.method(many, part.pairs, pictures))
-    chosen = chosen_lines(pareto_methods.lines(bench.subject), options.only)
-    measured: list[tuple[Line, list[Row]]] = []
+    benches = {"real": bench, "model": replace(bench, reference=part.drawn(bench.subject))}
+    measured: dict[str, list[tuple[Line, list[Row]]]] = {against: [] for against in benches}
     started = time.perf_counter()
-    for line in chosen:
-        rows = [
-            Row(one, methods.cost(one, counting), bench.method(one, part.pairs, pictures))
-            for one in line.methods
-        ]
-        measured.append((line, rows))
+    for line in chosen_lines(pareto_methods.lines(bench.subject), options.only):
+        costs = [methods.cost(one, counting) for one in line.methods]
+        for against, one in benches.items():
+            found = [one.method(method, part.pairs, pictures) for method in line.methods]
+            rows = [Row(*row) for row in zip(line.methods, costs, found, strict=True)]
+            measured[against].append((line, rows))
+            figures = one.method(many, part.pairs, pictures)
+            reference = Row(many, methods.cost(many, counting), figures)
+            write(part, against, reference, measured[against], command)
         print(f"{line.name}: {time.perf_counter() - started:.0f} s", flush=True)
-        write(part, reference, measured, command, out)
     if options.commit:
         commit(out)
 
@@ -105,16 +147,19 @@ def chosen_lines(lines: Sequence[Line], only: Sequence[str]) -> list[Line]:
 
 
 def write(
-    part: Part, reference: Row, measured: list[tuple[Line, list[Row]]], command: str, out: Path
+    part: Part, against: str, reference: Row, measured: list[tuple[Line, list[Row]]], command: str
 ) -> None:
-    facts = machine.describe(torch.device("cpu"))
-    name = f"pareto_{part.kind}_{part.split}"
-    results = Results(name, f"Pareto, {part.kind}, {part.split}", facts)
+    facts, out = machine.describe(torch.device("cpu")), part.folder
+    name = f"pareto_{part.name}_{against}"
+    title = f"Pareto, {part.name.replace('_', ' ')}, distances to {TITLES[against]}"
+    results = Results(name, title, facts)
     first = SPLITS[part.split]
+    many = reference.method.name.removeprefix("plain, ").removesuffix(" steps")
     results.say(
         INTRODUCTION.format(
             pairs=part.pairs,
             references=part.references,
+            references_are=AGAINST[against].format(many=many),
             first=first,
             last=first + part.pairs - 1,
             split=part.split,
@@ -123,7 +168,8 @@ def write(
             dtype=str(part.dtype).removeprefix("torch."),
             day=date.today().isoformat(),
             command=command,
-            many=reference.method.name.removeprefix("plain, ").removesuffix(" steps"),
+            many=many,
+            guided=f"guidance {part.guidance:g}, " if part.guidance else "",
         )
     )
     results.say(f"![curve]({name}.svg)")

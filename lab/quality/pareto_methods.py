@@ -11,7 +11,7 @@ import torch
 
 from lab.comfy import ralu_pack
 from lab.models.architectures import MINIATURES
-from lab.quality import ralu, rivals
+from lab.quality import jit, ralu, rivals
 from lab.quality.methods import Method
 from lab.quality.rivals import Batch
 from lab.quality.subject import Subject
@@ -28,6 +28,7 @@ TURNS = {"flux1": ((1, 6, 4), (1, 12, 5)), "sd3": ((1, 12, 4), (2, 16, 7))}
 PRESETS = {"flux1": ("FLUX 7x", "FLUX 5x"), "sd3": ("SD3 3x", "SD3 2x")}
 # Steps at both sizes and the switch; z = 2 throughout.
 OWN_NOISE = ((4, 2, 0.65), (4, 3, 0.8), (4, 5, 0.8), (3, 5, 0.85), (6, 6, 0.6), (8, 7, 0.7))
+JIT = {8: jit.SHARES[11], 11: jit.SHARES[11], 18: jit.SHARES[18]}
 GUIDED_AT_HALF = ((4, 4, 0.7), (4, 6, 0.7), (4, 9, 0.7))
 
 
@@ -61,6 +62,8 @@ def lines(subject: Subject) -> list[Line]:
         found.insert(2, _line("plain, second order, guided above 0.8", above, False))
         found.insert(6, _line("own noise, guided at half size", half_only, False))
     for order, more in ((1, ""), (2, ", second order")):
+        if model.family == "flux1":
+            found.append(_just_in_time(order, more))
         naive = {f"{a}-{b}": plans.two_sizes(shift, (a, b)) for a, b in sizes}
         turned = {"-".join(map(str, n)): plans.bottleneck(shift, n) for n in turns}
         for name, some in (("two sizes, fresh noise", naive), ("Bottleneck Sampling", turned)):
@@ -79,6 +82,14 @@ def _plain(batch: Batch, steps: int, order: int) -> torch.Tensor:
     if order == 1:
         return rivals.plain(batch, steps)
     return rivals.plain(batch, steps, ralu_pack.second_order.second_order())
+
+
+def _just_in_time(order: int, more: str) -> Line:
+    """As published, and in fewer steps."""
+    name = f"Just-in-Time{more}"
+    runs = {n: partial(jit.sample, steps=n, shares=some, order=order) for n, some in JIT.items()}
+    methods = tuple(Method(name, f"{steps} steps", run) for steps, run in runs.items())
+    return Line(name, methods, True)
 
 
 def _own_noise(shift: float, growth: str) -> Iterator[tuple[str, Plan]]:

@@ -57,11 +57,11 @@ def _encoded(subject: Subject, pictures: torch.Tensor) -> torch.Tensor:
     return subject.patcher.model.process_latent_in(subject.vae.encode(pictures).float())
 
 
-def velocity(subject: Subject, truth: Truth, x: torch.Tensor, sigma: float, call: Any = None):
+def velocity(subject: Subject, prompts: list[str], x: torch.Tensor, sigma: float, call: Any = None):
     """What the model predicts at x; `call` is an APPLY_MODEL wrapper or None."""
     from comfy.patcher_extension import WrappersMP
 
-    context, pooled = encode_prompts(truth.prompts)
+    context, pooled = encode_prompts(prompts)
     wrappers = {} if call is None else {WrappersMP.APPLY_MODEL: {"probe": [call]}}
     denoised = subject.patcher.model.apply_model(
         x,
@@ -84,12 +84,12 @@ def errors(subject: Subject, truth: Truth, sigma: float, views: str) -> torch.Te
         for noise, clean in ((truth.noise, truth.full), (small, truth.half))
     )
     if views == FLOOR:
-        fine = velocity(subject, truth, full, sigma)
-        coarse = velocity(subject, truth, half, sigma)
+        fine = velocity(subject, truth.prompts, full, sigma)
+        coarse = velocity(subject, truth.prompts, half, sigma)
     else:
         packings = ralu_pack.packing.Packing.parts(layout)
         call = ralu_pack.mixed_call.MixedCall(packings, subject.facts.family)
-        fine = velocity(subject, truth, layout.join(full, half), sigma, call)
+        fine = velocity(subject, truth.prompts, layout.join(full, half), sigma, call)
         coarse = tokens.pick(fine)
     is_fine = layout.fine_pixels
     return torch.stack(

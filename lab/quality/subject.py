@@ -46,12 +46,17 @@ def list_pairs(count: int) -> list[Pair]:
 
 @dataclass(frozen=True)
 class Subject:
-    """One of MINIATURES, its MODEL and VAE, and what the pack reads off the MODEL."""
+    """One of MINIATURES, its MODEL and VAE, and what the pack reads off the MODEL.
+
+    guidance  the cfg of a MODEL that has one, else the number in the conditioning; None: the
+              miniature's own cfg, and GUIDANCE.
+    """
 
     kind: str
     patcher: Any
     vae: Any
     facts: Any
+    guidance: float | None = None
 
     @property
     def shift(self) -> float:
@@ -63,14 +68,14 @@ class Subject:
         import comfy.samplers
 
         guider = comfy.samplers.CFGGuider(self.patcher)
-        guider.set_conds(_conditioning(prompts), _conditioning([""] * len(prompts)))
-        guider.set_cfg(MINIATURES[self.kind].cfg)
+        guider.set_conds(*map(self._conditioning, (prompts, [""] * len(prompts))))
+        cfg = MINIATURES[self.kind].cfg
+        guider.set_cfg(self.guidance if self.guidance and cfg != 1 else cfg)
         return guider
 
-
-def _conditioning(prompts: list[str]) -> list:
-    context, pooled = encode_prompts(prompts)
-    return [[context, {"pooled_output": pooled, "guidance": GUIDANCE}]]
+    def _conditioning(self, prompts: list[str]) -> list:
+        context, pooled = encode_prompts(prompts)
+        return [[context, {"pooled_output": pooled, "guidance": self.guidance or GUIDANCE}]]
 
 
 def weights_file(kind: str) -> Path:

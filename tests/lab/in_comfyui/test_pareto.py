@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
+import comfy.samplers
 import pytest
 import torch
 
+from lab.comfy import ralu_pack
 from lab.models.architectures import MINIATURES
-from lab.quality import methods, pareto, pareto_methods, rivals
-from lab.quality.bench import REFERENCE, Bench
+from lab.quality import jit, methods, pareto, pareto_methods, rivals
+from lab.quality.bench import REFERENCE, Bench, Measured
 from lab.quality.pareto_methods import LINE
 from lab.quality.rivals import Batch
+from lab.quality.statistics import draw_weights
 from lab.quality.store import Store
 from lab.quality.subject import list_pairs, load_subject, meta_subject
 
@@ -42,6 +48,37 @@ def test_the_seeds_picture_survives_on_its_own_noise_alone():
         assert distance(LINE, "6 steps") < distance("plain, Euler", "6 steps")
 
 
+def test_just_in_time_with_all_tokens_is_plain_sampling_on_its_levels():
+    with torch.inference_mode():
+        batch, levels = Batch(load_subject("flux"), list_pairs(2)), jit.levels(4)
+        whole = jit.sample(batch, 4, (1.0, 1.0, 1.0))
+        euler, latent = comfy.samplers.sampler_object("euler"), batch.latent
+        plain = batch.guider.sample(
+            batch.noise(latent), latent["samples"], euler, torch.tensor(levels), seed=1
+        )
+        torch.testing.assert_close(whole, plain, atol=0.02, rtol=0.02)
+        assert (jit.sample(batch, 4, jit.SHARES[18]) - plain).abs().max() > 0.5
+
+
+def test_just_in_times_anchors_keep_what_they_have():
+    noise, values = torch.randn(2, 2, 4, 16, 16, generator=torch.Generator().manual_seed(1))
+    field = jit.Field(noise, 0.25)
+    before, tokens = field.is_anchor.clone(), ralu_pack.tokens.patchify
+    assert before.sum(1).tolist() == [16, 16]
+    level = torch.full_like(values, 3.0)
+    torch.testing.assert_close(field.filled(level), level)
+    filled = field.filled(values)
+    assert torch.equal(tokens(filled)[before], tokens(values)[before])
+    assert not torch.equal(filled, values)
+    grown = field.grow(noise, 1.0, values, 0.5)
+    assert field.is_anchor.sum(1).tolist() == [32, 32] and field.is_anchor[before].all()
+    torch.testing.assert_close(grown, noise)  # at noise level 1 there is nothing but noise
+    half = field.grow(values, 0.5, noise, 1.0)
+    assert field.is_whole
+    assert torch.equal(tokens(half)[before], tokens(values)[before])
+    assert not torch.equal(tokens(half)[~before], tokens(values)[~before])
+
+
 def test_lines_are_chosen_by_how_they_begin():
     lines = pareto_methods.lines(meta_subject("flux"))
     assert [line.name for line in pareto.chosen_lines(lines, ["RALU,"])] == [
@@ -57,3 +94,26 @@ def test_parts_share_the_held_out_pictures_alone(tmp_path):
     bench = Bench(meta_subject("flux"), [], Store(tmp_path / "a"), held=Store(tmp_path))
     assert bench._store_of(REFERENCE).folder == tmp_path
     assert bench._store_of("RALU").folder == tmp_path / "a"
+
+
+def test_distances_are_taken_to_what_the_bench_is_given(tmp_path):
+    generator = torch.Generator().manual_seed(2)
+    one, other = (
+        Measured(*(torch.rand(80, size, generator=generator) + k for size in (64, 36, 44, 9)))
+        for k in range(2)
+    )
+    bench = Bench(meta_subject("flux"), [], Store(tmp_path), reference=one)
+    weights = draw_weights(80, draws=2)
+    same, apart = (bench._distances(found, weights) for found in (one, other))
+    for space in ("judge", "texture"):
+        assert abs(same[f"Frechet {space}"].value) < 1e-6 < apart[f"Frechet {space}"].value
+        assert same[f"KID {space}"].value < apart[f"KID {space}"].value
+
+
+@pytest.mark.parametrize(("kind", "cfg", "told"), [("sd3", 7.0, 7.0), ("flux_guided", 1.0, 7.0)])
+def test_stronger_guidance_reaches_the_model(kind, cfg, told):
+    guider = replace(meta_subject(kind), guidance=7.0).guider(["owl"])
+    assert guider.cfg == cfg
+    assert guider.original_conds["positive"][0]["guidance"] == told
+    part = pareto.Part(kind, "new", 8, 80, Path("out"), torch.float32, 7.0, 30)
+    assert part.name == f"{kind}_at_7_new" and part.many.name == "plain, 30 steps"
