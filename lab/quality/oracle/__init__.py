@@ -16,6 +16,7 @@ from functools import cached_property
 import torch
 
 from ralu_core.crossings import Crossing, Matched, Onward
+from ralu_core.growth import growth_named
 from ralu_core.latents.flow import stage_start
 from ralu_core.latents.grid import FULL
 from ralu_core.plans import Plan, Stage
@@ -146,15 +147,16 @@ def _sample(stage: Stage, state: _State, power: torch.Tensor) -> None:
 def _crossed(crossing: Crossing, state: _State, stage: Stage, spectrum: Spectrum) -> _State:
     if isinstance(crossing, Onward):
         return state
-    if not isinstance(crossing, Matched) or crossing.growth not in SHARES:
-        grown = f" growing by {crossing.growth}" if isinstance(crossing, Matched) else ""
+    growth = growth_named(crossing.growth).name if isinstance(crossing, Matched) else None
+    if not isinstance(crossing, Matched) or growth not in SHARES:
+        grown = f" growing by {growth}" if growth else ""
         raise ValueError(
             f"The oracle knows no {type(crossing).__name__}{grown}: add what it does to "
             "coefficients here."
         )
-    if crossing.remembers and crossing.growth != "dct":
+    if crossing.remembers and growth != "dct":
         raise ValueError(
-            f"The oracle follows remembered steps by dct alone, got {crossing.growth}: repeated "
+            f"The oracle follows remembered steps by dct alone, got {growth}: repeated "
             "pixels mix a coefficient's past with its mirror images'."
         )
     return _matched(crossing, state, stage, spectrum)
@@ -171,7 +173,7 @@ def _matched(crossing: Matched, state: _State, stage: Stage, spectrum: Spectrum)
         noise = jump.start_sigma * (1 - jump.c) ** 0.5
         x = _with_source(jump.signal * state.x, torch.full_like(spectrum.half, noise))
         return _State(x, x)
-    share = SHARES[crossing.growth](spectrum.side)
+    share = SHARES[growth_named(crossing.growth).name](spectrum.side)
     x = jump.signal * 2 * share * mirrored(state.x)
     x = _with_source(x, jump.start_sigma * (1 - 4 * jump.c * share.square()).sqrt())
     if not crossing.remembers or state.last is None:
