@@ -128,6 +128,19 @@ def test_the_search_finds_better_schedules_within_the_budget() -> None:
     assert found.outcome.loss < best_plain(budget, SHIFT, 2).outcome.loss
 
 
+@pytest.mark.parametrize("steps", [(4, 5), (8, 7), (12, 12)])
+@pytest.mark.parametrize("switch", [0.6, 0.8])
+def test_a_short_step_after_growth_is_better_spent_elsewhere(steps, switch) -> None:
+    """A smooth switch, at as many steps: the history that the switch carries is worth more."""
+    low, high = steps
+    even, fewer = (own_noise(SHIFT, (low, n), switch=switch) for n in (high, high - 1))
+    first, second, *rest = fewer.stages[1].sigmas
+    smooth = replace(even.stages[1], sigmas=(first, (first + second) / 2, second, *rest))
+    shortened = replace(even, stages=(even.stages[0], smooth))
+    assert shortened.total_steps == even.total_steps
+    assert oracle.run(shortened).loss > 1.2 * oracle.run(even).loss
+
+
 @pytest.mark.parametrize("shift", [1.0, 6.0, 9.0])
 @pytest.mark.parametrize("name", ["FLUX 4x (released code)", "FLUX 5x", "FLUX 7x"])
 def test_ends_that_move_with_the_shift_lose_less_and_keep_more(name: str, shift: float) -> None:
