@@ -22,6 +22,7 @@ from .inputs import check_detector, check_score, latent_samples, score_for
 from .run import sample
 from .sampling.guidance import calls_of
 from .sampling.keys import APPLIED, IN_STAGE
+from .way_out import for_node_in_front
 
 KIND = WrappersMP.OUTER_SAMPLE
 SAME_LEVEL = 1e-6  # the host's levels are float32
@@ -36,7 +37,8 @@ def applied(patcher, settings: Settings, vae, tell: Callable[[str], None]):
 
     tell  is given lines about each sampling call, for the node.
     """
-    facts = inspect_model(patcher)
+    with for_node_in_front():
+        facts = inspect_model(patcher)
     usual = Frame.of_picture(1024, 1024, facts.space)
     plan = settings.schedule or dialled_plan(settings.quality, facts, usual)
     check_score(score_for(settings.detector, vae is not None))
@@ -88,9 +90,10 @@ class Applied:
                 tell=self.tell,
             )
             settings = replace(self.settings, levels=_levels(sigmas), plain_steps=steps)
-            why = _why_plain(wires, settings, noise)
-            if why is None:
-                return sample(wires, settings).samples
+            with for_node_in_front():
+                why = _why_plain(wires, settings, noise)
+                if why is None:
+                    return sample(wires, settings).samples
             log.info("RALU sampled plainly: %s.", why)
             self.tell(f"Sampled plainly: {why}.")
         return executor(

@@ -49,6 +49,13 @@ def test_it_is_one_sentence(place: str) -> None:
     assert text.endswith(".") and ". " not in text
 
 
+@pytest.mark.parametrize("place", [place for place in REFUSALS if "KSampler" in REFUSALS[place]])
+def test_a_plain_sampler_is_named_alike(place: str) -> None:
+    """The node RALU, behind which there is one, then advises something else (`way_out.py`)."""
+    way_out = "use a KSampler|KSamplerSelect"
+    assert re.search(way_out, REFUSALS[place])
+
+
 @pytest.mark.parametrize("place", REFUSALS)
 def test_it_ends_with_a_way_out(place: str) -> None:
     text = REFUSALS[place]

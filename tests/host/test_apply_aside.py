@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from applying import empty, ksampler, on, quickly
+from applying import empty, ksampler, on, quickly, sampler_node
 from comfy_execution.utils import CurrentNodeContext
 
 from driving import schedule_for
@@ -120,8 +120,26 @@ def test_a_model_of_few_steps_has_one_plan(flux):
 
 def test_what_no_family_runs_is_refused_at_the_node(flux):
     flux.model.__class__ = type("LTXV", (type(flux.model),), {})
-    with pytest.raises(ValueError, match=r"RALU cannot run this MODEL \(LTXV\): it is made for"):
+    refused = r"RALU cannot run this MODEL \(LTXV\): it is made for .*; bypass the RALU node for it"
+    with pytest.raises(ValueError, match=refused):
         on(flux)
+
+
+class Picture:
+    """A model patch that fits a picture to the latent, as Fun control's."""
+
+    def __init__(self):
+        self.image = torch.zeros(1, 64, 64, 3)
+
+
+def test_who_samples_with_a_ksampler_is_not_told_to_use_one(flux):
+    patched = quickly(flux)
+    patched.set_model_patch(Picture(), "post_input")
+    with pytest.raises(ValueError, match=r"use a ControlNet instead, or bypass the RALU node\.$"):
+        ksampler(patched)
+    flux.set_model_patch(Picture(), "post_input")
+    with pytest.raises(ValueError, match=r"use a ControlNet instead, or use a KSampler\.$"):
+        sampler_node(flux)
 
 
 @pytest.mark.parametrize(

@@ -148,7 +148,7 @@ class GuiderStages:
         if (self._is_mixed or task.layout is not None) and not self._has_joined:
             raise ValueError(
                 "RALU's mixed stage joins ComfyUI's own sampling, and the GUIDER "
-                f"{type(self.guider).__name__} replaces it: use a CFGGuider, or a KSampler."
+                f"{type(self.guider).__name__} replaces it: use a CFGGuider, or use a KSampler."
             )
 
     def _is_last(self, task: StageTask) -> bool:
