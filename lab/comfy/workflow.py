@@ -11,6 +11,7 @@ from lab.comfy.locate import REPOSITORY
 
 WORKFLOWS = REPOSITORY / "workflows"
 WIDGETS = ("INT", "FLOAT", "STRING", "BOOLEAN", "COMBO")
+VIEWS = {"IMAGECOMPARE": {"__value__": ["", ""]}}  # widgets that only show: sent so, not saved
 NOTES = ("MarkdownNote", "Note")
 CONTROL = "fixed"  # of control_after_generate
 SAMPLERS = ("KSampler", "RALU_Sampler", "RALU_SamplerAdvanced")
@@ -27,7 +28,11 @@ def read_workflow(name: str) -> dict[str, Any]:
 
 
 def node_inputs(info: dict[str, Any]) -> list[tuple[str, list[Any]]]:
-    """(name, specification) of a node's inputs, in the order of its widgets."""
+    """(name, specification) of a node's inputs, in the order of its widgets; without VIEWS."""
+    return [(name, spec) for name, spec in _all_inputs(info) if str(spec[0]) not in VIEWS]
+
+
+def _all_inputs(info: dict[str, Any]) -> list[tuple[str, list[Any]]]:
     groups = (info["input"].get(group, {}) for group in ("required", "optional"))
     return [item for group in groups for item in group.items()]
 
@@ -73,6 +78,7 @@ def _to_entry(node: dict[str, Any], links: dict, object_info: dict[str, Any]) ->
     names = widget_names(info)
     values = dict(zip(names, node["widgets_values"], strict=True))
     values.pop(None, None)
+    values |= {name: VIEWS[kind] for name, (kind, *_) in _all_inputs(info) if str(kind) in VIEWS}
     for socket in node["inputs"]:
         if socket["link"] is not None:
             values[socket["name"]] = links[socket["link"]]

@@ -92,6 +92,7 @@ def _stand_in(key: str, kind: str, miniature: str = "", name: str = "", **option
 
 STAND_INS = {
     "flux1-dev.safetensors": _stand_in("flux-dev", "flux", "flux", seed=1),
+    "flux1-dev-fp8.safetensors": _stand_in("flux-dev", "flux", "flux", seed=1),
     "flux1-fill-dev.safetensors": _stand_in(
         "flux-dev", "flux", name="FLUX.1 Fill", seed=5, in_channels=96
     ),

@@ -20,9 +20,11 @@ FINE = FULL_SIZE // 16  # tokens a side
 UPSCALER = 4  # times as wide as its input is what the upscaling model makes
 # How a workflow is used, where its sampler alone does not say it; {} is what the sampler says.
 USES = {
+    "begin_here_flux_dev": "Begin here: one file",
     "edge_mask_preview": "Which regions grow early",
     "flux_dev_advanced": "{}, advanced sampler",
     "flux_dev_compare": "Plain beside {}",
+    "flux_dev_compare_slider": "Plain or RALU: drag the line",
     "flux_dev_controlnet_lora": "{} + ControlNet + LoRA",
     "flux_dev_in_front": "RALU in front of a KSampler",
     "flux_dev_inpaint": "Inpaint with {}",

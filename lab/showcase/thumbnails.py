@@ -39,11 +39,13 @@ COLOURS = {
     "SD3.5 Large Turbo": (255, 160, 84),
 }
 SUBJECTS = {
+    "begin_here_flux_dev": Subject("balloon on white", 1),
     "flux_dev_5x": Subject("sunflower on blue", 1),
     "flux_dev_5x_taylorseer": Subject("strawberry on white", 4),
     "flux_dev_7x": Subject("rocket on black", 4),
     "flux_dev_advanced": Subject("automobile on grey", 2),
     "flux_dev_compare": Subject("hamburger on green", 1),
+    "flux_dev_compare_slider": Subject("slice of pizza on blue", 1),
     "flux_dev_controlnet_lora": Subject("wrapped present on green", 3),
     "flux_dev_in_front": Subject("red apple on yellow", 2),
     "flux_dev_inpaint": Subject("watermelon on green", 1),
@@ -105,6 +107,16 @@ def _skipping(studio: Studio, name: str) -> list[Pane]:
     ]
 
 
+def _slid(studio: Studio, name: str) -> list[Pane]:
+    sampling = sampling_of(read_workflow(name)["nodes"])
+    assert sampling is not None
+    shown = studio.shoot(name, SUBJECTS[name])
+    return [
+        Pane(f"{sampling.plain} steps", shown["Plain"]),
+        Pane(f"with RALU, {sampling.steps}", shown["RALU"]),
+    ]
+
+
 def _in_front(studio: Studio, name: str) -> list[Pane]:
     nodes = read_workflow(name)["nodes"]
     sampling = sampling_of(nodes)
@@ -142,8 +154,10 @@ def _looked_at(studio: Studio, name: str) -> list[Pane]:
 
 
 SPECIAL = {
+    "begin_here_flux_dev": _in_front,
     "edge_mask_preview": _looked_at,
     "flux_dev_compare": _compared,
+    "flux_dev_compare_slider": _slid,
     "flux_dev_in_front": _in_front,
     "flux_dev_inpaint": _inpainted,
     "flux_dev_taylorseer": _skipping,

@@ -14,6 +14,7 @@ from workflow_bench import (
     WIDTH,
     announced,
     latent_of,
+    skip_if_newer,
     skipping,
     small,
     stages,
@@ -28,9 +29,11 @@ from ralu_core.forecast import is_computed
 
 pytest_plugins = ["workflow_server"]
 
+IN_FRONT = ("begin_here_flux_dev", "flux_dev_in_front")
 OWN_TESTS = {
+    *IN_FRONT,
     "edge_mask_preview",
-    "flux_dev_in_front",
+    "flux_dev_compare_slider",
     "flux_dev_inpaint",
     "flux_dev_taylorseer",
     "flux_dev_two_pass",
@@ -169,8 +172,9 @@ def assert_told(prompt, run: Run, sampler: str, told: list[str]) -> None:
         assert line["text"].startswith("TaylorSeer: " + expected)
 
 
-def test_a_ksampler_with_ralu_in_front_runs_the_plan_of_the_dial(bench):
-    prompt = small(bench, "flux_dev_in_front")
+@pytest.mark.parametrize("name", IN_FRONT)
+def test_a_ksampler_with_ralu_in_front_runs_the_plan_of_the_dial(bench, name):
+    prompt = small(bench, name, IN_FRONT.index(name))
     run = bench.run(prompt)
     (node,) = workflow.nodes_of(prompt, "SaveImage")
     steps = 6  # of balanced, second order, all at full size
@@ -178,6 +182,22 @@ def test_a_ksampler_with_ralu_in_front_runs_the_plan_of_the_dial(bench):
     (line,) = run.reports
     assert "as fast as 20 plain steps" in line and f"second order {steps}" in line
     assert size_of(bench, run, node) == (WIDTH, HEIGHT)
+
+
+def test_the_slider_gets_a_plain_picture_and_ralus(bench):
+    skip_if_newer(bench, "flux_dev_compare_slider")
+    prompt = small(bench, "flux_dev_compare_slider")
+    run = bench.run(prompt)
+    assert [call.tokens for call in run.calls] == [WIDTH * HEIGHT // 16**2] * (20 + 6)
+    (line,) = run.reports
+    assert "as fast as 20 plain steps" in line
+    (slider,) = workflow.nodes_of(prompt, "ImageCompare")
+    plain, ralu = (
+        Image.open(io.BytesIO(bench.client.view(**run.outputs[slider][f"{side}_images"][0])))
+        for side in "ab"
+    )
+    assert plain.size == ralu.size == (WIDTH, HEIGHT) and difference(plain, ralu) > 5
+    assert difference(plain, shown(bench, run, workflow.titled(prompt, "Plain"))) == 0
 
 
 def test_full_grid_has_a_token_for_every_16_pixels(bench):

@@ -39,6 +39,10 @@ def test_no_two_cards_show_or_say_the_same():
 @pytest.mark.parametrize(
     ("name", "said"),
     [
+        (
+            "begin_here_flux_dev",
+            Words("FLUX.1-dev", "Begin here: one file", "3.3x fewer FLOPs than 20 steps"),
+        ),
         ("flux_dev_5x", Words("FLUX.1-dev", "RALU 5x", "5.6x fewer FLOPs than 50 steps")),
         ("flux_dev_7x", Words("FLUX.1-dev", "RALU 7x", "7.7x fewer FLOPs than 50 steps")),
         (

@@ -10,8 +10,9 @@ from playwright.sync_api import expect
 
 from lab.comfy.client import Client
 from lab.comfy.locate import REPOSITORY
-from lab.comfy.workflow import nodes_of, with_size
+from lab.comfy.workflow import nodes_of, read_workflow, with_size
 from lab.models.stand_in_prompt import LOADERS, with_stand_ins
+from lab.showcase.authoring.newer import NEWER
 from lab.showcase.authoring.small_files import write_small_files
 
 TEMPLATES = sorted(path.stem for path in (REPOSITORY / "workflows").glob("*.json"))
@@ -58,7 +59,10 @@ def open_template(tab, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", TEMPLATES)
-def test_template_makes_a_picture_in_four_clicks(tab, server, name):
+def test_template_makes_a_picture_in_four_clicks(tab, server, is_newer, name):
+    types = {node["type"] for node in read_workflow(name)["nodes"]}
+    if types & NEWER.keys() and not is_newer:
+        pytest.skip("this ComfyUI has not all of its nodes")
     if name in LOADED:
         copy_example(server, PAINTED if name == "flux_dev_inpaint" else None)
     write_small_files(server.base / "models")

@@ -33,6 +33,7 @@ def flux_file(kind: str, repository: str = "", folder: str = "") -> ModelFile:
 
 
 FLUX_DEV, FLUX_SCHNELL = flux_file("dev"), flux_file("schnell")
+FLUX_CHECKPOINT = checkpoint(f"{COMFY_ORG}/flux1-dev/resolve/main", "flux1-dev-fp8.safetensors")
 FLUX_FILL = flux_file("fill-dev", "dev", "split_files/diffusion_models/")
 FLUX_FILES = (CLIP_L, T5, FLUX_VAE)  # beside any Flux
 LORA = ModelFile(

@@ -10,6 +10,8 @@ from lab.showcase.authoring.files import CLIP_G, CLIP_L, FLUX_VAE, T5
 from lab.showcase.authoring.sheet import ModelFile, Out, Sheet
 
 RALU, PLAIN, RESULT = "#b58b2a", "#8a4a4a", "#4a8a5a"  # colours of groups
+KNOBS = "What the knobs do"
+IN_FRONT_STEPS = 20  # what people sample Flux with
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ def about(sheet: Sheet, text: str, files: list[ModelFile], knobs: str = "") -> N
         body += f"\n\n{texts.SMALLER_FILES}"
     sheet.note(body, "About this workflow")
     if knobs:
-        sheet.note(knobs, "What the knobs do")
+        sheet.note(knobs, KNOBS)
 
 
 def _line(file: ModelFile) -> str:
@@ -57,8 +59,9 @@ def _line(file: ModelFile) -> str:
     return f"- `models/{file.directory}`: [{file.name}]({file.url}){renamed}"
 
 
-def load_flux(sheet: Sheet, file: ModelFile) -> Models:
-    sheet.column(320, "Load")
+def load_flux(sheet: Sheet, file: ModelFile, beside: bool = False) -> Models:
+    """A group below the last one or beside it."""
+    (sheet.column if beside else sheet.below)(420, "Load")
     unet = sheet.add("UNETLoader", "Model", models=[file], unet_name=file.name)
     clip = sheet.add(
         "DualCLIPLoader",
@@ -74,7 +77,7 @@ def load_flux(sheet: Sheet, file: ModelFile) -> Models:
 
 
 def load_checkpoint(sheet: Sheet, file: ModelFile, own_clip: bool = True) -> Models:
-    sheet.column(360, "Load")
+    sheet.below(420, "Load")
     loaded = sheet.add("CheckpointLoaderSimple", "Model", models=[file], ckpt_name=file.name)
     clip = loaded["CLIP"]
     if not own_clip:
@@ -85,6 +88,8 @@ def load_checkpoint(sheet: Sheet, file: ModelFile, own_clip: bool = True) -> Mod
 
 
 def empty_picture(sheet: Sheet) -> Size:
+    """A group of its own, above the prompt's."""
+    sheet.column(380, "Picture size")
     width = sheet.add("PrimitiveInt", "Width", value=1024)["INT"]
     height = sheet.add("PrimitiveInt", "Height", value=1024)["INT"]
     empty = sheet.add("EmptySD3LatentImage", "Empty picture", width=width, height=height)
@@ -95,7 +100,7 @@ def prompt_flux(
     sheet: Sheet, models: Models, guidance: float | None, text: str = texts.FLUX_PROMPT
 ) -> tuple[Out, Out]:
     """The prompt as encoded, and with its guidance."""
-    sheet.column(380, "Prompt")
+    sheet.below(380, "Prompt")
     encoded = sheet.add("CLIPTextEncode", "Prompt", 140, clip=models.clip, text=text)
     positive = plain = encoded["CONDITIONING"]
     if guidance is not None:
@@ -117,14 +122,22 @@ def flux_job(sheet: Sheet, models: Models, size: Size, guidance: float | None = 
 
 
 def schedule(
-    sheet: Sheet, model: Out, width: Out, height: Out, preset: str, group: str = "RALU"
+    sheet: Sheet,
+    model: Out,
+    width: Out,
+    height: Out,
+    preset: str,
+    group: str = "RALU",
+    knobs: str = "",
 ) -> Out:
-    """A group that begins with the schedule and its report; the schedule's output."""
+    """A group that begins with the schedule, its report and a note; the schedule's output."""
     sheet.column(440, group, RALU)
     node = sheet.add(
         "RALU_Schedule", "Schedule", 220, model=model, preset=preset, width=width, height=height
     )
     sheet.add("PreviewAny", "Report", 190, source=node["report"])
+    if knobs:
+        sheet.note(knobs, KNOBS)
     return node["schedule"]
 
 
@@ -171,8 +184,8 @@ def plain_sampler(sheet: Sheet, job: Job, title: str, steps: int) -> Out:
     )["LATENT"]
 
 
-def save(sheet: Sheet, image: Out, title: str, prefix: str) -> None:
-    sheet.add("SaveImage", title, 460, images=image, filename_prefix=f"RALU/{prefix}")
+def save(sheet: Sheet, image: Out, title: str, prefix: str, room: int = 460) -> None:
+    sheet.add("SaveImage", title, room, images=image, filename_prefix=f"RALU/{prefix}")
 
 
 def decode(sheet: Sheet, latent: Out, vae: Out, title: str) -> Out:
@@ -192,8 +205,8 @@ def result(sheet: Sheet, latent: Out, vae: Out, mask: Out | None = None) -> None
         show_mask(sheet, mask)
 
 
-def text_to_picture(sheet: Sheet, job: Job, size: Size, preset: str) -> None:
-    plan = schedule(sheet, job.models.model, size.width, size.height, preset)
+def text_to_picture(sheet: Sheet, job: Job, size: Size, preset: str, knobs: str = "") -> None:
+    plan = schedule(sheet, job.models.model, size.width, size.height, preset, knobs=knobs)
     sheet.column(360)
     sampled = ralu_sampler(sheet, job, plan)
     result(sheet, sampled["LATENT"], job.models.vae, sampled["edge_mask"])

@@ -10,9 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from lab.comfy.workflow import CONTROL, controlled, is_widget, node_inputs
+from lab.showcase.authoring.newer import NEWER
 
 TITLE, ROW, WIDGET, EDGE = 30, 20, 24, 12  # pixels of a node's parts
 GAP, COLUMN_GAP, GROUP_EDGE, GROUP_TITLE = 30, 80, 20, 44
+ROW_GAP = COLUMN_GAP - GROUP_EDGE + GROUP_TITLE + TITLE  # between nodes of two groups
+WIDEST = 2400  # of a workflow that can be read as it opens
+COLOUR = "#3f789e"  # of groups that say nothing of their own
 FOOTER = 20  # more below a loader: one whose file is missing says so there
 LINE, BLOCK, LETTER = 16, 9, 5.4  # pixels of a note's lines, paragraphs and letters
 CORE_VERSION = "0.3.75"
@@ -40,6 +44,9 @@ class ModelFile:
 class Sheet:
     """A workflow that grows to the right, column by column, and downwards in each column.
 
+    Groups lie beside or below one another: the frontend fits a template into the window, and its
+    classic renderer draws no text below a zoom of 0.57: 1920 x 1080 hold WIDEST x 1400 pixels.
+
     object_info  the server's description of its nodes; use the oldest ComfyUI supported, because
                  newer ones add what is missing in a file but keep what is in it.
     """
@@ -49,25 +56,42 @@ class Sheet:
         self.nodes: list[dict[str, Any]] = []
         self.links: list[list[Any]] = []
         self.groups: list[dict[str, Any]] = []
-        self._x, self._y, self._width = 0, 0, -COLUMN_GAP
+        self._x, self._y, self._width = 0, 0, 0
+        self._top = self._row_top = 0
+        self._row: list[dict[str, Any]] = []
         self._members: list[dict[str, Any]] = []
 
-    def column(self, width: int, group: str = "", colour: str = "#3f789e") -> None:
-        """Begin a column right of the last; without `group` it belongs to the last one's."""
-        self._x += self._width + (COLUMN_GAP if group else GAP)
-        self._y, self._width = 0, width
+    def column(self, width: int, group: str = "", colour: str = COLOUR) -> None:
+        """Begin a column right of the last; with `group` that of a new one, right of all others."""
         if group:
-            self._members = []
-            self.groups.append(
-                {
-                    "id": len(self.groups) + 1,
-                    "title": group,
-                    "color": colour,
-                    "font_size": 24,
-                    "flags": {},
-                    "members": self._members,
-                }
-            )
+            x = max(map(_right, self._row), default=-COLUMN_GAP) + COLUMN_GAP
+            self._begin(x, self._row_top, group, colour)
+        else:
+            self._x += self._width + GAP
+        self._y, self._width = self._top, width
+
+    def below(self, width: int, group: str, colour: str = COLOUR) -> None:
+        """Begin a group below the last one, and its first column at that one's left edge."""
+        x = min(node["pos"][0] for node in self._members)
+        self._begin(x, max(map(_lower, self._members)) + ROW_GAP, group, colour)
+        self._y, self._width = self._top, width
+
+    def row(self) -> None:
+        """Let the next group begin a row of groups below all others."""
+        self._row_top, self._row = max(map(_lower, self.nodes)) + ROW_GAP, []
+
+    def _begin(self, x: int, top: int, group: str, colour: str) -> None:
+        self._x, self._top, self._members = x, top, []
+        self.groups.append(
+            {
+                "id": len(self.groups) + 1,
+                "title": group,
+                "color": colour,
+                "font_size": 24,
+                "flags": {},
+                "members": self._members,
+            }
+        )
 
     def add(
         self,
@@ -83,7 +107,8 @@ class Sheet:
         inputs        an Out for a link, else a widget's value; the others keep their defaults.
         extra_height  pixels for text or a picture, beyond sockets and one-line widgets.
         """
-        info = self.object_info[type]
+        newer = NEWER.get(type)
+        info = newer.info if newer else self.object_info[type]
         unknown = inputs.keys() - {name for name, _ in node_inputs(info)}
         if unknown:
             raise ValueError(f"{type} has no input {sorted(unknown)}, look at its schema.")
@@ -94,7 +119,8 @@ class Sheet:
             for name, kind in zip(info["output_name"], info["output"], strict=True)
         ]
         core = not info["python_module"].startswith("custom_nodes")
-        owner = {"cnr_id": "comfy-core", "ver": CORE_VERSION} if core else {"cnr_id": PACK}
+        version = newer.version if newer else CORE_VERSION
+        owner = {"cnr_id": "comfy-core", "ver": version} if core else {"cnr_id": PACK}
         files = [vars(file) for file in models]
         node["properties"] = {
             **owner,
@@ -148,8 +174,8 @@ class Sheet:
         if title:
             node["title"] = title
         self._y += height + TITLE + GAP
-        self.nodes.append(node)
-        self._members.append(node)
+        for nodes in (self.nodes, self._row, self._members):
+            nodes.append(node)
         return node
 
     def _height(self, info: dict[str, Any]) -> int:
@@ -203,7 +229,7 @@ def _text_height(text: str, width: int) -> int:
     apart, headings = re.subn(r"(?m)^(#.*)\n", r"\1\n\n", visible)
     blocks = re.split(r"\n\n+|\n(?=- )", apart)
     lines = sum(math.ceil(len(block) * LETTER / (width - 40)) for block in blocks)
-    return LINE * (4 + lines + headings) + BLOCK * len(blocks)
+    return LINE * (2 + lines + headings) + BLOCK * len(blocks)
 
 
 def _default(spec: list[Any]) -> Any:
@@ -214,9 +240,17 @@ def _default(spec: list[Any]) -> Any:
     return choices[0] if choices else ""
 
 
+def _right(node: dict[str, Any]) -> int:
+    return node["pos"][0] + node["size"][0]
+
+
+def _lower(node: dict[str, Any]) -> int:
+    footer = FOOTER if "models" in node["properties"] else 0
+    return node["pos"][1] + node["size"][1] + footer
+
+
 def _bounding(nodes: list[dict[str, Any]]) -> list[int]:
-    left = min(node["pos"][0] for node in nodes)
-    right = max(node["pos"][0] + node["size"][0] for node in nodes)
-    lower = max(node["pos"][1] + node["size"][1] for node in nodes)
-    top = -TITLE - GROUP_TITLE
+    left, top = (min(node["pos"][k] for node in nodes) for k in (0, 1))
+    right, lower = max(map(_right, nodes)), max(map(_lower, nodes))
+    top -= TITLE + GROUP_TITLE
     return [left - GROUP_EDGE, top, right - left + 2 * GROUP_EDGE, lower + GROUP_EDGE - top]

@@ -41,6 +41,16 @@ FLUX_7X = f"""## FLUX.1-dev, about 7x less work
 
 {cost("10 steps in three stages (2 + 3 + 5)", "6.5", 50)} It is the draft of the two settings."""
 
+BEGIN_HERE = """## Begin here: FLUX.1-dev out of one file
+One checkpoint holds the model, its text encoders and its VAE. Put it into the folder below, press
+Run, then try the dial **quality** of the node RALU.
+
+RALU lies on the MODEL wire, and the KSampler behind it takes fewer steps than it asks for: at
+*balanced* 6 steps of second order, near the picture that many steps draw of the same seed. They
+cost as much model compute as 6 of the KSampler's 20.
+
+In your own workflows: right-click the KSampler, *Put RALU in front*."""
+
 FLUX_IN_FRONT = """## RALU in front of a KSampler
 The node RALU lies on the MODEL wire, and the KSampler behind it takes fewer steps than it asks
 for. In your own workflows: right-click the KSampler, *Put RALU in front*.

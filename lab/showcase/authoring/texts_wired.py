@@ -17,6 +17,13 @@ All three samplers get the same model, prompt, size and seed.
 - **RALU FLUX 5x**: it adds noise of its own between stages, so composition and colours often
   differ. The last picture is bright where RALU grew early."""
 
+COMPARE_SLIDER = """## Plain or RALU? Drag the line
+The same model, prompt and seed twice: 20 plain steps on the left, RALU in front of the same
+KSampler on the right, which takes 6 steps at *balanced*. Move the pointer over the upper picture.
+
+*Compare Images* came with ComfyUI 0.9 and moves in **Nodes 2.0** (main menu) only; both pictures
+are below it, too. `flux_dev_compare` runs everywhere and stitches its pictures."""
+
 CONTROLNET_LORA = f"""## FLUX.1-dev with a LoRA and a ControlNet, RALU 5x
 {HOW} LoRA and ControlNet are wired as for a KSampler.
 

@@ -15,6 +15,7 @@ from lab.showcase.authoring.files import (
 )
 from lab.showcase.authoring.parts import (
     RALU,
+    RESULT,
     Job,
     Models,
     Size,
@@ -29,7 +30,7 @@ from lab.showcase.authoring.parts import (
     result,
     save,
     schedule,
-    text_to_picture,
+    show_mask,
 )
 from lab.showcase.authoring.sheet import Out, Sheet
 from lab.showcase.authoring.texts import KNOBS
@@ -43,11 +44,17 @@ def flux_dev_controlnet_lora(sheet: Sheet) -> None:
     size = empty_picture(sheet)
     models = _with_lora(sheet, models)
     job = _with_control(sheet, flux_job(sheet, models, size), size)
-    text_to_picture(sheet, job, size, "FLUX 5x")
+    plan = schedule(sheet, job.models.model, size.width, size.height, "FLUX 5x")
+    sheet.column(360)
+    sampled = ralu_sampler(sheet, job, plan)
+    sheet.below(460, "Result", RESULT)
+    save(sheet, decode(sheet, sampled["LATENT"], models.vae, "Decode"), "Picture", sheet.name)
+    sheet.column(340)
+    show_mask(sheet, sampled["edge_mask"])
 
 
 def _with_lora(sheet: Sheet, models: Models) -> Models:
-    sheet.column(340, "LoRA", GUIDE)
+    sheet.below(380, "LoRA", GUIDE)
     node = sheet.add(
         "LoraLoaderModelOnly",
         "LoRA",
@@ -61,8 +68,8 @@ def _with_lora(sheet: Sheet, models: Models) -> Models:
 
 
 def _with_control(sheet: Sheet, job: Job, size: Size) -> Job:
-    sheet.column(340, "ControlNet", GUIDE)
-    picture = sheet.add("LoadImage", "Picture to take the edges from", 350, image="example.png")
+    sheet.column(360, "Edges to follow", GUIDE)
+    picture = sheet.add("LoadImage", "Picture to take the edges from", 250, image="example.png")
     scaled = sheet.add(
         "ImageScale",
         "To the picture's size",
@@ -73,7 +80,8 @@ def _with_control(sheet: Sheet, job: Job, size: Size) -> Job:
         crop="center",
     )["IMAGE"]
     edges = sheet.add("Canny", "Edges", image=scaled, low_threshold=0.2, high_threshold=0.5)
-    sheet.column(360)
+    sheet.add("PreviewImage", "Edges it follows", 250, images=edges["IMAGE"])
+    sheet.below(360, "ControlNet", GUIDE)
     file = CONTROLNET
     loaded = sheet.add("ControlNetLoader", "ControlNet", models=[file], control_net_name=file.name)
     applied = sheet.add(
@@ -87,16 +95,14 @@ def _with_control(sheet: Sheet, job: Job, size: Size) -> Job:
         strength=0.7,
         end_percent=0.8,
     )
-    sheet.add("PreviewImage", "Edges it follows", 380, images=edges["IMAGE"])
     sheet.note(texts.KNOBS_CONTROL, "What ControlNet's knobs do")
     return replace(job, positive=applied["positive"], negative=applied["negative"])
 
 
 def flux_dev_inpaint(sheet: Sheet) -> None:
-    about(sheet, texts.INPAINT, [FLUX_FILL, *FLUX_FILES], texts.KNOBS_FILL)
-    models = load_flux(sheet, FLUX_FILL)
-    sheet.column(400, "Picture and mask", GUIDE)
-    loaded = sheet.add("LoadImage", "Picture: paint its mask", 420, image="example.png")
+    about(sheet, texts.INPAINT, [FLUX_FILL, *FLUX_FILES])
+    sheet.below(420, "Picture and mask", GUIDE)
+    loaded = sheet.add("LoadImage", "Picture: paint its mask", 250, image="example.png")
     picture = sheet.add(
         "ImageScaleToMaxDimension",
         "Longer side",
@@ -106,6 +112,7 @@ def flux_dev_inpaint(sheet: Sheet) -> None:
     )["IMAGE"]
     size = sheet.add("GetImageSize", "Its size", 50, image=picture)
     sheet.note(texts.PAINT, "How to paint")
+    models = load_flux(sheet, FLUX_FILL, beside=True)
     encoded, positive = prompt_flux(sheet, models, 30.0, texts.INPAINT_PROMPT)
     masked = sheet.add(
         "InpaintModelConditioning",
@@ -116,12 +123,19 @@ def flux_dev_inpaint(sheet: Sheet) -> None:
         pixels=picture,
         mask=loaded["MASK"],
     )
-    sheet.note(texts.DENOISE, "Other models, and denoise")
     ends = masked["latent"], masked["positive"], masked["negative"]
     job = Job(models, *ends, cfg=1.0, seed=20260724)
-    plan = schedule(sheet, models.model, size["width"], size["height"], "FLUX 5x")
-    sheet.column(360)
-    sampled = ralu_sampler(sheet, job, plan, region_mask=loaded["MASK"])
+    plan = schedule(
+        sheet,
+        models.model,
+        size["width"],
+        size["height"],
+        "FLUX 5x",
+        knobs=texts.KNOBS_FILL,
+    )
+    sheet.column(350)
+    sampled = ralu_sampler(sheet, job, plan, room=540, region_mask=loaded["MASK"])
+    sheet.note(texts.DENOISE, "Other models, and denoise")
     result(sheet, sampled["LATENT"], models.vae, sampled["edge_mask"])
 
 
@@ -135,15 +149,16 @@ def flux_dev_two_pass(sheet: Sheet) -> None:
     sheet.column(360)
     first = ralu_sampler(sheet, job, plan, "First pass")["LATENT"]
     larger = _enlarge(sheet, first, models.vae)
-    sheet.column(400, "Second pass: 4 full-size steps", RALU)
+    sheet.column(460, "Second pass: 4 full-size steps", RALU)
     job = replace(job, latent=larger)
     second = ralu_sampler(sheet, job, plan, "Second pass", 300, denoise=0.4)
-    result(sheet, second["LATENT"], models.vae)
+    sheet.below(460, "Result", RESULT)
+    save(sheet, decode(sheet, second["LATENT"], models.vae, "Decode"), "Picture", sheet.name)
 
 
 def _enlarge(sheet: Sheet, latent: Out, vae: Out) -> Out:
     """A latent of 1.5 times the width and height, by way of an upscaling model."""
-    sheet.column(400, "Enlarge 1.5 times", GUIDE)
+    sheet.below(440, "Enlarge 1.5 times", GUIDE)
     picture = decode(sheet, latent, vae, "Decode: first pass")
     save(sheet, picture, "First pass picture", f"{sheet.name}_first")
     sheet.column(360)
@@ -168,16 +183,23 @@ def _enlarge(sheet: Sheet, latent: Out, vae: Out) -> Out:
 
 
 def flux_dev_advanced(sheet: Sheet) -> None:
-    about(sheet, texts.ADVANCED, [FLUX_DEV, *FLUX_FILES], texts.KNOBS_ADVANCED)
+    about(sheet, texts.ADVANCED, [FLUX_DEV, *FLUX_FILES])
+    sheet.note(texts.GUIDERS, "Other guiders and samplers")
     models = load_flux(sheet, FLUX_DEV)
     size = empty_picture(sheet)
     _, positive = prompt_flux(sheet, models, 3.5)
-    sheet.column(340, "Noise, guider, sampler", GUIDE)
+    sheet.below(380, "Noise, guider, sampler", GUIDE)
     noise = sheet.add("RandomNoise", "Noise", noise_seed=20260722)["NOISE"]
     guider = sheet.add("BasicGuider", "Guider", model=models.model, conditioning=positive)
     euler = sheet.add("KSamplerSelect", "Sampler", sampler_name="euler")["SAMPLER"]
-    sheet.note(texts.GUIDERS, "Other guiders and samplers")
-    plan = schedule(sheet, models.model, size.width, size.height, "FLUX 5x")
+    plan = schedule(
+        sheet,
+        models.model,
+        size.width,
+        size.height,
+        "FLUX 5x",
+        knobs=texts.KNOBS_ADVANCED,
+    )
     sheet.column(380)
     sampled = sheet.add(
         "RALU_SamplerAdvanced",

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from lab.showcase.authoring import texts
-from lab.showcase.authoring.compare import flux_dev_compare
+from lab.showcase.authoring.compare import flux_dev_compare, flux_dev_compare_slider
 from lab.showcase.authoring.files import (
     CLIP_G,
     CLIP_L,
+    FLUX_CHECKPOINT,
     FLUX_DEV,
     FLUX_FILES,
     FLUX_SCHNELL,
@@ -19,6 +20,7 @@ from lab.showcase.authoring.files import (
     T5,
 )
 from lab.showcase.authoring.parts import (
+    IN_FRONT_STEPS,
     PLAIN,
     RALU,
     RESULT,
@@ -46,7 +48,7 @@ from lab.showcase.authoring.wired import (
 
 
 def _prompt_sd3(sheet: Sheet, models: Models, size: Size, cfg: float) -> Job:
-    sheet.column(380, "Prompt")
+    sheet.below(380, "Prompt")
     positive, negative = (
         sheet.add("CLIPTextEncode", title, 120, clip=models.clip, text=text)["CONDITIONING"]
         for title, text in (
@@ -59,9 +61,8 @@ def _prompt_sd3(sheet: Sheet, models: Models, size: Size, cfg: float) -> Job:
 
 def _accelerate(sheet: Sheet, models: Models) -> Models:
     """The same, with a model that skips steps."""
-    sheet.column(360, "Skip steps", RALU)
-    node = sheet.add("RALU_TemporalAcceleration", "TaylorSeer", 190, model=models.model)
-    sheet.note(texts.KNOBS_TEMPORAL, "What TaylorSeer's knobs do")
+    sheet.below(380, "Skip steps", RALU)
+    node = sheet.add("RALU_TemporalAcceleration", "TaylorSeer", model=models.model)
     return replace(models, model=node["MODEL"])
 
 
@@ -102,15 +103,17 @@ def _sd35_turbo(sheet: Sheet) -> None:
 
 
 def _flux_dev_5x_taylorseer(sheet: Sheet) -> None:
-    about(sheet, texts.FLUX_5X_TAYLORSEER, [FLUX_DEV, *FLUX_FILES], texts.KNOBS)
+    about(sheet, texts.FLUX_5X_TAYLORSEER, [FLUX_DEV, *FLUX_FILES])
+    sheet.note(texts.KNOBS_TEMPORAL, "What TaylorSeer's knobs do")
     models = load_flux(sheet, FLUX_DEV)
     size = empty_picture(sheet)
     job = flux_job(sheet, _accelerate(sheet, models), size)
-    text_to_picture(sheet, job, size, "FLUX 5x")
+    text_to_picture(sheet, job, size, "FLUX 5x", texts.KNOBS)
 
 
 def _flux_dev_taylorseer(sheet: Sheet) -> None:
     about(sheet, texts.FLUX_TAYLORSEER, [FLUX_DEV, *FLUX_FILES])
+    sheet.note(texts.KNOBS_TEMPORAL, "What TaylorSeer's knobs do")
     models = load_flux(sheet, FLUX_DEV)
     size = empty_picture(sheet)
     job = flux_job(sheet, _accelerate(sheet, models), size)
@@ -119,13 +122,22 @@ def _flux_dev_taylorseer(sheet: Sheet) -> None:
     result(sheet, latent, models.vae)
 
 
+def _begin_here(sheet: Sheet) -> None:
+    about(sheet, texts.BEGIN_HERE, [FLUX_CHECKPOINT], texts.KNOBS_IN_FRONT)
+    _in_front(sheet, load_checkpoint(sheet, FLUX_CHECKPOINT))
+
+
 def _flux_dev_in_front(sheet: Sheet) -> None:
     about(sheet, texts.FLUX_IN_FRONT, [FLUX_DEV, *FLUX_FILES], texts.KNOBS_IN_FRONT)
-    models = load_flux(sheet, FLUX_DEV)
-    size = empty_picture(sheet)
+    _in_front(sheet, load_flux(sheet, FLUX_DEV))
+
+
+def _in_front(sheet: Sheet, models: Models) -> None:
+    """A KSampler with RALU on its MODEL wire, and its picture."""
+    job = flux_job(sheet, models, empty_picture(sheet))
     sheet.column(360, "RALU", RALU)
     node = sheet.add("RALU_Apply", "RALU", 100, model=models.model)
-    job = flux_job(sheet, replace(models, model=node["MODEL"]), size)
+    job = replace(job, models=replace(models, model=node["MODEL"]))
     sheet.column(360, "Sample", PLAIN)
     latent = plain_sampler(sheet, job, "KSampler, as in any workflow", steps=IN_FRONT_STEPS)
     result(sheet, latent, models.vae)
@@ -133,13 +145,13 @@ def _flux_dev_in_front(sheet: Sheet) -> None:
 
 def _edge_mask_preview(sheet: Sheet) -> None:
     about(sheet, texts.EDGES, [])
-    sheet.column(340, "Load")
+    sheet.below(420, "Load")
     picture = sheet.add("LoadImage", "Picture", 300, image="example.png")["IMAGE"]
-    sheet.column(440, "RALU", RALU)
+    sheet.column(420, "RALU", RALU)
     paper = sheet.add("RALU_EdgeMaskPreview", "30 % of the regions", 400, image=picture, ratio=0.3)
-    sheet.column(440)
+    sheet.column(420)
     sheet.add("RALU_EdgeMaskPreview", "10 % of the regions", 400, image=picture, ratio=0.1)
-    sheet.column(440)
+    sheet.column(420)
     sheet.add(
         "RALU_EdgeMaskPreview",
         "Adaptive: every region with 5 % edges",
@@ -152,9 +164,8 @@ def _edge_mask_preview(sheet: Sheet) -> None:
     show_mask(sheet, paper["MASK"])
 
 
-IN_FRONT_STEPS = 20  # what people sample Flux with
-
 DRAWINGS: dict[str, Callable[[Sheet], None]] = {
+    "begin_here_flux_dev": _begin_here,
     "flux_dev_5x": _flux_dev("FLUX 5x", texts.FLUX_5X),
     "flux_dev_7x": _flux_dev("FLUX 7x", texts.FLUX_7X),
     "flux_dev_in_front": _flux_dev_in_front,
@@ -162,6 +173,7 @@ DRAWINGS: dict[str, Callable[[Sheet], None]] = {
     "flux_dev_taylorseer": _flux_dev_taylorseer,
     "flux_schnell_4_steps": _flux_schnell,
     "flux_dev_compare": flux_dev_compare,
+    "flux_dev_compare_slider": flux_dev_compare_slider,
     "flux_dev_controlnet_lora": flux_dev_controlnet_lora,
     "flux_dev_inpaint": flux_dev_inpaint,
     "flux_dev_two_pass": flux_dev_two_pass,

@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from lab.comfy import workflow
 from lab.comfy.watched import Bench, Run
 from lab.models.stand_in_prompt import with_stand_ins
+from lab.showcase.authoring.newer import NEWER
 
 NAMES = sorted(file.stem for file in workflow.WORKFLOWS.glob("*.json"))
 WIDTH, HEIGHT = 256, 192
 PAINTED, BOX = "painted.png", (80, 80, 160, 160)  # a picture of 320 x 240, and what is painted
 ANNOUNCED = re.compile(r"stage \d: (\d+) steps?, .* (\d+) tokens")
 LOGGED = re.compile(r"stage \d: (\d+) steps? x (\d+) tokens")
+
+
+def skip_if_newer(bench: Bench, name: str) -> None:
+    """Skip a workflow with a node that this ComfyUI has not yet."""
+    for node in workflow.read_workflow(name)["nodes"]:
+        if node["type"] in NEWER and node["type"] not in bench.object_info:
+            pytest.skip(f"{node['type']} came with ComfyUI {NEWER[node['type']].version}")
 
 
 def small(bench: Bench, name: str, number: int = 0) -> workflow.Prompt:
