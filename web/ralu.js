@@ -1,6 +1,7 @@
 // Shows on the nodes what the graph and the last run already know, none of which is saved, and offers
 // RALU in the menus of samplers.
 import { app } from "../../scripts/app.js";
+import { nameChoices } from "./choices.js";
 import { addPlot } from "./schedule_plot.js";
 import { addRunPanel } from "./run_panel.js";
 import { addLines } from "./lines.js";
@@ -28,6 +29,7 @@ app.registerExtension({
   },
   ...menu,
   nodeCreated(node) {
+    if (node.comfyClass?.startsWith("RALU_")) nameChoices(node);
     ADDITIONS[node.comfyClass]?.(node);
   },
 });

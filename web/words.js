@@ -7,7 +7,9 @@ import { zh } from "./words/zh.js";
 
 const LANGUAGES = { en, ja, ko, zh };
 
-export function words() {
+export function language() {
   const locale = app.extensionManager?.setting?.get("Comfy.Locale") ?? "en";
-  return LANGUAGES[locale] ?? LANGUAGES[locale.split("-")[0]] ?? en;
+  return [locale, locale.split("-")[0]].find((name) => name in LANGUAGES) ?? "en";
 }
+
+export const words = () => LANGUAGES[language()];

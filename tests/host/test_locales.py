@@ -28,6 +28,7 @@ PICTURE = re.compile(r"!\[([^]]+)\]\(([^)]+)\)")
 BOLD, ITALIC = re.compile(r"\*\*[^*]+\*\*"), re.compile(r"(?<!\*)\*([^*\n]+)\*(?!\*)")
 MARK = re.compile(r"<!-- (\w+) -->")
 NAMES = re.compile(r"\d+\.\d+|canny_gpu|latent_gradient|OpenCV|euler|LoRA|4-step distilled|Turbo")
+LABELS = re.compile(r"^  (\w+|\"[^\"]+\"): \{(.*)\},$", re.MULTILINE)
 TRANSLATED = {"Live preview method"}  # ComfyUI's own settings have names in every language
 MAX_PICTURE = 150_000  # bytes; the pack is downloaded with its help
 
@@ -127,6 +128,18 @@ def test_choices_of_the_tables_are_told(language):
     for name in ("RALU_Sampler", "RALU_SamplerAdvanced"):
         told = nodes[name]["inputs"]["upsampling"]["tooltip"]
         assert all(one.name in told for one in GROWTHS.values() if one.words != one.name)
+
+
+@pytest.mark.parametrize("node", NODES)
+def test_choices_have_a_label_in_every_language(node):
+    """Names of presets, methods and samplers stay as they are."""
+    table = (ROOT / "web" / "choices.js").read_text("utf-8")
+    labels = {key.strip('"'): said for key, said in LABELS.findall(table)}
+    for one in node.define_schema().inputs:
+        for choice in getattr(one, "options", None) or ():
+            if one.id in ("method", "sampler_name") or re.match(r"(FLUX|SD3) \dx$", choice):
+                continue
+            assert re.findall(r"(\w+): \"[^\"]+\"", labels[choice]) == ["ja", "ko", "zh"], choice
 
 
 def test_models_and_presets_are_told_as_the_tables_say():

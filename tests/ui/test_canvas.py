@@ -232,9 +232,9 @@ def test_search_finds_the_sampler(tab, is_newer, words):
 
 
 LANGUAGES = {
-    "zh": ("RALU 采样器", "阶段 1"),
-    "ja": ("RALU サンプラー", "ステージ 1"),
-    "ko": ("RALU 샘플러", "단계 1"),
+    "zh": ("RALU 采样器", "阶段 1", "按所连模型 (match the model)"),
+    "ja": ("RALU サンプラー", "ステージ 1", "モデルに合わせる (match the model)"),
+    "ko": ("RALU 샘플러", "단계 1", "모델에 맞춤 (match the model)"),
 }
 
 
@@ -254,4 +254,8 @@ def test_other_languages(chromium, server, is_newer, language):
         tab.screenshot("help")
         tab.load(graphs.schedule_only())
         expect(tab.page.locator(PLOT)).to_contain_text(LANGUAGES[language][1])
+        expect(tab.page.get_by_text(LANGUAGES[language][2])).to_be_visible()
+        sent = tab.page.evaluate(PROMPT)["1"]["inputs"]
+        assert sent["shifts"] == "match the model" and sent["preset"] == "FLUX 5x"
+        tab.screenshot("choices")
         assert not tab.page_errors
