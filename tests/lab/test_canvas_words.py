@@ -42,6 +42,13 @@ def test_a_language_says_all_of_it(language):
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize(("node", "key"), [("RALU_Apply", "in_front"), ("RALU_Sampler", "replace")])
+def test_help_names_the_entry_of_the_menu(language, node, key):
+    page = (REPOSITORY / "web" / "docs" / node / f"{language}.md").read_text(encoding="utf-8")
+    assert f"**{json.loads(words(language)[key][1])}**" in page
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_commands_are_called_as_in_the_menu(language):
     path = LOCALES / language / "commands.json"
     commands = json.loads(path.read_text(encoding="utf-8"))
