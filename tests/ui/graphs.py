@@ -98,6 +98,16 @@ def ksampler(seed: int, accelerated: bool = True) -> Graph:
     )
 
 
+def in_front(seed: int) -> Graph:
+    """The same KSampler in 20 steps, with RALU as published on its MODEL wire; 512 x 512."""
+    graph = ksampler(seed)
+    nodes = {node["id"]: node for node in graph["nodes"]}
+    nodes[3]["widgets_values"] = [512, 512, 1]
+    nodes[4].update(type="RALU_Apply", widgets_values=["paper", "auto", 0.0, "token"])
+    nodes[5]["widgets_values"][2] = 20
+    return graph
+
+
 def rewired(nodes: list[Graph], links: list[list[Any]]) -> Graph:
     """A graph of the same nodes with other wires."""
     for one in nodes:

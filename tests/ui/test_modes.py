@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import graphs
+import pytest
 from playwright.sync_api import expect
 
 MUTED, BYPASSED = 2, 4
@@ -38,6 +39,31 @@ def test_without_its_schedule_node_a_sampler_takes_the_recommended_preset(tab):
         assert prompt["5"]["inputs"]["model"] == ["1", 0]
     event = tab.wait_until_done(tab.queue())
     assert event["type"] == "execution_success", json.dumps(event["detail"])[:2000]
+
+
+@pytest.mark.parametrize("inside", [(4, 5), (4,), (5,)], ids=["both", "RALU", "KSampler"])
+def test_ralu_in_front_tells_its_stages_with_a_subgraph(tab, inside):
+    """RALU and the sampler behind it may lie on two sides of a subgraph's edge."""
+    tab.load(graphs.in_front(seed=60 + len(tab.name) + sum(inside)))
+    tab.page.evaluate(
+        "(ids) => { app.rootGraph.convertToSubgraph("
+        "new Set(ids.map(id => app.rootGraph.getNodeById(id)))); }",
+        list(inside),
+    )
+    tab.run()
+    if 4 in inside:
+        tab.page.evaluate(
+            "() => app.canvas.setGraph(app.rootGraph.nodes.find(node => node.subgraph).subgraph)"
+        )
+    told = tab.page.locator(".ralu_lines")
+    expect(told).to_have_count(1)
+    lines = told.locator("p")
+    expect(lines).to_have_count(4)
+    for number in (1, 2, 3):
+        expect(lines.nth(number - 1)).to_contain_text(f"KSampler, Stage {number} of 3")
+    expect(lines.last).to_contain_text("as fast as 20 plain steps")
+    expect(told).to_be_visible()
+    tab.screenshot(f"subgraph_in_front_{'_'.join(map(str, inside))}")
 
 
 def test_skipped_steps_are_told_inside_a_subgraph(tab):
