@@ -49,7 +49,7 @@ test-ui: host browser ## The nodes in a browser, in both renderers
 
 test-slow: host ## The long tests that `make test` leaves out
 	$(PY) -m pytest tests/core -m slow $(ARGS)
-	$(PY) -m pytest tests/host -m slow $(ARGS)
+	$(PY) -m pytest tests/host tests/lab/in_comfyui -m slow $(ARGS)
 
 demo: host ## Make pictures with the real ComfyUI server
 	$(PY) -m lab.showcase.demo $(ARGS)

@@ -20,7 +20,10 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("what", nargs="?", choices=NAMES, help="default: the first four")
     parser.add_argument("--device", choices=("cpu", "cuda"), help="default: cuda where there is")
     parser.add_argument(
-        "--architecture", help="of latency and trace, see lab/models/architectures.py"
+        "--models",
+        nargs="+",
+        metavar="NAME",
+        help="of latency and trace, as sd3-medium; default: one of each family",
     )
     parser.add_argument("--sizes", type=int, nargs="+", metavar="PIXELS", help="sides of squares")
     parser.add_argument("--repeats", type=int, help="of latency; default 7 on a GPU, 2 on a CPU")
@@ -61,7 +64,7 @@ def _device(kind: str | None) -> torch.device:
 
 def _default(options: argparse.Namespace) -> list[str]:
     """Options of latency alone ask for latency."""
-    if options.device or options.architecture:
+    if options.device or options.models:
         return ["latency"]
     return ["flops", "families", "overhead", "latency"]
 

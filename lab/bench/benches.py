@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -14,6 +15,7 @@ from lab.bench import (
     machine,
     overhead,
     per_token,
+    room,
     syncs,
     temporal_flops,
     temporal_quality,
@@ -22,9 +24,11 @@ from lab.bench import (
 from lab.bench.clock import export_trace
 from lab.bench.flops import Counters, paper_table, size_table
 from lab.bench.results import Results, limit
-from lab.bench.runs import Setting, Subject, preset_names, published, unpublished
+from lab.bench.runs import Setting, Subject, published
 from lab.comfy.locate import REPOSITORY
-from lab.models.architectures import ARCHITECTURES, Architecture
+from lab.models.architectures import ARCHITECTURES
+from lab.models.blueprint import Blueprint
+from lab.models.full_size import MODELS
 
 OUT = REPOSITORY / "out" / "bench"
 NO_GPU = (
@@ -126,70 +130,64 @@ def _limits(
 
 
 def _mid_size(results: Results) -> None:
-    architecture = ARCHITECTURES["mid"]
-    subject = latency.build(architecture, torch.device("cpu"))
+    model = ARCHITECTURES["mid"].blueprint
+    subject = room.build(model, torch.device("cpu"))
     setting = Setting("RALU 7x", preset=overhead.PRESET)
     seconds, share = overhead.share_of_real_run(subject, setting, MID_SIDE)
     results.data["mid_size"] = {"seconds": seconds, "outside_share": share}
     results.say(
-        f"{architecture.name}, real weights, {MID_SIDE}x{MID_SIDE}, RALU 7x on this CPU: "
+        f"{model.name}, real weights, {MID_SIDE}x{MID_SIDE}, RALU 7x on this CPU: "
         f"{seconds:.1f} s, {share:.2%} of it outside forward passes and decodes."
     )
 
 
 def latency_bench(options: argparse.Namespace, device: torch.device) -> None:
-    """Plain sampling against every preset, and the waits inside a stage."""
+    """Plain sampling against the pack's plans, the mixed stage's time per token, and the waits.
+
+    Each model has results of its own, and none keeps the others from theirs.
+    """
     on_gpu = device.type == "cuda"
-    if on_gpu and not options.architecture and (others := unpublished()):
-        print(f"Not built here at full size, so left out: {', '.join(others)}.", end="\n\n")
-    for key in [options.architecture] if options.architecture else _usual(on_gpu):
-        architecture = _architecture(key)
-        title = "Latency" if on_gpu else "The latency bench tried without a GPU"
+    title = "Latency: {}" if on_gpu else "The latency bench tried without a GPU: {}, tiny"
+    sizes = [(side, side) for side in options.sizes or ((1024, 2048) if on_gpu else (256,))]
+    for model in _models(options.models, on_gpu):
         facts = machine.describe(device)
-        results = Results(f"latency-{key}", f"{title}: {architecture.name}", facts)
+        results = Results(f"latency-{model.key}", title.format(model.name), facts)
         if not on_gpu:
             results.say(NO_GPU)
-        sizes = [(side, side) for side in options.sizes or ((1024, 2048) if on_gpu else (256,))]
         try:
-            subject = latency.build_with_room(architecture, device, sizes)
-        except ValueError as error:
-            if options.architecture:
-                raise
-            results.say(f"Left out: {error}")  # the next family may still fit
+            _latency_of(results, room.build_with_room(model, device, sizes), sizes, options)
+        except (ValueError, torch.OutOfMemoryError) as error:
+            results.say(f"Left out: {error}")
             results.save(_folder(options))
-            continue
-        _latency_at(results, subject, key, sizes, options)
-        del subject  # the next model needs its memory
 
 
-def _latency_at(
+def _latency_of(
     results: Results,
     subject: Subject,
-    key: str,
-    sizes: list[tuple[int, int]],
+    sizes: Sequence[tuple[int, int]],
     options: argparse.Namespace,
 ) -> None:
     """Saved after each part: large sizes take long, and may fail."""
     on_gpu = subject.patcher.load_device.type == "cuda"
     repeats = options.repeats or (7 if on_gpu else 2)
-    presets = preset_names(subject.architecture)
+    preset = subject.model.preset
     data: dict[str, list[dict]] = {"timings": [], "per_token": [], "waits": []}
     results.data |= data
     for size in sizes:
-        found = latency.measure(subject, key, [size], repeats, options.steps)
+        found = latency.measure(subject, size, repeats, options.steps)
         data["timings"] += latency.records(found)
         results.say(latency.table(found))
         results.say(latency.sections_table(found))
         if on_gpu:
             results.say("\n".join(latency.verdicts(found, SPEED_LIMIT)))
         results.save(_folder(options))
-        tokens = per_token.measure(subject, presets, *size, repeats)
+        tokens = per_token.measure(subject, [preset], *size, repeats)
         data["per_token"] += per_token.records(tokens)
         results.say(per_token.table(tokens))
         if on_gpu:
             results.say("\n".join(per_token.verdicts(tokens)))
         results.save(_folder(options))
-        waits = syncs.count_waits(subject, presets[0], *size)
+        waits = syncs.count_waits(subject, preset, *size)
         data["waits"] += [{"size": f"{size[0]}x{size[1]}", **vars(one)} for one in waits]
         results.say(f"{syncs.table(waits)}\n\n{syncs.verdict(waits)}")
         results.save(_folder(options))
@@ -224,22 +222,23 @@ def temporal(options: argparse.Namespace, device: torch.device) -> None:
 
 def trace(options: argparse.Namespace, device: torch.device) -> None:
     """A torch.profiler trace of one run."""
-    key = options.architecture or ("flux-dev" if device.type == "cuda" else "small")
-    side = (options.sizes or [1024 if device.type == "cuda" else 256])[0]
+    on_gpu = device.type == "cuda"
+    model, *_ = _models(options.models, on_gpu)
+    side = (options.sizes or [1024 if on_gpu else 256])[0]
     out = options.out or OUT / "trace.json"
-    subject = latency.build_with_room(_architecture(key), device, [(side, side)])
+    subject = room.build_with_room(model, device, [(side, side)])
     export_trace(subject, options.preset, side, side, out)
     print(f"{out}: open it in ui.perfetto.dev or chrome://tracing")
 
 
-def _usual(on_gpu: bool) -> list[str]:
-    return list(published().values()) if on_gpu else ["small"]
-
-
-def _architecture(key: str) -> Architecture:
-    if key not in ARCHITECTURES:
-        raise ValueError(f"Architecture must be one of {', '.join(ARCHITECTURES)}, got {key!r}.")
-    return ARCHITECTURES[key]
+def _models(keys: Sequence[str] | None, on_gpu: bool) -> list[Blueprint]:
+    """Those chosen; else on a GPU one of each family, on a CPU the first. ValueError for others."""
+    if not keys:
+        return published() if on_gpu else published()[:1]
+    known = {model.key: model for model in MODELS if not model.references}
+    if strange := [key for key in keys if key not in known]:
+        raise ValueError(f"Models are {', '.join(known)}, got {strange[0]!r}.")
+    return [known[key] for key in keys]
 
 
 def _folder(options: argparse.Namespace) -> Path:

@@ -16,12 +16,20 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten, tree_map_only
 from torch.utils.flop_counter import flop_registry
 
-from lab.models.architectures import VAE, Architecture, host_model
 from lab.models.blocks import block_lists
+from lab.models.blueprint import Blueprint, host_model
+from lab.models.vaes import VAE
 
 LINEAR = ("aten.mm", "aten.addmm", "aten.convolution")
 BATCHED = ("aten.bmm", "aten.baddbmm")
 TERA = 1e12
+# Torch has no formula for its attention on a CPU, which takes the same arguments.
+FORMULAS = {
+    **flop_registry,
+    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: flop_registry[
+        torch.ops.aten._scaled_dot_product_flash_attention
+    ],
+}
 OVERRIDE = "optimized_attention_override"  # the host's hook around its attention
 
 
@@ -53,14 +61,14 @@ class Counter(TorchDispatchMode):
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
         packet = func._overloadpacket
-        if packet not in flop_registry:
+        if packet not in FORMULAS:
             with self:  # tensors of inference mode bring composite operations here whole
                 result = func.decompose(*args, **kwargs)
             if result is not NotImplemented:
                 return result
         result = func(*args, **kwargs)
-        if packet in flop_registry:
-            flops = flop_registry[packet](*args, **kwargs, out_val=result)
+        if packet in FORMULAS:
+            flops = FORMULAS[packet](*args, **kwargs, out_val=result)
             linear = _is_linear(str(packet), args)
             self.count += Count(flops, 0) if linear else Count(0, flops)
         return result
@@ -194,11 +202,11 @@ class MetaVae:
         return torch.nn.functional.interpolate(blocks, scale_factor=8).movedim(1, -1)
 
 
-def meta_patcher(architecture: Architecture):
+def meta_patcher(blueprint: Blueprint):
     """A MODEL of full size without weights, which the host samples like any other."""
     import comfy.model_patcher
 
-    model = host_model(architecture, "meta", torch.bfloat16)
+    model = host_model(blueprint, "meta", torch.bfloat16)
     model.diffusion_model = MetaNetwork(model.diffusion_model)
     cpu = torch.device("cpu")
     return comfy.model_patcher.ModelPatcher(model, load_device=cpu, offload_device=cpu)

@@ -17,7 +17,8 @@ import torch
 from lab.bench.counting import OVERRIDE, TERA, counted, plain_attention
 from lab.bench.results import markdown
 from lab.comfy import ralu_pack
-from lab.models.full_size import MODELS, FullSize, build
+from lab.models.blueprint import Blueprint, build
+from lab.models.full_size import MODELS
 
 SIDES = (1024, 2048)
 GRIDS = (16, 32, 64)  # tokens each way of the counted calls
@@ -46,14 +47,14 @@ class CallFlops:
         return total
 
 
-def call_flops(model: FullSize, grids: Sequence[int] = GRIDS) -> CallFlops:
+def call_flops(model: Blueprint, grids: Sequence[int] = GRIDS) -> CallFlops:
     """Count calls of the model's network on square pictures of so many tokens each way."""
     network, family = build(model), ralu_pack.table.family_named(model.family)
     counts = tuple(_count(model, network, side).total for side in grids)
     return CallFlops(tuple(side**2 for side in grids), counts, family.cost(family.size(network)))
 
 
-def _count(model: FullSize, network: Any, side: int):
+def _count(model: Blueprint, network: Any, side: int):
     family = ralu_pack.table.family_named(model.family)
     options = {"dtype": torch.bfloat16, "device": "meta"}
     space, length = family.space, family.text_tokens
@@ -88,7 +89,7 @@ class FamilyRow:
                references then.
     """
 
-    model: FullSize
+    model: Blueprint
     side: int
     steps: tuple[int, ...]
     tokens: tuple[int, ...]
@@ -101,7 +102,7 @@ class FamilyRow:
         return self.plain / self.own
 
 
-def rows(models: Sequence[FullSize] = MODELS, sides: Sequence[int] = SIDES) -> list[FamilyRow]:
+def rows(models: Sequence[Blueprint] = MODELS, sides: Sequence[int] = SIDES) -> list[FamilyRow]:
     """Count every model at every size."""
     known: dict[str, CallFlops] = {}
     found = []
@@ -112,7 +113,7 @@ def rows(models: Sequence[FullSize] = MODELS, sides: Sequence[int] = SIDES) -> l
     return found
 
 
-def _row(model: FullSize, flops: CallFlops, side: int) -> FamilyRow:
+def _row(model: Blueprint, flops: CallFlops, side: int) -> FamilyRow:
     family = ralu_pack.table.family_named(model.family)
     frame = ralu_pack.frame.Frame.of_picture(side, side, family.space)
     shift = family.shift_for(family.full_shift, frame, model.steps)

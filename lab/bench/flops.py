@@ -8,9 +8,8 @@ from typing import Any
 from lab.bench.counting import TERA, Call, Count, MetaVae, meta_patcher
 from lab.bench.paper import ROWS, PaperRow
 from lab.bench.results import markdown
-from lab.bench.runs import Setting, Subject, settings
+from lab.bench.runs import Setting, Subject, preset_names, settings
 from lab.bench.text_encoders import PAPER_TOKENS, encoders, host_tokens, t5_attention
-from lab.comfy import ralu_pack
 from lab.models.architectures import ARCHITECTURES
 
 SIZES = ((512, 512), (1024, 1024), (1536, 1536), (2048, 2048), (1920, 1080))
@@ -61,25 +60,24 @@ class Counters:
     patchers: dict[str, Any] = field(default_factory=dict)
 
     def subject(self, key: str, text_tokens: int) -> Subject:
-        architecture = ARCHITECTURES[key]
+        model = ARCHITECTURES[key].blueprint
         if key not in self.patchers:
-            self.patchers[key] = meta_patcher(architecture), MetaVae()
+            self.patchers[key] = meta_patcher(model), MetaVae()
         patcher, vae = self.patchers[key]
-        return Subject.of(architecture, patcher, vae, text_tokens)
+        return Subject.of(model, patcher, vae, text_tokens)
 
     def count(self, key: str, setting: Setting, text: int, width: int, height: int) -> RunCount:
         """Run a setting for real, networks on the meta device, and add up what it cost."""
         subject = self.subject(key, text)
-        architecture = subject.architecture
+        model = subject.model
         network, vae = subject.patcher.model.diffusion_model, subject.vae
         network.calls, vae.calls = [], []
         setting.run(subject, width, height)
-        prompts = 2 if architecture.cfg > 1 else 1
         return RunCount(
             list(network.calls),
             list(vae.calls),
-            encoders(architecture.family, text) * prompts,
-            t5_attention(architecture.family, text) * prompts,
+            encoders(model.family, text) * model.rows,
+            t5_attention(model.family, text) * model.rows,
         )
 
     def paper_row(self, row: PaperRow) -> RunCount:
@@ -150,15 +148,15 @@ def size_table(counters: Counters, paper_text: bool) -> tuple[str, list[dict]]:
 
 
 def _at_size(counters: Counters, key: str, text: int, width: int, height: int) -> list[dict]:
-    architecture = ARCHITECTURES[key]
+    model = ARCHITECTURES[key].blueprint
     baseline: RunCount | None = None
     records = []
-    for setting in settings(architecture):
+    for setting in settings(model, preset_names(model)):
         run = counters.count(key, setting, text, width, height)
         baseline = baseline or run
         records.append(
             {
-                "architecture": architecture.name,
+                "architecture": model.name,
                 "size": f"{width}x{height}",
                 "text_tokens": text,
                 "run": setting.name,
@@ -181,10 +179,9 @@ def predicted(
     if not setting.preset:
         return None
     subject = counters.subject(key, text)
-    facts = ralu_pack.inspect.inspect_model(subject.patcher)
-    cost = replace(facts.cost, text_tokens=text)
-    frame = ralu_pack.frame.Frame.of_picture(height, width, facts.space)
-    return cost.speed_up(setting.plan(subject), *frame.fine_grid, subject.architecture.steps)
+    cost = replace(subject.facts.cost, text_tokens=text)
+    plan = setting.plan(subject, width, height)
+    return cost.speed_up(plan, *subject.frame(width, height).fine_grid, subject.model.steps)
 
 
 def _joined(tokens: list[int]) -> str:

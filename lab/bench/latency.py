@@ -1,23 +1,22 @@
-"""Seconds, peak memory and where the time goes: plain sampling against every preset."""
+"""Seconds, peak memory and where the time goes: plain sampling against the pack's plans."""
 
 from __future__ import annotations
 
 import gc
 import statistics
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 
 import torch
 
 from lab.bench.clock import MODEL, Clock, instrumented
-from lab.bench.flops import Counters
+from lab.bench.counting import Counter
 from lab.bench.results import markdown
+from lab.bench.room import GIGABYTE
 from lab.bench.runs import Setting, Subject, settings
-from lab.bench.text_encoders import host_tokens
-from lab.models import tiny
-from lab.models.architectures import Architecture, random_model, random_vae
 
-GIGABYTE = 10**9
+_Timed = tuple[float, dict[str, float], int | None]  # seconds, those of the sections, peak bytes
 
 
 @dataclass(frozen=True)
@@ -50,104 +49,40 @@ class Timing:
         return 1 - inside / sum(self.sections.values())
 
 
-def build(architecture: Architecture, device: torch.device) -> Subject:
-    """A model with random weights on the device; the VAE is full-size on a GPU, tiny on a CPU."""
-    patcher = random_model(architecture, device)
-    on_gpu = device.type == "cuda"
-    vae = random_vae(device) if on_gpu else tiny.load_vae(tiny.taesd_weights())
-    return Subject.of(architecture, patcher, vae, host_tokens(architecture.family))
+def measure(subject: Subject, size: tuple[int, int], repeats: int, steps: int = 0) -> list[Timing]:
+    """Plain sampling, the recommended preset and the dial: one warm-up each, whose FLOPs are
+    counted, then repeats in turn.
 
-
-def build_with_room(
-    architecture: Architecture, device: torch.device, sizes: list[tuple[int, int]]
-) -> Subject:
-    """`build`, or ValueError where the device has no room for its pictures."""
-    if device.type != "cuda":
-        return build(architecture, device)
-    free = free_memory(device)
-    try:
-        subject = build(architecture, device)
-    except torch.OutOfMemoryError as error:
-        raise ValueError(
-            f"The weights of {architecture.name} do not fit into the {free / GIGABYTE:.1f} GB that "
-            "are free on the device: close what else uses it, or choose --architecture sd3-medium."
-        ) from error
-    check_memory(subject, sizes, torch.cuda.mem_get_info(device)[0])
-    return subject
-
-
-def check_memory(subject: Subject, sizes: list[tuple[int, int]], free: int) -> None:
-    """Refuse sizes at which the host, by its own estimates, would decode in tiles or move weights.
-
-    free  bytes of device memory beside the model's weights.
+    steps  of the plain run, where not the model's own.
     """
-    prompts = 2 if subject.architecture.cfg > 1 else 1
-    for width, height in sizes:
-        shape = (1, 16, height // 8, width // 8)
-        needed = max(
-            subject.vae.memory_used_decode(shape, subject.vae.vae_dtype),
-            subject.patcher.model.memory_required([prompts, *shape[1:]]),
-        )
-        if needed > free:
-            raise ValueError(
-                f"{subject.architecture.name} at {width}x{height} needs {needed / GIGABYTE:.1f} GB "
-                f"of device memory beside its weights, and {free / GIGABYTE:.1f} GB are free: "
-                "choose smaller --sizes, or --architecture sd3-medium."
-            )
+    model = replace(subject.model, steps=steps or subject.model.steps)
+    chosen = settings(model, [model.preset])
+    flops = [counted(subject, setting, *size) for setting in chosen]
+    runs = [[_timed_run(subject, setting, *size) for setting in chosen] for _ in range(repeats)]
+    return [
+        _timing(size, setting, [run[k] for run in runs], flops[0] / flops[k])
+        for k, setting in enumerate(chosen)
+    ]
 
 
-def free_memory(device: torch.device) -> int:
-    """Let go of all models that nobody holds, and tell how many bytes are free on the device."""
-    import comfy.model_management
-
-    comfy.model_management.unload_all_models()
-    gc.collect()
-    comfy.model_management.soft_empty_cache(True)
-    return torch.cuda.mem_get_info(device)[0]
+def counted(subject: Subject, setting: Setting, width: int, height: int) -> float:
+    """True FLOPs of all matrix products of a run: of its forward passes, decodes and the rest."""
+    with Counter() as counter:
+        setting.run(subject, width, height)
+    return counter.count.total
 
 
-def measure(
-    subject: Subject, key: str, sizes: list[tuple[int, int]], repeats: int, steps: int = 0
-) -> list[Timing]:
-    """Every setting at every size: one warm-up each, then repeats in turn.
-
-    key    of the subject's architecture.
-    steps  of the plain run, where not the architecture's own.
-    """
-    architecture = replace(subject.architecture, steps=steps or subject.architecture.steps)
-    chosen = settings(architecture)
-    counters = Counters()
-    timings = []
-    for width, height in sizes:
-        for setting in chosen:
-            setting.run(subject, width, height)
-        runs = [
-            [_timed_run(subject, setting, width, height) for setting in chosen]
-            for _ in range(repeats)
-        ]
-        speed_ups = _counted(counters, subject, key, chosen, width, height)
-        for k, (setting, counted) in enumerate(zip(chosen, speed_ups, strict=True)):
-            seconds, sections, peaks = zip(*(run[k] for run in runs), strict=True)
-            medians = {n: statistics.median(one[n] for one in sections) for n in sections[0]}
-            peak = max(peaks) if peaks[0] is not None else None
-            size = f"{width}x{height}"
-            timings.append(
-                Timing(
-                    size,
-                    setting.name,
-                    setting.preset or None,
-                    list(seconds),
-                    medians,
-                    peak,
-                    counted,
-                )
-            )
-    return timings
+def _timing(
+    size: tuple[int, int], setting: Setting, runs: Sequence[_Timed], counted: float
+) -> Timing:
+    seconds, sections, peaks = zip(*runs, strict=True)
+    medians = {n: statistics.median(one.get(n, 0.0) for one in sections) for n in sections[0]}
+    peak = max(peaks) if peaks[0] is not None else None
+    named = f"{size[0]}x{size[1]}", setting.name, setting.preset or None
+    return Timing(*named, list(seconds), medians, peak, counted)
 
 
-def _timed_run(
-    subject: Subject, setting: Setting, width: int, height: int
-) -> tuple[float, dict[str, float], int | None]:
+def _timed_run(subject: Subject, setting: Setting, width: int, height: int) -> _Timed:
     device = subject.patcher.load_device
     on_gpu = device.type == "cuda"
     gc.collect()  # or what the run before left in cycles would count as this one's memory
@@ -162,17 +97,6 @@ def _timed_run(
         torch.cuda.synchronize(device)
     seconds = time.perf_counter() - started
     return seconds, clock.totals(), torch.cuda.max_memory_allocated(device) if on_gpu else None
-
-
-def _counted(
-    counters: Counters, subject: Subject, key: str, chosen: list[Setting], width: int, height: int
-) -> list[float]:
-    """True-FLOPs speed-ups of what is timed: forward passes, and decodes by a full-size VAE."""
-    text = host_tokens(subject.architecture.family)
-    runs = [counters.count(key, setting, text, width, height) for setting in chosen]
-    on_gpu = subject.patcher.load_device.type == "cuda"
-    flops = [(run.model + run.decoded if on_gpu else run.model).total for run in runs]
-    return [flops[0] / one for one in flops]
 
 
 def table(timings: list[Timing]) -> str:

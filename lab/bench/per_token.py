@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -13,7 +13,6 @@ import torch
 from lab.bench.clock import FORWARD, Clock, instrumented
 from lab.bench.results import markdown
 from lab.bench.runs import Setting, Subject, plain, ralu, with_steps
-from lab.comfy import ralu_pack
 from ralu_core.latents.views import ONE_TEXT, PAPER, VIEWS, view_named
 
 PIXELS = 16  # each way, of a token at full size
@@ -41,7 +40,7 @@ class PerToken:
 
 
 def measure(
-    subject: Subject, presets: list[str], width: int, height: int, repeats: int
+    subject: Subject, presets: Sequence[str], width: int, height: int, repeats: int
 ) -> list[PerToken]:
     """Plain at full size; stage 2 of every preset, the same with its views corrected where the
     family can, and plain at as many tokens. In turn."""
@@ -49,7 +48,7 @@ def measure(
     runs = [PerToken(size, "plain", math.prod(grid), [])]
     calls: list[Callable[[], Any]] = [lambda: plain(subject, STEPS, width, height)]
     for name in presets:
-        plan = Setting(name, preset=name).plan(subject)
+        plan = Setting(name, preset=name).plan(subject, width, height)
         tokens = plan.tokens(*grid)[1]
         short = with_steps(plan, (1, STEPS, 1))
         small = side_of(tokens)
@@ -70,7 +69,7 @@ def measure(
 
 def _views_of(subject: Subject) -> list[str]:
     """As published, and corrected as well as the family can be."""
-    family = ralu_pack.table.family_named(subject.architecture.family)
+    family = subject.facts.family
     for corrected in (VIEWS, ONE_TEXT):
         try:
             family.views.check(view_named(corrected), {}, family.short)

@@ -9,7 +9,8 @@ from typing import Any
 import torch
 
 from lab.comfy import ralu_pack
-from lab.models.architectures import ARCHITECTURES, Architecture, conditioning
+from lab.models.blueprint import Blueprint, conditioning
+from lab.models.full_size import MODELS
 
 SEED = 20
 
@@ -18,23 +19,42 @@ SEED = 20
 class Subject:
     """A MODEL with its VAE and the conditioning it is measured with."""
 
-    architecture: Architecture
+    model: Blueprint
     patcher: Any
     vae: Any
     positive: list
     negative: list
 
     @classmethod
-    def of(cls, architecture: Architecture, patcher, vae, text_tokens: int) -> Subject:
-        texts = [conditioning(architecture, text_tokens, seed) for seed in (1, 2)]
-        return cls(architecture, patcher, vae, *texts)
+    def of(cls, model: Blueprint, patcher, vae, text_tokens: int = 0) -> Subject:
+        """text_tokens of its prompts; 0 takes the model's own."""
+        family = ralu_pack.table.family_named(model.family)
+        tokens = text_tokens or model.text_tokens or family.text_tokens
+        width = family.text_width(patcher.model.diffusion_model) or model.text
+        return cls(
+            model, patcher, vae, *(conditioning(model, tokens, width, seed) for seed in (1, 2))
+        )
+
+    @property
+    def facts(self):
+        """What the pack reads off the MODEL."""
+        return ralu_pack.inspect.inspect_model(self.patcher)
+
+    def frame(self, width: int, height: int):
+        return ralu_pack.frame.Frame.of_picture(height, width, self.facts.space)
+
+    def empty_latent(self, width: int, height: int) -> torch.Tensor:
+        """As the host carries it."""
+        space = self.facts.space
+        sides = (height // space.pixels, width // space.pixels)
+        return space.leave(torch.zeros(1, space.channels, *sides))
 
     def guider(self):
         import comfy.samplers
 
         guider = comfy.samplers.CFGGuider(self.patcher)
         guider.set_conds(self.positive, self.negative)
-        guider.set_cfg(self.architecture.cfg)
+        guider.set_cfg(self.model.cfg)
         return guider
 
 
@@ -52,77 +72,57 @@ class Setting:
     ratio: float | None = None
     views: str = "paper"
 
-    def plan(self, subject: Subject):
-        """The plan solved for the subject's model, as the node solves it."""
-        shift = ralu_pack.inspect.inspect_model(subject.patcher).shift
+    def plan(self, subject: Subject, width: int, height: int):
+        """The plan solved for the subject's model and such a picture, as the node solves it."""
+        frame, facts = subject.frame(width, height), subject.facts
         if self.preset in ralu_pack.plans.PLANS:
-            return ralu_pack.plans.named_plan(self.preset, shift)
+            return ralu_pack.plans.named_plan(self.preset, facts.shift_for(frame, None))
         presets = ralu_pack.presets
         chosen = presets.preset(self.preset)
+        shift = facts.shift_for(frame, chosen.baseline_steps)
         if self.ratio is not None:
             chosen = replace(chosen, ratio=self.ratio)
-        return presets.matched_plan(chosen, shift).seeing(self.views)
+        return presets.matched_plan(chosen.at(shift), shift).seeing(self.views)
 
     def run(self, subject: Subject, width: int, height: int) -> torch.Tensor:
         """Sample and decode; the picture (1, height, width, 3)."""
         with torch.inference_mode():
             if self.preset:
-                latent = ralu(subject, self.plan(subject), width, height).samples
+                latent = ralu(subject, self.plan(subject, width, height), width, height).samples
             else:
                 latent = plain(subject, self.steps, width, height)
             return subject.vae.decode(latent)
 
 
-def settings(architecture: Architecture) -> list[Setting]:
-    """The plain run of an architecture, then every preset for it, then the plans of the dial."""
-    plain_run = Setting(f"{architecture.steps} plain steps", steps=architecture.steps)
-    names = preset_names(architecture)
-    presets = [Setting(f"RALU {name}", preset=name) for name in names]
-    others = [Setting(name, preset=name) for name in dialled_names(architecture)]
-    return [plain_run, *presets, *(one for one in others if one.preset not in names)]
+def settings(model: Blueprint, presets: Sequence[str]) -> list[Setting]:
+    """The plain run of a model, then presets for it, then the plans of the dial."""
+    plain_run = Setting(f"{model.steps} plain steps", steps=model.steps)
+    named = [Setting(f"RALU {name}", preset=name) for name in presets]
+    others = [Setting(name, preset=name) for name in dialled_names(model)]
+    return [plain_run, *named, *(one for one in others if one.preset not in presets)]
 
 
-def dialled_names(architecture: Architecture) -> list[str]:
+def dialled_names(model: Blueprint) -> list[str]:
     """The plans of fine, balanced and draft for such a model; distilled ones keep their preset."""
-    family = ralu_pack.table.family_named(architecture.family)
+    family = ralu_pack.table.family_named(model.family)
     dial = ralu_pack.dials.dial_for(family.cfg)
-    return [] if architecture.distilled else list(dict.fromkeys(dial.values()))
+    return [] if model.is_distilled else list(dict.fromkeys(dial.values()))
 
 
-def preset_names(architecture: Architecture) -> list[str]:
-    """The preset that the family names for such a model, and those published beside it.
-
-    A distilled model of a family that names none takes another family's.
-    """
-    families, presets = ralu_pack.table.FAMILIES, ralu_pack.presets
-    named = ralu_pack.table.family_named(architecture.family).presets
-    first = named.default
-    if architecture.distilled:
-        few = [named.few_steps, *(family.presets.few_steps for family in families)]
-        first = next(filter(None, few))
-    chosen = presets.preset(first)
+def preset_names(model: Blueprint) -> list[str]:
+    """The preset for such a model, and those published beside it."""
+    presets = ralu_pack.presets
+    chosen = presets.preset(model.preset)
     made_for = (chosen.family, chosen.model_shift)
     return [p.name for p in presets.PRESETS if (p.family, p.model_shift) == made_for]
 
 
-def published() -> dict[str, str]:
-    """Of each family in the pack's table the model whose size it names, by its key here."""
-    found = {}
-    for family in ralu_pack.table.FAMILIES:
-        size = vars(family.cost(family.full))
-        keys = [
-            key
-            for key, one in ARCHITECTURES.items()
-            if one.family == family.name and vars(one.cost) == size
-        ]
-        found |= {family.name: keys[0]} if keys else {}
-    return found
-
-
-def unpublished() -> list[str]:
-    """The families of the pack's table whose networks are not built here at full size."""
-    built = published()
-    return [one.short for one in ralu_pack.table.FAMILIES if one.name not in built]
+def published() -> list[Blueprint]:
+    """The first model of each family in the pack's table."""
+    first: dict[str, Blueprint] = {}
+    for model in MODELS:
+        first.setdefault(model.family, model)
+    return list(first.values())
 
 
 def with_steps(plan, steps: Sequence[int]):
@@ -136,7 +136,7 @@ def plain(subject: Subject, steps: int, width: int, height: int) -> torch.Tensor
     import comfy.samplers
 
     sampling = subject.patcher.get_model_object("model_sampling")
-    latent = empty_latent(width, height)
+    latent = subject.empty_latent(width, height)
     return subject.guider().sample(
         draw_noise({"samples": latent}),
         latent,
@@ -155,16 +155,12 @@ def ralu(subject: Subject, plan, width: int, height: int, detector: str = "canny
     wires = run.Wires(
         subject.guider(),
         comfy.samplers.sampler_object("euler"),
-        {"samples": empty_latent(width, height)},
+        {"samples": subject.empty_latent(width, height)},
         subject.vae,
         draw_noise,
         SEED,
     )
     return run.sample(wires, run.Settings(plan, detector=detector))
-
-
-def empty_latent(width: int, height: int) -> torch.Tensor:
-    return torch.zeros(1, 16, height // 8, width // 8)
 
 
 def draw_noise(latent: dict) -> Any:

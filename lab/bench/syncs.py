@@ -35,7 +35,7 @@ class Waits:
 
 def count_waits(subject: Subject, preset: str, width: int, height: int) -> list[Waits]:
     """Waits inside plain sampling and inside each RALU stage, from two profiled runs."""
-    plan = Setting(preset, preset=preset).plan(subject)
+    plan = Setting(preset, preset=preset).plan(subject, width, height)
     short, long = (
         _profiled(subject, with_steps(plan, (steps,) * 3), steps, width, height)
         for steps in (SHORT, LONG)

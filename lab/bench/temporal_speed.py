@@ -8,8 +8,7 @@ from dataclasses import dataclass
 
 import torch
 
-from lab.bench.latency import build
-from lab.bench.runs import empty_latent
+from lab.bench.room import build
 from lab.comfy import ralu_pack
 from lab.models.architectures import ARCHITECTURES
 
@@ -39,7 +38,7 @@ def measure() -> Gain:
     import comfy.samplers
     from comfy.patcher_extension import WrappersMP
 
-    subject = build(ARCHITECTURES[KEY], torch.device("cpu"))
+    subject = build(ARCHITECTURES[KEY].blueprint, torch.device("cpu"))
     node, forecast = ralu_pack.temporal_acceleration, ralu_pack.forecast
     chosen = node.Acceleration(interval=3, order=1, warm_up=2)
     fast = node.accelerated(subject.patcher, chosen)
@@ -57,7 +56,7 @@ def measure() -> Gain:
     guider = comfy.samplers.CFGGuider(fast)
     guider.set_conds(subject.positive, subject.negative)
     guider.set_cfg(1.0)
-    latent = empty_latent(SIDE, SIDE)
+    latent = subject.empty_latent(SIDE, SIDE)
     with torch.inference_mode():
         guider.sample(
             torch.randn(latent.shape, generator=torch.Generator().manual_seed(0)),

@@ -1,73 +1,24 @@
 """The published networks of every family, built by ComfyUI's classes at their real size.
 
 Each row names a model, what its own template in ComfyUI samples it with, and the preset that the
-pack recommends for it. Nothing is downloaded: the networks lie on the meta device.
+pack recommends for it.
 """
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from importlib import import_module
 from typing import Any
 
-import torch
-
-Build = Callable[..., torch.nn.Module]
-FLUX, FIVE, FOUR = "comfy.ldm.flux.model:Flux", "FLUX 5x", "FLUX 4x (released code)"
-TURBO, FEW = "8-step distilled", "4-step distilled"
-
-
-@dataclass(frozen=True)
-class FullSize:
-    """A published model.
-
-    family   by its name in the pack's table.
-    place    module and class of its network.
-    config   of the class, beside its defaults.
-    steps    of its template; cfg above 1 makes every step two rows.
-    preset   for a model like that.
-    called   what else the network's call needs, with its width: (1, width) each, or () for (1,).
-    text     width of its text vectors, where the family does not say.
-    references  pictures that it edits, of about a million pixels each.
-    """
-
-    name: str
-    family: str
-    place: str
-    steps: int
-    cfg: float
-    preset: str
-    config: dict[str, Any] = field(default_factory=dict)
-    called: dict[str, tuple[int, ...]] = field(default_factory=dict)
-    text: int = 4096
-    references: int = 0
-
-    @property
-    def rows(self) -> int:
-        return 2 if self.cfg > 1 else 1
-
-
-def _flux(depth: int, single: int, width: int, context: int, **more: Any) -> dict[str, Any]:
-    return {
-        "in_channels": 16,
-        "out_channels": 16,
-        "patch_size": 2,
-        "vec_in_dim": 768,
-        "context_in_dim": context,
-        "hidden_size": width,
-        "mlp_ratio": 4.0,
-        "num_heads": width // 128,
-        "depth": depth,
-        "depth_single_blocks": single,
-        "axes_dim": [16, 56, 56],
-        "theta": 10000,
-        "qkv_bias": True,
-        "guidance_embed": False,
-        "txt_ids_dims": [],
-        **more,
-    }
+from lab.models.blueprint import (
+    FEW,
+    FIVE,
+    FLUX,
+    FOUR,
+    SD3,
+    TURBO,
+    Blueprint,
+    flux_config,
+    sd3_config,
+)
 
 
 def _flux2(depth: int, single: int, width: int, context: int, guidance: bool) -> dict[str, Any]:
@@ -75,23 +26,7 @@ def _flux2(depth: int, single: int, width: int, context: int, guidance: bool) ->
     axes = {"axes_dim": [32] * 4, "theta": 2000, "txt_ids_dims": [3]}
     blocks = {"global_modulation": True, "mlp_silu_act": True, "ops_bias": False}
     more = {**channels, **axes, **blocks, "mlp_ratio": 3.0, "qkv_bias": False}
-    return _flux(depth, single, width, context, **more, guidance_embed=guidance)
-
-
-def _sd3(depth: int) -> dict[str, Any]:
-    context = {"in_features": 4096, "out_features": 64 * depth}
-    return {
-        "input_size": None,
-        "patch_size": 2,
-        "in_channels": 16,
-        "depth": depth,
-        "adm_in_channels": 2048,
-        "context_embedder_config": {"target": "torch.nn.Linear", "params": context},
-        "num_patches": 192**2,
-        "pos_embed_max_size": 192,
-        "pos_embed_scaling_factor": None,
-        "qk_norm": "rms" if depth > 24 else None,
-    }
+    return flux_config(depth, single, width, context, **more, guidance_embed=guidance)
 
 
 _NEXT = {"in_channels": 16, "n_refiner_layers": 2, "qk_norm": True}
@@ -106,7 +41,7 @@ _ANIMA |= {"out_channels": 16, "patch_spatial": 2, "patch_temporal": 1, "model_c
 _ANIMA |= {"num_blocks": 28, "num_heads": 16, "crossattn_emb_channels": 1024}
 _ANIMA |= {"pos_emb_cls": "rope3d", "pos_emb_learnable": True, "use_adaln_lora": True}
 _ANIMA |= {"rope_h_extrapolation_ratio": 4.0, "rope_w_extrapolation_ratio": 4.0}
-_CHROMA = {key: _flux(19, 38, 3072, 4096)[key] for key in ("mlp_ratio", "axes_dim", "theta")}
+_CHROMA = {key: flux_config(19, 38, 3072, 4096)[key] for key in ("mlp_ratio", "axes_dim", "theta")}
 _CHROMA |= {"in_channels": 64, "out_channels": 64, "context_in_dim": 4096, "hidden_size": 3072}
 _CHROMA |= {"num_heads": 24, "depth": 19, "depth_single_blocks": 38, "patch_size": 2}
 _CHROMA |= {"qkv_bias": True, "in_dim": 64, "out_dim": 3072, "hidden_dim": 5120, "n_layers": 5}
@@ -115,8 +50,9 @@ _KANDINSKY = {"model_dim": 2560, "ff_dim": 10240, "time_dim": 512, "visual_embed
 _KANDINSKY |= {"num_visual_blocks": 50, "axes_dims": (32, 48, 48)}
 _KANDINSKY |= {"rope_scale_factor": (1.0, 1.0, 1.0)}
 _WAN = {"model_type": "t2v", "dim": 5120, "ffn_dim": 13824, "num_heads": 40, "num_layers": 40}
-_LONGCAT = {"vec_in_dim": None, "txt_ids_dims": [1, 2]}
-SD3 = "comfy.ldm.modules.diffusionmodules.mmdit:OpenAISignatureMMDITWrapper"
+_LONGCAT = flux_config(10, 20, 3072, 3584, vec_in_dim=None, txt_ids_dims=[1, 2])
+_FLUX2 = _flux2(8, 48, 6144, 15360, True)
+_KLEIN_9B, _KLEIN_4B = _flux2(8, 24, 4096, 12288, False), _flux2(5, 20, 3072, 7680, False)
 QWEN = "comfy.ldm.qwen_image.model:QwenImageTransformer2DModel"
 NEXT, KREA = "comfy.ldm.lumina.model:NextDiT", "comfy.ldm.krea2.model:SingleStreamDiT"
 MAGE = "comfy.ldm.mage_flow.model:MageFlowTransformer2DModel"
@@ -124,55 +60,35 @@ ERNIE = "comfy.ldm.ernie.model:ErnieImageModel"
 _POOLED, _GUIDED = {"y": (768,)}, {"guidance": ()}
 
 MODELS = (
-    FullSize(
+    Blueprint(
         "FLUX.1-dev", "flux1", FLUX, 20, 1, FIVE,
-        _flux(19, 38, 3072, 4096, guidance_embed=True), {**_POOLED, **_GUIDED},
+        flux_config(19, 38, 3072, 4096, guidance_embed=True), {**_POOLED, **_GUIDED},
     ),
-    FullSize("FLUX.1-schnell", "flux1", FLUX, 4, 1, FEW, _flux(19, 38, 3072, 4096), _POOLED),
-    FullSize("SD3 Medium", "sd3", SD3, 20, 4, "SD3 2x", _sd3(24), {"y": (2048,)}),
-    FullSize("SD3.5 Large", "sd3", SD3, 20, 4, "SD3 2x", _sd3(38), {"y": (2048,)}),
-    FullSize("Flux.2 dev", "flux2", FLUX, 20, 1, FOUR, _flux2(8, 48, 6144, 15360, True), _GUIDED),
-    FullSize(
-        "Flux.2 dev, one picture", "flux2", FLUX, 20, 1, FOUR,
-        _flux2(8, 48, 6144, 15360, True), _GUIDED, references=1,
+    Blueprint("FLUX.1-schnell", "flux1", FLUX, 4, 1, FEW, flux_config(19, 38, 3072, 4096), _POOLED),
+    Blueprint("SD3 Medium", "sd3", SD3, 20, 4, "SD3 2x", sd3_config(24), {"y": (2048,)}),
+    Blueprint("SD3.5 Large", "sd3", SD3, 20, 4, "SD3 2x", sd3_config(38, rms=True), {"y": (2048,)}),
+    Blueprint("Flux.2 dev", "flux2", FLUX, 20, 1, FOUR, _FLUX2, _GUIDED),
+    Blueprint(
+        "Flux.2 dev, one picture", "flux2", FLUX, 20, 1, FOUR, _FLUX2, _GUIDED, references=1
     ),
-    FullSize("Flux.2 klein base 9B", "flux2", FLUX, 20, 5, FOUR, _flux2(8, 24, 4096, 12288, False)),
-    FullSize("Flux.2 klein base 4B", "flux2", FLUX, 20, 5, FOUR, _flux2(5, 20, 3072, 7680, False)),
-    FullSize("Flux.2 klein 9B", "flux2", FLUX, 4, 1, FEW, _flux2(8, 24, 4096, 12288, False)),
-    FullSize("Qwen-Image", "qwen_image", QWEN, 20, 4, FIVE),
-    FullSize("Qwen-Image 2512", "qwen_image", QWEN, 50, 4, FIVE),
-    FullSize("Qwen-Image-Edit 2511, one picture", "qwen_image", QWEN, 40, 4, FIVE, references=1),
-    FullSize("Z-Image", "z_image", NEXT, 25, 4, FIVE, _Z_IMAGE),
-    FullSize("Z-Image-Turbo", "z_image", NEXT, 8, 1, TURBO, _Z_IMAGE),
-    FullSize("Lumina Image 2.0", "lumina2", NEXT, 30, 4, FIVE, _LUMINA),
-    FullSize("Krea 2 Turbo", "krea2", KREA, 8, 1, TURBO),
-    FullSize("Anima", "anima", "comfy.ldm.anima.model:Anima", 30, 4, FIVE, _ANIMA, text=1024),
-    FullSize("Chroma", "chroma", "comfy.ldm.chroma.model:Chroma", 26, 3.5, FIVE, _CHROMA, _GUIDED),
-    FullSize("LongCat-Image", "longcat", FLUX, 20, 4, FIVE, _flux(10, 20, 3072, 3584, **_LONGCAT)),
-    FullSize("Mage-Flow", "mage_flow", MAGE, 30, 5, FIVE),
-    FullSize("Ernie-Image", "ernie", ERNIE, 20, 4, FIVE),
-    FullSize(
+    Blueprint("Flux.2 klein base 9B", "flux2", FLUX, 20, 5, FOUR, _KLEIN_9B),
+    Blueprint("Flux.2 klein base 4B", "flux2", FLUX, 20, 5, FOUR, _KLEIN_4B),
+    Blueprint("Flux.2 klein 9B", "flux2", FLUX, 4, 1, FEW, _KLEIN_9B),
+    Blueprint("Qwen-Image", "qwen_image", QWEN, 20, 4, FIVE),
+    Blueprint("Qwen-Image 2512", "qwen_image", QWEN, 50, 4, FIVE),
+    Blueprint("Qwen-Image-Edit 2511, one picture", "qwen_image", QWEN, 40, 4, FIVE, references=1),
+    Blueprint("Z-Image", "z_image", NEXT, 25, 4, FIVE, _Z_IMAGE),
+    Blueprint("Z-Image-Turbo", "z_image", NEXT, 8, 1, TURBO, _Z_IMAGE),
+    Blueprint("Lumina Image 2.0", "lumina2", NEXT, 30, 4, FIVE, _LUMINA),
+    Blueprint("Krea 2 Turbo", "krea2", KREA, 8, 1, TURBO),
+    Blueprint("Anima", "anima", "comfy.ldm.anima.model:Anima", 30, 4, FIVE, _ANIMA, text=1024),
+    Blueprint("Chroma", "chroma", "comfy.ldm.chroma.model:Chroma", 26, 3.5, FIVE, _CHROMA, _GUIDED),
+    Blueprint("LongCat-Image", "longcat", FLUX, 20, 4, FIVE, _LONGCAT),
+    Blueprint("Mage-Flow", "mage_flow", MAGE, 30, 5, FIVE),
+    Blueprint("Ernie-Image", "ernie", ERNIE, 20, 4, FIVE),
+    Blueprint(
         "Kandinsky 5 Image Lite", "kandinsky5", "comfy.ldm.kandinsky5.model:Kandinsky5", 50, 3.5,
         FIVE, _KANDINSKY, {"y": (768,)},
     ),
-    FullSize("Wan 2.1 14B, one frame", "wan", "comfy.ldm.wan.model:WanModel", 20, 4, FOUR, _WAN),
+    Blueprint("Wan 2.1 14B, one frame", "wan", "comfy.ldm.wan.model:WanModel", 20, 4, FOUR, _WAN),
 )  # fmt: skip
-
-
-def build(model: FullSize) -> torch.nn.Module:
-    """Its network on the meta device. AttributeError where this ComfyUI has no such class."""
-    import comfy.ops
-
-    module, name = model.place.split(":")
-    kind: Build = getattr(import_module(module), name)
-    config = dict(model.config)
-    if name in ("Flux", "Chroma"):
-        config = _known(getattr(import_module(module), f"{name}Params"), config)
-    factory = {"device": "meta", "operations": comfy.ops.manual_cast}
-    return kind(**config, dtype=torch.bfloat16, **factory)
-
-
-def _known(parameters: Any, config: dict[str, Any]) -> dict[str, Any]:
-    """What of a configuration an older ComfyUI knows."""
-    names = inspect.signature(parameters).parameters
-    return {name: value for name, value in config.items() if name in names}

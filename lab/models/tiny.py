@@ -64,16 +64,16 @@ def vae_weights(space: Any, seed: int = 0) -> dict:
     return taesd_weights(seed) if space.fold == 1 else flux2_vae_weights(seed)
 
 
-def wan_vae_weights(seed: int = 0) -> dict:
+def wan_vae_weights(seed: int = 0, width: int = 8) -> dict:
     """The video autoencoder of Wan 2.1 and Qwen-Image, 1/12 as wide."""
     from comfy.ldm.wan.vae import WanVAE
 
-    network = WanVAE(dim=8, z_dim=16, temperal_downsample=[False, True, True])
+    network = WanVAE(dim=width, z_dim=16, temperal_downsample=[False, True, True])
     weights = seeded(network.state_dict(), seed)
     return {k: torch.ones_like(w) if k.endswith("gamma") else w for k, w in weights.items()}
 
 
-def flux2_vae_weights(seed: int = 0) -> dict:
+def flux2_vae_weights(seed: int = 0, width: int = 32) -> dict:
     """Flux.2's autoencoder, whose latents are 2x2 pixels of 32 channels; its decoder a quarter as
     wide where ComfyUI can load that."""
     from comfy.ldm.models import autoencoder
@@ -83,7 +83,7 @@ def flux2_vae_weights(seed: int = 0) -> dict:
     config |= {"num_res_blocks": 2, "attn_resolutions": [], "dropout": 0.0}
     options: dict[str, Any] = {"ddconfig": {**config, "batch_norm_latent": True}, "embed_dim": 32}
     if "decoder_ddconfig" in inspect.getsource(autoencoder):
-        options["decoder_ddconfig"] = {**options["ddconfig"], "ch": 32}
+        options["decoder_ddconfig"] = {**options["ddconfig"], "ch": width}
     weights = seeded(autoencoder.AutoencoderKL(**options).state_dict(), seed)
     # As if it had seen latents of mean 0 and variance 1.
     counted = torch.tensor(0)

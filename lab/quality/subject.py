@@ -100,7 +100,7 @@ def of_patcher(kind: str, patcher: Any, vae: Any) -> Subject:
 
 def meta_subject(kind: str) -> Subject:
     """The miniature's class and size without weights."""
-    return of_patcher(kind, meta_patcher(MINIATURES[kind]), MetaVae())
+    return of_patcher(kind, meta_patcher(MINIATURES[kind].blueprint), MetaVae())
 
 
 def load_vae(kind: str):

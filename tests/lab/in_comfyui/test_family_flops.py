@@ -6,7 +6,8 @@ import pytest
 
 from lab.bench.family_flops import call_flops, rows, table
 from lab.comfy import ralu_pack
-from lab.models.full_size import MODELS, build
+from lab.models.blueprint import build
+from lab.models.full_size import MODELS
 
 FEW = ("Z-Image",)  # the others take long
 PREDICTED = 0.07  # of the speed-up: text that is only attended to counts less than is predicted

@@ -9,7 +9,8 @@ import torch.nn.functional as F
 from comfy.k_diffusion.sampling import sample_euler
 
 from lab.bench.runs import with_steps
-from lab.models.architectures import MINIATURES, empty_network
+from lab.models.architectures import MINIATURES
+from lab.models.blueprint import build
 from lab.models.stand_ins import TRAINED
 from lab.quality import measures, methods, probe, ralu, rivals
 from lab.quality.judge import FEATURES, load_judge
@@ -171,7 +172,7 @@ def test_weights_are_those_of_the_architecture_that_is_counted():
 
     for path in sorted((TRAINED / "diffusion_models").glob("*.safetensors")):
         kind = path.stem.removeprefix("miniature_")
-        counted = empty_network(MINIATURES[kind]).parameters()
+        counted = build(MINIATURES[kind].blueprint).parameters()
         weights = [v for k, v in load_file(path).items() if "pos_embed" not in k]
         assert sum(p.numel() for p in counted) == sum(w.numel() for w in weights)
 
