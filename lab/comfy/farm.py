@@ -23,22 +23,23 @@ from typing import Any
 from lab.comfy.client import Client, PromptFailed
 from lab.comfy.errors import HostError
 
-SEEDS = ("seed", "noise_seed")
 POLL = 0.5  # seconds
+FAULTS = (HostError, OSError, ValueError)  # the last: an answer that is not ComfyUI's
 
 
 @dataclass
 class Job:
-    """A prompt by its number; `pictures` once it is done, `error` where it cannot be."""
+    """A prompt by its number: its pictures and the server that made them, "" where none could; and
+    what went wrong, the last of which says why."""
 
     number: int
     prompt: dict[str, Any] = field(repr=False)
     url: str = ""
-    failures: list[Exception] = field(default_factory=list)
     pictures: list[bytes] = field(default_factory=list, repr=False)
-    error: Exception | None = None
+    errors: list[Exception] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
 class Farm:
     """Servers that share a queue.
 
@@ -47,82 +48,69 @@ class Farm:
     timeout   seconds of one prompt.
     """
 
-    def __init__(
-        self, urls: Sequence[str], attempts: int = 3, patience: float = 300, timeout: float = 600
-    ):
-        self.urls, self.attempts, self.patience, self.timeout = urls, attempts, patience, timeout
+    urls: Sequence[str]
+    attempts: int = 3
+    patience: float = 300
+    timeout: float = 600
 
     def run(self, prompts: Sequence[dict[str, Any]]) -> Iterator[Job]:
-        """Every prompt once, in the order they end: with its pictures, or with its error."""
-        waiting: queue.Queue[Job] = queue.Queue()
-        ended: queue.Queue[Job | None] = queue.Queue()
-        over = threading.Event()
+        """Every prompt once, in the order they end."""
+        waiting, ended, over = queue.Queue(), queue.Queue(), threading.Event()
         for number, prompt in enumerate(prompts):
             waiting.put(Job(number, prompt))
         for url in self.urls:
-            arguments = (Client(url), waiting, ended, over)
-            threading.Thread(target=self._serve, args=arguments, daemon=True).start()
-        left, servers = len(prompts), len(self.urls)
+            given = Client(url), waiting, ended, over
+            threading.Thread(target=self._serve, args=given, daemon=True).start()
+        servers, left = len(self.urls), len(prompts)
         try:
-            while left and servers:
-                job = ended.get()
-                servers, left = servers - (job is None), left - (job is not None)
-                if job is not None:
-                    yield job
             while left:
-                left, job = left - 1, waiting.get_nowait()
-                job.error = HostError(f"No server is left: {job.failures or 'none answered'}.")
+                job = ended.get() if servers else waiting.get_nowait()
+                if job is None:
+                    servers -= 1
+                    continue
+                if not servers:
+                    job.errors.append(HostError("No server is left."))
+                left -= 1
                 yield job
         finally:
             over.set()
 
     def _serve(self, client: Client, waiting: queue.Queue, ended: queue.Queue, over) -> None:
-        """The work of one server, until all is done or the server is given up."""
-        try:
-            while not over.is_set() and self._answers(client, over):
-                with contextlib.suppress(queue.Empty):  # others may yet give theirs back
-                    self._do(waiting.get(timeout=POLL), client, waiting, ended)
-        finally:
-            ended.put(None)
-
-    def _do(self, job: Job, client: Client, waiting: queue.Queue, ended: queue.Queue) -> None:
-        try:
-            job.pictures, job.url = self._pictures(client, job.prompt), client.url
-        except PromptFailed as error:  # no other server would do better
-            job.error, job.url = error, client.url
-        except (HostError, OSError) as error:
-            job.failures.append(error)
-            if len(job.failures) < self.attempts:
-                waiting.put(job)
-                return
-            job.error = error
-        ended.put(job)
-
-    def _pictures(self, client: Client, prompt: dict[str, Any]) -> list[bytes]:
-        outputs = client.run(prompt, self.timeout)["outputs"].values()
-        images = [image for output in outputs for image in output.get("images", [])]
-        return [client.view(**image) for image in images if image["type"] == "output"]
-
-    def _answers(self, client: Client, over: threading.Event) -> bool:
-        until = time.monotonic() + self.patience
+        """The work of one server, until all is done or it is given up, which None tells."""
+        heard = time.monotonic()
         while not over.is_set():
             try:
                 client.get("/system_stats")
-                return True
-            except (HostError, OSError):  # not there, or not yet ready
-                if time.monotonic() > until:
-                    return False
-            over.wait(POLL)
-        return False
+            except FAULTS:
+                if time.monotonic() - heard > self.patience:
+                    break
+                over.wait(POLL)
+                continue
+            with contextlib.suppress(queue.Empty):  # others may yet give theirs back
+                job = waiting.get(timeout=POLL)
+                (ended if self._has_ended(job, client) else waiting).put(job)
+            heard = time.monotonic()
+        ended.put(None)
+
+    def _has_ended(self, job: Job, client: Client) -> bool:
+        """Run it; False where another server may do better."""
+        try:
+            outputs = client.run(job.prompt, self.timeout)["outputs"].values()
+            images = [image for output in outputs for image in output.get("images", [])]
+            job.pictures = [client.view(**image) for image in images if image["type"] == "output"]
+            job.url = client.url
+        except FAULTS as error:
+            job.errors.append(error)
+            return isinstance(error, PromptFailed) or len(job.errors) >= self.attempts
+        return True
 
 
 def with_seed(prompt: dict[str, Any], seed: int) -> dict[str, Any]:
     """The same prompt with that seed in every node whose seed is not wired."""
     changed = copy.deepcopy(prompt)
-    for entry in changed.values():
-        for name in SEEDS:
-            if isinstance(entry["inputs"].get(name), int):
-                entry["inputs"][name] = seed
+    for inputs in (entry["inputs"] for entry in changed.values()):
+        for name in {"seed", "noise_seed"} & inputs.keys():
+            inputs[name] = seed if isinstance(inputs[name], int) else inputs[name]
     return changed
 
 
@@ -133,18 +121,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--first", type=int, default=0, help="seed of the first picture")
     parser.add_argument("--count", type=int, default=1, help="how many seeds")
     parser.add_argument("--out", type=Path, default=Path("out/farm"), help="folder of the pictures")
-    options = parser.parse_args(arguments)
-    prompt = json.loads(options.prompt.read_text(encoding="utf-8"))
-    options.out.mkdir(parents=True, exist_ok=True)
-    failed = 0
-    prompts = [with_seed(prompt, options.first + k) for k in range(options.count)]
-    for job in Farm(options.urls).run(prompts):
-        seed = options.first + job.number
+    asked = parser.parse_args(arguments)
+    prompt, failed = json.loads(asked.prompt.read_text(encoding="utf-8")), 0
+    asked.out.mkdir(parents=True, exist_ok=True)
+    seeds = range(asked.first, asked.first + asked.count)
+    for job in Farm(asked.urls).run([with_seed(prompt, seed) for seed in seeds]):
         for k, picture in enumerate(job.pictures):
-            (options.out / f"{seed}-{k}.png").write_bytes(picture)
-        failed += job.error is not None
-        print(f"seed {seed}: {job.error or f'{len(job.pictures)} pictures, {job.url}'}", flush=True)
-    return failed and 1
+            (asked.out / f"{seeds[job.number]}-{k}.png").write_bytes(picture)
+        failed |= not job.url
+        told = f"{len(job.pictures)} pictures, {job.url}" if job.url else job.errors[-1]
+        print(f"seed {seeds[job.number]}: {told}", flush=True)
+    return failed
 
 
 if __name__ == "__main__":

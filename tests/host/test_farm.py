@@ -60,7 +60,7 @@ def test_without_any_server_every_prompt_is_reported():
     url = "http://127.0.0.1:9"  # discard: nothing listens
     jobs = list(Farm([url, url], patience=0).run([prompt(), prompt()]))
     assert sorted(job.number for job in jobs) == [0, 1]
-    assert all(isinstance(job.error, HostError) for job in jobs)
+    assert all(isinstance(job.errors[-1], HostError) and not job.url for job in jobs)
 
 
 def test_only_seeds_of_their_own_are_set():
@@ -87,11 +87,11 @@ def test_a_prompt_at_fault_is_reported_and_not_tried_again(servers):
     failing = with_seed(prompt(), 1)
     failing["latent"]["inputs"]["width"] = 16  # RALU itself refuses it, while it runs
     jobs = {job.number: job for job in Farm(urls).run([unknown, miswired, prompt(), failing])}
-    assert [number for number, job in sorted(jobs.items()) if job.error is None] == [2]
+    assert [number for number, job in sorted(jobs.items()) if job.url] == [2]
     for number, said in ((0, "NoSuchNode"), (1, "return_type_mismatch"), (3, "RALU_Sampler")):
-        error = jobs[number].error
+        (error,) = jobs[number].errors
         assert isinstance(error, PromptFailed) and said in str(error)
-        assert not jobs[number].failures and not jobs[number].pictures
+        assert not jobs[number].pictures
 
 
 @pytest.mark.slow
@@ -109,11 +109,11 @@ def test_a_killed_server_costs_no_picture(servers, tmp_path, capsys):
             kill_at_work(dies)
     assert dies.process.poll() == -signal.SIGKILL
     assert {job.number: job.pictures for job in jobs} == alone
-    assert all(len(job.pictures) == 1 and job.error is None for job in jobs)
+    assert all(len(job.pictures) == 1 for job in jobs)
     assert {job.url for job in jobs} == {stays.url, dies.url}
-    (lost,) = (job for job in jobs if job.failures)
-    assert lost.url == stays.url and len(lost.failures) == 1
-    assert not isinstance(lost.failures[0], PromptFailed)
+    (lost,) = (job for job in jobs if job.errors)
+    assert lost.url == stays.url and len(lost.errors) == 1
+    assert not isinstance(lost.errors[0], PromptFailed)
 
     file = tmp_path / "owl.json"
     file.write_text(json.dumps(prompt()), encoding="utf-8")
