@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from lab.comfy import ralu_pack
 from lab.models.architectures import MINIATURES
 from lab.quality import jit, ralu, rivals
-from lab.quality.methods import Method
+from lab.quality.methods import BUDGETS, Method
 from lab.quality.rivals import Batch
 from lab.quality.subject import Subject
 
@@ -47,11 +47,14 @@ def lines(subject: Subject) -> list[Line]:
     plans = ralu_pack.plans
     sizes, turns = SIZES[model.family], TURNS[model.family]
     presets = {name: ralu.matched(subject, name) for name in PRESETS[model.family]}
+    seen = {name: plan.seeing("views") for name, plan in presets.items()}
     found = [
         Line(LINE, tuple(plain(steps, 2) for steps in STEPS)),
         Line(EULER, tuple(plain(steps, 1) for steps in STEPS)),
         _line("RALU", presets, False),
-        _line("RALU, views", {n: p.seeing("views") for n, p in presets.items()}, False),
+        _line("RALU, views", seen, False),
+        _line("RALU, views, step variance", seen, False, detector="step_variance"),
+        _line("RALU, no early regions", _waiting(subject), False),
         _line("RALU, second order", {n: of_order(p, 2) for n, p in presets.items()}, False),
         _line("own noise", dict(_own_noise(shift, "dct")), False),
         _line("own noise, Haar (Fresco-like)", dict(_own_noise(shift, "pixel")), True),
@@ -60,7 +63,7 @@ def lines(subject: Subject) -> list[Line]:
     if model.cfg != 1:
         above, half_only = _less_guided(shift)
         found.insert(2, _line("plain, second order, guided above 0.8", above, False))
-        found.insert(6, _line("own noise, guided at half size", half_only, False))
+        found.insert(8, _line("own noise, guided at half size", half_only, False))
     for order, more in ((1, ""), (2, ", second order")):
         if model.family == "flux1":
             found.append(_just_in_time(order, more))
@@ -122,7 +125,16 @@ def of_order(plan: Plan, order: int) -> Plan:
     return replace(plan, stages=stages)
 
 
-def _line(name: str, plans: dict[str, Plan], is_rival: bool) -> Line:
+def _waiting(subject: Subject) -> dict[str, Plan]:
+    """The presets with more steps at half size in the place of early regions."""
+    few = ralu.NO_EARLY_REGIONS
+    return {
+        budget.preset: ralu.matched(subject, budget.preset, few, budget.extra)
+        for budget in reversed(BUDGETS[subject.kind])
+    }
+
+
+def _line(name: str, plans: dict[str, Plan], is_rival: bool, **settings: Any) -> Line:
     run: Callable = rivals.by_plan if is_rival else ralu.node
-    methods = (Method(name, key, partial(run, plan=plan)) for key, plan in plans.items())
+    methods = (Method(name, key, partial(run, plan=p, **settings)) for key, p in plans.items())
     return Line(name, tuple(methods), is_rival)

@@ -84,6 +84,8 @@ def test_lines_are_chosen_by_how_they_begin():
     assert [line.name for line in pareto.chosen_lines(lines, ["RALU,"])] == [
         LINE,
         "RALU, views",
+        "RALU, views, step variance",
+        "RALU, no early regions",
         "RALU, second order",
     ]
     with pytest.raises(ValueError, match="No line of the curve begins with nothing"):
