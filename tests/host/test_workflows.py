@@ -132,7 +132,7 @@ def test_loaders_name_files_that_say_where_they_come_from(bench, name):
         for file in files:
             assert file["name"] in node["widgets_values"]
             note = note_of(name)
-            assert f"`models/{file['directory']}`: [{file['name']}]({file['url']})" in note
+            assert f"*models/{file['directory']}*: [{file['name']}]({file['url']})" in note
             renamed = not file["url"].endswith(f"/{file['name']}")
             assert f"({file['url']}), to be saved under this name" in note or not renamed
 

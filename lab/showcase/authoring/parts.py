@@ -56,7 +56,7 @@ def about(sheet: Sheet, text: str, files: list[ModelFile], knobs: str = "") -> N
 
 def _line(file: ModelFile) -> str:
     renamed = "" if file.url.endswith(f"/{file.name}") else ", to be saved under this name"
-    return f"- `models/{file.directory}`: [{file.name}]({file.url}){renamed}"
+    return f"- *models/{file.directory}*: [{file.name}]({file.url}){renamed}"
 
 
 def load_flux(sheet: Sheet, file: ModelFile, beside: bool = False) -> Models:

@@ -136,7 +136,6 @@ class Sheet:
         """A note below the last node, in Markdown, as tall as its text."""
         node = self._place("MarkdownNote", title, _text_height(text, self._width))
         node["widgets_values"] = [text]
-        node.update(color="#222", bgcolor="#000")
 
     def to_json(self) -> dict[str, Any]:
         """The workflow as the frontend saves it."""

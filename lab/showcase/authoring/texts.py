@@ -90,7 +90,7 @@ SD35_3X = f"""## Stable Diffusion 3.5 Large, about 3x less work
 {cost("12 steps in three stages (3 + 3 + 6)", "7.8", 28)}
 
 SD3.5 Medium runs with the same wiring: choose a checkpoint that holds its text encoders, such as
-`sd3.5_medium_incl_clips_t5xxlfp8scaled.safetensors` of the same page."""
+*sd3.5_medium_incl_clips_t5xxlfp8scaled.safetensors* of the same page."""
 
 SD35_TURBO = f"""## Stable Diffusion 3.5 Large Turbo in 4 steps
 {HOW}
@@ -104,14 +104,14 @@ RALU gives full size first to the regions of the picture with most edges. Load a
 which ones they would be: they are outlined, the rest is darkened.
 
 - **ratio**: the share of regions. The presets use 10 to 30 %.
-- **edge_detector**: `canny` is the paper's. `latent_gradient` reads a latent, not a picture:
+- **edge_detector**: *canny* is the paper's. *latent_gradient* reads a latent, not a picture:
   connect a latent and its VAE for it.
 - **edge_threshold** above 0 takes every region with at least that share of edge pixels, so that
   a busy picture gets more of them than a calm one. The ratio is then not used."""
 
 SCHEDULE = """- **preset** sets steps, noise levels and the share of early regions.
-- **shifts**: `match the model` solves the noise levels for the connected model, in milliseconds;
-  `published` takes the paper's numbers.
+- **shifts**: *match the model* solves the noise levels for the connected model, in milliseconds;
+  *published* takes the paper's numbers.
 - **steps, end_sigma, ratio** at 0 keep the preset's values."""
 
 REGION_MASK = """- **region_mask** (optional): what is white there always grows early, a face

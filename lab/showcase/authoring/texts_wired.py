@@ -22,7 +22,7 @@ The same model, prompt and seed twice: 20 plain steps on the left, RALU in front
 KSampler on the right, which takes 6 steps at *balanced*. Move the pointer over the upper picture.
 
 *Compare Images* came with ComfyUI 0.9 and moves in **Nodes 2.0** (main menu) only; both pictures
-are below it, too. `flux_dev_compare` runs everywhere and stitches its pictures."""
+are below it, too. *flux_dev_compare* runs everywhere and stitches its pictures."""
 
 CONTROLNET_LORA = f"""## FLUX.1-dev with a LoRA and a ControlNet, RALU 5x
 {HOW} LoRA and ControlNet are wired as for a KSampler.
@@ -99,5 +99,5 @@ KNOBS_ADVANCED = f"""{SCHEDULE}
 GUIDERS = """- **BasicGuider** suits Flux, which has no negative prompt. CFGGuider,
   DualCFGGuider and PerpNegGuider fit too, for SD3 and SD3.5.
 - **Noise**: one seed, one picture. RALU's own noise comes from it as well.
-- **Sampler**: any with fixed steps; `dpm_fast` and `dpm_adaptive` are refused. Samplers with
+- **Sampler**: any with fixed steps; *dpm_fast* and *dpm_adaptive* are refused. Samplers with
   options, such as SamplerEulerAncestral, connect here."""
