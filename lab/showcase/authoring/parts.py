@@ -133,7 +133,7 @@ def schedule(
     """A group that begins with the schedule, its report and a note; the schedule's output."""
     sheet.column(440, group, RALU)
     node = sheet.add(
-        "RALU_Schedule", "Schedule", 220, model=model, preset=preset, width=width, height=height
+        "RALU_Schedule", "Schedule", 240, model=model, preset=preset, width=width, height=height
     )
     sheet.add("PreviewAny", "Report", 190, source=node["report"])
     if knobs:
