@@ -75,7 +75,7 @@ def _to_entry(node: dict[str, Any], links: dict, object_info: dict[str, Any]) ->
     if info is None or node["mode"] != 0:
         state = "is unknown to this ComfyUI" if info is None else "is muted or bypassed"
         raise HostError(f"Node {node['id']} ({node['type']}) {state}: it cannot be converted.")
-    names = widget_names(info)
+    names = widget_names(info)[: len(node["widgets_values"])]  # newer ones keep their defaults
     values = dict(zip(names, node["widgets_values"], strict=True))
     values.pop(None, None)
     values |= {name: VIEWS[kind] for name, (kind, *_) in _all_inputs(info) if str(kind) in VIEWS}

@@ -10,6 +10,7 @@ from typing import Any
 
 from lab.comfy.workflow import read_workflow
 from lab.models.stand_ins import STAND_INS, StandIn
+from lab.showcase.authoring.recipes import BALANCED, RECIPES
 from lab.showcase.demo import FULL_SIZE
 from ralu_core.cost import CallCost
 from ralu_core.forecast import is_computed
@@ -29,6 +30,7 @@ USES = {
     "flux_dev_in_front": "RALU in front of a KSampler",
     "flux_dev_inpaint": "Inpaint with {}",
     "flux_dev_two_pass": "{} in two passes",
+    "qwen_image_edit": "Edit with references",
 }
 # Its region mask adds regions, so nobody knows beforehand what it saves.
 UNKNOWN_SAVING = {"flux_dev_inpaint": "What you paint grows early"}
@@ -74,6 +76,8 @@ class Sampling:
 
 def words(name: str) -> Words:
     """What the card of that workflow says."""
+    if name in RECIPES:
+        return _recipe_words(name)
     nodes = read_workflow(name)["nodes"]
     model, sampling = model_of(nodes), sampling_of(nodes)
     if model is None or sampling is None:
@@ -82,6 +86,14 @@ def words(name: str) -> Words:
     use = USES.get(name, "{}").format(sampling.title)
     saving = UNKNOWN_SAVING.get(name) or _sizes(nodes) or fewer
     return Words(model.title, use, saving)
+
+
+def _recipe_words(name: str) -> Words:
+    """Of a model that nothing small stands for."""
+    recipe = RECIPES[name]
+    how = BALANCED if recipe.is_dialled else f"{recipe.steps} steps"
+    saving = f"{recipe.saving():.1f}x fewer FLOPs than {recipe.steps} steps"
+    return Words(recipe.title, USES.get(name, f"RALU Sampler, {how}"), saving)
 
 
 def model_of(nodes: list[Node]) -> StandIn | None:

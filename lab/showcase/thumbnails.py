@@ -21,9 +21,11 @@ from lab.comfy.locate import REPOSITORY
 from lab.comfy.watched import bench_server
 from lab.comfy.workflow import WORKFLOWS, read_workflow
 from lab.models.stand_ins import STAND_INS
+from lab.showcase.authoring.recipes import RECIPES
 from lab.showcase.cards import Words, model_of, sampling_of, words
 from lab.showcase.demo import COMPARISON, OUT
 from lab.showcase.shots import PICTURE, SIDE, SMALL, Studio, Subject, family, marked, painted, tiled
+from lab.showcase.work_cards import WORK, work_pictures
 
 DOCS = REPOSITORY / "web" / "docs"
 CARD, GAP, EDGE = 512, 4, 20  # pixels of a card, between its pictures, beside its text
@@ -80,7 +82,9 @@ class Pane:
 
 
 def panes(studio: Studio, name: str) -> list[Pane]:
-    """Run a workflow; what its card shows."""
+    """Run a workflow; what its card shows. Models without a miniature show their work instead."""
+    if name in RECIPES:
+        return [Pane(*drawn) for drawn in work_pictures(name, PANES)]
     if name in SPECIAL:
         return SPECIAL[name](studio, name)
     shown = studio.shoot(name, SUBJECTS[name])
@@ -167,6 +171,8 @@ SPECIAL = {
 
 def note(name: str) -> str:
     """Whose pictures a card shows."""
+    if name in RECIPES:
+        return WORK
     nodes = read_workflow(name)["nodes"]
     model = model_of(nodes)
     if model is None:

@@ -38,9 +38,7 @@ def with_ralu(prompt: Prompt, object_info: dict[str, Any]) -> tuple[Prompt, list
         else:
             assert found is not None
             _pass_on(changed, node)
-    _stand_ins(changed, main)
-    _beside(changed)
-    _shrink(changed)
+    _made_small(changed, main)
     outputs = [node for kind in OUTPUTS for node in nodes_of(changed, kind)]
     shown = [node for node in outputs if depends_on(changed, node, set(replaced))]
     for node in shown:
@@ -48,6 +46,22 @@ def with_ralu(prompt: Prompt, object_info: dict[str, Any]) -> tuple[Prompt, list
     kept = only_for(changed, *shown)
     used = [kind for node, found in replaced.items() if node in kept for kind in found]
     return kept, [node for node in replaced if node in kept], list(dict.fromkeys(used))
+
+
+def on_stand_ins(prompt: Prompt) -> Prompt:
+    """A prompt of one model, whose samplers stay: on stand-ins for its files, at a small size."""
+    changed = copy.deepcopy(prompt)
+    (loader,) = [node for kind in LOADERS for node in nodes_of(changed, kind)]
+    main = kind_of(file_of(changed[loader]))
+    assert main is not None, file_of(changed[loader])
+    _made_small(changed, main)
+    return changed
+
+
+def _made_small(prompt: Prompt, main: Kind) -> None:
+    _stand_ins(prompt, main)
+    _beside(prompt)
+    _shrink(prompt)
 
 
 def _widened(prompt: Prompt, kind: Kind) -> Kind:

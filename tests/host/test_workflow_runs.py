@@ -25,6 +25,7 @@ from lab.comfy import workflow
 from lab.comfy.client import PromptInterrupted, Watch
 from lab.comfy.watched import Bench, Run
 from lab.models.stand_ins import STAND_INS
+from lab.showcase.authoring.recipes import RECIPES
 from ralu_core.forecast import is_computed
 
 pytest_plugins = ["workflow_server"]
@@ -37,6 +38,7 @@ OWN_TESTS = {
     "flux_dev_inpaint",
     "flux_dev_taylorseer",
     "flux_dev_two_pass",
+    *RECIPES,  # see test_workflow_recipes.py
 }
 SAMPLING = sorted(set(NAMES) - OWN_TESTS)
 PLAIN_STEPS = 50, 9  # of the comparison

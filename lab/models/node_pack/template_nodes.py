@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+import math
+
 from comfy_api.latest import io
 
-from lab.models.by_file import KINDS, load_kind
+from lab.models.by_file import KINDS, kind_named, load_kind
+
+log = logging.getLogger(__name__)
 
 
 class Kind(io.ComfyNode):
@@ -23,7 +28,10 @@ class Kind(io.ComfyNode):
 
     @classmethod
     def execute(cls, kind) -> io.NodeOutput:
-        return io.NodeOutput(*load_kind(kind))
+        model, clip, vae = load_kind(kind)
+        if kind_named(kind).family:
+            log_calls(model, kind_named(kind).family)
+        return io.NodeOutput(model, clip, vae)
 
 
 class FamilyControl(io.ComfyNode):
@@ -90,6 +98,26 @@ class Vision(io.ComfyNode):
         from lab.models.beside import load_vision
 
         return io.NodeOutput(*load_vision())
+
+
+def log_calls(model, family: str) -> None:
+    """Write a line to the log for every forward pass: pictures, tokens of latent and references.
+
+    Blocks of these networks take tokens by many names; here they are counted as the network will.
+    """
+    from lab.comfy import ralu_pack
+
+    space = ralu_pack.table.family_named(family).space
+    side = space.fold / space.patch  # tokens along one of the host's pixels
+
+    def tokens_of(latent) -> int:
+        return math.prod(math.ceil(count * side) for count in latent.shape[-2:])
+
+    def note(_network, args, kwargs):
+        read = [args[0], *(kwargs.get("ref_latents") or ())]
+        log.info("network call: %d x %d tokens", args[0].shape[0], sum(map(tokens_of, read)))
+
+    model.model.diffusion_model.register_forward_pre_hook(note, with_kwargs=True)
 
 
 TEMPLATE_NODES: list[type[io.ComfyNode]] = [Kind, FamilyControl, Patch, Vision]

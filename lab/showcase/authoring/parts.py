@@ -144,7 +144,7 @@ def schedule(
 def ralu_sampler(
     sheet: Sheet,
     job: Job,
-    schedule: Out,
+    schedule: Out | None,
     title: str = "RALU Sampler",
     room: int = 600,
     **inputs: Any,

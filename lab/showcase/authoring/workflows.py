@@ -38,6 +38,7 @@ from lab.showcase.authoring.parts import (
     show_mask,
     text_to_picture,
 )
+from lab.showcase.authoring.recipe_workflows import RECIPE_DRAWINGS
 from lab.showcase.authoring.sheet import ModelFile, Sheet
 from lab.showcase.authoring.wired import (
     flux_dev_advanced,
@@ -183,4 +184,5 @@ DRAWINGS: dict[str, Callable[[Sheet], None]] = {
     "sd3.5_large_3x": _sd3(SD35_LARGE, "SD3 3x", 4.5, texts.SD35_3X),
     "sd3.5_large_turbo_4_steps": _sd35_turbo,
     "edge_mask_preview": _edge_mask_preview,
+    **RECIPE_DRAWINGS,
 }

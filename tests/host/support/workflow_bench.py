@@ -7,9 +7,17 @@ import re
 import pytest
 
 from lab.comfy import workflow
-from lab.comfy.watched import Bench, Run
-from lab.models.stand_in_prompt import with_stand_ins
+from lab.comfy.watched import Bench, Call, Run
+from lab.models.by_file import kind_of
+from lab.models.stand_in_prompt import with_number, with_stand_ins
 from lab.showcase.authoring.newer import NEWER
+from lab.showcase.authoring.recipe_workflows import REFERENCES
+from lab.showcase.authoring.recipes import RECIPES
+from lab.templates.substitute import on_stand_ins
+from ralu_pack.nodes.host.families.family import Family
+from ralu_pack.nodes.host.families.table import family_named
+from ralu_pack.ralu_core.latents.frame import Frame
+from ralu_pack.ralu_core.plans import Plan
 
 NAMES = sorted(file.stem for file in workflow.WORKFLOWS.glob("*.json"))
 WIDTH, HEIGHT = 256, 192
@@ -18,16 +26,46 @@ ANNOUNCED = re.compile(r"stage \d: (\d+) steps?, .* (\d+) tokens")
 LOGGED = re.compile(r"stage \d: (\d+) steps? x (\d+) tokens")
 
 
+def family_of(name: str) -> Family:
+    """The family of the model that a workflow of a recipe loads."""
+    kind = kind_of(RECIPES[name].files[0].name)
+    assert kind is not None
+    return family_named(kind.family)
+
+
+def shift_at(name: str, frame: Frame) -> float:
+    """Of its published model, sampled in the template's steps."""
+    family = family_of(name)
+    return family.shift_for(family.full_shift, frame, RECIPES[name].steps)
+
+
 def skip_if_newer(bench: Bench, name: str) -> None:
-    """Skip a workflow with a node that this ComfyUI has not yet."""
+    """Skip a workflow with a model, a node or a way to place references that this ComfyUI lacks."""
+    if name in RECIPES and not family_of(name).is_known:
+        pytest.skip(f"this ComfyUI has no class {family_of(name).model_class}")
     for node in workflow.read_workflow(name)["nodes"]:
         if node["type"] in NEWER and node["type"] not in bench.object_info:
             pytest.skip(f"{node['type']} came with ComfyUI {NEWER[node['type']].version}")
+        wanted = REFERENCES in node["widgets_values"]
+        if wanted and REFERENCES not in str(bench.object_info[node["type"]]["input"]):
+            pytest.skip(f"{node['type']} of this ComfyUI has no {REFERENCES}")
+
+
+def calls_of(name: str, plan: Plan, frame: Frame, references: int) -> list[Call]:
+    """The network's calls in a run of that plan, of one picture and so many reference tokens."""
+    guided = 2 if RECIPES[name].is_guided else 1
+    return [
+        Call(guided if stage.guided else 1, tokens + references)
+        for stage, tokens in zip(plan.stages, plan.tokens(*frame.fine_grid), strict=True)
+        for _ in range(stage.steps)
+    ]
 
 
 def small(bench: Bench, name: str, number: int = 0) -> workflow.Prompt:
     """The workflow at a small size on its stand-in; each number samples anew."""
     prompt = workflow.to_prompt(workflow.read_workflow(name), bench.object_info)
+    if name in RECIPES:
+        return with_number(on_stand_ins(prompt), number)
     if name == "flux_dev_inpaint":
         prompt[workflow.nodes_of(prompt, "LoadImage")[0]]["inputs"]["image"] = PAINTED
     return with_stand_ins(workflow.with_size(prompt, WIDTH, HEIGHT), number=number)

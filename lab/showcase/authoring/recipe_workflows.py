@@ -1,0 +1,137 @@
+"""The workflows of today's models: RALU Sampler in the place that ComfyUI's own templates have for
+a KSampler, or for noise, guider, sampler and sigmas."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+from lab.showcase.authoring.parts import (
+    RALU,
+    Job,
+    Models,
+    about,
+    no_negative,
+    ralu_sampler,
+    result,
+)
+from lab.showcase.authoring.recipes import BALANCED, CUSTOM, RECIPES, Recipe
+from lab.showcase.authoring.sheet import Out, Sheet
+from lab.showcase.authoring.texts_recipes import about_recipe, knobs_of
+
+SEED = 20260725
+EXAMPLE = "example.png"  # that every ComfyUI has
+REFERENCES = "index_timestep_zero"  # how this model was trained to place them
+
+
+def _text_to_picture(name: str, sheet: Sheet) -> None:
+    recipe = RECIPES[name]
+    models = _load(name, sheet)
+    sheet.column(380, "Picture size")
+    size = {"width": recipe.side, "height": recipe.side}
+    latent = sheet.add(recipe.empty, "Empty picture", **size)["LATENT"]
+    sheet.below(380, "Prompt")
+    encoded = positive = _text(sheet, models, "Prompt", recipe.prompt)
+    if recipe.guidance is not None:
+        guided = sheet.add(
+            "FluxGuidance", "Guidance", conditioning=positive, guidance=recipe.guidance
+        )
+        positive = guided["CONDITIONING"]
+    if recipe.negative is None:
+        negative = no_negative(sheet, encoded)
+    else:
+        negative = _text(sheet, models, "Negative prompt", recipe.negative)
+    _sample(sheet, recipe, Job(models, latent, positive, negative, recipe.cfg, SEED))
+
+
+def _edit(name: str, sheet: Sheet) -> None:
+    recipe = RECIPES[name]
+    models = _load(name, sheet)
+    sheet.column(380, "Your pictures")
+    first, second = (
+        sheet.add("LoadImage", f"Picture {k}: {what}", 240, image=EXAMPLE)["IMAGE"]
+        for k, what in ((1, "what is edited"), (2, "what it takes from"))
+    )
+    pictures = {"image2": second}
+    pictures["image1"] = sheet.add("FluxKontextImageScale", "To a size it knows", image=first)[
+        "IMAGE"
+    ]
+    sheet.column(380, "Prompt")
+    positive, negative = (
+        _instruction(sheet, models, pictures, title, text)
+        for title, text in (("Prompt", recipe.prompt), ("Negative prompt", recipe.negative or ""))
+    )
+    latent = sheet.add("VAEEncode", "Encode picture 1", pixels=pictures["image1"], vae=models.vae)
+    normed = sheet.add("CFGNorm", "Norm of the guidance", model=models.model)
+    models = replace(models, model=normed["patched_model"])
+    _sample(sheet, recipe, Job(models, latent["LATENT"], positive, negative, recipe.cfg, SEED))
+
+
+def _instruction(
+    sheet: Sheet, models: Models, pictures: dict[str, Out], title: str, text: str
+) -> Out:
+    """What is to be done with the pictures, which become references."""
+    encoded = sheet.add(
+        "TextEncodeQwenImageEditPlus",
+        title,
+        100,
+        clip=models.clip,
+        vae=models.vae,
+        prompt=text,
+        **pictures,
+    )["CONDITIONING"]
+    placed = sheet.add(
+        "FluxKontextMultiReferenceLatentMethod",
+        "How its pictures are placed",
+        conditioning=encoded,
+        reference_latents_method=REFERENCES,
+    )
+    return placed["CONDITIONING"]
+
+
+def _load(name: str, sheet: Sheet) -> Models:
+    """The first groups: the notes, and the loaders."""
+    recipe = RECIPES[name]
+    about(sheet, about_recipe(name, recipe), list(recipe.files), knobs_of(recipe))
+    sheet.below(420, "Load")
+    network, encoder, decoder = recipe.files
+    model = sheet.add("UNETLoader", "Model", models=[network], unet_name=network.name)
+    clip = sheet.add(
+        "CLIPLoader",
+        "Text encoder",
+        models=[encoder],
+        clip_name=encoder.name,
+        type=recipe.clip_type,
+        device="default",
+    )
+    vae = sheet.add("VAELoader", "VAE", models=[decoder], vae_name=decoder.name)
+    return Models(model["MODEL"], clip["CLIP"], vae["VAE"])
+
+
+def _text(sheet: Sheet, models: Models, title: str, text: str) -> Out:
+    encoded = sheet.add("CLIPTextEncode", title, 120, clip=models.clip, text=text)
+    return encoded["CONDITIONING"]
+
+
+def _sample(sheet: Sheet, recipe: Recipe, job: Job) -> None:
+    """The last groups: RALU, and the picture."""
+    plan = None
+    if recipe.is_dialled:
+        sheet.column(360, "RALU", RALU)
+    else:
+        sheet.column(420, "RALU", RALU)
+        schedule = sheet.add(
+            "RALU_Schedule", "Schedule", 220, model=job.models.model, preset=recipe.plan
+        )
+        plan = schedule["schedule"]
+        sheet.column(360)
+    quality = BALANCED if recipe.is_dialled else CUSTOM
+    sampled = ralu_sampler(sheet, job, plan, quality=quality, plain_steps=recipe.steps)
+    result(sheet, sampled["LATENT"], job.models.vae)
+
+
+EDITS = {"qwen_image_edit"}
+RECIPE_DRAWINGS: dict[str, Callable[[Sheet], None]] = {
+    name: partial(_edit if name in EDITS else _text_to_picture, name) for name in RECIPES
+}

@@ -1,0 +1,61 @@
+"""Notes of the workflows of today's models, made of what a recipe says."""
+
+from __future__ import annotations
+
+from lab.showcase.authoring.recipes import Recipe
+from lab.showcase.authoring.texts import HOW
+
+UNSEEN = (
+    "Nobody has looked at this plan on these weights yet: it was chosen on small trained models. "
+    "Compare it with plain steps before you rely on it."
+)
+QUALITY = """- **quality**: *fine* is nearer to the picture of many steps, *draft* farther and
+  faster; *paper* is RALU as published, which draws half size first and regions with edges next."""
+OWN = {
+    "qwen_image_edit": """**Picture 1** is edited, **picture 2** is what the prompt takes from. Both
+are read in every call, wired as in ComfyUI's own template. Without a second picture, remove its
+node.""",
+    "chroma": """ComfyUI's own template sets shift 1 and the scheduler *beta*. RALU has levels of
+its own for the MODEL's shift, so both are left out here.""",
+    "krea2_turbo": """A schedule has to say that the model is Turbo: nothing in its file tells. The
+larger the picture, the more it pays.""",
+}
+
+
+def about_recipe(name: str, recipe: Recipe) -> str:
+    """What runs, and what that saves."""
+    paragraphs = [f"## {recipe.title}\n{_what_runs(recipe)}", OWN.get(name), UNSEEN]
+    return "\n\n".join(filter(None, paragraphs))
+
+
+def _what_runs(recipe: Recipe) -> str:
+    plan = recipe.planned()
+    saved = (
+        f"{recipe.saving():.1f}x fewer model FLOPs than the {recipe.steps} plain steps of "
+        "ComfyUI's own template"
+    )
+    if not recipe.is_dialled:
+        parts = " + ".join(map(str, plan.steps))
+        return (
+            f"{HOW} Turbo needs {recipe.steps} steps anyway; RALU makes {parts} of them: {saved}."
+        )
+    read = ""
+    if recipe.is_guided:
+        read = f", and reads the negative prompt in the first {plan.steps[0]} of them alone"
+    return (
+        "RALU Sampler stands in the KSampler's place. At *balanced* it takes "
+        f"{plan.total_steps} steps of second order{read}: {saved}."
+    )
+
+
+def knobs_of(recipe: Recipe) -> str:
+    """The widgets that matter."""
+    cfg = f"{recipe.cfg:g}, as in a KSampler" if recipe.is_guided else "stays 1"
+    if recipe.guidance is not None:
+        cfg += f": guidance is the {recipe.guidance:g} beside the prompt"
+    quality = QUALITY if recipe.is_dialled else "- **quality** *custom* takes the schedule's plan."
+    return f"""### RALU Sampler
+{quality}
+- **cfg** {cfg}.
+- **plain_steps** {recipe.steps}: what the saving is told against.
+- Everything else may stay as it is."""
