@@ -6,6 +6,7 @@ python -m lab.quality pareto --model flux --split reported --pairs 36
 from __future__ import annotations
 
 import argparse
+import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -27,6 +28,14 @@ from lab.quality.store import Store
 from lab.quality.subject import Subject, list_pairs, load_subject, meta_subject, weights_hash
 
 HERE = Path(__file__).resolve().parent
+CURVES = HERE / "curves"
+HARD = "How hard a judge this model is: "
+INDEX = """\
+# Quality over FLOPs
+
+Written by `make bench-quality ARGS="pareto --commit"`. Each page has a curve, a table of figures, and
+the differences to the line to beat; `docs/figures.md` says what follows.
+"""
 INTRODUCTION = """\
 {pairs} prompt-seed pairs ({first} to {last}, split "{split}"), miniature {kind} (weights SHA-256 \
 {hash}), {guided}256x256 pixels, {dtype} network, {day}. Made by `{command}`.
@@ -197,9 +206,20 @@ def _data(row: Row) -> dict:
 
 
 def commit(out: Path) -> None:
-    """Put every part measured so far where the repository keeps them."""
-    head = '# Quality over FLOPs\n\nWritten by `make bench-quality ARGS="pareto --commit"`.\n'
-    texts = [path.read_text(encoding="utf-8") for path in sorted(out.glob("pareto_*.md"))]
-    (HERE / "PARETO.md").write_text("\n".join([head, *texts]), encoding="utf-8")
-    for path in sorted(out.glob("pareto_*.svg")):
-        (HERE / path.name).write_bytes(path.read_bytes())
+    """Put every part measured so far where the repository keeps them, and list what it keeps."""
+    CURVES.mkdir(exist_ok=True)
+    for kind in ("md", "svg"):
+        for path in out.glob(f"pareto_*.{kind}"):
+            shutil.copyfile(path, CURVES / path.name)
+    (HERE / "PARETO.md").write_text(index(CURVES), encoding="utf-8")
+
+
+def index(folder: Path) -> str:
+    """A page that links every part in a folder, with what each says of its model."""
+    lines = [INDEX]
+    for path in sorted(folder.glob("pareto_*.md")):
+        text = path.read_text(encoding="utf-8")
+        title = text.splitlines()[0].removeprefix("## Pareto, ")
+        (hard,) = (line for line in text.splitlines() if line.startswith(HARD))
+        lines.append(f"- [{title}]({folder.name}/{path.name}). As a judge: {hard[len(HARD) :]}")
+    return "\n".join(lines) + "\n"

@@ -119,3 +119,25 @@ def test_stronger_guidance_reaches_the_model(kind, cfg, told):
     assert guider.original_conds["positive"][0]["guidance"] == told
     part = pareto.Part(kind, "new", 8, 80, Path("out"), torch.float32, 7.0, 30)
     assert part.name == f"{kind}_at_7_new" and part.many.name == "plain, 30 steps"
+
+
+def test_what_is_kept_is_listed_with_how_hard_a_judge_it_is(tmp_path, monkeypatch):
+    monkeypatch.setattr(pareto, "HERE", tmp_path)
+    monkeypatch.setattr(pareto, "CURVES", tmp_path / "curves")
+    out = tmp_path / "out"
+    out.mkdir()
+    for name in ("a", "b"):
+        text = f"## Pareto, {name}\n\n{pareto.HARD}not hard enough.\n"
+        (out / f"pareto_{name}.md").write_text(text)
+        (out / f"pareto_{name}.svg").write_text("<svg/>")
+    pareto.commit(out)
+    kept = {path.name for path in (tmp_path / "curves").iterdir()}
+    assert kept == {"pareto_a.md", "pareto_b.md", "pareto_a.svg", "pareto_b.svg"}
+    lines = (tmp_path / "PARETO.md").read_text().splitlines()
+    assert lines[-2:] == [
+        f"- [{name}](curves/pareto_{name}.md). As a judge: not hard enough." for name in ("a", "b")
+    ]
+
+
+def test_the_page_lists_what_the_repository_keeps():
+    assert pareto.index(pareto.CURVES) == (pareto.HERE / "PARETO.md").read_text("utf-8")
