@@ -2,6 +2,7 @@
 
 from .apply import Apply
 from .edge_mask_preview import EdgeMaskPreview
+from .fit_enlarger import FitEnlarger
 from .other_copy import other_copy
 from .sampler import Sampler
 from .sampler_advanced import SamplerAdvanced
@@ -20,4 +21,5 @@ NODES = [
     EdgeMaskPreview,
     TemporalAcceleration,
     SecondOrder,
+    FitEnlarger,
 ]

@@ -18,10 +18,12 @@ from .host.sockets import check_choices, check_numbers, check_sockets
 from .shared_inputs import (
     CATEGORY,
     ScheduleType,
+    enlarger_input,
     expert_inputs,
     model_input,
     quality_input,
     region_mask_input,
+    saved_enlargers,
     search_words,
 )
 
@@ -55,6 +57,7 @@ class Apply(io.ComfyNode):
                 ),
                 region_mask_input(),
                 *expert_inputs(),
+                enlarger_input(),
             ],
             outputs=[io.Model.Output(display_name="MODEL", tooltip="For any sampler.")],
             hidden=[io.Hidden.unique_id],
@@ -69,6 +72,10 @@ class Apply(io.ComfyNode):
         return why_refused(check_plan_and_detector, quality, edge_detector, vae, schedule, 1.0)
 
     @classmethod
+    def fingerprint_inputs(cls, upsampling=DEFAULT_GROWTH, **_) -> list[str]:
+        return saved_enlargers(upsampling)
+
+    @classmethod
     def execute(
         cls,
         model,
@@ -79,8 +86,10 @@ class Apply(io.ComfyNode):
         vae=None,
         schedule=None,
         region_mask=None,
+        enlarger=None,
     ) -> io.NodeOutput:
         check_sockets(model=model, vae=vae, schedule=schedule, region_mask=region_mask)
+        check_sockets(enlarger=enlarger)
         check_numbers(edge_threshold=edge_threshold)
         check_choices(edge_detector=edge_detector, upsampling=upsampling, quality=quality)
         check_quality(quality, schedule is not None)
@@ -91,6 +100,7 @@ class Apply(io.ComfyNode):
             upsampling=upsampling,
             region_mask=region_mask,
             quality=quality,
+            enlarger=enlarger,
         )
         tell = partial(show_line, getattr(cls.hidden, "unique_id", None))
         return io.NodeOutput(applied(model, settings, vae, tell))

@@ -9,7 +9,14 @@ from comfy_api.latest import io, ui
 from ..ralu_core.latents.frame import Frame
 from ..ralu_core.latents.states import StageEnd
 from ..ralu_core.scores import Evidence, Need, Regions, score_named
-from .host.inputs import FP32_VAE, check_memory, check_still, placed_for, score_for
+from .host.inputs import (
+    FP32_VAE,
+    check_memory,
+    check_still,
+    colours,
+    placed_for,
+    score_for,
+)
 from .host.sampling.finite import check_finite
 from .host.showing.overlay import outline_regions
 from .host.sockets import check_choices, check_numbers, check_sockets
@@ -94,7 +101,7 @@ def _picture(image, latent, vae) -> torch.Tensor:
         )
     if image is not None:
         check_sockets(image=image)
-        return _colours(image)
+        return colours(image)
     check_sockets(latent=latent, vae=vae)
     if vae is None:
         raise ValueError(
@@ -105,18 +112,6 @@ def _picture(image, latent, vae) -> torch.Tensor:
     check_finite(samples, "LATENT", FP32_VAE)
     picture = vae.decode(samples)
     return picture.flatten(0, 1) if picture.ndim == 5 else picture  # a video VAE's frames
-
-
-def _colours(image: torch.Tensor) -> torch.Tensor:
-    """(B, H, W, 3) of an IMAGE; a grey one has one channel, and alpha comes last."""
-    if not image.is_floating_point() or image.shape[-1] not in (1, 2, 3, 4):
-        raise ValueError(
-            "An IMAGE holds numbers from 0 to 1 in 1 to 4 channels, got "
-            f"{str(image.dtype).removeprefix('torch.')} in {image.shape[-1]}: load the picture "
-            "with Load Image."
-        )
-    channels = 3 if image.shape[-1] > 2 else 1
-    return image[..., :channels].float().expand(*image.shape[:-1], 3)
 
 
 def _pictures(latent: dict) -> torch.Tensor:

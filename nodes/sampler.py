@@ -21,12 +21,14 @@ from .shared_inputs import (
     CATEGORY,
     denoise_input,
     edge_mask_output,
+    enlarger_input,
     expert_inputs,
     latent_input,
     model_input,
     plain_steps_input,
     quality_input,
     region_mask_input,
+    saved_enlargers,
     schedule_input,
     search_words,
     shows_runs,
@@ -82,6 +84,7 @@ class Sampler(io.ComfyNode):
                 *expert_inputs(),
                 quality_input(),
                 plain_steps_input(),
+                enlarger_input(),
             ],
             outputs=[
                 io.Latent.Output(display_name="LATENT", tooltip="The finished latent."),
@@ -96,6 +99,10 @@ class Sampler(io.ComfyNode):
         cls, denoise, edge_detector, quality=PAPER, vae=MISSING, schedule=MISSING
     ) -> bool | str:
         return why_refused(check_plan_and_detector, quality, edge_detector, vae, schedule, denoise)
+
+    @classmethod
+    def fingerprint_inputs(cls, upsampling=DEFAULT_GROWTH, **_) -> list[str]:
+        return saved_enlargers(upsampling)
 
     @classmethod
     def execute(
@@ -116,9 +123,10 @@ class Sampler(io.ComfyNode):
         region_mask=None,
         quality=PAPER,
         plain_steps=0,
+        enlarger=None,
     ) -> io.NodeOutput:
         check_sockets(model=model, positive=positive, negative=negative, latent_image=latent_image)
-        check_sockets(vae=vae, schedule=schedule, region_mask=region_mask)
+        check_sockets(vae=vae, schedule=schedule, region_mask=region_mask, enlarger=enlarger)
         check_numbers(seed=seed, cfg=cfg, denoise=denoise, edge_threshold=edge_threshold)
         check_numbers(plain_steps=plain_steps)
         check_choices(edge_detector=edge_detector, upsampling=upsampling, quality=quality)
@@ -147,6 +155,7 @@ class Sampler(io.ComfyNode):
             region_mask=region_mask,
             quality=quality,
             plain_steps=plain_steps,
+            enlarger=enlarger,
         )
         sampled = sample(wires, settings)
         return io.NodeOutput(

@@ -16,11 +16,13 @@ from .shared_inputs import (
     CATEGORY,
     denoise_input,
     edge_mask_output,
+    enlarger_input,
     expert_inputs,
     latent_input,
     plain_steps_input,
     quality_input,
     region_mask_input,
+    saved_enlargers,
     schedule_input,
     search_words,
     shows_runs,
@@ -49,6 +51,7 @@ class SamplerAdvanced(io.ComfyNode):
                 *expert_inputs(),
                 quality_input(),
                 plain_steps_input(),
+                enlarger_input(),
             ],
             outputs=[
                 io.Latent.Output(display_name="output", tooltip="The finished latent."),
@@ -68,6 +71,10 @@ class SamplerAdvanced(io.ComfyNode):
         return why_refused(check_plan_and_detector, quality, edge_detector, vae, schedule, denoise)
 
     @classmethod
+    def fingerprint_inputs(cls, upsampling=DEFAULT_GROWTH, **_) -> list[str]:
+        return saved_enlargers(upsampling)
+
+    @classmethod
     def execute(
         cls,
         noise,
@@ -83,9 +90,10 @@ class SamplerAdvanced(io.ComfyNode):
         region_mask=None,
         quality=PAPER,
         plain_steps=0,
+        enlarger=None,
     ) -> io.NodeOutput:
         check_sockets(noise=noise, guider=guider, sampler=sampler, latent_image=latent_image)
-        check_sockets(vae=vae, schedule=schedule, region_mask=region_mask)
+        check_sockets(vae=vae, schedule=schedule, region_mask=region_mask, enlarger=enlarger)
         check_numbers(denoise=denoise, edge_threshold=edge_threshold)
         check_numbers(plain_steps=plain_steps)
         check_choices(edge_detector=edge_detector, upsampling=upsampling, quality=quality)
@@ -107,6 +115,7 @@ class SamplerAdvanced(io.ComfyNode):
             region_mask=region_mask,
             quality=quality,
             plain_steps=plain_steps,
+            enlarger=enlarger,
         )
         sampled = sample(wires, settings)
         return io.NodeOutput(

@@ -8,14 +8,16 @@ from typing import Any
 from comfy_api.latest import io
 
 from ..ralu_core.growth import DEFAULT_GROWTH, GROWTHS
+from ..ralu_core.growth.enlarged import Enlarged
 from ..ralu_core.scores import SCORES, Need
 from .host.dial import PAPER, QUALITIES
+from .host.enlarger.files import known_files
 from .host.families.words import ENGLISH
 from .host.inputs import AUTO
 
 CATEGORY = "model/sampling/RALU"
 PICTURE, LATENT = Need.PICTURE, Need.LATENT
-ScheduleType = io.Custom("RALU_SCHEDULE")
+ScheduleType, EnlargerType = io.Custom("RALU_SCHEDULE"), io.Custom("RALU_ENLARGER")
 
 
 def search_words(*words: str) -> dict[str, Any]:
@@ -120,6 +122,21 @@ def _growths() -> str:
     told = [growth.words for growth in GROWTHS.values() if growth.words != growth.name]
     others = [growth.name for growth in GROWTHS.values() if growth.words == growth.name]
     return f"{', '.join(told)}; {ENGLISH.all_of(others)} interpolate (paper's ablation)"
+
+
+def enlarger_input() -> io.Input:
+    return EnlargerType.Input(
+        "enlarger",
+        optional=True,
+        tooltip="From RALU Fit Latent Enlarger, for upsampling enlarger. Not connected: what is "
+        "saved for the connected VAE, else dct, which the report says.",
+    )
+
+
+def saved_enlargers(upsampling: str | None) -> list[str]:
+    """What a run by such an upsampling may find beside its inputs, so that ComfyUI does not take an
+    earlier one for it; None is what a wire brings."""
+    return known_files() if upsampling in (None, Enlarged.name) else []
 
 
 def detector_input(in_a_run: bool = True) -> io.Input:

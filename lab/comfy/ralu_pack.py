@@ -24,6 +24,8 @@ from lab.comfy.locate import REPOSITORY
 if TYPE_CHECKING:
     from ...nodes import temporal_acceleration  # noqa: F401
     from ...nodes.host import prepare, run, samplers  # noqa: F401
+    from ...nodes.host.enlarger import encoding as enlarger_encoding  # noqa: F401
+    from ...nodes.host.enlarger import files as enlarger_files  # noqa: F401
     from ...nodes.host.families import dials, inspect, table, words  # noqa: F401
     from ...nodes.host.families.positions import shadow  # noqa: F401
     from ...nodes.host.sampling import conds, mixed_call, second_order, stages, watch  # noqa: F401
@@ -38,6 +40,8 @@ MODULES = {
     "conds": "nodes.host.sampling.conds",
     "cost": "ralu_core.cost",
     "dials": "nodes.host.families.dials",
+    "enlarger_encoding": "nodes.host.enlarger.encoding",
+    "enlarger_files": "nodes.host.enlarger.files",
     "forecast": "ralu_core.forecast",
     "frame": "ralu_core.latents.frame",
     "inspect": "nodes.host.families.inspect",

@@ -2,7 +2,8 @@
 
 Runs plain sampling of both orders, RALU and plans on the seed's own noise on a few prompts, and
 compares each with many plain steps of the same seed: contrast by band, likeness, cost. Measures
-what the VAE loses between two sizes. Writes a report into out/real.
+what the VAE loses between two sizes; where lab.real.enlarger has fitted one for it, its growth,
+too. Writes a report into out/real.
 """
 
 from __future__ import annotations

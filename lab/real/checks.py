@@ -50,8 +50,8 @@ class Likeness:
 
 
 def methods(sampling: Sampling, size: int, counts: Sequence[int] = COUNTS) -> list[Method]:
-    """Plain steps of both orders, the family's presets, plans on the seed's own noise; with a cfg
-    above 1 also guidance left out."""
+    """Plain steps of both orders, the family's presets, plans on the seed's own noise, by the
+    enlarger, too, where one is saved for the VAE; with a cfg above 1 also guidance left out."""
     plans, presets = ralu_pack.plans, ralu_pack.presets
     shift, family = sampling.shift(size), sampling.facts.family.name
     price = _Price(sampling, size)
@@ -67,6 +67,8 @@ def methods(sampling: Sampling, size: int, counts: Sequence[int] = COUNTS) -> li
         for s in SWITCHES
     }
     found = [*_plain(sampling, counts, price)]
+    if ralu_pack.enlarger_files.saved_for(sampling.loaded.vae) is not None:
+        own |= {f"{name}, enlarger": plan.growing_by("enlarger") for name, plan in own.items()}
     less = _guided(shift, counts) if sampling.cfg != 1 else {}
     planned = {**{f"RALU, {name}": plan for name, plan in ralu.items()}, **own, **less}
     found += [

@@ -49,12 +49,18 @@ def load(options: argparse.Namespace) -> Loaded:
         kind = getattr(comfy.sd.CLIPType, options.clip_type.upper())
         clip = comfy.sd.load_clip(ckpt_paths=paths, clip_type=kind)
     if options.vae:
-        import comfy.utils
-
-        vae = comfy.sd.VAE(sd=comfy.utils.load_torch_file(_path("vae", options.vae)))
+        vae = load_vae(options.vae)
     if clip is None or vae is None:
         raise ValueError("These weights come without text encoder or VAE: add --clip and --vae.")
     return Loaded(options.checkpoint or options.unet, model, clip, vae)
+
+
+def load_vae(name: str) -> Any:
+    """One of ComfyUI's VAEs."""
+    import comfy.sd
+    import comfy.utils
+
+    return comfy.sd.VAE(sd=comfy.utils.load_torch_file(_path("vae", name)))
 
 
 def _path(kind: str, name: str) -> str:

@@ -1,8 +1,8 @@
 """How far a VAE's latent of a half-size picture is from the low band of the full-size one's.
 
-A plan of two sizes takes the one for the other. Four readings of the half-size latent, and the
-share of the full-size latent's energy that each leaves wrong; the maps are fitted by least squares
-on one half of the pictures and measured on the other.
+A plan of two sizes takes the one for the other. Readings of the half-size latent, and the share of
+the full-size latent's energy that each leaves wrong; the maps are fitted by least squares on one
+half of the pictures and measured on the other.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from ralu_core.growth import growth_named
+from ralu_core.growth import enlarger_fit, growth_named
 
 RIDGE = 1e-4  # of the mean energy, so that few pictures fit no noise
 
@@ -48,32 +48,20 @@ def energies_left_wrong(full: torch.Tensor, half: torch.Tensor) -> dict[str, flo
         raise ValueError(f"A VAE is measured on 4 pictures or more, got {len(full)}: add some.")
     dct = growth_named("dct")
     low = dct.mean(full, 2)  # type: ignore[attr-defined]
-    middle = full.mean((0, 2, 3), keepdim=True)
     fitted, held = slice(0, len(full) // 2), slice(len(full) // 2, None)
     channels = _map(_pixels(half[fitted]), _pixels(low[fitted]))
-    around = _neighbours(half)
-    children = F.pixel_unshuffle(full, 2)
-    enlarger = _map(_pixels(around[fitted]), _pixels(children[fitted]))
-    enlarged = F.pixel_shuffle(_applied(enlarger, around[held]), 2)
-    bicubic = F.interpolate(half[held], scale_factor=2, mode="bicubic")
-    energy = (full[held] - middle).square().mean()
+    pairs = list(zip(half.split(1), full.split(1), strict=True))
+    at_full_size = enlarger_fit.energies_left_wrong(pairs[held], enlarger_fit.fit(pairs[fitted]))
     return {
         "low band, as it is": _wrong(half[held], low[held]),
         "low band, channel map": _wrong(_applied(channels, half[held]), low[held]),
-        "full size, bicubic": ((bicubic - full[held]).square().mean() / energy).item(),
-        "full size, 3x3 linear map": ((enlarged - full[held]).square().mean() / energy).item(),
+        **{f"full size, {name}": share for name, share in at_full_size.items()},
     }
 
 
 def _wrong(read: torch.Tensor, wanted: torch.Tensor) -> float:
     middle = wanted.mean((0, 2, 3), keepdim=True)
     return ((read - wanted).square().mean() / (wanted - middle).square().mean()).item()
-
-
-def _neighbours(half: torch.Tensor) -> torch.Tensor:
-    """(n, 9 C, h, w): each latent pixel with the eight around it."""
-    n, _, h, w = half.shape
-    return F.unfold(F.pad(half, (1, 1, 1, 1), mode="replicate"), 3).view(n, -1, h, w)
 
 
 def _pixels(maps: torch.Tensor) -> torch.Tensor:

@@ -41,7 +41,7 @@ COLOURS = {
     "SD3.5 Large Turbo": (255, 160, 84),
 }
 SUBJECTS = {
-    "begin_here_flux_dev": Subject("white medium star on black", 1),
+    "begin_here_flux_dev": Subject("balloon on white", 1),
     "flux_dev_5x": Subject("sunflower on blue", 1),
     "flux_dev_5x_taylorseer": Subject("strawberry on white", 4),
     "flux_dev_7x": Subject("rocket on black", 4),

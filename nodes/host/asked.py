@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from ...ralu_core.growth import DEFAULT_GROWTH
+from ...ralu_core.growth.enlarger import Enlarger
 from ...ralu_core.plans import Plan
 from ...ralu_core.scores import Regions
 from .dial import PAPER
@@ -51,6 +52,7 @@ class Settings:
     quality      one of `dial.QUALITIES`.
     levels       first and last noise level of the run, in place of denoise; None for all of it.
     plain_steps  that the user would take without RALU; 0 leaves that to the plan.
+    enlarger     for upsampling by one; None takes what is saved for the VAE.
     """
 
     schedule: Plan | None = None
@@ -62,3 +64,4 @@ class Settings:
     quality: str = PAPER
     levels: tuple[float, float] | None = None
     plain_steps: int = 0
+    enlarger: Enlarger | None = None

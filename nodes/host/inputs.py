@@ -62,6 +62,18 @@ def check_still(samples, dimensions: Sequence[int]) -> None:
     )
 
 
+def colours(image: torch.Tensor) -> torch.Tensor:
+    """(B, H, W, 3) of an IMAGE; a grey one has one channel, and alpha comes last."""
+    if not image.is_floating_point() or image.shape[-1] not in (1, 2, 3, 4):
+        raise ValueError(
+            "An IMAGE holds numbers from 0 to 1 in 1 to 4 channels, got "
+            f"{str(image.dtype).removeprefix('torch.')} in {image.shape[-1]}: load the picture "
+            "with Load Image."
+        )
+    channels = 3 if image.shape[-1] > 2 else 1
+    return image[..., :channels].float().expand(*image.shape[:-1], 3)
+
+
 def check_memory(frame: Frame, batch: int) -> None:
     """Refuse, before anything of its size is allocated, a batch that no computer holds."""
     if batch < 1:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import comfy.model_management
@@ -20,6 +20,7 @@ from ...ralu_core.plans import Plan
 from ...ralu_core.sampler import Source
 from ...ralu_core.scores import Evidence, Regions
 from .asked import Settings, Wires
+from .enlarger.choice import with_enlarger
 from .families.inspect import ModelFacts, inspect_model, network_of
 from .inputs import (
     always_regions,
@@ -56,6 +57,7 @@ class Run:
     plain_steps  full-size steps that the run stands for: the user's own, or published ones; None
                  where nobody says.
     published    the latter, where they are others than the user's own.
+    grown        how latents grew, where that is to be told.
     """
 
     wires: Wires
@@ -68,6 +70,7 @@ class Run:
     source: Source
     stages: GuiderStages
     progress: Progress
+    grown: str = ""
 
     @property
     def watch(self) -> Watch:
@@ -130,7 +133,15 @@ def prepare(wires: Wires, settings: Settings) -> Run:
     samples = latent_samples(patcher, wires.latent, facts.space)
     frame = Frame(samples.shape[-2], samples.shape[-1], facts.space)
     chosen = planned(settings, facts, frame)
-    plan = chosen.plan
+    plan, grown = with_enlarger(
+        chosen.plan,
+        settings.upsampling,
+        settings.enlarger,
+        wires.vae,
+        patcher.model,
+        facts.space,
+    )
+    chosen = replace(chosen, plan=plan)
     check_sampler(wires.sampler, plan.steps)
     _check_patches(wires.guider, facts, plan)
     name_unstoppable(wires.guider, plan)
@@ -141,7 +152,7 @@ def prepare(wires: Wires, settings: Settings) -> Run:
     check_noise_level(source.noise, plan, chosen.whole.stages[-1].start, chosen.shift)
     own, published = settings.plain_steps, chosen.published
     baselines = (own, published if published != own else None) if own else (published, None)
-    return Run(wires, facts, plan, *baselines, frame, regions, source, stages, progress)
+    return Run(wires, facts, plan, *baselines, frame, regions, source, stages, progress, grown)
 
 
 def _progress(wires: Wires, facts: ModelFacts, chosen: Planned, frame: Frame) -> Progress:

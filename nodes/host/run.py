@@ -69,6 +69,7 @@ def finish(run: Run, result: Result, started: float) -> Sampled:
         calls_of(run.wires.guider),
         run.published,
         run.plan.name,
+        run.grown,
     )
     run.wires.tell(report.summary())
     log.info(report.line())

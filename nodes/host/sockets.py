@@ -12,6 +12,7 @@ import comfy.samplers
 import torch
 
 from ...ralu_core.growth import GROWTHS
+from ...ralu_core.growth.enlarger import Enlarger
 from ...ralu_core.plans import Plan
 from ...ralu_core.scores import SCORES
 from .dial import QUALITIES
@@ -87,6 +88,12 @@ SOCKETS = {
         "a schedule of this pack",
         lambda value: isinstance(value, Plan),
         "connect RALU NT-Matching Schedule, or nothing",
+        optional=True,
+    ),
+    "enlarger": Kind(
+        "an ENLARGER of this pack",
+        lambda value: isinstance(value, Enlarger),
+        "connect RALU Fit Latent Enlarger, or nothing",
         optional=True,
     ),
     "region_mask": Kind("a MASK", _is_mask, "connect a mask, or nothing", optional=True),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .enlarged import Enlarged
 from .growth import Growth, Projected
 from .interpolated import Lanczos, Smooth
 from .nearest import Pixel, Token
@@ -11,7 +12,15 @@ __all__ = ["DEFAULT_GROWTH", "GROWTHS", "Growth", "Projected", "growth_named"]
 
 GROWTHS: dict[str, Growth] = {
     growth.name: growth
-    for growth in (Token(), Pixel(), Smooth("bilinear"), Smooth("bicubic"), Lanczos(), Spectral())
+    for growth in (
+        Token(),
+        Pixel(),
+        Smooth("bilinear"),
+        Smooth("bicubic"),
+        Lanczos(),
+        Spectral(),
+        Enlarged(),
+    )
 }
 DEFAULT_GROWTH = "pixel"  # the quality bench's tables say why
 

@@ -15,7 +15,7 @@ class Enlarged(Spectral):
     """
 
     name = "enlarger"
-    words = "enlarger, fitted on pictures by RALU Fit Latent Enlarger, else dct"
+    words = "enlarger is a map fitted to the VAE by RALU Fit Latent Enlarger"
 
     def __init__(self, enlarger: Enlarger | None = None):
         self.enlarger = enlarger

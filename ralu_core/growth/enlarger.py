@@ -21,7 +21,7 @@ class Enlarger:
     """From each 3x3 of half-size latent pixels to the four that take the place of its middle one.
 
     weights  (4 * C, 9 * C) float; rows in the order of `torch.pixel_shuffle`, columns in that of
-             `torch.unfold`. ValueError for other shapes.
+             `torch.unfold`. ValueError for other shapes, and for what is no number.
     bias     (4 * C,)
     """
 
@@ -36,6 +36,8 @@ class Enlarger:
                 "An enlarger holds weights of shape (4 C, 9 C) and a bias of 4 C, got "
                 f"{shapes[0]} and {shapes[1]}: fit it anew."
             )
+        if not (self.weights.isfinite().all() and self.bias.isfinite().all()):
+            raise ValueError("An enlarger holds numbers, and this one holds others: fit it anew.")
 
     @property
     def channels(self) -> int:

@@ -12,7 +12,7 @@ from .enlarger import AROUND, CHILDREN, Enlarger, neighbours
 from .nearest import Pixel
 from .spectral import Spectral
 
-RIDGE = 1e-5  # of the inputs' mean variance, so that few pictures fit no noise
+RIDGE = 16.0  # latent pixels' worth of the inputs' mean variance, so that few pictures fit no noise
 LEAST_PICTURES = 4  # on two it is fitted, on two it is measured
 ROWS_PER_INPUT = 4  # half-size latent pixels for each number that the map reads
 
@@ -34,22 +34,35 @@ class Fitted:
     pictures: int
 
 
-def fit_and_measure(pairs: Sequence[Pair]) -> Fitted:
-    """ValueError for pictures that are too few, or too small together."""
-    if len(pairs) < LEAST_PICTURES:
+def check_count(pictures: int) -> None:
+    """ValueError for too few."""
+    if pictures < LEAST_PICTURES:
         raise ValueError(
             f"An enlarger is fitted on {LEAST_PICTURES} pictures or more, half of which measure "
-            f"it, got {len(pairs)}: add some."
+            f"it, got {pictures}: add some."
         )
-    fitted, held = pairs[::2], pairs[1::2]
-    rows, inputs = sum(half[0, 0].numel() for half, _ in held), AROUND * held[0][0].shape[1]
-    if rows < ROWS_PER_INPUT * inputs:
+
+
+def check_enough(rows: Sequence[int], channels: int) -> None:
+    """ValueError for pictures that are too small together.
+
+    rows  half-size latent pixels of each.
+    """
+    least, found = ROWS_PER_INPUT * AROUND * channels, sum(rows[::2])
+    if found < least:
         raise ValueError(
-            f"These {len(pairs)} pictures are too small to fit an enlarger on: half of them have "
-            f"{rows} latent pixels at half size, and {ROWS_PER_INPUT * inputs} are the least; add "
-            "more, or larger ones."
+            f"These {len(rows)} pictures are too small to fit an enlarger on, whose one half has "
+            f"{found} latent pixels at half size, and {least} are the least: add more, or larger "
+            "ones."
         )
-    return Fitted(fit(pairs), energies_left_wrong(held, fit(fitted)), len(pairs))
+
+
+def fit_and_measure(pairs: Sequence[Pair]) -> Fitted:
+    """ValueError for pictures that are too few, too small together, or of one colour."""
+    check_count(len(pairs))
+    check_enough([half[0, 0].numel() for half, _ in pairs], pairs[0][0].shape[1])
+    wrong = energies_left_wrong(pairs[1::2], fit(pairs[::2]))
+    return Fitted(fit(pairs), wrong, len(pairs))
 
 
 def fit(pairs: Sequence[Pair]) -> Enlarger:
@@ -66,7 +79,7 @@ def fit(pairs: Sequence[Pair]) -> Enlarger:
     means = sums[-1] / rows
     centred = sums[:-1] - rows * torch.outer(means[:inputs], means)
     square, mixed = centred[:, :inputs], centred[:, inputs + 1 :]
-    ridge = RIDGE * square.diagonal().mean() * torch.eye(inputs, dtype=torch.float64)
+    ridge = RIDGE / rows * square.diagonal().mean() * torch.eye(inputs, dtype=torch.float64)
     weights = torch.linalg.lstsq(square + ridge, mixed).solution.T
     bias = means[inputs + 1 :] - weights @ means[:inputs]
     return Enlarger(weights.float(), bias.float())
@@ -80,11 +93,12 @@ def energies_left_wrong(pairs: Sequence[Pair], enlarger: Enlarger) -> dict[str, 
         raise ValueError("The pictures are all of one colour, which teaches nothing: add others.")
     return {
         name: sum(_energy(read(half) - full) for half, full in pairs) / energy
-        for name, read in _readings(enlarger).items()
+        for name, read in readings(enlarger).items()
     }
 
 
-def _readings(enlarger: Enlarger) -> dict[str, Callable[[torch.Tensor], torch.Tensor]]:
+def readings(enlarger: Enlarger) -> dict[str, Callable[[torch.Tensor], torch.Tensor]]:
+    """By name: (B, C, H, W) -> (B, C, 2H, 2W), the enlarger and what needs no fitting."""
     return {
         "nearest": lambda half: Pixel().grow(half, 1),
         "bicubic": lambda half: F.interpolate(half, scale_factor=2, mode="bicubic"),

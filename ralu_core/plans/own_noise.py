@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ..crossings import Matched
+from ..growth import Growth
 from ..latents.checks import MIN_Z, check_count
 from ..latents.grid import FULL, HALF
 from .plan import Plan, Stage
@@ -21,7 +22,7 @@ def own_noise(
     steps: Sequence[int] = (3, 5),
     *,
     switch: float = 0.85,
-    growth: str = "dct",
+    growth: str | Growth = "dct",
     order: int = 2,
     guide_full: bool = True,
 ) -> Plan:
@@ -31,7 +32,7 @@ def own_noise(
     switch  sigma in (0, 1) where half size ends; full size begins at 2 * switch / (1 + switch),
             which is as noisy to it: a half-size latent holds a quarter of the noise, and all of
             the signal that it can hold.
-    growth  "dct", or "pixel" for Haar's.
+    growth  "dct", "pixel" for Haar's, or one that was fitted, see `growth.enlarged`.
     order   of the steps, see `Stage`.
     guide_full
             False pays for guidance at half size only, where it costs a quarter.

@@ -29,8 +29,9 @@ NODE_FOLDERS = {
     FAMILIES: ("ralu_core",),
     SAMPLING: ("ralu_core", FAMILIES),
     "nodes/host/showing": ("ralu_core", FAMILIES, SAMPLING),
+    "nodes/host/enlarger": ("ralu_core", FAMILIES, SAMPLING),
     "nodes/host/temporal": ("ralu_core", FAMILIES, f"{SAMPLING}/keys"),
-    "nodes/host": ("ralu_core", FAMILIES, SAMPLING, "nodes/host/showing"),
+    "nodes/host": ("ralu_core", FAMILIES, SAMPLING, "nodes/host/showing", "nodes/host/enlarger"),
     "nodes": ("ralu_core", "nodes"),
 }
 CORE_LIBRARIES = {"torch", "numpy", "scipy", "kornia", "cv2", *sys.stdlib_module_names}

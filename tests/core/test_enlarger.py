@@ -39,7 +39,7 @@ def by_convolution(enlarger: Enlarger, half: torch.Tensor) -> torch.Tensor:
 
 def pairs_of(enlarger: Enlarger, count: int = 6) -> list[tuple[torch.Tensor, torch.Tensor]]:
     """Pictures of different sizes."""
-    halves = [normal(k, 1, enlarger.channels, 8 + 2 * k, 12) for k in range(count)]
+    halves = [normal(k, 1, enlarger.channels, 48 + 2 * k, 64) for k in range(count)]
     return [(half, by_convolution(enlarger, half)) for half in halves]
 
 
@@ -57,14 +57,14 @@ def test_it_is_a_convolution_over_a_repeated_edge(channels: int) -> None:
 def test_the_map_that_made_the_pairs_is_found() -> None:
     true = drawn()
     found = fit(pairs_of(true))
-    torch.testing.assert_close(found.weights, true.weights, rtol=0, atol=1e-4)
-    torch.testing.assert_close(found.bias, true.bias, rtol=0, atol=1e-4)
+    torch.testing.assert_close(found.weights, true.weights, rtol=2e-3, atol=1e-4)
+    torch.testing.assert_close(found.bias, true.bias, rtol=2e-3, atol=1e-4)
 
 
 def test_what_is_left_wrong_is_told_of_pictures_that_it_was_not_fitted_on() -> None:
     pairs = pairs_of(drawn(), 8)
     fitted = fit_and_measure(pairs)
-    assert fitted.pictures == 8 and fitted.wrong["enlarger"] < 1e-6
+    assert fitted.pictures == 8 and fitted.wrong["enlarger"] < 1e-5
     assert all(fitted.wrong[name] > 0.3 for name in ("nearest", "bicubic", "dct"))
     noisy = [(half, full + normal(5 + k, *full.shape)) for k, (half, full) in enumerate(pairs)]
     on_others, on_its_own = (
@@ -85,7 +85,10 @@ def test_a_latent_that_keeps_its_scale_is_read_by_dct() -> None:
     "pairs, message",
     [
         (pairs_of(drawn(), 3), "4 pictures or more, half of which measure it, got 3: add some"),
-        ([(normal(1, 1, 3, 4, 4), normal(1, 1, 3, 8, 8))] * 4, "have 32 latent pixels .* and 108"),
+        (
+            [(normal(1, 1, 3, 4, 4), normal(1, 1, 3, 8, 8))] * 4,
+            "one half has 32 latent pixels .* and 108",
+        ),
         ([(torch.ones(1, 1, 9, 9), torch.ones(1, 1, 18, 18))] * 4, "are all of one colour"),
     ],
 )
@@ -103,6 +106,12 @@ def test_latents_of_another_vae_are_refused() -> None:
 def test_weights_of_another_shape_are_refused(shapes) -> None:
     with pytest.raises(ValueError, match=r"weights of shape \(4 C, 9 C\) and a bias of 4 C, got"):
         Enlarger(*map(torch.zeros, shapes))
+
+
+def test_weights_that_are_no_numbers_are_refused() -> None:
+    enlarger = drawn()
+    with pytest.raises(ValueError, match="holds numbers, and this one holds others: fit it anew"):
+        Enlarger(enlarger.weights, enlarger.bias * float("nan"))
 
 
 def test_it_goes_through_a_safetensors_file() -> None:

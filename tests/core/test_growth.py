@@ -8,7 +8,7 @@ from ralu_core.growth.interpolated import Interpolated
 
 INTERPOLATED = [name for name, growth in GROWTHS.items() if isinstance(growth, Interpolated)]
 PROJECTED = [name for name, growth in GROWTHS.items() if isinstance(growth, Projected)]
-NEAREST = [name for name in PROJECTED if name != "dct"]
+NEAREST = [name for name in PROJECTED if name not in ("dct", "enlarger")]
 LEAST_Z = 2.0
 
 
@@ -33,7 +33,7 @@ def noise_gain(rows: int, columns: int, method: str) -> torch.Tensor:
 
 
 def test_names() -> None:
-    assert list(GROWTHS) == ["token", "pixel", "bilinear", "bicubic", "lanczos", "dct"]
+    assert list(GROWTHS) == ["token", "pixel", "bilinear", "bicubic", "lanczos", "dct", "enlarger"]
     assert (NEAREST, DEFAULT_GROWTH) == (["token", "pixel"], "pixel")
 
 
@@ -90,7 +90,7 @@ def test_rows_and_columns_are_treated_alike(method: str) -> None:
 
 
 def test_unknown_method_names_the_choices() -> None:
-    with pytest.raises(ValueError, match=r"one of token, pixel, .*dct, got 'nearest'"):
+    with pytest.raises(ValueError, match=r"one of token, pixel, .*dct, enlarger, got 'nearest'"):
         upsample(noise(1, 1, 2, 2), "nearest")
 
 

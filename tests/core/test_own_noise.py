@@ -201,7 +201,7 @@ def test_own_noise_leads_from_half_to_full_only(before, after) -> None:
 
 
 def test_own_noise_needs_a_growth_that_a_mean_undoes() -> None:
-    with pytest.raises(ValueError, match="token, pixel, dct, got 'bicubic'"):
+    with pytest.raises(ValueError, match="token, pixel, dct, enlarger, got 'bicubic'"):
         Matched(0.8, 2.0, "bicubic", own=True)
 
 

@@ -23,6 +23,8 @@ from ralu_pack.nodes.host.showing.report import RunReport
 from ralu_pack.nodes.second_order import SecondOrder
 from ralu_pack.ralu_core import CallCost, Source
 from ralu_pack.ralu_core import sample as core_sample
+from ralu_pack.ralu_core.growth.enlarged import Enlarged
+from ralu_pack.ralu_core.growth.enlarger import Enlarger
 from ralu_pack.ralu_core.latents.frame import Frame
 from ralu_pack.ralu_core.plans import own_noise, plain
 
@@ -56,6 +58,13 @@ def denoiser(model, cfg: float):
     return denoise
 
 
+def enlarged(model) -> Enlarged:
+    """Some map for its latents."""
+    channels, draw = inspect_model(model).space.channels, torch.Generator().manual_seed(8)
+    weights = torch.randn(4 * channels, 9 * channels, generator=draw) / (9 * channels) ** 0.5
+    return Enlarged(Enlarger(weights, torch.randn(4 * channels, generator=draw)))
+
+
 def shift_of(model) -> float:
     facts = inspect_model(model)
     return facts.shift_for(Frame.of_picture(*SIZE, facts.space), None)
@@ -81,8 +90,9 @@ def assert_near(samples: torch.Tensor, expected: torch.Tensor) -> None:
     torch.testing.assert_close(samples, expected, atol=2e-4 * scale, rtol=0)
 
 
-@pytest.mark.parametrize("growth", ["dct", "pixel"])
+@pytest.mark.parametrize("growth", ["dct", "pixel", "enlarger"])
 def test_a_run_on_its_own_noise_is_the_cores(any_model, growth):
+    growth = enlarged(any_model) if growth == "enlarger" else growth
     plan = own_noise(shift_of(any_model), (2, 3), growth=growth)
     samples, _ = ralu(any_model, None, SIZE, cfg=3.0, schedule=plan)
     assert_near(samples, in_core(any_model, plan, 3.0))

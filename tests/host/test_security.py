@@ -257,9 +257,12 @@ def test_a_whole_run_touches_nothing(model, vae):
 
 @pytest.mark.promise("Runs touch no file, process or connection")
 def test_the_pack_reads_and_runs_nothing():
-    """No call in the pack opens a file, loads weights, starts a process or runs text as code."""
+    """No call in the pack opens a file, loads weights, starts a process or runs text as code; but
+    for an enlarger's tensors, in a file that is named by a VAE's weights."""
     forbidden = {"open", "eval", "exec", "compile", "__import__", "load", "loads", "system"}
     forbidden |= {"popen", "Popen", "urlopen", "torch_load", "load_torch_file", "load_state_dict"}
+    forbidden |= {"load_file", "save_file", "write_text", "write_bytes", "mkdir"}
+    allowed = {("files.py", "load_file"), ("files.py", "save_file"), ("files.py", "mkdir")}
     files = [PACK / "__init__.py", *(PACK / "nodes").rglob("*.py")]
     files += (PACK / "ralu_core").rglob("*.py")
     assert len(files) > 30
@@ -268,7 +271,8 @@ def test_the_pack_reads_and_runs_nothing():
             if isinstance(call, ast.Call):
                 function = call.func
                 name = getattr(function, "attr", None) or getattr(function, "id", "")
-                assert name not in forbidden, f"{file.name}:{call.lineno} {name}"
+                is_allowed = (file.name, name) in allowed
+                assert name not in forbidden or is_allowed, f"{file.name}:{call.lineno} {name}"
 
 
 def test_the_schedule_route_answers_nonsense_with_a_sentence():

@@ -37,7 +37,7 @@ def test_the_linear_map_finds_what_bicubic_does_not():
     kernel = normal(8, 2, 3, 3)
     full = F.pixel_shuffle(F.conv2d(F.pad(half, (1,) * 4, mode="replicate"), kernel), 2)
     wrong = energies_left_wrong(full, half)
-    assert wrong["full size, 3x3 linear map"] < 1e-3
+    assert wrong["full size, enlarger"] < 1e-3
     assert wrong["full size, bicubic"] > 0.5
 
 

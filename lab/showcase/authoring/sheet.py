@@ -17,7 +17,6 @@ GAP, COLUMN_GAP, GROUP_EDGE, GROUP_TITLE = 30, 80, 20, 44
 ROW_GAP = COLUMN_GAP - GROUP_EDGE + GROUP_TITLE + TITLE  # between nodes of two groups
 WIDEST = 2400  # of a workflow that can be read as it opens
 COLOUR = "#3f789e"  # of groups that say nothing of their own
-OFFSET = [130, 260]  # of the view, where older frontends do not fit it: clear of their bars
 FOOTER = 20  # more below a loader: one whose file is missing says so there
 LINE, BLOCK, LETTER = 16, 9, 5.4  # pixels of a note's lines, paragraphs and letters
 CORE_VERSION = "0.3.75"
@@ -153,7 +152,7 @@ class Sheet:
                 for group in self.groups
             ],
             "config": {},
-            "extra": {"ds": {"scale": 0.6, "offset": OFFSET}},
+            "extra": {"ds": {"scale": 0.6, "offset": [60, 120]}},
             "version": 0.4,
         }
 

@@ -22,6 +22,7 @@ class RunReport:
     references     tokens of reference pictures, which every call reads beside the picture's.
     plan           name of the plan that was run, "" where nobody asks.
     published      steps that it is published against, where `plain_steps` are the user's own.
+    grown          how latents grew, "" where there is nothing to tell.
     """
 
     stages: list[StageRecord]
@@ -34,6 +35,7 @@ class RunReport:
     rows: int = 1
     published: int | None = None
     plan: str = ""
+    grown: str = ""
 
     @property
     def steps(self) -> int:
@@ -94,7 +96,7 @@ class RunReport:
         steps, seconds, loading, is_cold
                      of the whole run; loading is until the model was first there.
         plan         its name.
-        comparison   with plain sampling, and the plan, a sentence.
+        comparison   with plain sampling, the plan, and how it grew, a sentence.
         plain_steps, predicted_equivalents, measured_equivalents, seconds_per_full_step
                      its numbers: what the run stands for (None where nobody says), what it takes
                      in plain steps by FLOPs and by the clock, and the seconds of one.
@@ -139,8 +141,9 @@ class RunReport:
 
     @property
     def told(self) -> str:
-        """The comparison, and which plan it was."""
-        return f"{self.comparison}; plan: {self.plan}" if self.plan else self.comparison
+        """The comparison, which plan it was, and how it grew."""
+        plan = f"plan: {self.plan}" if self.plan else ""
+        return "; ".join(filter(None, [self.comparison, plan, self.grown]))
 
     @property
     def comparison(self) -> str:

@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+import folder_paths
 import pytest
 import torch
 
+from lab.comfy import ralu_pack
 from lab.real import __main__ as command
-from lab.real import vae_scales
+from lab.real import checks, vae_scales
 from lab.real.loading import load
 from lab.real.sampling import Sampling
+from ralu_core.growth.enlarger import Enlarger
 
 
 def options(tmp_path, *more: str):
     small = ("--size", "128", "--many", "6", "--counts", "2", "3", "--prompts", "red apple")
     return command.parse([*small, "--out", str(tmp_path), *more])
+
+
+def test_an_enlarger_that_is_saved_for_the_vae_is_measured(tmp_path, monkeypatch):
+    monkeypatch.setattr(folder_paths, "models_dir", str(tmp_path))
+    sampling = Sampling(load(options(tmp_path, "--stand-in", "flux1-dev.safetensors")), 1.0, 3.5)
+    before = {one.name for one in checks.methods(sampling, 128, (2,))}
+    core = ralu_pack.enlarger_encoding
+    fitted = core.Fitted(Enlarger(torch.zeros(64, 144), torch.zeros(64)), {}, 4)
+    ralu_pack.enlarger_files.save(sampling.loaded.vae, fitted)
+    more = {one.name for one in checks.methods(sampling, 128, (2,))} - before
+    assert more == {f"{name}, enlarger" for name in before if name.startswith("own noise 4-")}
 
 
 @pytest.mark.parametrize(
@@ -40,7 +54,7 @@ def test_four_pictures_measure_the_vae(tmp_path):
     full, half = vae_scales.latents_at_both_sizes(sampling.loaded.vae, entered, pictures)
     assert full.shape == (4, 16, 8, 8) and half.shape == (4, 16, 4, 4)
     wrong = vae_scales.energies_left_wrong(full, half)
-    assert len(wrong) == 4 and all(0 <= share < 10 for share in wrong.values())
+    assert len(wrong) == 6 and all(0 <= share < 10 for share in wrong.values())
 
 
 def test_weights_that_are_not_there_are_named(tmp_path):

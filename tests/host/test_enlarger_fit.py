@@ -1,0 +1,162 @@
+"""RALU Fit Latent Enlarger: what it learns, where it saves that, and what it refuses."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import comfy.sd
+import folder_paths
+import pytest
+import torch
+
+from lab.models import tiny
+from ralu_pack.nodes.fit_enlarger import FitEnlarger
+from ralu_pack.nodes.host.enlarger import files
+from ralu_pack.nodes.host.enlarger.encoding import encoded_pair, fitted_to
+from ralu_pack.nodes.host.enlarger.told import told
+from ralu_pack.ralu_core.latents.space import Space
+
+VIDEO = Space(has_frames=True)
+
+
+def pictures(count: int = 5, side: int = 224, seed: int = 1) -> torch.Tensor:
+    """Soft colours, which a random VAE encodes at two sizes to much the same."""
+    noise = torch.rand(count, 3, 8, 8, generator=torch.Generator().manual_seed(seed))
+    grown = torch.nn.functional.interpolate(noise, size=(side, side), mode="bilinear")
+    return grown.movedim(1, -1)
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(folder_paths, "models_dir", str(tmp_path))
+    return tmp_path / "ralu_enlargers"
+
+
+@pytest.fixture(scope="module")
+def fitted(vae):
+    with torch.inference_mode():
+        return fitted_to(vae, [*pictures(3), pictures(1, 333)[0], pictures(1, 448)[0, :, 100:400]])
+
+
+@pytest.fixture(scope="module")
+def video_vae():
+    return tiny.load_vae(tiny.vae_weights(VIDEO, seed=5))
+
+
+def test_it_fits_saves_and_tells(folder, video_vae):
+    out = FitEnlarger.execute(vae=video_vae, image=pictures())
+    enlarger, report = out.args
+    assert enlarger.channels == 16 and out.ui.as_dict() == {"text": (report,)}
+    assert "Enlarger of 16 channels, fitted on 5 pictures." in report
+    assert all(f"{name} " in report for name in ("nearest", "bicubic", "dct"))
+    (file,) = folder.glob("*")
+    assert str(file) in report
+    found = files.saved_for(video_vae)
+    assert torch.equal(found.weights, enlarger.weights) and torch.equal(found.bias, enlarger.bias)
+    half, full = encoded_pair(video_vae, pictures(1, seed=9)[0])
+    error = (enlarger.enlarge(half) - full).square().mean()
+    assert error < 0.5 * (full - full.mean((2, 3), keepdim=True)).square().mean()
+
+
+def test_flux_2_is_fitted_in_the_space_that_is_sampled():
+    vae = tiny.load_vae(tiny.vae_weights(Space(channels=32, fold=2)))
+    half, full = encoded_pair(vae, pictures(1, 128)[0])
+    assert half.shape == (1, 32, 8, 8) and full.shape == (1, 32, 16, 16)
+
+
+def test_a_vae_is_known_by_its_weights_in_any_precision(vae):
+    weights = tiny.taesd_weights(seed=3)
+    assert files.fingerprint(comfy.sd.VAE(sd=dict(weights), dtype=torch.bfloat16)) == (
+        files.fingerprint(vae)
+    )
+    assert files.fingerprint(tiny.load_vae(tiny.taesd_weights(seed=4))) != files.fingerprint(vae)
+    assert files.fingerprint(object()) is None
+
+
+def test_pictures_may_have_any_sizes(fitted):
+    assert fitted.pictures == 5 and fitted.enlarger.channels == 16
+
+
+def test_without_saving_nothing_is_written(folder, vae, fitted):
+    assert "Not saved: connect ENLARGER" in told(fitted, False, None) and not folder.exists()
+    assert files.known_files() == [] and files.saved_for(vae) is None
+    files.save(vae, fitted)
+    assert len(files.known_files()) == 1 and files.saved_for(vae) is not None
+
+
+def test_a_map_that_does_not_help_is_told(fitted):
+    worse = replace(fitted, wrong={**fitted.wrong, "enlarger": 2.0})
+    assert "It is no better than they are: fit it on more" in told(worse, False, None)
+    assert "no better" not in told(fitted, False, None)
+
+
+def test_a_folder_of_the_users_choice_is_taken(tmp_path, monkeypatch, vae, fitted):
+    chosen = tmp_path / "elsewhere"
+    known = {**folder_paths.folder_names_and_paths, files.FOLDER: ([str(chosen)], set())}
+    monkeypatch.setattr(folder_paths, "folder_names_and_paths", known)
+    assert files.save(vae, fitted).parent == chosen and files.saved_for(vae) is not None
+
+
+def test_a_folder_that_cannot_be_written_is_told(folder, vae, fitted, caplog):
+    folder.write_text("a file in its place")
+    path = files.save(vae, fitted)
+    assert "Not saved, the log says why: connect ENLARGER" in told(fitted, True, path)
+    assert "the enlarger was not saved, as" in caplog.text
+
+
+@pytest.mark.parametrize("content", [b"", b"no tensors", bytes(64)])
+def test_a_broken_file_is_named(folder, vae, fitted, content):
+    file = files.save(vae, fitted)
+    file.write_bytes(content)
+    with pytest.raises(ValueError, match=rf"read from {file} .*: delete that file, and fit anew"):
+        files.saved_for(vae)
+
+
+class Unused:
+    """A VAE that must not be asked, as the pictures are refused before."""
+
+    def encode(self, picture):
+        raise AssertionError("encoded")
+
+    decode = encode
+
+
+@pytest.mark.parametrize(
+    "image, message",
+    [
+        (pictures(4, 96), "at least 128 pixels each way, got 96x96: connect larger ones"),
+        (torch.full((4, 128, 128, 3), 0.5), "these are of one colour each: connect photographs"),
+        (torch.full((4, 128, 128, 3), float("nan")), "IMAGE holds values that are not numbers"),
+        (pictures(3, 128), "4 pictures or more, half of which measure it, got 3: add some"),
+    ],
+)
+def test_pictures_that_teach_nothing_are_refused_before_they_are_encoded(image, message):
+    with pytest.raises(ValueError, match=message):
+        FitEnlarger.execute(vae=Unused(), image=image)
+
+
+def test_small_pictures_are_refused_after_one(vae):
+    seen = []
+    with pytest.raises(
+        ValueError, match=r"one half has 128 latent pixels .* and 576 are the least"
+    ):
+        fitted_to(vae, list(pictures(4, 128)), lambda: seen.append(1))
+    assert not seen
+
+
+@pytest.mark.parametrize("vae", [None, type("Decoder", (), {"decode": len})()], ids=str)
+def test_a_vae_that_encodes_is_needed(vae):
+    with pytest.raises(
+        ValueError, match=r"takes a VAE that encodes pictures, got .*: connect Load"
+    ):
+        FitEnlarger.execute(vae=vae, image=pictures(4))
+
+
+def test_a_vae_of_no_model_that_is_sampled_is_refused():
+    from comfy.taesd.taesd import TAESD
+
+    vae = tiny.load_vae(tiny.seeded(TAESD(latent_channels=4).state_dict(), 1))
+    with pytest.raises(
+        ValueError, match=r"makes latents of shape \(1, 4, 16, 16\) of a picture 128"
+    ):
+        encoded_pair(vae, pictures(1, 256)[0])
