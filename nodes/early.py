@@ -10,8 +10,9 @@ from collections.abc import Callable
 from typing import Any
 
 from ..ralu_core.latents.space import Space
+from ..ralu_core.scores import score_named
 from .host.dial import CUSTOM, PAPER, check_quality
-from .host.inputs import check_detector, check_score, score_for
+from .host.inputs import check_detector, score_for
 from .host.sockets import check_choices, check_numbers
 
 MISSING: Any = object()  # for a socket with nothing connected
@@ -47,7 +48,7 @@ def check_plan_and_detector(
     if edge_detector is None:
         return
     check_choices(edge_detector=edge_detector)
-    check_score(score_for(edge_detector, vae is not MISSING))
+    score_named(score_for(edge_detector, vae is not MISSING))
     is_mixed = has_schedule or quality in (PAPER, CUSTOM)
     if is_mixed and denoise == 1:
         check_detector(edge_detector, None if vae is MISSING else _Connected(), Space())

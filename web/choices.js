@@ -17,6 +17,8 @@ const CHOICES = {
   velocity_variance: { ja: "動きが分かれる場所", ko: "움직임이 갈리는 곳", zh: "走向不同处" },
   even: { ja: "均等", ko: "고르게", zh: "均匀" },
   random: { ja: "ランダム", ko: "무작위", zh: "随机" },
+  text_attention: { ja: "プロンプトへの注目", ko: "프롬프트 주목", zh: "对提示词的关注" },
+  avits: { ja: "注目と変化", ko: "주목과 변화", zh: "关注与变化" },
   token: { ja: "パッチの繰り返し", ko: "패치 반복", zh: "重复块" },
   pixel: { ja: "ピクセルの繰り返し", ko: "픽셀 반복", zh: "重复像素" },
   bilinear: { ja: "線形補間", ko: "선형 보간", zh: "线性插值" },

@@ -7,6 +7,7 @@ import math
 import platform
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import torch
@@ -59,6 +60,7 @@ def components(side: int, pictures: int = 1) -> dict[str, Callable[[], object]]:
     )
     end = StageEnd(white, white)
     draw = partial(white_noise, grid, 0, range(pictures), REGIONS)
+    evidence = Evidence(small, grid, lambda _: picture, torch.rand(pictures, *grid), draw)
     return {
         "noise": lambda: white_noise((CHANNELS, latent, latent), 0, range(pictures), 1),
         # One by one: the pictures of a batch share what does not depend on their regions.
@@ -67,10 +69,7 @@ def components(side: int, pictures: int = 1) -> dict[str, Callable[[], object]]:
         "unpack": lambda: packing.unpack(tokens),
         "crossing to mixed": lambda: crossing.cross(small, white, grown),
         "crossing to full": lambda: crossing.cross(end, white, whole),
-        **{
-            f"edges: {name}": partial(score, Evidence(small, grid, lambda _: picture, draw=draw))
-            for name, score in SCORES.items()
-        },
+        **{f"edges: {name}": partial(score, replace(evidence)) for name, score in SCORES.items()},
         "choice of regions": lambda: select_ratio(scores, RATIO),
     }
 

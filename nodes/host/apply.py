@@ -14,11 +14,12 @@ from comfy.model_patcher import create_model_options_clone
 from comfy.patcher_extension import WrappersMP
 
 from ...ralu_core.latents.frame import Frame
+from ...ralu_core.scores import score_named
 from .aside import why_plain
 from .asked import Settings, Wires
 from .dial import dialled_plan
 from .families.inspect import inspect_model
-from .inputs import check_detector, check_score, latent_samples, score_for
+from .inputs import check_detector, check_text, latent_samples, score_for
 from .run import sample
 from .sampling.guidance import calls_of
 from .sampling.keys import APPLIED, IN_STAGE
@@ -41,8 +42,10 @@ def applied(patcher, settings: Settings, vae, tell: Callable[[str], None]):
         facts = inspect_model(patcher)
     usual = Frame.of_picture(1024, 1024, facts.space)
     plan = settings.schedule or dialled_plan(settings.quality, facts, usual)
-    check_score(score_for(settings.detector, vae is not None))
+    detector = score_for(settings.detector, vae is not None)
+    score_named(detector)
     if plan.ratio is not None:
+        check_text(detector, facts.family, patcher.model_options.get("transformer_options", {}))
         check_detector(settings.detector, vae, facts.space)
     clone = patcher.clone()
     others = dict(clone.wrappers.get(KIND, {}))

@@ -17,6 +17,7 @@ from ...ralu_core.scores import Need, mask_regions, score_named
 from ...ralu_core.scores.canny import Canny
 from ...ralu_core.scores.canny_gpu import CannyGpu
 from ...ralu_core.scores.latent_gradient import LatentGradient
+from .families.family import Family
 from .sampling.finite import check_finite
 
 FP32_VAE = "start ComfyUI with --fp32-vae, and encode or decode the picture anew"
@@ -141,25 +142,35 @@ def score_for(detector: str, has_picture: bool) -> str:
     return Canny.name
 
 
-def check_score(detector: str) -> None:
-    """Refuse, before sampling, a score that a node's run cannot serve."""
-    score = score_named(detector)
-    if score.needs is Need.ATTENTION:
+def check_text(detector: str, family: Family, options: dict) -> None:
+    """Refuse, before sampling, a score of attention to the text where nobody knows its place.
+
+    options  the transformer_options of the MODEL.
+    """
+    if not score_named(detector).needs.has_text:
+        return
+    if not family.text_first:
         raise ValueError(
-            f"The score {detector} reads {score.needs.value}, which a run in ComfyUI does not "
-            "watch: choose another edge detector."
+            f"The {detector} detector watches an attention over text and picture, text first, and "
+            f"{family.short} has none: choose another edge detector."
+        )
+    if options.get("patches", {}).get("post_input"):
+        raise ValueError(
+            f"The {detector} detector watches the attention to the text, and a model patch adds "
+            "tokens of its own beside it: remove the patch, or choose another edge detector."
         )
 
 
 def check_history(detector: str, plan: Plan) -> None:
-    """Refuse, before sampling, a score of steps where two do not come before its choice."""
-    if score_named(detector).needs is not Need.HISTORY:
-        return
+    """Refuse, before sampling, a score of steps where too few come before its choice."""
+    needs = score_named(detector).needs
+    least = 2 if needs.has_steps else 1 if needs.has_text else 0
     first = next(number for number, stage in enumerate(plan.stages) if stage.grid.is_mixed)
     steps = plan.stages[first - 1].steps if first else 0
-    if steps < 2:
+    if steps < least:
+        what = "compares steps" if needs.has_steps else "watches a step"
         raise ValueError(
-            f"The {detector} detector compares steps of the stage before the regions are chosen, "
+            f"The {detector} detector {what} of the stage before the regions are chosen, "
             f"and this run takes {steps} there: raise denoise or the steps of stage 1, or choose "
             "another detector."
         )
@@ -168,7 +179,6 @@ def check_history(detector: str, plan: Plan) -> None:
 def check_detector(detector: str, vae, space: Space) -> None:
     """Refuse, before anything is sampled, a detector that lacks a library or a VAE."""
     detector = score_for(detector, vae is not None)
-    check_score(detector)
     score_named(detector).check()
     check_vae(vae, detector, space)
 

@@ -18,7 +18,7 @@ from ...ralu_core.latents.states import StageEnd
 from ...ralu_core.latents.views import view_named
 from ...ralu_core.plans import Plan
 from ...ralu_core.sampler import Source
-from ...ralu_core.scores import Evidence, Regions
+from ...ralu_core.scores import Evidence, Regions, score_named
 from .asked import Settings, Wires
 from .enlarger.choice import with_enlarger
 from .families.inspect import ModelFacts, inspect_model, network_of
@@ -27,7 +27,7 @@ from .inputs import (
     check_detector,
     check_guider,
     check_history,
-    check_score,
+    check_text,
     latent_samples,
     placed_for,
     score_for,
@@ -45,6 +45,8 @@ from .sampling.watch import Watch
 from .showing.caller import CallersBar
 from .showing.progress import Bar, Progress
 from .showing.work import Work
+
+OPTIONS = "transformer_options"
 
 log = logging.getLogger(__name__)
 
@@ -89,6 +91,7 @@ class Run:
             end,
             self.frame.grid,
             None if self.wires.vae is None else decode,
+            self.stages.attention_to_text(end.denoised.device),
             draw=lambda: self._white(self.frame.grid, REGIONS),
         )
         chosen = self.regions.choose(evidence, ratio)
@@ -146,9 +149,10 @@ def prepare(wires: Wires, settings: Settings) -> Run:
     _check_patches(wires.guider, facts, plan)
     name_unstoppable(wires.guider, plan)
     facts.family.check_size(network, frame)
-    regions = _regions(settings, plan, wires, frame, len(samples))
+    regions = _regions(settings, plan, wires, facts, frame, len(samples))
     progress = _progress(wires, facts, chosen, frame)
-    source, stages = _source_and_stages(wires, facts, plan, frame, samples, progress)
+    watches = regions.scorer.needs.has_text
+    source, stages = _source_and_stages(wires, facts, plan, frame, samples, progress, watches)
     check_noise_level(source.noise, plan, chosen.whole.stages[-1].start, chosen.shift)
     own, published = settings.plain_steps, chosen.published
     baselines = (own, published if published != own else None) if own else (published, None)
@@ -169,7 +173,7 @@ def _check_patches(guider: Any, facts: ModelFacts, plan: Plan) -> None:
     """Refuse, or name, what other nodes put on the MODEL and a mixed stage cannot carry."""
     if plan.ratio is None:
         return
-    options = guider.model_options.get("transformer_options", {})
+    options = guider.model_options.get(OPTIONS, {})
     facts.family.check_call(options)
     facts.family.check_call({"wrappers": guider.model_patcher.wrappers})
     for stage in plan.stages:
@@ -177,11 +181,14 @@ def _check_patches(guider: Any, facts: ModelFacts, plan: Plan) -> None:
     name_unknown(guider.model_options)
 
 
-def _regions(settings: Settings, plan: Plan, wires: Wires, frame: Frame, batch: int) -> Regions:
+def _regions(
+    settings: Settings, plan: Plan, wires: Wires, facts: ModelFacts, frame: Frame, batch: int
+) -> Regions:
     detector = score_for(settings.detector, wires.vae is not None)
-    check_score(detector)
+    score_named(detector)
     if plan.ratio is not None:
         check_history(detector, plan)
+        check_text(detector, facts.family, wires.guider.model_options.get(OPTIONS, {}))
         check_detector(detector, wires.vae, frame.space)
     elif settings.region_mask is not None:
         log.info("Nothing grows early in this run of %s: the region_mask is not used.", plan.name)
@@ -196,6 +203,7 @@ def _source_and_stages(
     frame: Frame,
     samples: torch.Tensor,
     progress: Progress,
+    watches_text: bool,
 ) -> tuple[Source, GuiderStages]:
     patcher, space = wires.guider.model_patcher, facts.space
     device = comfy.model_management.intermediate_device()
@@ -218,6 +226,7 @@ def _source_and_stages(
         seed=wires.seed,
         watch=Watch(patcher, space, (progress,)),
         plan=plan,
+        watches_text=watches_text,
     )
     if stages.is_empty:
         return Source.from_noise(noise, space.patch), stages

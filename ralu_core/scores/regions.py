@@ -40,13 +40,19 @@ class Regions:
 
     @property
     def needs_history(self) -> bool:
-        """Whether the stage before the choice is to keep its states."""
-        return self.scorer.needs is Need.HISTORY
+        """Whether the stage before the choice is to keep its states, or is watched otherwise."""
+        return self.scorer.needs.of_a_stage
 
     def check(self, decode: Decode | None) -> None:
         """Before anything is sampled: ImportError or ValueError where the score lacks a library
-        or a decoder."""
+        or a decoder, and for one that reads what only a network knows."""
         self.scorer.check()
+        if self.scorer.needs.has_text:
+            raise ValueError(
+                f"The score {self.score} reads {self.scorer.needs.value}, and nobody watches it "
+                "here: run the plan by run_plan with a choice of regions that does, or choose "
+                "another score."
+            )
         if self.scorer.needs is Need.PICTURE:
             needed_decoder(decode)
 

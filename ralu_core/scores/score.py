@@ -21,8 +21,24 @@ class Need(Enum):
     PICTURE = "the decoded picture"
     LATENT = "the clean estimate"
     HISTORY = "the states of all steps of the stage"
-    ATTENTION = "the attention that tokens received"
+    ATTENTION = "the attention that tokens pay to the text"
+    STEPS_AND_TEXT = "the states of all steps of the stage, and attention to the text"
     NOISE = "noise of the run's own seed"
+
+    @property
+    def has_steps(self) -> bool:
+        """Whether the stage before is to keep its states."""
+        return self in (Need.HISTORY, Need.STEPS_AND_TEXT)
+
+    @property
+    def of_a_stage(self) -> bool:
+        """Whether the stage before must be told beforehand."""
+        return self.has_steps or self.has_text
+
+    @property
+    def has_text(self) -> bool:
+        """Whether the network is to be watched in that stage."""
+        return self in (Need.ATTENTION, Need.STEPS_AND_TEXT)
 
 
 @dataclass(frozen=True)
@@ -32,7 +48,8 @@ class Evidence:
     end        of the stage before; its history is there where a score needs it.
     grid       rows and columns of coarse tokens.
     decode     (B, C, h, w) clean estimate -> (B, H, W, 3) picture in [0, 1], or None.
-    attention  (B, rows, columns) attention received, where the network was watched, or None.
+    attention  (B, rows, columns) share of the attention that picture tokens pay to the text, where
+               the network was watched, or None.
     draw       () -> (B, rows, columns) standard normal noise of the seed, each picture's its own,
                or None.
     """
@@ -54,12 +71,12 @@ class Evidence:
         return needed_decoder(self.decode)(self.denoised)
 
     @property
-    def received(self) -> torch.Tensor:
-        """(B, rows, columns) attention received. ValueError where the network was not watched."""
+    def to_text(self) -> torch.Tensor:
+        """(B, rows, columns) attention to the text. ValueError where nobody watched the network."""
         if self.attention is None:
             raise ValueError(
-                "This score reads the attention that tokens received, and nobody watched it: run "
-                "it where the network is watched, or choose another score."
+                "This score reads the attention that tokens pay to the text, and nobody watched "
+                "it: run it where the network is watched, or choose another score."
             )
         return self.attention
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .avits import AViTS
 from .canny import Canny
 from .canny_gpu import CannyGpu
 from .even import Even
@@ -10,6 +11,7 @@ from .random_order import RandomOrder
 from .score import Score
 from .settled import Settled
 from .step_variance import StepVariance
+from .text_attention import TextAttention
 from .velocity_variance import VelocityVariance
 
 SCORES: dict[str, Score] = {
@@ -23,6 +25,8 @@ SCORES: dict[str, Score] = {
         VelocityVariance(),
         Even(),
         RandomOrder(),
+        TextAttention(),
+        AViTS(),
     )
 }
 

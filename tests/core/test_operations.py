@@ -64,7 +64,7 @@ def parts(side: int) -> dict[str, Callable[[], object]]:
     end = StageEnd(half, half, tuple(State(s, half, s * half) for s in (0.8, 0.7)))
     picture = picture_of_squares(side // 2)
     draw = functools.partial(white_noise, grid, 0, range(1), REGIONS)
-    evidence = Evidence(end, grid, lambda _: picture, draw=draw)
+    evidence = Evidence(end, grid, lambda _: picture, torch.rand(1, *grid), draw)
     scores = SCORES["canny"](evidence)
     fine = select_ratio(scores, 0.1)
     layout = Layout(fine)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 import torch
@@ -59,3 +60,16 @@ def test_random_regions_follow_the_noise_they_are_given() -> None:
     scores = score_named("random")(Evidence(StageEnd(latent, latent), GRID, draw=lambda: noise))
     assert torch.equal(scores.flatten(1).argsort(1), noise.flatten(1).argsort(1))
     assert scores.min() > 0 and scores.max() < 1
+
+
+def test_attention_to_the_text_is_spread_over_each_picture() -> None:
+    still, changed = torch.ones(1, 4, 8, 12), torch.ones(1, 4, 8, 12)
+    changed[..., 2:4, 4:6] = 3.0  # one coarse token
+    paid = torch.full((1, *GRID), 0.2)
+    paid[0, 0, 0], paid[0, 3, 5] = 0.6, 0.4
+    evidence = replace(evidence_of([still, changed, still]), attention=paid)
+    expected = torch.zeros(GRID)
+    expected[0, 0], expected[3, 5] = 1.0, 0.5
+    torch.testing.assert_close(score_named("text_attention")(evidence)[0], expected)
+    expected[1, 2] = 1.0  # of the steps
+    torch.testing.assert_close(score_named("avits")(evidence)[0], expected / 2)

@@ -70,6 +70,10 @@ def test_nothing_to_see_is_scored_too(score: Score) -> None:
 
 def test_it_chooses_the_regions_of_a_run(score: Score) -> None:
     source = Source.from_noise(normal(3, *SIZE))
+    if score.needs.has_text:
+        with pytest.raises(ValueError, match=f"{score.name} reads .* and nobody watches it here"):
+            sample(gaussian(0.2, 0.8), None, source, PLAN, 0, Regions(score.name))
+        return
     result = sample(gaussian(0.2, 0.8), picture_of, source, PLAN, 0, Regions(score.name))
     assert result.layout is not None and result.layout.counts == [24 + 3 * 7] * 2
 
@@ -106,9 +110,9 @@ def test_a_missing_decoder_is_told_before_anything_is_sampled(name: str) -> None
 
 def test_unwatched_attention_is_refused() -> None:
     denoised = normal(1, 1, 4, 8, 12)
-    with pytest.raises(ValueError, match="attention that tokens received, and nobody watched it"):
-        _ = Evidence(StageEnd(denoised, denoised), GRID).received
-    assert evidence_of(denoised).received.shape == (1, *GRID)
+    with pytest.raises(ValueError, match="that tokens pay to the text, and nobody watched it"):
+        _ = Evidence(StageEnd(denoised, denoised), GRID).to_text
+    assert evidence_of(denoised).to_text.shape == (1, *GRID)
 
 
 class Unsettled(Score):

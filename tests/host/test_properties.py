@@ -18,7 +18,7 @@ from ralu_pack.nodes.host.samplers import SAMPLER_NAMES
 from ralu_pack.ralu_core import plans
 from ralu_pack.ralu_core.growth import GROWTHS
 from ralu_pack.ralu_core.latents.frame import Frame
-from ralu_pack.ralu_core.scores import SCORES, Need
+from ralu_pack.ralu_core.scores import SCORES
 
 SEED = int(os.environ.get("RALU_SEED", random.SystemRandom().randrange(2**32)))
 CASES = int(os.environ.get("RALU_CASES", 500))
@@ -71,7 +71,7 @@ CASE = st.builds(
     cfg=st.sampled_from([1.0, 3.0]),
     sampler=st.sampled_from(FREE),
     # Those that read steps are refused where none come before the regions are chosen.
-    detector=st.sampled_from([k for k, one in SCORES.items() if one.needs is not Need.HISTORY]),
+    detector=st.sampled_from([k for k, one in SCORES.items() if not one.needs.of_a_stage]),
     threshold=st.sampled_from([0.0, 0.0, 0.05, 0.5, 1.0]),
     upsampling=st.sampled_from(list(GROWTHS)),
     denoise=st.sampled_from([1.0, 1.0, 0.97, 0.8, 0.3, 0.01]),

@@ -32,6 +32,7 @@ class Chroma(Family):
     plain_steps = 26
     cfg = (3, 5)
     text_tokens = 256
+    text_first = True
     views = Rotary()
     blocks = ModulatedBlocks
     tiny_kind = "Chroma"

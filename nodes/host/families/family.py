@@ -83,6 +83,7 @@ class Family(ABC):
     space        of its latents.
     one_table    whether the network has one table of positions for a whole batch, so that pictures
                  with other regions need a call of their own.
+    text_first   whether picture and text meet in one attention, the text first.
     views        how its networks are told of corrected views, see `families.views`.
     blocks       the form of the network's blocks, for forecasts across steps; None where it is not
                  known, and none are offered.
@@ -104,6 +105,7 @@ class Family(ABC):
     text_tokens: int
     space: Space = Space()
     one_table: bool = False
+    text_first: bool = False
     views: Rule
     blocks: type[Blocks] | None = None
     tiny_config: Mapping[str, Any] = MappingProxyType({})

@@ -29,6 +29,7 @@ class Flux1(Family):
     model_class = "Flux"
     hooks = ("process_img",)
     text_tokens = 256
+    text_first = True
     views = Rotary()
     blocks = DoubleAndSingleBlocks
 

@@ -40,6 +40,7 @@ class Flux2(Family):
     cfg = (1, 5)
     text_tokens = 512
     space = Space(channels=32, fold=2)
+    text_first = True
     views = Rotary()
     blocks = ModulatedBlocks
 

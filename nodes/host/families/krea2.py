@@ -27,6 +27,7 @@ class Krea2(Family):
     cfg = (2.5, 5)
     text_tokens = 128
     space = Space(has_frames=True)
+    text_first = True
     views = Rotary()
     tiny_kind = "Krea2"
     tiny_config = {

@@ -36,6 +36,7 @@ class LongCat(Family):
     plain_steps = 50
     cfg = (3, 5)
     text_tokens = 512
+    text_first = True
     views = AfterText()
     blocks = DoubleAndSingleBlocks
     tiny_kind = "LongCatImage"

@@ -32,6 +32,7 @@ class MageFlow(Family):
     cfg = (3, 5)
     text_tokens = 64
     space = Space(channels=32, fold=2)
+    text_first = True
     views = Rotary(origin=middle)
     blocks = TransformerBlocks
     tiny_kind = "MageFlow"

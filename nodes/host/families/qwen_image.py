@@ -39,6 +39,7 @@ class QwenImage(Family):
     cfg = (2.5, 4)
     text_tokens = 64
     space = Space(has_frames=True)
+    text_first = True
     views = Rotary(origin=middle, text_start=text_start)
     blocks = TransformerBlocks
     tiny_config = {"num_attention_heads": 2, "joint_attention_dim": 64}

@@ -30,6 +30,7 @@ class SD3(Family):
     model_class = "SD3"
     cfg = (4, 7)
     text_tokens = 154
+    text_first = True
     views = Table()
     blocks = JointBlocks
 

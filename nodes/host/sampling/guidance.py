@@ -18,7 +18,7 @@ GUIDED, UNGUIDED = 2, 1  # calls of the network for one estimate
 
 def calls_of(guider: Any) -> int:
     """Calls of the network for one estimate of this GUIDER, as far as the host's own tell it."""
-    return GUIDED if _has_own_cfg(guider) and not math.isclose(guider.cfg, 1.0) else UNGUIDED
+    return GUIDED if has_own_cfg(guider) and not math.isclose(guider.cfg, 1.0) else UNGUIDED
 
 
 def without_guidance(guider: Any) -> Any:
@@ -34,7 +34,7 @@ def without_guidance(guider: Any) -> Any:
 def name_unstoppable(guider: Any, plan: Plan) -> None:
     """Say, before sampling, where a plan would save guidance and the GUIDER has its own way."""
     saving = not all(stage.guided for stage in plan.stages)
-    if saving and not _has_own_cfg(guider):
+    if saving and not has_own_cfg(guider):
         log.info(
             "The plan %s goes without guidance in some stages, and the GUIDER %s has a way of its "
             "own, which stays on in all of them: use a CFGGuider to save it.",
@@ -43,7 +43,7 @@ def name_unstoppable(guider: Any, plan: Plan) -> None:
         )
 
 
-def _has_own_cfg(guider: Any) -> bool:
+def has_own_cfg(guider: Any) -> bool:
     """Whether it is guided by the host's own cfg."""
     plain = comfy.samplers.CFGGuider.predict_noise
     return getattr(type(guider), "predict_noise", None) is plain

@@ -22,14 +22,16 @@ from ....ralu_core.latents.views import view_named
 from ....ralu_core.plans import Plan
 from ....ralu_core.tasks import StageTask, Start
 from ..families.family import Family
+from ..families.inspect import network_of
 from .begin import begin_at, sampler_name
 from .conds import Conds, fit_to_layout
 from .finite import all_finite
-from .guidance import calls_of, without_guidance
+from .guidance import calls_of, has_own_cfg, without_guidance
 from .keys import IN_STAGE, VIEWS
 from .mixed_call import MixedCall
 from .second_order import remembering
 from .spatial import at_both_sizes
+from .text_attention import TextAttention
 from .watch import Watch
 
 WRAPPER_KEY = "ralu_mixed_call"
@@ -48,6 +50,7 @@ class GuiderStages:
     mask    inpaint mask, 1 = sample, at any resolution, or None.
     watch   notes what happens.
     plan    whose stages they are; None where a stage is sampled for itself.
+    watches_text  whether attention to the text is watched before regions are chosen.
     """
 
     guider: Any
@@ -59,9 +62,11 @@ class GuiderStages:
     seed: int
     watch: Watch
     plan: Plan | None = None
+    watches_text: bool = False
 
     def __post_init__(self) -> None:
         self.is_empty = not torch.any(self.latent)
+        self.to_text: TextAttention | None = None
         stages = () if self.plan is None else self.plan.stages
         self._is_mixed = any(stage.grid.is_mixed for stage in stages)
         self._has_views = any(view_named(stage.views).corrected for stage in stages)
@@ -112,7 +117,7 @@ class GuiderStages:
         add_wrapper_with_key(
             WrappersMP.OUTER_SAMPLE,
             WRAPPER_KEY,
-            functools.partial(self._join, self._mixed_call(guider, task)),
+            functools.partial(self._join, self._mixed_call(guider, task) or self._watch(task)),
             guider.model_options,
             is_model_options=True,
         )
@@ -130,7 +135,31 @@ class GuiderStages:
         at_both_sizes(guider.model_options, layout, self._space)
         return MixedCall(packings, self.family)
 
-    def _join(self, call: MixedCall | None, executor, *args, **kwargs):
+    def _watch(self, task: StageTask) -> TextAttention | None:
+        """The model's call in the stage before regions are chosen by attention to the text."""
+        self.to_text = None
+        if not (self.watches_text and task.keep_history):
+            return None
+        h, w = (side // self._space.patch for side in task.white.shape[-2:])
+        blocks = self.family.size(network_of(self.guider.model_patcher)).blocks
+        is_first = has_own_cfg(self.guider)
+        self.to_text = TextAttention(self.family, (h, w), len(task.white), blocks, is_first)
+        return self.to_text
+
+    def attention_to_text(self, device: torch.device) -> torch.Tensor | None:
+        """(B, rows, columns) what the stage before a choice of regions saw of it; None where nobody
+        asked. ValueError where the network asked for no attention."""
+        if self.to_text is None:
+            return None
+        if self.to_text.found is None:
+            raise ValueError(
+                "The edge detector watched the attention to the text, and the model asked for none "
+                "in stage 1, because another node replaced its blocks: remove that node, or choose "
+                "another edge detector."
+            )
+        return self.to_text.found.to(device)
+
+    def _join(self, call: MixedCall | TextAttention | None, executor, *args, **kwargs):
         """An OUTER_SAMPLE wrapper: `call` joins last, so that all others see full-size latents.
 
         Not by a clone of the MODEL: the host unpins the weights of the MODEL where a clone ends.

@@ -1,0 +1,20 @@
+"""AViTS's score: what attends to the text, and what the last steps still changed. No decode."""
+
+from __future__ import annotations
+
+import torch
+
+from .score import Evidence, Need, Score
+from .step_variance import step_variance
+from .text_attention import spread
+
+
+class AViTS(Score):
+    """The mean of text attention and step variance, each spread over [0, 1]."""
+
+    name = "avits"
+    needs = Need.STEPS_AND_TEXT
+    words = "avits: half text_attention, half step_variance, as in AViTS"
+
+    def __call__(self, evidence: Evidence) -> torch.Tensor:
+        return (spread(evidence.to_text) + spread(step_variance(evidence))) / 2

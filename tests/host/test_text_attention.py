@@ -1,0 +1,135 @@
+"""Attention to the text, watched while stage 1 samples: what it is, and where it is refused."""
+
+from __future__ import annotations
+
+import math
+
+import comfy.patcher_extension
+import pytest
+import torch
+from accelerating import METHODS, accelerated
+from limits import GRID, LATENT, guider, native
+
+from driving import ralu, schedule_for
+from lab.models import tiny
+from ralu_pack.nodes.host.families.inspect import network_of
+from ralu_pack.nodes.host.families.table import FAMILIES, family_named
+from ralu_pack.nodes.host.families.views import OVERRIDE
+from ralu_pack.nodes.host.sampling.text_attention import BLOCKS, TextAttention, Watched
+from ralu_pack.ralu_core.plans import named_plan
+
+FINE = (2 * GRID[0], 2 * GRID[1])  # tokens of a picture of LATENT
+KIND = comfy.patcher_extension.WrappersMP.APPLY_MODEL
+
+
+def known(family):
+    if not family.is_known:
+        pytest.skip(f"this ComfyUI has no {family.model_class}")
+    return tiny.load_model(tiny.family_weights(family), family)
+
+
+class Spelt:
+    """The share of attention that goes to the text, by the whole matrix, of the prompt's rows."""
+
+    def __init__(self, tokens: int, pictures: int):
+        self.tokens, self.pictures, self.shares = tokens, pictures, []
+
+    def __call__(self, function, q, k, v, heads, mask=None, *rest, **kwargs):
+        out = function(q, k, v, heads, mask, *rest, **kwargs)
+        apart = (q, k)
+        if not kwargs.get("skip_reshape", False):
+            apart = (one.unflatten(2, (heads, -1)).movedim(2, 1) for one in (q, k))
+        queries, keys = apart
+        text = queries.shape[2] - self.tokens
+        if text > 0 and queries.shape == keys.shape:
+            scores = queries @ keys.mT / math.sqrt(queries.shape[-1])
+            shares = scores.softmax(-1)[..., :text].sum(-1).mean(1)[:, text:]
+            place = kwargs["transformer_options"]["cond_or_uncond"].index(0)
+            self.shares.append(shares[place * self.pictures : (place + 1) * self.pictures])
+        return out
+
+
+@pytest.mark.parametrize(
+    "family", [one for one in FAMILIES if one.text_first], ids=lambda one: one.name
+)
+def test_what_is_found_is_the_softmax_over_the_text(family):
+    model = known(family).clone()
+    x = family.space.leave(torch.randn(2, family.space.channels, *LATENT))
+    blocks = family.size(network_of(model)).blocks
+    watch, spelt = TextAttention(family, FINE, 2, blocks, True), Spelt(FINE[0] * FINE[1], 2)
+    model.model_options["transformer_options"] = {OVERRIDE: spelt}
+    model.add_wrapper_with_key(KIND, "test", watch)
+    native(guider(model), x)
+    found = torch.stack(spelt.shares[-blocks:]).mean(0).unflatten(1, FINE)
+    assert watch.found is not None and watch.found.shape == (2, *FINE)
+    torch.testing.assert_close(watch.found, found, atol=1e-5, rtol=1e-4)
+    assert found.min() > 0 and found.max() < 1 and found.std() > 0
+
+
+def test_a_few_blocks_are_looked_at():
+    q = torch.randn(1, 2, 12, 4)
+    for blocks in (1, 2, 3, 24, 57, 60):
+        watched = Watched(4, 8, [0], 1, max(1, blocks // BLOCKS), None)
+        for _ in range(blocks):
+            watched(lambda q, k, v, *_, **__: q @ k.mT @ v, q, q, q, 2, skip_reshape=True)
+        assert len(watched.shares) in (min(blocks, BLOCKS), BLOCKS + 1)
+
+
+def test_watching_changes_nothing_but_the_regions(flux, vae):
+    plan = schedule_for(flux)
+    everywhere = torch.ones(1, 256, 256)
+    plainly, watched = (
+        ralu(flux, vae, schedule=plan, edge_detector=name, region_mask=everywhere)[0]
+        for name in ("canny", "text_attention")
+    )
+    assert torch.equal(plainly, watched)
+    assert not flux.wrappers and OVERRIDE not in flux.model_options["transformer_options"]
+
+
+@pytest.mark.parametrize("detector", ["text_attention", "avits"])
+@pytest.mark.parametrize("name", ["sd3", "flux"])
+def test_guidance_looks_at_the_prompt_alone(request, name, detector):
+    model = request.getfixturevalue(name)
+    options = {"schedule": schedule_for(model), "edge_detector": detector}
+    alone, guided = (ralu(model, None, cfg=cfg, **options)[1] for cfg in (1.0, 1.0001))
+    assert torch.equal(alone, guided) and 0 < alone.mean() < 1
+
+
+@pytest.mark.parametrize("name", ["z_image", "wan", "anima", "kandinsky5", "ernie"])
+def test_families_of_another_layout_are_refused(name):
+    model = known(family_named(name))
+    with pytest.raises(ValueError, match=r"text first, and .* has none: choose another"):
+        ralu(model, None, schedule=None, edge_detector="text_attention")
+
+
+def test_tokens_beside_the_text_are_refused(flux):
+    model = flux.clone()
+    options = model.model_options["transformer_options"]
+    options["patches"] = {"post_input": [lambda given: given]}
+    with pytest.raises(ValueError, match="a model patch adds tokens of its own beside it: remove"):
+        ralu(model, None, schedule=schedule_for(flux), edge_detector="avits")
+
+
+def test_a_step_to_watch_is_asked_for(flux):
+    with pytest.raises(ValueError, match=r"watches a step of the stage before .* takes 0"):
+        ralu(flux, None, schedule=schedule_for(flux), edge_detector="text_attention", denoise=0.68)
+
+
+@pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
+def test_steps_that_an_acceleration_computed_are_watched(flux, method):
+    plan = schedule_for(flux, steps=(4, 2, 2))
+    fast = accelerated(flux, method)
+    mask = ralu(fast, None, schedule=plan, edge_detector="text_attention")[1]
+    assert 0 < mask.mean() < 1
+
+
+@pytest.mark.parametrize("side", [1024, 2048])
+@pytest.mark.parametrize(
+    "family", [one for one in FAMILIES if one.text_first], ids=lambda one: one.name
+)
+def test_it_costs_less_than_a_hundredth_of_a_run(family, side):
+    plan, cost = named_plan(family.presets.default, family.full_shift), family.cost(family.full)
+    tokens = (side // 32) ** 2
+    block = 4 * cost.width * tokens * (tokens + cost.text_tokens)
+    watched = (BLOCKS + 1) * block * plan.steps[0]
+    assert watched < 0.01 * cost.plan_flops(plan, side // 16, side // 16)
