@@ -13,6 +13,7 @@ from .host.asked import Settings
 from .host.dial import check_quality
 from .host.families.words import ENGLISH
 from .host.inputs import AUTO
+from .host.sampling.references import IN_FULL, check_references
 from .host.showing.status import show_line
 from .host.sockets import check_choices, check_numbers, check_sockets
 from .shared_inputs import (
@@ -22,6 +23,7 @@ from .shared_inputs import (
     expert_inputs,
     model_input,
     quality_input,
+    references_input,
     region_mask_input,
     saved_enlargers,
     search_words,
@@ -58,6 +60,7 @@ class Apply(io.ComfyNode):
                 region_mask_input(),
                 *expert_inputs(),
                 enlarger_input(),
+                references_input(),
             ],
             outputs=[io.Model.Output(display_name="MODEL", tooltip="For any sampler.")],
             hidden=[io.Hidden.unique_id],
@@ -87,11 +90,13 @@ class Apply(io.ComfyNode):
         schedule=None,
         region_mask=None,
         enlarger=None,
+        references=IN_FULL,
     ) -> io.NodeOutput:
         check_sockets(model=model, vae=vae, schedule=schedule, region_mask=region_mask)
         check_sockets(enlarger=enlarger)
         check_numbers(edge_threshold=edge_threshold)
         check_choices(edge_detector=edge_detector, upsampling=upsampling, quality=quality)
+        check_references(references)
         check_quality(quality, schedule is not None)
         settings = Settings(
             schedule=schedule,
@@ -101,6 +106,7 @@ class Apply(io.ComfyNode):
             region_mask=region_mask,
             quality=quality,
             enlarger=enlarger,
+            references=references,
         )
         tell = partial(show_line, getattr(cls.hidden, "unique_id", None))
         return io.NodeOutput(applied(model, settings, vae, tell))

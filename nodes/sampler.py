@@ -15,6 +15,7 @@ from .host.dial import PAPER, check_quality
 from .host.families.words import ENGLISH
 from .host.run import sample
 from .host.samplers import SAMPLER_NAMES, sampler_named
+from .host.sampling.references import IN_FULL, check_references
 from .host.sockets import check_choices, check_numbers, check_sockets
 from .outputs import latent_output, run_view
 from .shared_inputs import (
@@ -27,6 +28,7 @@ from .shared_inputs import (
     model_input,
     plain_steps_input,
     quality_input,
+    references_input,
     region_mask_input,
     saved_enlargers,
     schedule_input,
@@ -85,6 +87,7 @@ class Sampler(io.ComfyNode):
                 quality_input(),
                 plain_steps_input(),
                 enlarger_input(),
+                references_input(),
             ],
             outputs=[
                 io.Latent.Output(display_name="LATENT", tooltip="The finished latent."),
@@ -124,12 +127,14 @@ class Sampler(io.ComfyNode):
         quality=PAPER,
         plain_steps=0,
         enlarger=None,
+        references=IN_FULL,
     ) -> io.NodeOutput:
         check_sockets(model=model, positive=positive, negative=negative, latent_image=latent_image)
         check_sockets(vae=vae, schedule=schedule, region_mask=region_mask, enlarger=enlarger)
         check_numbers(seed=seed, cfg=cfg, denoise=denoise, edge_threshold=edge_threshold)
         check_numbers(plain_steps=plain_steps)
         check_choices(edge_detector=edge_detector, upsampling=upsampling, quality=quality)
+        check_references(references)
         check_quality(quality, schedule is not None)
         guider = comfy.samplers.CFGGuider(model)
         guider.set_conds(positive, negative)
@@ -156,6 +161,7 @@ class Sampler(io.ComfyNode):
             quality=quality,
             plain_steps=plain_steps,
             enlarger=enlarger,
+            references=references,
         )
         sampled = sample(wires, settings)
         return io.NodeOutput(

@@ -10,6 +10,7 @@ from .host.asked import DEFAULT_SCORE, Settings, Wires
 from .host.dial import PAPER, check_quality
 from .host.noise import seed_of
 from .host.run import sample
+from .host.sampling.references import IN_FULL, check_references
 from .host.sockets import check_choices, check_numbers, check_sockets
 from .outputs import latent_output, run_view
 from .shared_inputs import (
@@ -21,6 +22,7 @@ from .shared_inputs import (
     latent_input,
     plain_steps_input,
     quality_input,
+    references_input,
     region_mask_input,
     saved_enlargers,
     schedule_input,
@@ -52,6 +54,7 @@ class SamplerAdvanced(io.ComfyNode):
                 quality_input(),
                 plain_steps_input(),
                 enlarger_input(),
+                references_input(),
             ],
             outputs=[
                 io.Latent.Output(display_name="output", tooltip="The finished latent."),
@@ -91,12 +94,14 @@ class SamplerAdvanced(io.ComfyNode):
         quality=PAPER,
         plain_steps=0,
         enlarger=None,
+        references=IN_FULL,
     ) -> io.NodeOutput:
         check_sockets(noise=noise, guider=guider, sampler=sampler, latent_image=latent_image)
         check_sockets(vae=vae, schedule=schedule, region_mask=region_mask, enlarger=enlarger)
         check_numbers(denoise=denoise, edge_threshold=edge_threshold)
         check_numbers(plain_steps=plain_steps)
         check_choices(edge_detector=edge_detector, upsampling=upsampling, quality=quality)
+        check_references(references)
         check_quality(quality, schedule is not None)
         wires = Wires(
             guider=guider,
@@ -116,6 +121,7 @@ class SamplerAdvanced(io.ComfyNode):
             quality=quality,
             plain_steps=plain_steps,
             enlarger=enlarger,
+            references=references,
         )
         sampled = sample(wires, settings)
         return io.NodeOutput(

@@ -7,13 +7,17 @@ from typing import Any
 
 from comfy_api.latest import io
 
+from ..ralu_core.cost import NO_REFERENCES, References
 from ..ralu_core.latents.frame import Frame
+from ..ralu_core.latents.space import Space
 from ..ralu_core.plans import Plan, presets
 from ..ralu_core.plans.text import PlanFacts, published_line
 from .early import MISSING, why_refused
 from .host.families.inspect import ModelFacts, inspect_model
 from .host.families.table import family_named
 from .host.families.words import ENGLISH
+from .host.sampling.conds import check_conds
+from .host.sampling.references import references_of
 from .host.sockets import check_numbers, check_sockets
 from .schedule_plot import plot_plan
 from .schedule_values import schedule_values
@@ -59,6 +63,12 @@ class Schedule(io.ComfyNode):
                 _size_input("height", "Height"),
                 *_override_inputs(),
                 plain_steps_input(),
+                io.Conditioning.Input(
+                    "positive",
+                    optional=True,
+                    tooltip="The prompt of an edit model: its reference pictures, which every step "
+                    "reads, are counted in the prediction.",
+                ),
             ],
             outputs=[
                 ScheduleType.Output(
@@ -90,15 +100,17 @@ class Schedule(io.ComfyNode):
         ratio=0.0,
         model=None,
         plain_steps=0,
+        positive=None,
     ) -> io.NodeOutput:
-        if model is not None:
-            check_sockets(model=model)
+        given = {"model": model, "positive": positive}
+        check_sockets(**{name: value for name, value in given.items() if value is not None})
         check_numbers(width=width, height=height, ratio=ratio, plain_steps=plain_steps)
         base = presets.preset(preset)
         facts = published_facts(base) if model is None else inspect_model(model)
         frame = Frame.of_picture(height, width, facts.space)
         changes = (steps_1, steps_2, steps_3), (end_sigma_1, end_sigma_2), ratio
-        chosen, told = plan_facts(base, changes, shifts, facts, frame, plain_steps)
+        references = _references(positive, facts.space)
+        chosen, told = plan_facts(base, changes, shifts, facts, frame, plain_steps, references)
         widgets = {
             "preset": preset,
             "shifts": shifts,
@@ -115,6 +127,15 @@ class Schedule(io.ComfyNode):
         shown = {**schedule_values(told), "widgets": widgets}
         report = "\n".join([*told.lines(), *filter(None, [published_line(chosen)])])
         return io.NodeOutput(told.plan, plot_plan(told.plan), report, ui={"ralu_schedule": [shown]})
+
+
+def _references(positive: list | None, space: Space) -> References:
+    """Of a prompt's reference pictures. ValueError for a prompt of nothing."""
+    if positive is None:
+        return NO_REFERENCES
+    conds = {"positive": [options for _, options, *_ in positive]}
+    check_conds(conds, width=None)
+    return references_of(conds, space)
 
 
 def published_facts(chosen: presets.Preset) -> ModelFacts:
@@ -170,17 +191,20 @@ def plan_facts(
     facts: ModelFacts,
     frame: Frame,
     own_steps: int = 0,
+    references: References = NO_REFERENCES,
 ) -> tuple[presets.Preset, PlanFacts]:
     """The preset with the widgets' changes, its plan, and what is predicted for such a picture.
 
     changes    steps, ends and ratio, as `presets.adjusted` takes them.
     own_steps  plain steps that the user would take; 0 where he does not say.
+    references
+               that each call reads.
     """
     shift = facts.shift_for(frame, base.baseline_steps)
     chosen = presets.adjusted(base if shifts == PUBLISHED else base.at(shift), *changes)
     plan, steps = make_plan(chosen, shifts, shift), facts.plain_steps(base.baseline_steps)
-    speed_up = facts.cost.speed_up(plan, *frame.fine_grid, steps)
-    return chosen, PlanFacts(plan, frame, steps, speed_up, own_steps)
+    speed_up = facts.cost.speed_up(plan, *frame.fine_grid, steps, references=references)
+    return chosen, PlanFacts(plan, frame, steps, speed_up, own_steps, references.tokens)
 
 
 def preview_values(query: Mapping[str, str]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from .host.dial import PAPER, QUALITIES
 from .host.enlarger.files import known_files
 from .host.families.words import ENGLISH
 from .host.inputs import AUTO
+from .host.sampling.references import IN_FULL, REFERENCES
 
 CATEGORY = "model/sampling/RALU"
 PICTURE, LATENT = Need.PICTURE, Need.LATENT
@@ -149,6 +150,20 @@ def detector_input(in_a_run: bool = True) -> io.Input:
             options=[*(score.name for score in scores), AUTO],
             default=AUTO,
             tooltip=f"{told} {AUTO}: canny where a VAE is connected, else latent_gradient.",
+        )
+    )
+
+
+def references_input() -> io.Input:
+    return advanced(
+        io.Combo.Input(
+            "references",
+            options=list(REFERENCES),
+            default=IN_FULL,
+            optional=True,
+            tooltip="How the reference pictures of edit models are read. full: as they are, in "
+            "every stage. pooled at half size: half as wide and high in stages at half size, which "
+            "so cost a quarter; later stages read them in full.",
         )
     )
 

@@ -4,12 +4,31 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .latents.grid import HALF
 from .latents.views import View, view_named
 from .plans import Plan
 
 # Per token and block, in units of width^2: query, key, value and output projections (4) and a
 # four times wider MLP (8), two FLOPs per weight. Double and single blocks come to the same.
 LINEAR_FLOPS = 24
+
+
+@dataclass(frozen=True)
+class References:
+    """Tokens of other pictures that each call reads beside its own.
+
+    half  those in stages at half size; None: as many.
+    """
+
+    tokens: int = 0
+    half: int | None = None
+
+    def on(self, grid: str) -> int:
+        """In a call on the grid of that name."""
+        return self.tokens if self.half is None or grid != HALF.name else self.half
+
+
+NO_REFERENCES = References()
 
 
 @dataclass(frozen=True)
@@ -56,29 +75,49 @@ class CallCost:
         theirs *= text + view.near * kept + 4 * grown + references
         return self._flops(text + second + tokens + references, ours + theirs)
 
-    def plan_flops(self, plan: Plan, rows: int, columns: int, guided: bool = False) -> float:
+    def plan_flops(
+        self,
+        plan: Plan,
+        rows: int,
+        columns: int,
+        guided: bool = False,
+        references: References = NO_REFERENCES,
+    ) -> float:
         """FLOPs of a run on a full grid of `rows` x `columns` fine tokens.
 
         guided  whether guidance takes a second call in each step, but for stages that go without.
         """
-        return sum(self.stage_flops(plan, rows, columns, guided))
+        return sum(self.stage_flops(plan, rows, columns, guided, references))
 
     def stage_flops(
-        self, plan: Plan, rows: int, columns: int, guided: bool = False
+        self,
+        plan: Plan,
+        rows: int,
+        columns: int,
+        guided: bool = False,
+        references: References = NO_REFERENCES,
     ) -> tuple[float, ...]:
         """The same of each stage."""
         tokens, coarse = plan.tokens(rows, columns), rows * columns // 4
         return tuple(
             stage.steps
-            * self.mixed_flops(count, coarse, view_named(stage.views))
+            * self.mixed_flops(
+                count, coarse, view_named(stage.views), references.on(stage.grid.name)
+            )
             * (2 if guided and stage.guided else 1)
             for stage, count in zip(plan.stages, tokens, strict=True)
         )
 
     def speed_up(
-        self, plan: Plan, rows: int, columns: int, steps: int, guided: bool = False
+        self,
+        plan: Plan,
+        rows: int,
+        columns: int,
+        steps: int,
+        guided: bool = False,
+        references: References = NO_REFERENCES,
     ) -> float:
         """Predicted speed-up of the model calls over `steps` plain full-resolution steps, which
         are guided in any case where the model is."""
-        plain = steps * self.flops(rows * columns) * (2 if guided else 1)
-        return plain / self.plan_flops(plan, rows, columns, guided)
+        plain = steps * self.flops(rows * columns + references.tokens) * (2 if guided else 1)
+        return plain / self.plan_flops(plan, rows, columns, guided, references)

@@ -23,6 +23,7 @@ from .inputs import check_detector, check_text, latent_samples, score_for
 from .run import sample
 from .sampling.guidance import calls_of
 from .sampling.keys import APPLIED, IN_STAGE
+from .sampling.references import half_conds, references_of
 from .way_out import for_node_in_front
 
 KIND = WrappersMP.OUTER_SAMPLE
@@ -118,7 +119,10 @@ def _why_plain(wires: Wires, settings: Settings, noise: torch.Tensor) -> str | N
     samples = latent_samples(patcher, wires.latent, facts.space)
     frame = Frame(samples.shape[-2], samples.shape[-1], facts.space)
     guided = calls_of(wires.guider) > 1
-    return why_plain(settings, facts, frame, wires.steps, noise, guided)
+    conds = wires.guider.original_conds
+    half = half_conds(settings.references, conds, facts.space)
+    read = references_of(conds, facts.space, half)
+    return why_plain(settings, facts, frame, wires.steps, noise, guided, read)
 
 
 def _nobody(*_) -> None:

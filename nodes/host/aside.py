@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import torch
 
+from ...ralu_core.cost import NO_REFERENCES, References
 from ...ralu_core.latents.flow import shift_sigma
 from ...ralu_core.latents.frame import Frame
 from ...ralu_core.latents.grid import FULL
@@ -27,6 +28,7 @@ def why_plain(
     steps: int,
     noise: torch.Tensor,
     guided: bool,
+    references: References = NO_REFERENCES,
 ) -> str | None:
     """Why the plan cannot help, in a few words; None where it can.
 
@@ -34,6 +36,8 @@ def why_plain(
     steps     that it was given for them.
     noise     that it was given; zero where the latent holds it.
     guided    whether guidance takes a second call of the model.
+    references
+              that each call reads.
     """
     start, end = settings.levels or (1.0, 0.0)
     if steps <= FEW and settings.schedule is None:
@@ -57,7 +61,7 @@ def why_plain(
         return f"half of {frame.size} is too small to draw in, {LEAST_SIDE} pixels are the least"
     if not noise.any() and (not is_full or start >= 1):
         return "this sampler goes on with the noise of its latent, and the plan makes new noise"
-    share = 1 / facts.cost.speed_up(plan, *frame.fine_grid, steps, guided)
+    share = 1 / facts.cost.speed_up(plan, *frame.fine_grid, steps, guided, references)
     if share > WORTH:
         return (
             f"{plan.name} takes {share:.0%} of the compute of these {steps} step"

@@ -13,6 +13,7 @@ from ...ralu_core.growth.enlarger import Enlarger
 from ...ralu_core.plans import Plan
 from ...ralu_core.scores import Regions
 from .dial import PAPER
+from .sampling.references import IN_FULL
 from .showing.status import show_status
 
 DEFAULT_SCORE = Regions.score
@@ -53,6 +54,7 @@ class Settings:
     levels       first and last noise level of the run, in place of denoise; None for all of it.
     plain_steps  that the user would take without RALU; 0 leaves that to the plan.
     enlarger     for upsampling by one; None takes what is saved for the VAE.
+    references   how reference pictures are read, one of `references.REFERENCES`.
     """
 
     schedule: Plan | None = None
@@ -65,3 +67,4 @@ class Settings:
     levels: tuple[float, float] | None = None
     plain_steps: int = 0
     enlarger: Enlarger | None = None
+    references: str = IN_FULL

@@ -12,7 +12,9 @@ import torch
 import torch.nn.functional as F
 from comfy.patcher_extension import WrappersMP
 
+from ...ralu_core.cost import References
 from ...ralu_core.latents.frame import Frame
+from ...ralu_core.latents.grid import HALF
 from ...ralu_core.latents.noise import REGIONS, white_noise
 from ...ralu_core.latents.states import StageEnd
 from ...ralu_core.latents.views import view_named
@@ -35,10 +37,11 @@ from .inputs import (
 from .noise import batch_items, check_noise_level, extend_noise, noise_for
 from .planning import Planned, planned
 from .samplers import check_sampler, sampler_for
-from .sampling.conds import check_conds, fit_to_frame
+from .sampling.conds import Conds, check_conds, fit_to_frame
 from .sampling.finite import all_finite, check_finite
 from .sampling.guidance import calls_of, name_unstoppable
 from .sampling.keys import APPLIED
+from .sampling.references import half_conds, references_of
 from .sampling.spatial import name_unknown
 from .sampling.stages import GuiderStages
 from .sampling.watch import Watch
@@ -150,19 +153,31 @@ def prepare(wires: Wires, settings: Settings) -> Run:
     name_unstoppable(wires.guider, plan)
     facts.family.check_size(network, frame)
     regions = _regions(settings, plan, wires, facts, frame, len(samples))
-    progress = _progress(wires, facts, chosen, frame)
+    conds = fit_to_frame(wires.guider.original_conds, frame)
+    half = half_conds(settings.references, conds, frame.space)
+    _name_unpooled(half, plan)
+    progress = _progress(wires, facts, chosen, frame, references_of(conds, frame.space, half))
     watches = regions.scorer.needs.has_text
-    source, stages = _source_and_stages(wires, facts, plan, frame, samples, progress, watches)
+    source, stages = _source_and_stages(
+        wires, facts, plan, frame, samples, (conds, half), progress, watches
+    )
     check_noise_level(source.noise, plan, chosen.whole.stages[-1].start, chosen.shift)
     own, published = settings.plain_steps, chosen.published
     baselines = (own, published if published != own else None) if own else (published, None)
     return Run(wires, facts, plan, *baselines, frame, regions, source, stages, progress, grown)
 
 
-def _progress(wires: Wires, facts: ModelFacts, chosen: Planned, frame: Frame) -> Progress:
+def _name_unpooled(half: Conds | None, plan: Plan) -> None:
+    if half is not None and not any(stage.grid is HALF for stage in plan.stages):
+        log.info("No stage of %s is at half size: all references are read in full.", plan.name)
+
+
+def _progress(
+    wires: Wires, facts: ModelFacts, chosen: Planned, frame: Frame, references: References
+) -> Progress:
     """What shows the run: RALU's own bar, or that of the sampler which it runs in."""
     guided = calls_of(wires.guider) > 1
-    work = Work.of(chosen.plan, facts.cost, frame.fine_grid, guided)
+    work = Work.of(chosen.plan, facts.cost, frame.fine_grid, guided, references)
     stages = chosen.whole.stages[-1].number
     if wires.callback is None:
         return Bar(work, stages, wires.tell, wires.guider.model_patcher, chosen.plan.total_steps)
@@ -202,6 +217,7 @@ def _source_and_stages(
     plan: Plan,
     frame: Frame,
     samples: torch.Tensor,
+    conds: tuple[Conds, Conds | None],
     progress: Progress,
     watches_text: bool,
 ) -> tuple[Source, GuiderStages]:
@@ -219,7 +235,8 @@ def _source_and_stages(
     stages = GuiderStages(
         guider=wires.guider,
         sampler=sampler_for(plan, wires.sampler),
-        conds=fit_to_frame(wires.guider.original_conds, frame),
+        conds=conds[0],
+        half_conds=conds[1],
         family=facts.family,
         latent=latent,
         mask=None if mask is None else frame.extend(mask),

@@ -12,8 +12,8 @@ import torch
 from ...ralu_core.sampler import Result, run_plan
 from .asked import Settings, Wires
 from .prepare import Run, prepare
-from .sampling.conds import reference_tokens
 from .sampling.guidance import calls_of
+from .sampling.references import references_of
 from .showing.overlay import Overlay
 from .showing.report import RunReport
 
@@ -65,7 +65,7 @@ def finish(run: Run, result: Result, started: float) -> Sampled:
         frame.grid,
         run.plain_steps,
         run.progress.has_previews,
-        reference_tokens(run.stages.conds, space),
+        references_of(run.stages.conds, space, run.stages.half_conds),
         calls_of(run.wires.guider),
         run.published,
         run.plan.name,

@@ -19,6 +19,7 @@ class PlanFacts:
     baseline_steps  plain steps that the plan is published against.
     speed_up        predicted, of the model calls over `baseline_steps` plain steps.
     own_steps       plain steps that the user would take; 0 where nobody says.
+    references      tokens of other pictures in each call.
     """
 
     plan: Plan
@@ -26,6 +27,7 @@ class PlanFacts:
     baseline_steps: int
     speed_up: float
     own_steps: int = 0
+    references: int = 0
 
     @property
     def own_speed_up(self) -> float | None:
@@ -71,6 +73,8 @@ class PlanFacts:
                 f"stage {stage.number}: {stage.steps} steps, sigma {stage.start:.4f} to "
                 f"{stage.end:.4f}{shift}, {count} tokens{seen}"
             )
+        if self.references:
+            lines.append(f"references: {self.references} tokens more in each call")
         lines.append(f"predicted at {self.frame.size}: {self.saving}")
         return lines
 

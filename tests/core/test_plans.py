@@ -12,6 +12,7 @@ from runs import LATENT, SIZE, normal
 
 from ralu_core import PLANS, Frame, Plan, Source, sample
 from ralu_core.__main__ import FLUX_DEV
+from ralu_core.cost import References
 from ralu_core.crossings import Matched, Renoised, Repeated
 from ralu_core.latents.flow import shift_sigma, spaced_levels
 from ralu_core.latents.grid import FULL, HALF
@@ -88,6 +89,23 @@ def test_it_is_told_in_words(plan: Plan) -> None:
         f"predicted at 768x1024: {speed_up:.2f}x fewer model FLOPs than 50 plain steps"
     )
     assert any("JS distance" in line for line in lines) == (matching_numbers(plan) is not None)
+
+
+@pytest.mark.parametrize("name", ["FLUX 5x", "own noise 3-5", "plain"])
+def test_references_are_counted_in_every_call(name: str) -> None:
+    plan = named_plan(name)
+    tokens, half = 4096, 1024
+    full, pooled = References(tokens), References(tokens, half)
+    stages, counts = FLUX_DEV.stage_flops(plan, 64, 64, references=pooled), plan.tokens(64, 64)
+    for stage, count, flops in zip(plan.stages, counts, stages, strict=True):
+        read = half if stage.grid is HALF else tokens
+        assert flops == stage.steps * FLUX_DEV.flops(count + read)
+    saved = [FLUX_DEV.speed_up(plan, 64, 64, 50, references=one) for one in (pooled, full)]
+    alone = FLUX_DEV.speed_up(plan, 64, 64, 50)
+    if any(stage.grid is HALF for stage in plan.stages):
+        assert min(alone, saved[0]) > saved[1]
+    else:
+        assert alone == pytest.approx(saved[0]) and saved[0] == saved[1]
 
 
 def test_a_saving_is_told_of_the_users_own_steps_first_and_never_as_a_fraction() -> None:

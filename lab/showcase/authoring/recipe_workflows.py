@@ -122,7 +122,7 @@ def _sample(sheet: Sheet, recipe: Recipe, job: Job) -> None:
     else:
         sheet.column(420, "RALU", RALU)
         schedule = sheet.add(
-            "RALU_Schedule", "Schedule", 220, model=job.models.model, preset=recipe.plan
+            "RALU_Schedule", "Schedule", 240, model=job.models.model, preset=recipe.plan
         )
         plan = schedule["schedule"]
         sheet.column(360)

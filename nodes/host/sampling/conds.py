@@ -71,17 +71,6 @@ def _check_numbers(name: str, entry: dict) -> None:
             )
 
 
-def reference_tokens(conds: Conds, space: Space) -> int:
-    """Tokens of the reference pictures of one call; every stage reads them at their own size."""
-    side = space.fold / space.patch  # tokens along one of the host's pixels
-    counts = [0]
-    for entries in conds.values():
-        for entry in entries:
-            sizes = [latent.shape[-2:] for latent in entry.get("reference_latents") or ()]
-            counts.append(sum(math.ceil(h * side) * math.ceil(w * side) for h, w in sizes))
-    return max(counts)
-
-
 def fit_to_frame(conds: Conds, frame: Frame) -> Conds:
     """Turn areas into masks and extend everything spatial to the frame that is sampled.
 

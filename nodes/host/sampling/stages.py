@@ -13,7 +13,7 @@ import torch
 from comfy.model_patcher import create_model_options_clone
 from comfy.patcher_extension import WrappersMP, add_wrapper_with_key
 
-from ....ralu_core.latents.grid import FULL
+from ....ralu_core.latents.grid import FULL, HALF
 from ....ralu_core.latents.noise import stage_seed
 from ....ralu_core.latents.packing import Packing
 from ....ralu_core.latents.space import Space
@@ -51,6 +51,8 @@ class GuiderStages:
     watch   notes what happens.
     plan    whose stages they are; None where a stage is sampled for itself.
     watches_text  whether attention to the text is watched before regions are chosen.
+    half_conds
+            conditioning of stages at half size, where it is another.
     """
 
     guider: Any
@@ -63,6 +65,7 @@ class GuiderStages:
     watch: Watch
     plan: Plan | None = None
     watches_text: bool = False
+    half_conds: Conds | None = None
 
     def __post_init__(self) -> None:
         self.is_empty = not torch.any(self.latent)
@@ -108,7 +111,8 @@ class GuiderStages:
 
     def _guider_for(self, task: StageTask):
         guider = copy.copy(self.guider if task.stage.guided else without_guidance(self.guider))
-        guider.original_conds = self.conds
+        is_half = task.stage.grid is HALF and self.half_conds is not None
+        guider.original_conds = self.half_conds if is_half else self.conds
         guider.model_options = create_model_options_clone(guider.model_options)
         guider.model_options[IN_STAGE] = True
         options = guider.model_options.setdefault("transformer_options", {})

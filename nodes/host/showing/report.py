@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ....ralu_core.cost import CallCost
+from ....ralu_core.cost import NO_REFERENCES, CallCost, References
 from ....ralu_core.latents.grid import FULL
 from ....ralu_core.latents.views import view_named
 from ..sampling.watch import StageRecord
@@ -31,7 +31,7 @@ class RunReport:
     grid: tuple[int, int]
     plain_steps: int | None = None
     live_previews: bool = False
-    references: int = 0
+    references: References = NO_REFERENCES
     rows: int = 1
     published: int | None = None
     plan: str = ""
@@ -64,9 +64,9 @@ class RunReport:
     def _equivalents(self, stage: StageRecord) -> float:
         """The same of one stage, had it skipped nothing."""
         coarse, references = self.grid[0] * self.grid[1], self.references
-        full = self.cost.flops(4 * coarse + references) * self.rows
-        view = view_named(stage.views)
-        one = self.cost.mixed_flops(max(stage.tokens), coarse, view, references)
+        full = self.cost.flops(4 * coarse + references.tokens) * self.rows
+        view, read = view_named(stage.views), references.on(stage.grid)
+        one = self.cost.mixed_flops(max(stage.tokens), coarse, view, read)
         return stage.steps * one * stage.rows / full
 
     def share(self) -> float:
@@ -105,7 +105,8 @@ class RunReport:
         live_previews
                      whether previews of the steps were sent.
         reference_tokens
-                     of reference pictures, in every call.
+                     of reference pictures, in every call; half_reference_tokens, in those at
+                     half size, None where as many.
         """
         return {
             "stages": [asdict(stage) for stage in self.stages],
@@ -121,7 +122,8 @@ class RunReport:
             "measured_equivalents": self.measured_equivalents(),
             "seconds_per_full_step": self.seconds_per_full_step(),
             "live_previews": self.live_previews,
-            "reference_tokens": self.references,
+            "reference_tokens": self.references.tokens,
+            "half_reference_tokens": self.references.half,
         }
 
     def line(self) -> str:
@@ -130,8 +132,10 @@ class RunReport:
             f"{_computed(s.share)} {s.seconds:.2f} s"
             for s in self.stages
         )
-        if self.references:
-            stages += f"; {self.references} tokens of references in each call"
+        if self.references.tokens:
+            stages += f"; {self.references.tokens} tokens of references in each call"
+        if self.references.half:
+            stages += f", {self.references.half} at half size"
         return f"RALU {self.steps} steps in {self.seconds:.2f} s ({stages}): {self.told}"
 
     def summary(self) -> str:

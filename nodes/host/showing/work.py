@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ....ralu_core.cost import CallCost
+from ....ralu_core.cost import NO_REFERENCES, CallCost, References
 from ....ralu_core.plans import Plan
 
 
@@ -15,9 +15,16 @@ class Work:
     stages: dict[int, float]
 
     @classmethod
-    def of(cls, plan: Plan, cost: CallCost, grid: tuple[int, int], guided: bool = False) -> Work:
-        """grid and guided as `CallCost.plan_flops` takes them."""
-        flops = cost.stage_flops(plan, *grid, guided)
+    def of(
+        cls,
+        plan: Plan,
+        cost: CallCost,
+        grid: tuple[int, int],
+        guided: bool = False,
+        references: References = NO_REFERENCES,
+    ) -> Work:
+        """grid and the rest as `CallCost.plan_flops` takes them."""
+        flops = cost.stage_flops(plan, *grid, guided, references)
         return cls({stage.number: f for stage, f in zip(plan.stages, flops, strict=True)})
 
     def done(self, number: int, step: int, steps: int) -> float:
