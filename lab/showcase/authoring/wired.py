@@ -69,7 +69,7 @@ def _with_lora(sheet: Sheet, models: Models) -> Models:
 
 def _with_control(sheet: Sheet, job: Job, size: Size) -> Job:
     sheet.column(360, "Edges to follow", GUIDE)
-    picture = sheet.add("LoadImage", "Picture to take the edges from", 250, image="example.png")
+    picture = sheet.add("LoadImage", "Picture to take the edges from", 390, image="example.png")
     scaled = sheet.add(
         "ImageScale",
         "To the picture's size",
@@ -101,8 +101,8 @@ def _with_control(sheet: Sheet, job: Job, size: Size) -> Job:
 
 def flux_dev_inpaint(sheet: Sheet) -> None:
     about(sheet, texts.INPAINT, [FLUX_FILL, *FLUX_FILES])
-    sheet.below(420, "Picture and mask", GUIDE)
-    loaded = sheet.add("LoadImage", "Picture: paint its mask", 250, image="example.png")
+    sheet.below(380, "Picture and mask", GUIDE)
+    loaded = sheet.add("LoadImage", "Picture: paint its mask", 380, image="example.png")
     picture = sheet.add(
         "ImageScaleToMaxDimension",
         "Longer side",
@@ -111,7 +111,6 @@ def flux_dev_inpaint(sheet: Sheet) -> None:
         largest_size=1024,
     )["IMAGE"]
     size = sheet.add("GetImageSize", "Its size", 50, image=picture)
-    sheet.note(texts.PAINT, "How to paint")
     models = load_flux(sheet, FLUX_FILL, beside=True)
     encoded, positive = prompt_flux(sheet, models, 30.0, texts.INPAINT_PROMPT)
     masked = sheet.add(
@@ -123,6 +122,7 @@ def flux_dev_inpaint(sheet: Sheet) -> None:
         pixels=picture,
         mask=loaded["MASK"],
     )
+    sheet.note(texts.PAINT, "How to paint")
     ends = masked["latent"], masked["positive"], masked["negative"]
     job = Job(models, *ends, cfg=1.0, seed=20260724)
     plan = schedule(
