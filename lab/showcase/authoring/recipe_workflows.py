@@ -29,8 +29,8 @@ def _text_to_picture(name: str, sheet: Sheet) -> None:
     recipe = RECIPES[name]
     models = _load(name, sheet)
     sheet.column(380, "Picture size")
-    size = {"width": recipe.side, "height": recipe.side}
-    latent = sheet.add(recipe.empty, "Empty picture", **size)["LATENT"]
+    side = recipe.side
+    latent = sheet.add(recipe.empty, "Empty picture", width=side, height=side)["LATENT"]
     sheet.below(380, "Prompt")
     encoded = positive = _text(sheet, models, "Prompt", recipe.prompt)
     if recipe.guidance is not None:
@@ -53,23 +53,20 @@ def _edit(name: str, sheet: Sheet) -> None:
         sheet.add("LoadImage", f"Picture {k}: {what}", 240, image=EXAMPLE)["IMAGE"]
         for k, what in ((1, "what is edited"), (2, "what it takes from"))
     )
-    pictures = {"image2": second}
-    pictures["image1"] = sheet.add("FluxKontextImageScale", "To a size it knows", image=first)[
-        "IMAGE"
-    ]
+    scaled = sheet.add("FluxKontextImageScale", "To a size it knows", image=first)["IMAGE"]
     sheet.column(380, "Prompt")
     positive, negative = (
-        _instruction(sheet, models, pictures, title, text)
+        _instruction(sheet, models, (scaled, second), title, text)
         for title, text in (("Prompt", recipe.prompt), ("Negative prompt", recipe.negative or ""))
     )
-    latent = sheet.add("VAEEncode", "Encode picture 1", pixels=pictures["image1"], vae=models.vae)
+    latent = sheet.add("VAEEncode", "Encode picture 1", pixels=scaled, vae=models.vae)
     normed = sheet.add("CFGNorm", "Norm of the guidance", model=models.model)
     models = replace(models, model=normed["patched_model"])
     _sample(sheet, recipe, Job(models, latent["LATENT"], positive, negative, recipe.cfg, SEED))
 
 
 def _instruction(
-    sheet: Sheet, models: Models, pictures: dict[str, Out], title: str, text: str
+    sheet: Sheet, models: Models, pictures: tuple[Out, Out], title: str, text: str
 ) -> Out:
     """What is to be done with the pictures, which become references."""
     encoded = sheet.add(
@@ -79,7 +76,8 @@ def _instruction(
         clip=models.clip,
         vae=models.vae,
         prompt=text,
-        **pictures,
+        image1=pictures[0],
+        image2=pictures[1],
     )["CONDITIONING"]
     placed = sheet.add(
         "FluxKontextMultiReferenceLatentMethod",

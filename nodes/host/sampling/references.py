@@ -62,7 +62,6 @@ def pooled_references(conds: Conds, space: Space) -> Conds:
 
 def _pooled(latent: torch.Tensor, space: Space) -> torch.Tensor:
     """Means of 2x2 latent pixels, in the host's form; of an odd side, of windows that overlap."""
-    entered, fold = space.enter(latent), space.fold
-    sides = [fold * math.ceil(side / 2) for side in latent.shape[-2:]]
-    pooled = space.leave(F.adaptive_avg_pool2d(entered, sides))
+    height, width = (space.fold * math.ceil(side / 2) for side in latent.shape[-2:])
+    pooled = space.leave(F.adaptive_avg_pool2d(space.enter(latent), (height, width)))
     return pooled.reshape(*latent.shape[:-2], *pooled.shape[-2:])
