@@ -80,7 +80,7 @@ def _with_control(sheet: Sheet, job: Job, size: Size) -> Job:
         crop="center",
     )["IMAGE"]
     edges = sheet.add("Canny", "Edges", image=scaled, low_threshold=0.2, high_threshold=0.5)
-    sheet.add("PreviewImage", "Edges it follows", 250, images=edges["IMAGE"])
+    sheet.add("PreviewImage", "Edges it follows", 390, images=edges["IMAGE"])
     sheet.below(360, "ControlNet", GUIDE)
     file = CONTROLNET
     loaded = sheet.add("ControlNetLoader", "ControlNet", models=[file], control_net_name=file.name)
