@@ -74,7 +74,8 @@ def multistep(denoise: Denoise) -> RunStage:
             last = State(sigma, x, denoised)
             if task.keep_history:
                 history.append(last)
-            x = steps.take(x, denoised, sigma, following)
+            straight = task.stage.settles and following == 0
+            x = steps.take(x, denoised, sigma, following, straight)
         return StageEnd(x, denoised, tuple(history), last if task.keep_last else None)
 
     return run_stage

@@ -33,8 +33,8 @@ HARD = "How hard a judge this model is: "
 INDEX = """\
 # Quality over FLOPs
 
-Written by `make bench-quality ARGS="pareto --commit"`. Each page has a curve, a table of figures, and
-the differences to the line to beat; `docs/figures.md` says what follows.
+Written by `make bench-quality ARGS="pareto --commit"`. Each page has a curve, a table of figures
+and the differences to the line to beat; `docs/figures.md` says what follows.
 """
 INTRODUCTION = """\
 {pairs} prompt-seed pairs ({first} to {last}, split "{split}"), miniature {kind} (weights SHA-256 \

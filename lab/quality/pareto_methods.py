@@ -51,6 +51,7 @@ def lines(subject: Subject) -> list[Line]:
     found = [
         Line(LINE, tuple(plain(steps, 2) for steps in STEPS)),
         Line(EULER, tuple(plain(steps, 1) for steps in STEPS)),
+        _line("plain, last step Euler", _settled(shift), False),
         _line("RALU", presets, False),
         _line("RALU, views", seen, False),
         _line("RALU, views, step variance", seen, False, detector="step_variance"),
@@ -62,8 +63,8 @@ def lines(subject: Subject) -> list[Line]:
     ]
     if model.cfg != 1:
         above, half_only = _less_guided(shift)
-        found.insert(2, _line("plain, second order, guided above 0.8", above, False))
-        found.insert(8, _line("own noise, guided at half size", half_only, False))
+        found.insert(3, _line("plain, second order, guided above 0.8", above, False))
+        found.insert(9, _line("own noise, guided at half size", half_only, False))
     for order, more in ((1, ""), (2, ", second order")):
         if model.family == "flux1":
             found.append(_just_in_time(order, more))
@@ -123,6 +124,12 @@ def _less_guided(shift: float) -> tuple[dict[str, Plan], dict[str, Plan]]:
 def of_order(plan: Plan, order: int) -> Plan:
     stages = tuple(replace(stage, order=order) for stage in plan.stages)
     return replace(plan, stages=stages)
+
+
+def _settled(shift: float) -> dict[str, Plan]:
+    """Second-order steps whose last one is Euler's."""
+    make = ralu_pack.plans.plain
+    return {f"{n} steps": make(shift, (n,), order=2, settles=True) for n in STEPS[:-1]}
 
 
 def _waiting(subject: Subject) -> dict[str, Plan]:

@@ -30,13 +30,14 @@ __all__ = [
 PLANS: dict[str, Callable[[float], Plan]] = {
     "RALU": lambda model_shift: matched_plan(preset("FLUX 5x").at(model_shift), model_shift),
     "plain": plain,
-    **{f"second order {count}": partial(plain, steps=(count,), order=2) for count in (10, 6, 4)},
+    **{f"second order {count}": partial(plain, steps=(count,), order=2) for count in (10, 6)},
     **{
         f"second order {count}, guided above 0.8": partial(
             plain, steps=(count,), order=2, guided_above=0.8
         )
         for count in (10, 6)
     },
+    "second order 4, last step Euler": partial(plain, steps=(4,), order=2, settles=True),
     "own noise 3-5": own_noise,
     "own noise 4-2": partial(own_noise, steps=(4, 2), switch=0.65),
     "own noise 4-4, guided at half size": partial(

@@ -16,15 +16,20 @@ def plain(
     *,
     order: int = 1,
     guided_above: float = 0.0,
+    settles: bool = False,
 ) -> Plan:
     """So many steps on the model's own noise levels. ValueError for numbers that cannot run.
 
     guided_above  calls at this sigma and below it go without guidance (Kynkaanniemi et al. 2024,
                   arXiv 2404.07724); 0 guides all.
+    settles       see `Stage`: few steps of second order overshoot where guidance is strong.
     """
     (count,) = steps
     whole = Stage.spaced(FULL, count, 1.0, 0.0, shift=model_shift, order=order)
+    whole = replace(whole, settles=settles)
     name = "plain" if order == 1 else f"second order {count}"
+    if settles:
+        name += ", last step Euler"
     stages, crossings = [whole], []
     guided = sum(sigma > guided_above for sigma in whole.sigmas[:-1])
     if not guided:

@@ -33,6 +33,8 @@ class Stage:
     guided  whether guidance that takes a second call of the model is paid for here; models that
             need none are not concerned.
     views   on the mixed grid: how tokens see each other, one of `latents.views.VIEWS_KNOWN`.
+    settles  whether the step to sigma 0 is Euler's in any case, so that a run ends on the model's
+            clean estimate.
     """
 
     grid: Grid
@@ -43,6 +45,7 @@ class Stage:
     number: int = 1
     views: str = PAPER
     guided: bool = True
+    settles: bool = False
 
     def __post_init__(self) -> None:
         falling = all(a > b for a, b in zip(self.sigmas, self.sigmas[1:], strict=False))

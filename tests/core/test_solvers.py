@@ -62,6 +62,33 @@ def test_a_straight_flow_is_exact(order: int) -> None:
     torch.testing.assert_close(x, target, rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize("settles", [False, True])
+def test_a_run_that_settles_ends_on_the_clean_estimate(settles: bool) -> None:
+    """Its other steps are those of one that does not."""
+    seen: list[tuple[torch.Tensor, torch.Tensor]] = []
+
+    def denoise(x: torch.Tensor, sigma: float, layout: Layout | None) -> torch.Tensor:
+        seen.append((x, gaussian(0.5, 0.8)(x, sigma, layout)))
+        return seen[-1][1]
+
+    noise = normal(1, 1, 2, 8, 8).double()
+    end_of(plain(3.0, (4,), order=2), denoise, noise)
+    x = end_of(plain(3.0, (4,), order=2, settles=settles), denoise, noise)
+    for (first, _), (second, _) in zip(seen[:4], seen[4:], strict=True):
+        assert torch.equal(first, second)
+    is_clean = torch.allclose(x, seen[-1][1], rtol=0, atol=1e-12)
+    assert is_clean is settles
+
+
+def test_a_part_that_ends_before_the_picture_does_not_settle() -> None:
+    noise = normal(1, 1, 2, 8, 8).double()
+    settled, plain_end = (
+        end_of(plain(3.0, (4,), order=2, settles=one).ended_at(0.3), gaussian(0.5, 0.8), noise)
+        for one in (True, False)
+    )
+    assert torch.equal(settled, plain_end)
+
+
 def test_the_second_order_is_exact_where_velocity_is_linear_in_sigma() -> None:
     """From its second step on; the first is Euler's. The levels are uneven."""
     levels = (0.9, 0.8, 0.55, 0.5, 0.1, 0.0)

@@ -136,7 +136,8 @@ def _sample(stage: Stage, state: _State, power: torch.Tensor) -> None:
         state.clean = state.x * (power * signal / (power * signal**2 + sigma**2))
         velocity, step = (state.x - state.clean) / sigma, following - sigma
         slope = velocity
-        if state.last is not None and stage.order == 2:
+        is_straight = stage.settles and following == 0
+        if state.last is not None and stage.order == 2 and not is_straight:
             level, before, _ = state.last
             before = before if state.held is None else torch.where(state.held, before, velocity)
             slope = velocity + step / (2 * (sigma - level)) * (velocity - before)

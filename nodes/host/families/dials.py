@@ -8,7 +8,11 @@ from types import MappingProxyType
 DIALLED = ("fine", "balanced", "draft")
 # Names as `ralu_core.plans.named_plan` takes them. `lab/quality/PARETO.md` says why these.
 UNGUIDED: Mapping[str, str] = MappingProxyType(
-    {"fine": "second order 10", "balanced": "second order 6", "draft": "second order 4"}
+    {
+        "fine": "second order 10",
+        "balanced": "second order 6",
+        "draft": "second order 4, last step Euler",
+    }
 )
 GUIDED: Mapping[str, str] = MappingProxyType(
     {

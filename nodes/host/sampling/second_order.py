@@ -11,6 +11,7 @@ import torch
 
 from ....ralu_core.latents.space import Space
 from ....ralu_core.latents.states import Memory
+from ....ralu_core.plans import Stage
 from ....ralu_core.solvers import Steps
 
 
@@ -22,22 +23,23 @@ def sample_second_order(
     callback=None,
     disable=None,
     memory: Memory | None = None,
+    settles: bool = False,
 ) -> torch.Tensor:
     """Adams-Bashforth steps of order 2 in velocity over sigma, one call of the model each.
 
     As the host's own samplers: x (B, ...) at sigmas[0], sigmas falling; the first step is Euler's,
-    unless there is a memory of one before it. With an inpaint mask the last step is Euler's, too,
-    or what is kept would not come back as it was.
+    unless there is a memory of one before it. With an inpaint mask, or where it `settles`, the last
+    step is Euler's, too: what is kept would not come back as it was.
     """
     extra_args = extra_args or {}
-    is_masked = extra_args.get("denoise_mask") is not None
+    settles = settles or extra_args.get("denoise_mask") is not None
     steps, rows, last = Steps(2, memory), x.new_ones(len(x)), len(sigmas) - 2
     for i in range(last + 1):
         denoised = model(x, sigmas[i] * rows, **extra_args)
         if callback is not None:
             step = {"x": x, "i": i, "sigma": sigmas[i], "sigma_hat": sigmas[i]}
             callback({**step, "denoised": denoised})
-        x = steps.take(x, denoised, sigmas[i], sigmas[i + 1], straight=is_masked and i == last)
+        x = steps.take(x, denoised, sigmas[i], sigmas[i + 1], straight=settles and i == last)
     return x
 
 
@@ -64,16 +66,23 @@ def of_second_order(sampler: Any) -> Any:
     return made
 
 
-def remembering(sampler: Any, memory: Memory | None, space: Space) -> Any:
-    """A copy of a SAMPLER that is given the memory in the form of the host; others need none."""
-    if memory is None or not is_second_order(sampler):
+def for_stage(sampler: Any, stage: Stage, memory: Memory | None, space: Space) -> Any:
+    """A copy of a SAMPLER that knows how its stage begins and ends; others need not know."""
+    if not is_second_order(sampler):
         return sampler
+    options = {**sampler.extra_options, "settles": stage.settles and stage.end == 0}
+    if memory is not None:
+        options["memory"] = _hosted(memory, space)
     made = copy.copy(sampler)
+    made.extra_options = options
+    return made
+
+
+def _hosted(memory: Memory, space: Space) -> Memory:
+    """A memory in the form of the host."""
     held = memory.held
-    hosted = Memory(
+    return Memory(
         memory.sigma,
         space.leave(memory.velocity),
         lambda fine: space.leave(held(space.enter(fine))),
     )
-    made.extra_options = {**sampler.extra_options, "memory": hosted}
-    return made

@@ -29,7 +29,7 @@ from .finite import all_finite
 from .guidance import calls_of, has_own_cfg, without_guidance
 from .keys import IN_STAGE, VIEWS
 from .mixed_call import MixedCall
-from .second_order import remembering
+from .second_order import for_stage
 from .spatial import at_both_sizes
 from .text_attention import TextAttention
 from .watch import Watch
@@ -84,7 +84,7 @@ class GuiderStages:
         levels = None if self.plan is None else self.plan.levels_from(stage)
         self._has_joined = False
         joined = functools.partial(self._check_joined, task)
-        sampler = remembering(self.sampler, start.memory, space)
+        sampler = for_stage(self.sampler, stage, start.memory, space)
         rows = calls_of(self.guider if stage.guided else without_guidance(self.guider))
         with self.watch.stage(task, self._tokens(task), rows) as callback:
             out = self._guider_for(task).sample(
