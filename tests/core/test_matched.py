@@ -15,6 +15,7 @@ import torch
 from ralu_core.crossings import Crossing, Matched, Place
 from ralu_core.growth import GROWTHS, Projected, growth_named
 from ralu_core.growth.interpolated import Interpolated
+from ralu_core.growth.spectral import Spectral
 from ralu_core.latents.flow import signal_scale, stage_start
 from ralu_core.latents.grid import FULL, HALF, MIXED, Grid
 from ralu_core.latents.layout import Layout
@@ -26,7 +27,7 @@ from ralu_core.latents.tokens import patchify, pick, spread
 DRAWS = 20_000
 BOUND = 5.0
 PROJECTED = [name for name, growth in GROWTHS.items() if isinstance(growth, Projected)]
-NEAREST = [name for name in PROJECTED if name != "dct"]
+NEAREST = [name for name in PROJECTED if not isinstance(GROWTHS[name], Spectral)]
 INTERPOLATED = [name for name, growth in GROWTHS.items() if isinstance(growth, Interpolated)]
 FINE = torch.tensor([[True, False, False], [False, True, True]])  # coarse tokens grown early
 SETTINGS = [(0.7, 6.317), (0.55, 3.47), (0.3, 2.0)]  # end sigma, z
