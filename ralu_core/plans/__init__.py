@@ -30,7 +30,7 @@ __all__ = [
 PLANS: dict[str, Callable[[float], Plan]] = {
     "RALU": lambda model_shift: matched_plan(preset("FLUX 5x").at(model_shift), model_shift),
     "plain": plain,
-    **{f"second order {count}": partial(plain, steps=(count,), order=2) for count in (10, 6)},
+    **{f"second order {count}": partial(plain, steps=(count,), order=2) for count in (10, 6, 4)},
     **{
         f"second order {count}, guided above 0.8": partial(
             plain, steps=(count,), order=2, guided_above=0.8
