@@ -144,8 +144,10 @@ def test_the_users_own_steps_come_first_and_less_is_said_the_right_way_round():
     predicted = report.full_step_equivalents()
     assert report.comparison == (
         "2.00x slower than 2 plain steps of 2.00 s, as measured in stage 3; predicted "
-        f"{predicted / 2:.2f}x slower; published against 50: {50 / predicted:.2f}x"
+        f"{predicted / 2:.2f}x slower; published against 50: {50 / predicted:.2f}x; "
+        "the plan does not pay here, plain steps are faster"
     )
+    assert "does not pay" not in replace(report, plain_steps=4).comparison
     assert report.values()["published_steps"] == 50
 
 

@@ -170,9 +170,12 @@ class RunReport:
             f"step{'s' if self.plain_steps > 1 else ''} {each}; "
             f"predicted {_times(self.plain_steps / predicted)}"
         )
-        if self.published is None:
-            return told
-        return f"{told}; published against {self.published}: {_times(self.published / predicted)}"
+        if self.published is not None:
+            times = _times(self.published / predicted)
+            told = f"{told}; published against {self.published}: {times}"
+        if measured > self.plain_steps:
+            told = f"{told}; the plan does not pay here, plain steps are faster"
+        return told
 
 
 def _speed(times: float) -> str:
