@@ -149,7 +149,7 @@ def prepare(wires: Wires, settings: Settings) -> Run:
     )
     chosen = replace(chosen, plan=plan)
     check_sampler(wires.sampler, plan.steps)
-    _check_patches(wires.guider, facts, plan)
+    _check_carried(wires.guider, facts, plan)
     name_unstoppable(wires.guider, plan)
     facts.family.check_size(network, frame)
     regions = _regions(settings, plan, wires, facts, frame, len(samples))
@@ -184,13 +184,15 @@ def _progress(
     return CallersBar(work, stages, wires.tell, wires.callback, wires.steps, frame)
 
 
-def _check_patches(guider: Any, facts: ModelFacts, plan: Plan) -> None:
-    """Refuse, or name, what other nodes put on the MODEL and a mixed stage cannot carry."""
+def _check_carried(guider: Any, facts: ModelFacts, plan: Plan) -> None:
+    """Refuse, or name, what was put on the MODEL or its prompts and a mixed stage cannot carry."""
     if plan.ratio is None:
         return
     options = guider.model_options.get(OPTIONS, {})
     facts.family.check_call(options)
     facts.family.check_call({"wrappers": guider.model_patcher.wrappers})
+    references = references_of(guider.original_conds, facts.space).tokens
+    facts.family.check_references(network_of(guider.model_patcher), references)
     for stage in plan.stages:
         facts.family.views.check(view_named(stage.views), options, facts.family.short)
     name_unknown(guider.model_options)

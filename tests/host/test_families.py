@@ -7,21 +7,25 @@ import inspect
 import math
 from contextlib import nullcontext
 
+import comfy.model_management
 import pytest
 import torch
+from applying import ksampler, on, sampler_node
+from guiders import dual, without_negative
+from interrupting import at_call, traces
 from limits import GRID, assert_limits, guider, mixed, native, noise, none_fine, scattered
 
-from driving import ralu
+from driving import ralu, short_plan
 from lab.models import tiny
 from ralu_pack.nodes.host.families.family import Family, fit_shift
 from ralu_pack.nodes.host.families.inspect import inspect_model, network_of
 from ralu_pack.nodes.host.families.positions.shadow import shadowed
 from ralu_pack.nodes.host.families.table import FAMILIES, family_named
-from ralu_pack.ralu_core import plans
 from ralu_pack.ralu_core.latents.flow import shift_sigma
-from ralu_pack.ralu_core.latents.frame import Frame
 from ralu_pack.ralu_core.latents.layout import Layout
 from ralu_pack.ralu_core.plans.presets import PRESETS
+
+pytestmark = pytest.mark.promise("Every model family: limits, runs, guiders, interrupts")
 
 
 @pytest.fixture(scope="module", params=FAMILIES, ids=lambda family: family.name)
@@ -67,6 +71,11 @@ def test_both_limits_are_exact_in_bf16(weights, family):
     assert_limits(guider(tiny.load_model(weights, family, dtype=torch.bfloat16)))
 
 
+@pytest.mark.parametrize("make", [dual, without_negative], ids=["DualCFG", "Basic"])
+def test_both_limits_are_exact_with_other_guiders(model, make):
+    assert_limits(make(model), batch=1)
+
+
 def test_without_its_positions_a_call_is_scrambled(model):
     """The control of the limits: what a hook that never fires would cost."""
     family, x = inspect_model(model).family, noise(space=inspect_model(model).space)
@@ -102,6 +111,19 @@ def test_pictures_with_unequal_counts_are_sampled_as_alone(model):
         torch.testing.assert_close(both[k : k + 1], alone, atol=rounding(both), rtol=0)
 
 
+def test_prompts_one_by_one_are_sampled_as_together(model, monkeypatch):
+    """As the host calls a model that has no room for both prompts of guidance at once."""
+    x, layout, rows = noise(space=inspect_model(model).space), scattered(), []
+    hook = network_of(model).register_forward_pre_hook(lambda _, args: rows.append(len(args[0])))
+    together = mixed(guider(model), x, layout)
+    monkeypatch.setattr(type(model.model), "memory_required", lambda *a, **k: 1e30)
+    one_by_one = mixed(guider(model), x, layout)
+    hook.remove()
+    calls = len(rows) // 3
+    assert sum(rows[:calls]) == sum(rows[calls:]) and max(rows[calls:]) < max(rows[:calls])
+    torch.testing.assert_close(one_by_one, together, atol=rounding(together), rtol=0)
+
+
 def test_the_network_is_left_as_it_was(model):
     network, x = network_of(model), noise(space=inspect_model(model).space)
     native(guider(model), x)  # loads it
@@ -109,6 +131,35 @@ def test_the_network_is_left_as_it_was(model):
     mixed(guider(model), x, scattered())
     assert {name: {*m.__dict__} for name, m in network.named_modules()} == modules
     assert model.wrappers == {}
+
+
+def whole_run(model, **options) -> torch.Tensor:
+    settings = {"schedule": short_plan(model), "edge_detector": "latent_gradient", **options}
+    return ralu(model, None, **settings)[0]
+
+
+@pytest.mark.parametrize("call", [0, 1, 3])
+def test_an_interrupt_in_any_stage_leaves_nothing(model, call):
+    """The calls are the first of each stage; the button only sets a flag."""
+    undisturbed, before = whole_run(model), traces(model)
+    press = comfy.model_management.interrupt_current_processing
+    with at_call(model, call, press) as calls:
+        with pytest.raises(comfy.model_management.InterruptProcessingException):
+            whole_run(model)
+    assert call < len(calls) <= call + 2
+    assert not comfy.model_management.processing_interrupted()
+    assert traces(model) == before
+    assert torch.equal(undisturbed, whole_run(model))
+
+
+def test_a_ksampler_behind_the_node_ralu_is_a_ralu_sampler(model):
+    space = inspect_model(model).space
+    side = 512 // space.host_pixels
+    latent = {"samples": torch.zeros(1, space.host_channels, side, side)}
+    plan = short_plan(model, (512, 512))
+    expected = sampler_node(model, latent=latent, schedule=plan, cfg=1.0)
+    behind = ksampler(on(model, schedule=plan), latent, cfg=1.0)
+    assert behind.std() > 0.1 and torch.equal(behind, expected)
 
 
 RUNS = {
@@ -179,9 +230,3 @@ def test_the_shift_is_found_in_float32_levels(shift):
 def test_other_flows_are_refused(half, quarter):
     with pytest.raises(ValueError, match=r"must follow one shift map .* use the MODEL without"):
         fit_shift(half, quarter)
-
-
-def short_plan(model, size=(256, 256)) -> plans.Plan:
-    facts = inspect_model(model)
-    shift = facts.shift_for(Frame.of_picture(*size, facts.space), None)
-    return plans.ralu((1, 2, 2), (0.7, 0.55, 0.0), (4.4, 2.1, 2.0), 4.0, 0.3, shift)

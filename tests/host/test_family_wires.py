@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+
 import comfy.controlnet
 import comfy.latent_formats
 import comfy.ops
@@ -17,24 +19,26 @@ from limits import (
     with_values,
 )
 
-from driving import ralu
+from driving import ralu, short_plan
 from lab.models import tiny
 from ralu_pack.nodes.host.families.family import Family
-from ralu_pack.nodes.host.families.inspect import inspect_model
+from ralu_pack.nodes.host.families.inspect import inspect_model, network_of
 from ralu_pack.nodes.host.families.table import FAMILIES, family_named
 from ralu_pack.nodes.sampler import Sampler
 
-# Ways to place references, for those that take them.
+pytestmark = pytest.mark.promise("Every model family: references, LoRAs, masks, regional prompts")
+
+# Ways to place references, for those that take them. In the network of Flux, index_timestep_zero
+# fails in ComfyUI's own sampling.
 REFERENCES = {
     "flux1": ("offset", "index", "uxo"),
     "flux2": ("index", "offset", "uxo"),
-    "qwen_image": ("index", "offset", "index_timestep_zero"),
+    "qwen_image": ("index", "offset", "negative_index", "index_timestep_zero"),
     "krea2": ("index", "index_timestep_zero"),
-    "longcat": ("offset", "index"),
+    "longcat": ("offset", "index", "uxo"),
     "mage_flow": ("index",),
 }
 BLOCKS = ("blocks.", "layers.")
-NEWER = "index_timestep_zero"
 PLACED = [(family, way) for family, ways in REFERENCES.items() for way in ways]
 
 
@@ -77,7 +81,8 @@ def picture(space, seed=9, size=LATENT) -> torch.Tensor:
 @pytest.mark.parametrize(("name", "way"), PLACED)
 def test_references_stay_in_both_limits(name, way, loaded):
     model = model_of(family_named(name), loaded)
-    if way == NEWER and not hasattr(model.model.diffusion_model, "default_ref_method"):
+    source = inspect.getsource(type(network_of(model)))
+    if way.startswith(("negative", "index_")) and f'"{way}"' not in source:
         pytest.skip("this ComfyUI has no such references")
     space = inspect_model(model).space
     references = {
@@ -86,8 +91,24 @@ def test_references_stay_in_both_limits(name, way, loaded):
     }
     text = tiny.conditioning(5, guidance=3.0)
     edited = guider(model, with_values(text, **references), with_values(text, **references))
-    assert_limits(edited)
+    assert_limits(edited, 1)
     assert_matters(edited, guider(model, text, text))
+
+
+def test_who_reads_references_is_tested_or_refuses_them(model):
+    family, space = inspect_model(model).family, inspect_model(model).space
+    if family.name in REFERENCES or "ref_latents" not in inspect.getsource(type(network_of(model))):
+        return
+    edited = with_values(tiny.conditioning(5), reference_latents=[picture(space)])
+    model.model.diffusion_model.register_forward_pre_hook(lambda *_: pytest.fail("It was called."))
+    with pytest.raises(ValueError, match=f"reference pictures of {family.short}"):
+        ralu(
+            model,
+            None,
+            schedule=short_plan(model),
+            edge_detector="latent_gradient",
+            positive=edited,
+        )
 
 
 @pytest.mark.parametrize("name", ["flux1", "chroma", "longcat"])
@@ -141,7 +162,8 @@ def test_inpaint_masks(model):
     assert_limits(guider(model, cfg=1.0), 1, atol=1e-4, latent=picture(space), mask=freed)
 
 
-def test_loras(model):
+def lora_of(model) -> tuple[str, torch.Tensor, torch.Tensor]:
+    """The weight that a LoRA of rank 4 changes, and what it is made of: up and down."""
     weights = model.model.diffusion_model.state_dict()
     name = next(
         name
@@ -149,15 +171,35 @@ def test_loras(model):
         if weight.ndim == 2 and "adapter" not in name and any(part in name for part in BLOCKS)
     )
     rows, columns = weights[name].shape
-    key = f"diffusion_model.{name.removesuffix('.weight')}"
     generator = torch.Generator().manual_seed(3)
-    lora = {
-        f"{key}.lora_up.weight": torch.randn(rows, 4, generator=generator),
-        f"{key}.lora_down.weight": torch.randn(4, columns, generator=generator) / 4,
-    }
-    patched, _ = comfy.sd.load_lora_for_models(model, None, lora, 1.0, 0.0)
+    up = torch.randn(rows, 4, generator=generator)
+    return name, up, torch.randn(4, columns, generator=generator) / 4
+
+
+def with_lora(model, name: str, up: torch.Tensor, down: torch.Tensor):
+    key = f"diffusion_model.{name.removesuffix('.weight')}"
+    lora = {f"{key}.lora_up.weight": up, f"{key}.lora_down.weight": down}
+    return comfy.sd.load_lora_for_models(model, None, lora, 1.0, 0.0)[0]
+
+
+def test_loras(model):
+    patched = with_lora(model, *lora_of(model))
     assert_limits(guider(patched, cfg=1.0), 1)
     assert_matters(guider(patched, cfg=1.0), guider(model, cfg=1.0))
+
+
+def test_a_lora_is_changed_weights_until_it_is_taken_off(model, loaded):
+    family, (name, up, down) = inspect_model(model).family, lora_of(model)
+    weights = loaded[family.name]
+    changed = tiny.load_model({**weights, name: weights[name] + up @ down}, family)
+    options = {"schedule": short_plan(model), "edge_detector": "latent_gradient"}
+    before, expected, samples, after = (
+        ralu(one, None, **options)[0]
+        for one in (model, changed, with_lora(model, name, up, down), model)
+    )
+    close = 1e-4 * max(1.0, float(expected.std()))
+    torch.testing.assert_close(samples, expected, atol=close, rtol=0)
+    assert (samples - before).abs().max() > 100 * close and torch.equal(after, before)
 
 
 @pytest.mark.parametrize("cfg", [1.0, 4.0])

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-
 import comfy.model_management
 import comfy.samplers
 import pytest
 import torch
 from comfy_extras.nodes_custom_sampler import Noise_RandomNoise
+from interrupting import at_call, traces
 from limits import guider, with_values
 
 from driving import quick_schedule, sample
@@ -18,41 +17,6 @@ from ralu_pack.nodes.sampler_advanced import SamplerAdvanced
 STAGES = {1: 0, 2: 2, 3: 4}  # the model call that begins each stage of the quick schedule
 Interrupted = comfy.model_management.InterruptProcessingException
 OutOfMemory = comfy.model_management.OOM_EXCEPTION
-
-
-def traces(model) -> tuple:
-    """Everything of a MODEL that a run might leave something on."""
-    network = model.model.diffusion_model
-    return (
-        {**network.__dict__},
-        set(model.model.__dict__),
-        {**model.wrappers},
-        {**model.object_patches},
-        {**model.object_patches_backup},
-        {k: v for k, v in model.model_options.items() if k != "transformer_options"},
-        {**model.model_options["transformer_options"]},
-        len(model.patches),
-    )
-
-
-@contextmanager
-def at_call(model, number: int, act):
-    """Let `act` run as the network's call of that number begins."""
-    calls = []
-
-    def count(*_):
-        calls.append(None)
-        if len(calls) == number + 1:
-            act()
-
-    network = model.model.diffusion_model
-    hooks = network._forward_pre_hooks.copy()
-    handle = network.register_forward_pre_hook(count)
-    try:
-        yield calls
-    finally:
-        handle.remove()
-        assert network._forward_pre_hooks == hooks
 
 
 def fail(error: BaseException):

@@ -198,6 +198,10 @@ class Family(ABC):
         """The same for what this family alone cannot carry."""
         return None
 
+    def check_references(self, network: Any, tokens: int) -> None:
+        """ValueError for so many tokens of reference pictures that a packed call cannot carry."""
+        return None
+
     def check_size(self, network: Any, frame: Frame) -> None:
         """Refuse pictures over `longest_side`, which would fail in the last stage."""
         side = self.longest_side(network)

@@ -41,15 +41,22 @@ class NextDiT(Family):
                 return None
             if call == 1 and length == padded:
                 return 0
-            raise ValueError(
-                f"RALU cannot place the reference pictures of {self.short} in its mixed stage: "
-                "remove them, or use a KSampler."
-            )
+            raise self._unplaced()
 
         return embedded_ids(network.rope_embedder, packing, rows, first)
 
     def check_own(self, options: dict) -> None:
         check_unstretched(options, self.short)
+
+    def check_references(self, network: Any, tokens: int) -> None:
+        if tokens and hasattr(network, "embed_cap"):  # older hosts leave them out
+            raise self._unplaced()
+
+    def _unplaced(self) -> ValueError:
+        return ValueError(
+            f"RALU cannot place the reference pictures of {self.short} in its mixed stage: "
+            "remove them, or use a KSampler."
+        )
 
     def tiny(self, **factory: Any) -> torch.nn.Module:
         from comfy.ldm.lumina.model import NextDiT

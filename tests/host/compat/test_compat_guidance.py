@@ -11,7 +11,7 @@ import torch
 from comfy_extras import nodes_custom_sampler
 from comfy_extras.nodes_apg import APG
 from comfy_extras.nodes_cfg import CFGNorm, CFGZeroStar
-from comfy_extras.nodes_custom_sampler import Guider_DualCFG, Noise_RandomNoise
+from comfy_extras.nodes_custom_sampler import Noise_RandomNoise
 from comfy_extras.nodes_fresca import FreSca
 from comfy_extras.nodes_latent import (
     LatentApplyOperationCFG,
@@ -24,6 +24,7 @@ from comfy_extras.nodes_perpneg import Guider_PerpNeg
 from comfy_extras.nodes_sd3 import SkipLayerGuidanceSD3
 from comfy_extras.nodes_slg import SkipLayerGuidanceDiT, SkipLayerGuidanceDiTSimple
 from comfy_extras.nodes_tcfg import TCFG
+from guiders import dual, without_negative
 from limits import all_fine, assert_limits, assert_matters, guider, mixed, native, noise
 
 from driving import quick_schedule, ralu, schedule_for
@@ -37,23 +38,10 @@ def made_by(node, *args, **kwargs):
     return (out.args if hasattr(out, "args") else out)[0]
 
 
-def dual(model):
-    made = Guider_DualCFG(model)
-    made.set_conds(tiny.conditioning(1), tiny.conditioning(2), tiny.conditioning(3))
-    made.set_cfg(3.0, 2.0)
-    return made
-
-
 def perp_neg(model):
     made = Guider_PerpNeg(model)
     made.set_conds(tiny.conditioning(1), tiny.conditioning(2), tiny.conditioning(3))
     made.set_cfg(4.0, 1.5)
-    return made
-
-
-def without_negative(model):
-    made = comfy.samplers.CFGGuider(model)
-    made.inner_set_conds({"positive": tiny.conditioning(1)})
     return made
 
 

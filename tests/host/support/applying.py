@@ -14,7 +14,7 @@ CFG = {"Flux": 1.0, "SD3": 4.0}
 
 
 def cfg_of(model) -> float:
-    return CFG[type(model.model).__name__]
+    return CFG.get(type(model.model).__name__, 1.0)
 
 
 def empty(batch: int = 1, side: int = SIDE) -> dict:
@@ -55,5 +55,7 @@ def ksampler(model, latent=None, steps=20, **options) -> torch.Tensor:
 
 def sampler_node(model, vae=None, latent=None, **options) -> torch.Tensor:
     """The samples of a RALU Sampler, with the same settings as `quickly`."""
-    settings = {"schedule": schedule_for(model), "cfg": cfg_of(model), "edge_detector": "auto"}
-    return ralu(model, vae, latent=latent or empty(), **{**settings, **options})[0]
+    settings = {"cfg": cfg_of(model), "edge_detector": "auto", **options}
+    if "schedule" not in settings:
+        settings["schedule"] = schedule_for(model)
+    return ralu(model, vae, latent=latent or empty(), **settings)[0]

@@ -13,6 +13,7 @@ from ralu_pack.nodes.host.sampling.mixed_call import MixedCall
 from ralu_pack.nodes.sampler import Sampler
 from ralu_pack.nodes.sampler_advanced import SamplerAdvanced
 from ralu_pack.ralu_core import plans
+from ralu_pack.ralu_core.latents.frame import Frame
 from ralu_pack.ralu_core.latents.layout import Layout
 from ralu_pack.ralu_core.latents.packing import Packing
 
@@ -38,6 +39,13 @@ def quick_schedule(
 
 def schedule_for(model, ratio: float = 0.3, steps: tuple[int, ...] = (2, 2, 2)) -> plans.Plan:
     return quick_schedule(SHIFT[family(model)], ratio, steps)
+
+
+def short_plan(model, size=(256, 256)) -> plans.Plan:
+    """Five steps in three stages, for a MODEL of any family."""
+    facts = inspect_model(model)
+    shift = facts.shift_for(Frame.of_picture(*size, facts.space), None)
+    return plans.ralu((1, 2, 2), (0.7, 0.55, 0.0), (4.4, 2.1, 2.0), 4.0, 0.3, shift)
 
 
 def guider_for(model, cfg: float = 1.0, batch: int = 1) -> comfy.samplers.CFGGuider:
