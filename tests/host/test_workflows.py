@@ -27,6 +27,10 @@ pytest_plugins = ["workflow_server"]
 OTHERS = {"CLIPLoader", "LoraLoaderModelOnly", "ControlNetLoader", "UpscaleModelLoader"}
 LOADERS = {*stand_in_prompt.LOADERS, *OTHERS}
 SIDE = 1024 // 16  # tokens
+SCREEN, MARGIN = (1920, 1080), 10
+LEGIBLE = 8 / 14  # zoom at which the classic renderer draws text: 8 pixels of its 14
+FILLED = 0.75  # of the screen, by a workflow that the frontend fits into it
+TALL = {"flux_dev_compare", "flux_dev_controlnet_lora"}  # open smaller than that
 LETTER = 12  # canvas units of a letter in a group's title
 
 
@@ -125,6 +129,16 @@ def test_nodes_do_not_overlap_and_lie_in_a_group(name):
     assert max(g[2] for g in groups) - min(g[0] for g in groups) <= WIDEST
     titles = [(group["title"], group["bounding"][2]) for group in saved["groups"]]
     assert all(LETTER * len(title) < width for title, width in titles)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in TALL])
+def test_text_is_drawn_as_it_opens(name):
+    """The frontend's own rule, of the nodes' boxes and a margin, in the classic renderer."""
+    boxes = [box(node) for node in workflow.read_workflow(name)["nodes"]]
+    starts, ends = [[f(b[k] for b in boxes) for k in range(4)] for f in (min, max)]
+    extents = [ends[k + 2] - starts[k] + 2 * MARGIN for k in range(2)]
+    fits = [FILLED * pixels / extent for pixels, extent in zip(SCREEN, extents, strict=True)]
+    assert min(fits) >= LEGIBLE
 
 
 def box(node) -> tuple[int, int, int, int]:

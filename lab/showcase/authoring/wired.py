@@ -144,32 +144,36 @@ def flux_dev_two_pass(sheet: Sheet) -> None:
     models = load_flux(sheet, FLUX_DEV)
     size = empty_picture(sheet)
     job = flux_job(sheet, models, size)
+    upscaler = _upscaler(sheet)
     title = "First pass: three stages, the compute of about 9 full-size steps"
     plan = schedule(sheet, models.model, size.width, size.height, "FLUX 5x", title)
     sheet.column(360)
     first = ralu_sampler(sheet, job, plan, "First pass")["LATENT"]
-    larger = _enlarge(sheet, first, models.vae)
+    larger = _enlarge(sheet, first, models.vae, upscaler)
     sheet.column(460, "Second pass: 4 full-size steps", RALU)
     job = replace(job, latent=larger)
-    second = ralu_sampler(sheet, job, plan, "Second pass", 300, denoise=0.4)
+    second = ralu_sampler(sheet, job, plan, "Second pass", 240, denoise=0.4)
     sheet.below(460, "Result", RESULT)
-    save(sheet, decode(sheet, second["LATENT"], models.vae, "Decode"), "Picture", sheet.name)
+    picture = decode(sheet, second["LATENT"], models.vae, "Decode")
+    save(sheet, picture, "Picture", sheet.name, 386)
 
 
-def _enlarge(sheet: Sheet, latent: Out, vae: Out) -> Out:
-    """A latent of 1.5 times the width and height, by way of an upscaling model."""
-    sheet.below(440, "Enlarge 1.5 times", GUIDE)
-    picture = decode(sheet, latent, vae, "Decode: first pass")
-    save(sheet, picture, "First pass picture", f"{sheet.name}_first")
-    sheet.column(360)
+def _upscaler(sheet: Sheet) -> Out:
+    sheet.below(380, "Upscaler", GUIDE)
     file = UPSCALER
     loader = sheet.add("UpscaleModelLoader", "Upscaler", models=[file], model_name=file.name)
+    sheet.note(texts.ENLARGE, "Why not the latent?")
+    return loader["UPSCALE_MODEL"]
+
+
+def _enlarge(sheet: Sheet, latent: Out, vae: Out, upscaler: Out) -> Out:
+    """A latent of 1.5 times the width and height, by way of an upscaling model."""
+    sheet.below(250, "Enlarge 1.5 times", GUIDE)
+    picture = decode(sheet, latent, vae, "Decode: first pass")
     large = sheet.add(
-        "ImageUpscaleWithModel",
-        "4 times as wide",
-        upscale_model=loader["UPSCALE_MODEL"],
-        image=picture,
+        "ImageUpscaleWithModel", "4 times as wide", upscale_model=upscaler, image=picture
     )["IMAGE"]
+    sheet.column(250)
     scaled = sheet.add(
         "ImageScaleBy",
         "4 x 0.375 = 1.5 times",
@@ -178,7 +182,8 @@ def _enlarge(sheet: Sheet, latent: Out, vae: Out) -> Out:
         scale_by=0.375,
     )["IMAGE"]
     encoded = sheet.add("VAEEncode", "Encode", pixels=scaled, vae=vae)["LATENT"]
-    sheet.note(texts.ENLARGE, "Why not the latent?")
+    sheet.column(270)
+    save(sheet, picture, "First pass picture", f"{sheet.name}_first", 140)
     return encoded
 
 
