@@ -132,19 +132,6 @@ class Layout:
         fine = grid_positions(2 * h, 2 * w, self.position_grid[0] / (2 * h), self.fine.device)
         return torch.cat([coarse, fine])[self.index]
 
-    @property
-    def fine_positions(self) -> torch.Tensor:
-        """(B, N, 2) positions of a split layout in units of the fine grid: coarse tokens lie in the
-        middle of the four that they stand for."""
-        coarse, fine = self.positions[:, : self.kept], self.positions[:, self.kept :]
-        return torch.cat([2 * coarse + 0.5, fine], dim=1)
-
-    @property
-    def coarse_positions(self) -> torch.Tensor:
-        """The same in units of the coarse grid: fine tokens lie where their coarse one would."""
-        coarse, fine = self.positions[:, : self.kept], self.positions[:, self.kept :]
-        return torch.cat([coarse, (fine / 2).floor()], dim=1)
-
     @cached_property
     def fine_pixels(self) -> torch.Tensor:
         """(B, 1, H, W) bool: latent pixels that belong to fine tokens."""

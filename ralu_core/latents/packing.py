@@ -66,6 +66,19 @@ class Packing:
         """N, the length of each sequence."""
         return self.index.shape[1]
 
+    @property
+    def fine_positions(self) -> torch.Tensor:
+        """(B, N, 2) positions of a split layout in units of the fine grid: coarse tokens lie in the
+        middle of the four that they stand for."""
+        coarse, fine = self.positions[:, : self.layout.kept], self.positions[:, self.layout.kept :]
+        return torch.cat([2 * coarse + 0.5, fine], dim=1)
+
+    @property
+    def coarse_positions(self) -> torch.Tensor:
+        """The same in units of the coarse grid: fine tokens lie where their coarse one would."""
+        coarse, fine = self.positions[:, : self.layout.kept], self.positions[:, self.layout.kept :]
+        return torch.cat([coarse, (fine / 2).floor()], dim=1)
+
     def to(self, device: torch.device | str) -> Packing:
         """The same tables on another device: copied, not made again."""
         if self.index.device == torch.device(device):

@@ -26,8 +26,9 @@ def test_tokens_of_one_place_follow_each_other_and_lie_on_their_own_grid() -> No
     assert layout.index.tolist() == [coarse + [4 + k for k in first + second]]
     native = [[0, 0], [1, 1], [0, 2], [0, 3], [1, 2], [1, 3], [2, 0], [2, 1], [3, 0], [3, 1]]
     assert layout.positions[0].tolist() == native
-    assert layout.fine_positions[0].tolist() == [[0.5, 0.5], [2.5, 2.5], *native[2:]]
-    assert layout.coarse_positions[0].tolist() == native[:2] + [[0, 1]] * 4 + [[1, 0]] * 4
+    (packing,) = Packing.parts(layout)
+    assert packing.fine_positions[0].tolist() == [[0.5, 0.5], [2.5, 2.5], *native[2:]]
+    assert packing.coarse_positions[0].tolist() == native[:2] + [[0, 1]] * 4 + [[1, 0]] * 4
 
 
 def test_another_order_packs_the_same_state() -> None:

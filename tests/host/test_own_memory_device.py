@@ -19,6 +19,7 @@ from driving import SHIFT, mixed_call, plain, ralu, schedule_for
 from driving import family as name_of
 from lab.models import tiny
 from ralu_pack.nodes.edge_mask_preview import EdgeMaskPreview
+from ralu_pack.ralu_core.latents.views import VIEWS
 from ralu_pack.ralu_core.plans import own_noise
 
 CPU = torch.device("cpu")
@@ -105,6 +106,7 @@ OF_BOTH = {
     "dpmpp_2m": lambda model, vae: {"sampler_name": "dpmpp_2m"},
     "dpmpp_sde": lambda model, vae: {"sampler_name": "dpmpp_sde"},
     "own noise": lambda model, vae: {"schedule": own_noise(SHIFT[name_of(model)], (2, 2))},
+    "views": lambda model, vae: {"schedule": schedule_for(model).seeing(VIEWS)},
 }
 RUNS = (
     [("flux", name, wire) for name, wire in {**OF_BOTH, **WIRES}.items()]

@@ -62,7 +62,7 @@ def test_each_size_sees_the_other_in_its_own_units(views, is_apart):
     sizes = [TEXT, TEXT * (copies - 1), kept, grown, OTHERS]
     (t1, t2, c, f, o), (v1, v2, vc, vf, vo) = k.split(sizes, 2), v.split(sizes, 2)
     queries, biases = q.split(sizes, 2), mask.split(sizes, 1)
-    place, fine, coarse = layout.positions, layout.fine_positions, layout.coarse_positions
+    place, fine, coarse = layout.positions, packing.fine_positions, packing.coarse_positions
 
     # Rotated where they lie in the call, as the network would.
     native = torch.cat([t1, t2, rotated(torch.cat([c, f], 2), *place.unbind(-1)), o], 2)
@@ -124,9 +124,9 @@ def test_grids_counted_from_their_middle_move_with_their_text(views):
     layout, kept = packing.layout, packing.layout.kept
     (h, w), (high, wide) = (1, 1), (2, 3)  # middles of 2 x 3 and of 4 x 6
     coarse = layout.positions[:, :kept] - torch.tensor([h, w])
-    assert torch.equal(coarse + near, layout.fine_positions[:, :kept] - torch.tensor([high, wide]))
+    assert torch.equal(coarse + near, packing.fine_positions[:, :kept] - torch.tensor([high, wide]))
     fine = layout.positions[:, kept:] - torch.tensor([high, wide])
-    assert torch.equal(fine + far, layout.coarse_positions[:, kept:] - torch.tensor([h, w]))
+    assert torch.equal(fine + far, packing.coarse_positions[:, kept:] - torch.tensor([h, w]))
     text = QwenImage().views.turns(NETWORK, packing, TEXT, {})[2]
     keys = drawn(TEXT)[1]
     ids = torch.full((2, TEXT, 3), 2.0)  # from 1 to 3

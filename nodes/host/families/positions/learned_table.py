@@ -19,7 +19,7 @@ def learned_table(network, packing: Packing, rows: int) -> Iterator[list[int]]:
     """
     original = network.cropped_pos_embed
     layout = packing.layout
-    positions = layout.fine_positions if layout.is_split else packing.positions
+    positions = packing.fine_positions if layout.is_split else packing.positions
     grid, patch = layout.position_grid, layout.patch
     # Where the picture fills the table, positions past the last row read that row.
     margin = 1 if max(grid) + 2 <= network.pos_embed_max_size else 0

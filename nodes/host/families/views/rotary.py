@@ -15,7 +15,7 @@ from .....ralu_core.latents.views import ONE_TEXT, View
 from .rule import Rule
 from .split import OVERRIDE, Joint, SplitAttention, Turn
 
-ROWS, COLUMNS = 1, 2  # which of the ids tell a token's row and column
+PLACE, ALL = slice(1, 3), slice(None)  # of the ids: row and column, and every one
 
 
 class Rotations:
@@ -30,9 +30,9 @@ class Rotations:
         embedder: Any,
         packing: Packing,
         moves: torch.Tensor,
-        axes: tuple[int, ...] = (ROWS, COLUMNS),
+        axes: slice = PLACE,
     ):
-        self.embedder, self.packing, self.moves, self.axes = embedder, packing, moves, list(axes)
+        self.embedder, self.packing, self.moves, self.axes = embedder, packing, moves, axes
         self._known: dict[tuple, torch.Tensor] = {}  # the same for all blocks of a call
 
     def __call__(self, keys: torch.Tensor) -> torch.Tensor:
@@ -112,25 +112,22 @@ class Rotary(Rule):
         """Of keys: coarse ones to the fine view, fine ones to the coarse view, text to the fine."""
         embedder, layout = getattr(network, self.embedder), packing.layout
         near, far = self.moves(packing)
-        scale = _scale(options, near)
         start = self.text_start(layout.position_grid) - self.text_start(layout.grid)
         still = near.new_full((layout.batch, text, 1), float(start))
-        all_axes = tuple(range(len(embedder.axes_dim)))
         return (
-            Rotations(embedder, packing, near * scale),
-            Rotations(embedder, packing, far * scale),
-            Rotations(embedder, packing, still, all_axes) if start else lambda keys: keys,
+            Rotations(embedder, packing, _scaled(options, near)),
+            Rotations(embedder, packing, _scaled(options, far)),
+            Rotations(embedder, packing, still, ALL) if start else lambda keys: keys,
         )
 
     def moves(self, packing: Packing) -> tuple[torch.Tensor, torch.Tensor]:
         """(B, kept, 2) of coarse tokens to the fine view, (B, grown, 2) of fine ones back."""
-        layout, kept = packing.layout, packing.layout.kept
+        layout, kept, places = packing.layout, packing.layout.kept, packing.positions
         sides = zip(layout.grid, layout.position_grid, strict=True)
-        origins = [self.origin(coarse) - self.origin(fine) for coarse, fine in sides]
-        shift = packing.positions.new_tensor(origins)
-        near = layout.fine_positions[:, :kept] - layout.positions[:, :kept] + shift
-        far = layout.coarse_positions[:, kept:] - layout.positions[:, kept:] - shift
-        return near.to(packing.positions), far.to(packing.positions)
+        rows, columns = (self.origin(coarse) - self.origin(fine) for coarse, fine in sides)
+        near = packing.fine_positions[:, :kept] - places[:, :kept]
+        far = packing.coarse_positions[:, kept:] - places[:, kept:]
+        return _further(near, rows, columns), _further(far, -rows, -columns)
 
 
 @dataclass(frozen=True)
@@ -153,7 +150,13 @@ class Apart(Rotary):
         return None
 
 
-def _scale(options: dict, like: torch.Tensor) -> torch.Tensor:
-    """ScaleROPE's factors of rows and columns."""
+def _further(moves: torch.Tensor, rows: int, columns: int) -> torch.Tensor:
+    """By numbers: a tensor of them the host would have to copy to the device."""
+    return torch.stack([moves[..., 0] + rows, moves[..., 1] + columns], dim=-1)
+
+
+def _scaled(options: dict, moves: torch.Tensor) -> torch.Tensor:
+    """By ScaleROPE's factors of rows and columns."""
     rope = options.get("rope_options") or {}
-    return like.new_tensor([rope.get("scale_y", 1.0), rope.get("scale_x", 1.0)])
+    rows, columns = rope.get("scale_y", 1.0), rope.get("scale_x", 1.0)
+    return torch.stack([moves[..., 0] * rows, moves[..., 1] * columns], dim=-1)
