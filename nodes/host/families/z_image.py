@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 
@@ -41,7 +41,7 @@ class NextDiT(Family):
                 return None
             if call == 1 and length == padded:
                 return 0
-            raise self._unplaced()
+            self._refuse_references()
 
         return embedded_ids(network.rope_embedder, packing, rows, first)
 
@@ -50,10 +50,10 @@ class NextDiT(Family):
 
     def check_references(self, network: Any, tokens: int) -> None:
         if tokens and hasattr(network, "embed_cap"):  # older hosts leave them out
-            raise self._unplaced()
+            self._refuse_references()
 
-    def _unplaced(self) -> ValueError:
-        return ValueError(
+    def _refuse_references(self) -> NoReturn:
+        raise ValueError(
             f"RALU cannot place the reference pictures of {self.short} in its mixed stage: "
             "remove them, or use a KSampler."
         )
