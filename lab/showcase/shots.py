@@ -159,3 +159,9 @@ def tiled(pictures: list[Image.Image]) -> Image.Image:
     for k, picture in enumerate(pictures):
         sheet.paste(picture, (k % 2 * SIDE, k // 2 * SIDE))
     return sheet
+
+
+def untiled(sheet: Image.Image) -> list[Image.Image]:
+    """The four pictures again."""
+    places = [(k % 2 * SIDE, k // 2 * SIDE) for k in range(4)]
+    return [sheet.crop((x, y, x + SIDE, y + SIDE)) for x, y in places]

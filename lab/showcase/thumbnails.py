@@ -24,7 +24,18 @@ from lab.models.stand_ins import STAND_INS
 from lab.showcase.authoring.recipes import RECIPES
 from lab.showcase.cards import Words, model_of, sampling_of, words
 from lab.showcase.demo import COMPARISON, OUT
-from lab.showcase.shots import PICTURE, SIDE, SMALL, Studio, Subject, family, marked, painted, tiled
+from lab.showcase.shots import (
+    PICTURE,
+    SIDE,
+    SMALL,
+    Studio,
+    Subject,
+    family,
+    marked,
+    painted,
+    tiled,
+    untiled,
+)
 from lab.showcase.work_cards import WORK, work_pictures
 
 DOCS = REPOSITORY / "web" / "docs"
@@ -94,10 +105,10 @@ def panes(studio: Studio, name: str) -> list[Pane]:
 
 
 def _compared(studio: Studio, name: str) -> list[Pane]:
-    shown = studio.shoot(name, SUBJECTS[name])
+    (four,) = studio.shoot(name, SUBJECTS[name]).values()
     third = (CARD - 2 * GAP) // 3
-    captions = {"50 plain": "50 steps", "9 plain": "9 steps, same FLOPs", "RALU 5x": "RALU 5x"}
-    return [Pane(caption, shown[title], third) for title, caption in captions.items()]
+    captions = ("50 steps", "9 steps, same FLOPs", "RALU 5x")
+    return [Pane(words, part, third) for words, part in zip(captions, untiled(four), strict=False)]
 
 
 def _skipping(studio: Studio, name: str) -> list[Pane]:

@@ -27,10 +27,10 @@ pytest_plugins = ["workflow_server"]
 OTHERS = {"CLIPLoader", "LoraLoaderModelOnly", "ControlNetLoader", "UpscaleModelLoader"}
 LOADERS = {*stand_in_prompt.LOADERS, *OTHERS}
 SIDE = 1024 // 16  # tokens
-SCREEN, MARGIN = (1920, 1080), 10
+SCREEN, LAPTOP, MARGIN = (1920, 1080), (1366, 768), 10
 LEGIBLE = 8 / 14  # zoom at which the classic renderer draws text: 8 pixels of its 14
 FILLED = 0.75  # of the screen, by a workflow that the frontend fits into it
-TALL = {"flux_dev_compare", "flux_dev_controlnet_lora"}  # open smaller than that
+COLLAPSED = 20  # letters of a title that the classic renderer draws of a collapsed node
 LETTER = 12  # canvas units of a letter in a group's title
 
 
@@ -129,21 +129,37 @@ def test_nodes_do_not_overlap_and_lie_in_a_group(name):
     assert max(g[2] for g in groups) - min(g[0] for g in groups) <= WIDEST
     titles = [(group["title"], group["bounding"][2]) for group in saved["groups"]]
     assert all(LETTER * len(title) < width for title, width in titles)
+    collapsed = [node["title"] for node in saved["nodes"] if is_collapsed(node)]
+    assert all(len(title) <= COLLAPSED for title in collapsed)
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name not in TALL])
-def test_text_is_drawn_as_it_opens(name):
+@pytest.mark.parametrize(
+    ("name", "screen"),
+    [*((name, SCREEN) for name in NAMES), ("begin_here_flux_dev", LAPTOP)],
+)
+def test_text_is_drawn_as_it_opens(name, screen):
     """The frontend's own rule, of the nodes' boxes and a margin, in the classic renderer."""
-    boxes = [box(node) for node in workflow.read_workflow(name)["nodes"]]
+    boxes = [whole_box(node) for node in workflow.read_workflow(name)["nodes"]]
     starts, ends = [[f(b[k] for b in boxes) for k in range(4)] for f in (min, max)]
     extents = [ends[k + 2] - starts[k] + 2 * MARGIN for k in range(2)]
-    fits = [FILLED * pixels / extent for pixels, extent in zip(SCREEN, extents, strict=True)]
+    fits = [FILLED * pixels / extent for pixels, extent in zip(screen, extents, strict=True)]
     assert min(fits) >= LEGIBLE
 
 
-def box(node) -> tuple[int, int, int, int]:
+def whole_box(node) -> tuple[int, int, int, int]:
+    """As Nodes 2.0 counts a collapsed node, too."""
     (x, y), (w, h) = node["pos"], node["size"]
     return x, y - 30, x + w, y + h
+
+
+def box(node) -> tuple[int, int, int, int]:
+    """As drawn."""
+    left, top, right, lower = whole_box(node)
+    return left, top, right, node["pos"][1] if is_collapsed(node) else lower
+
+
+def is_collapsed(node) -> bool:
+    return node["flags"].get("collapsed", False)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -216,7 +232,7 @@ def test_compared_plain_sampling_costs_what_its_group_says():
     assert plain == {50, round(full_size_steps("flux_dev_compare"))}
     times = 50 / full_size_steps("flux_dev_compare")
     assert titles == [
-        f"50 plain steps: {times:.1f} times the compute",
+        f"50 plain steps: {times:.1f}x the compute",
         "9 plain steps: equal compute",
     ]
 

@@ -19,41 +19,35 @@ from lab.showcase.authoring.parts import (
     load_checkpoint,
     load_flux,
     plain_sampler,
-    ralu_sampler,
+    plan_group,
+    report,
+    sampler_below,
     save,
-    schedule,
 )
 from lab.showcase.authoring.sheet import Out, Sheet
 from lab.showcase.authoring.texts import KNOBS, KNOBS_IN_FRONT
 
 
 def flux_dev_compare(sheet: Sheet) -> None:
-    about(sheet, texts.COMPARE, [FLUX_DEV, *FLUX_FILES])
+    about(sheet, texts.COMPARE, [FLUX_DEV, *FLUX_FILES], KNOBS)
     models = load_flux(sheet, FLUX_DEV)
     size = empty_picture(sheet)
     job = flux_job(sheet, models, size)
-    many = _plain(sheet, job, 50, "50 plain steps: 5.6 times the compute")
-    few = _plain(sheet, job, 9, "9 plain steps: equal compute")
-    title = "RALU FLUX 5x: 15 steps that cost about 9 full-size ones"
-    sheet.row()
-    plan = schedule(sheet, models.model, size.width, size.height, "FLUX 5x", title, KNOBS)
-    sheet.column(360)
-    sampled = ralu_sampler(sheet, job, plan)
-    sheet.column(420)
-    picture = decode(sheet, sampled["LATENT"], models.vae, "Decode: RALU 5x")
-    save(sheet, picture, "RALU 5x", "compare_ralu")
-    sheet.column(300, "Side by side", RESULT)
-    regions = _regions(sheet, picture, sampled["edge_mask"])
-    row = many
-    for title, image in (
-        ("50 beside 9 plain steps", few),
-        ("RALU beside them", picture),
-        ("Its early regions beside them", regions),
-    ):
-        row = sheet.add("ImageStitch", title, image1=row, image2=image)["IMAGE"]
-    sheet.column(640)
-    sheet.add("PreviewImage", "RALU's early regions (bright)", 360, images=regions)
-    save(sheet, row, "50 plain | 9 plain | RALU 5x | its early regions", "compare", 240)
+    sheet.column(360, "50 plain steps: 5.6x the compute", PLAIN)
+    many = _plain(sheet, job, 50)
+    sheet.below(360, "9 plain steps: equal compute", PLAIN)
+    few = _plain(sheet, job, 9)
+    title = "RALU FLUX 5x: 15 steps, the cost of 9"
+    plan = plan_group(sheet, models.model, size.width, size.height, "FLUX 5x", title)
+    ralu = sampler_below(sheet, job, plan)
+    sheet.column(440, "Side by side", RESULT)
+    picture = decode(sheet, ralu["LATENT"], models.vae, "Decode: RALU 5x", collapsed=True)
+    regions = _regions(sheet, picture, ralu["edge_mask"])
+    above = _stitched(sheet, "50 beside 9 plain", many, few, "right")
+    below = _stitched(sheet, "RALU, its regions", picture, regions, "right")
+    four = _stitched(sheet, "RALU below plain", above, below, "down")
+    save(sheet, four, "50 plain, 9 plain / RALU 5x, its early regions", "compare", 440)
+    report(sheet, plan)
 
 
 def flux_dev_compare_slider(sheet: Sheet) -> None:
@@ -77,23 +71,27 @@ def _sampled(sheet: Sheet, job: Job, title: str, decoded: str) -> Out:
     return decode(sheet, latent, job.models.vae, decoded)
 
 
-def _plain(sheet: Sheet, job: Job, steps: int, group: str) -> Out:
-    """Plain sampling in a group of its own; its picture."""
-    sheet.column(500, group, PLAIN)
-    latent = plain_sampler(sheet, job, f"{steps} plain steps", steps)
-    picture = decode(sheet, latent, job.models.vae, f"Decode: {steps} plain")
-    save(sheet, picture, f"{steps} plain", f"compare_plain_{steps}", 380)
-    return picture
+def _plain(sheet: Sheet, job: Job, steps: int) -> Out:
+    """Plain sampling; its picture."""
+    latent = plain_sampler(sheet, job, f"{steps} plain steps", steps, room=270)
+    return decode(sheet, latent, job.models.vae, f"Decode: {steps} plain", collapsed=True)
 
 
 def _regions(sheet: Sheet, picture: Out, mask: Out) -> Out:
     """The picture, dark where it did not grow early."""
-    white = sheet.add("MaskToImage", "RALU's early regions", mask=mask)["IMAGE"]
-    return sheet.add(
+    white = sheet.add_collapsed("MaskToImage", "RALU's early regions", mask=mask)["IMAGE"]
+    return sheet.add_collapsed(
         "ImageBlend",
-        "Darken the other regions",
+        "Darken the others",
         image1=picture,
         image2=white,
         blend_factor=0.7,
         blend_mode="multiply",
     )["IMAGE"]
+
+
+def _stitched(sheet: Sheet, title: str, one: Out, other: Out, direction: str) -> Out:
+    stitched = sheet.add_collapsed(
+        "ImageStitch", title, image1=one, image2=other, direction=direction
+    )
+    return stitched["IMAGE"]

@@ -12,6 +12,8 @@ from lab.showcase.authoring.sheet import ModelFile, Out, Sheet
 RALU, PLAIN, RESULT = "#b58b2a", "#8a4a4a", "#4a8a5a"  # colours of groups
 KNOBS = "What the knobs do"
 IN_FRONT_STEPS = 20  # what people sample Flux with
+PANEL = 600  # pixels for what a sampler shows in a run and after it
+TO_SCREEN, GROWN = 294, 100  # what is left of them below a schedule on WIDEST's screen, and more
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ def load_checkpoint(sheet: Sheet, file: ModelFile, own_clip: bool = True) -> Mod
 
 def empty_picture(sheet: Sheet) -> Size:
     """A group of its own, above the prompt's."""
-    sheet.column(380, "Picture size")
+    sheet.column(350, "Picture size")
     width = sheet.add("PrimitiveInt", "Width", value=1024)["INT"]
     height = sheet.add("PrimitiveInt", "Height", value=1024)["INT"]
     empty = sheet.add("EmptySD3LatentImage", "Empty picture", width=width, height=height)
@@ -100,7 +102,7 @@ def prompt_flux(
     sheet: Sheet, models: Models, guidance: float | None, text: str = texts.FLUX_PROMPT
 ) -> tuple[Out, Out]:
     """The prompt as encoded, and with its guidance."""
-    sheet.below(380, "Prompt")
+    sheet.below(350, "Prompt")
     encoded = sheet.add("CLIPTextEncode", "Prompt", 140, clip=models.clip, text=text)
     positive = plain = encoded["CONDITIONING"]
     if guidance is not None:
@@ -121,6 +123,26 @@ def flux_job(sheet: Sheet, models: Models, size: Size, guidance: float | None = 
     return Job(models, size.latent, positive, negative, cfg=1.0, seed=20260722)
 
 
+def plan_group(
+    sheet: Sheet,
+    model: Out,
+    width: Out,
+    height: Out,
+    preset: str,
+    group: str = "RALU",
+    wide: int = 440,
+) -> dict[str, Out]:
+    """A group that begins with the schedule; its outputs."""
+    sheet.column(wide, group, RALU)
+    return sheet.add(
+        "RALU_Schedule", "Schedule", 240, model=model, preset=preset, width=width, height=height
+    )
+
+
+def report(sheet: Sheet, plan: dict[str, Out]) -> None:
+    sheet.add("PreviewAny", "Report", 190, source=plan["report"])
+
+
 def schedule(
     sheet: Sheet,
     model: Out,
@@ -131,14 +153,11 @@ def schedule(
     knobs: str = "",
 ) -> Out:
     """A group that begins with the schedule, its report and a note; the schedule's output."""
-    sheet.column(440, group, RALU)
-    node = sheet.add(
-        "RALU_Schedule", "Schedule", 240, model=model, preset=preset, width=width, height=height
-    )
-    sheet.add("PreviewAny", "Report", 190, source=node["report"])
+    plan = plan_group(sheet, model, width, height, preset, group)
+    report(sheet, plan)
     if knobs:
         sheet.note(knobs, KNOBS)
-    return node["schedule"]
+    return plan["schedule"]
 
 
 def ralu_sampler(
@@ -146,7 +165,7 @@ def ralu_sampler(
     job: Job,
     schedule: Out | None,
     title: str = "RALU Sampler",
-    room: int = 600,
+    room: int = PANEL,
     **inputs: Any,
 ) -> dict[str, Out]:
     """The sampler, with room below its widgets for what it shows after a run."""
@@ -166,12 +185,18 @@ def ralu_sampler(
     )
 
 
-def plain_sampler(sheet: Sheet, job: Job, title: str, steps: int) -> Out:
-    """Core's sampler; returns its latent."""
+def sampler_below(sheet: Sheet, job: Job, plan: dict[str, Out]) -> dict[str, Out]:
+    """The sampler as the last of its schedule's column, where it may grow."""
+    sheet.leave_room(GROWN)
+    return ralu_sampler(sheet, job, plan["schedule"], room=TO_SCREEN)
+
+
+def plain_sampler(sheet: Sheet, job: Job, title: str, steps: int, room: int = 300) -> Out:
+    """Core's sampler, with room below its widgets for a preview; returns its latent."""
     return sheet.add(
         "KSampler",
         title,
-        300,
+        room,
         model=job.models.model,
         positive=job.positive,
         negative=job.negative,
@@ -188,18 +213,19 @@ def save(sheet: Sheet, image: Out, title: str, prefix: str, room: int = 460) -> 
     sheet.add("SaveImage", title, room, images=image, filename_prefix=f"RALU/{prefix}")
 
 
-def decode(sheet: Sheet, latent: Out, vae: Out, title: str) -> Out:
-    return sheet.add("VAEDecode", title, samples=latent, vae=vae)["IMAGE"]
+def decode(sheet: Sheet, latent: Out, vae: Out, title: str, collapsed: bool = False) -> Out:
+    add = sheet.add_collapsed if collapsed else sheet.add
+    return add("VAEDecode", title, samples=latent, vae=vae)["IMAGE"]
 
 
 def show_mask(sheet: Sheet, mask: Out) -> None:
-    image = sheet.add("MaskToImage", "Early regions", mask=mask)["IMAGE"]
+    image = sheet.add_collapsed("MaskToImage", "Early regions", mask=mask)["IMAGE"]
     sheet.add("PreviewImage", "Early regions (white)", 280, images=image)
 
 
-def result(sheet: Sheet, latent: Out, vae: Out, mask: Out | None = None) -> None:
+def result(sheet: Sheet, latent: Out, vae: Out, mask: Out | None = None, width: int = 460) -> None:
     """The last group: the picture, and the regions that grew early."""
-    sheet.column(460, "Result", RESULT)
+    sheet.column(width, "Result", RESULT)
     save(sheet, decode(sheet, latent, vae, "Decode"), "Picture", sheet.name)
     if mask is not None:
         show_mask(sheet, mask)

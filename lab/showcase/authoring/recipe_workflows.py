@@ -28,10 +28,10 @@ REFERENCES = "index_timestep_zero"  # how this model was trained to place them
 def _text_to_picture(name: str, sheet: Sheet) -> None:
     recipe = RECIPES[name]
     models = _load(name, sheet)
-    sheet.column(380, "Picture size")
+    sheet.column(350, "Picture size")
     side = recipe.side
     latent = sheet.add(recipe.empty, "Empty picture", width=side, height=side)["LATENT"]
-    sheet.below(380, "Prompt")
+    sheet.below(350, "Prompt")
     encoded = positive = _text(sheet, models, "Prompt", recipe.prompt)
     if recipe.guidance is not None:
         guided = sheet.add(

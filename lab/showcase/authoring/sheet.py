@@ -90,6 +90,7 @@ class Sheet:
                 "font_size": 24,
                 "flags": {},
                 "members": self._members,
+                "room": 0,
             }
         )
 
@@ -132,6 +133,18 @@ class Sheet:
         outputs = enumerate(zip(info["output_name"], info["output"], strict=True))
         return {name: Out(node["id"], slot, kind) for slot, (name, kind) in outputs}
 
+    def add_collapsed(self, type: str, title: str, **inputs: Any) -> dict[str, Out]:
+        """A node like `add`'s, of which only the title is drawn."""
+        outputs = self.add(type, title, **inputs)
+        node = self.nodes[-1]
+        node["flags"] = {"collapsed": True}
+        self._y = _lower(node) + TITLE + GAP
+        return outputs
+
+    def leave_room(self, height: int) -> None:
+        """Let the group end lower by so many pixels: its last node grows as it runs."""
+        self.groups[-1]["room"] = height
+
     def note(self, text: str, title: str) -> None:
         """A note below the last node, in Markdown, as tall as its text."""
         node = self._place("MarkdownNote", title, _text_height(text, self._width))
@@ -147,8 +160,8 @@ class Sheet:
             "nodes": self.nodes,
             "links": self.links,
             "groups": [
-                {k: v for k, v in group.items() if k != "members"}
-                | {"bounding": _bounding(group["members"])}
+                {k: v for k, v in group.items() if k not in ("members", "room")}
+                | {"bounding": _bounding(group["members"], group["room"])}
                 for group in self.groups
             ],
             "config": {},
@@ -244,12 +257,14 @@ def _right(node: dict[str, Any]) -> int:
 
 
 def _lower(node: dict[str, Any]) -> int:
+    if node["flags"].get("collapsed"):
+        return node["pos"][1]
     footer = FOOTER if "models" in node["properties"] else 0
     return node["pos"][1] + node["size"][1] + footer
 
 
-def _bounding(nodes: list[dict[str, Any]]) -> list[int]:
+def _bounding(nodes: list[dict[str, Any]], room: int) -> list[int]:
     left, top = (min(node["pos"][k] for node in nodes) for k in (0, 1))
-    right, lower = max(map(_right, nodes)), max(map(_lower, nodes))
+    right, lower = max(map(_right, nodes)), max(map(_lower, nodes)) + room
     top -= TITLE + GROUP_TITLE
     return [left - GROUP_EDGE, top, right - left + 2 * GROUP_EDGE, lower + GROUP_EDGE - top]

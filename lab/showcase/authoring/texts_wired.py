@@ -15,7 +15,7 @@ All three samplers get the same model, prompt, size and seed.
 - **9 plain steps**: as much model compute as FLUX 5x. Against these RALU has to be better, so
   look at both, with several seeds.
 - **RALU FLUX 5x**: it adds noise of its own between stages, so composition and colours often
-  differ. The last picture is bright where RALU grew early."""
+  differ. The last picture, below on the right, is bright where RALU grew early."""
 
 COMPARE_SLIDER = """## Plain or RALU? Drag the line
 The same model, prompt and seed twice: 20 plain steps on the left, RALU in front of the same

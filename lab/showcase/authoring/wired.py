@@ -25,12 +25,14 @@ from lab.showcase.authoring.parts import (
     flux_job,
     load_flux,
     no_negative,
+    plan_group,
     prompt_flux,
     ralu_sampler,
+    report,
     result,
+    sampler_below,
     save,
     schedule,
-    show_mask,
 )
 from lab.showcase.authoring.sheet import Out, Sheet
 from lab.showcase.authoring.texts import KNOBS
@@ -39,22 +41,20 @@ GUIDE = "#6a5a9a"  # colour of the groups that steer
 
 
 def flux_dev_controlnet_lora(sheet: Sheet) -> None:
-    about(sheet, texts.CONTROLNET_LORA, [FLUX_DEV, *FLUX_FILES, LORA, CONTROLNET], KNOBS)
+    files = [FLUX_DEV, *FLUX_FILES, LORA, CONTROLNET]
+    about(sheet, texts.CONTROLNET_LORA, files, KNOBS)
     models = load_flux(sheet, FLUX_DEV)
     size = empty_picture(sheet)
     models = _with_lora(sheet, models)
     job = _with_control(sheet, flux_job(sheet, models, size), size)
-    plan = schedule(sheet, job.models.model, size.width, size.height, "FLUX 5x")
-    sheet.column(360)
-    sampled = ralu_sampler(sheet, job, plan)
-    sheet.below(460, "Result", RESULT)
-    save(sheet, decode(sheet, sampled["LATENT"], models.vae, "Decode"), "Picture", sheet.name)
-    sheet.column(340)
-    show_mask(sheet, sampled["edge_mask"])
+    plan = plan_group(sheet, job.models.model, size.width, size.height, "FLUX 5x", wide=420)
+    sampled = sampler_below(sheet, job, plan)
+    result(sheet, sampled["LATENT"], models.vae, sampled["edge_mask"], width=370)
+    report(sheet, plan)
 
 
 def _with_lora(sheet: Sheet, models: Models) -> Models:
-    sheet.below(380, "LoRA", GUIDE)
+    sheet.below(350, "LoRA", GUIDE)
     node = sheet.add(
         "LoraLoaderModelOnly",
         "LoRA",
@@ -68,20 +68,21 @@ def _with_lora(sheet: Sheet, models: Models) -> Models:
 
 
 def _with_control(sheet: Sheet, job: Job, size: Size) -> Job:
-    sheet.column(360, "Edges to follow", GUIDE)
-    picture = sheet.add("LoadImage", "Picture to take the edges from", 390, image="example.png")
-    scaled = sheet.add(
+    sheet.column(225, "Edges to follow", GUIDE)
+    picture = sheet.add("LoadImage", "Take its edges", 250, image="example.png")
+    scaled = sheet.add_collapsed(
         "ImageScale",
-        "To the picture's size",
+        "To its size",
         image=picture["IMAGE"],
         upscale_method="lanczos",
         width=size.width,
         height=size.height,
         crop="center",
     )["IMAGE"]
+    sheet.column(225)
     edges = sheet.add("Canny", "Edges", image=scaled, low_threshold=0.2, high_threshold=0.5)
-    sheet.add("PreviewImage", "Edges it follows", 390, images=edges["IMAGE"])
-    sheet.below(360, "ControlNet", GUIDE)
+    sheet.add("PreviewImage", "What it follows", 250, images=edges["IMAGE"])
+    sheet.below(480, "ControlNet", GUIDE)
     file = CONTROLNET
     loaded = sheet.add("ControlNetLoader", "ControlNet", models=[file], control_net_name=file.name)
     applied = sheet.add(
@@ -101,7 +102,7 @@ def _with_control(sheet: Sheet, job: Job, size: Size) -> Job:
 
 def flux_dev_inpaint(sheet: Sheet) -> None:
     about(sheet, texts.INPAINT, [FLUX_FILL, *FLUX_FILES])
-    sheet.below(380, "Picture and mask", GUIDE)
+    sheet.below(350, "Picture and mask", GUIDE)
     loaded = sheet.add("LoadImage", "Picture: paint its mask", 380, image="example.png")
     picture = sheet.add(
         "ImageScaleToMaxDimension",
@@ -159,7 +160,7 @@ def flux_dev_two_pass(sheet: Sheet) -> None:
 
 
 def _upscaler(sheet: Sheet) -> Out:
-    sheet.below(380, "Upscaler", GUIDE)
+    sheet.below(350, "Upscaler", GUIDE)
     file = UPSCALER
     loader = sheet.add("UpscaleModelLoader", "Upscaler", models=[file], model_name=file.name)
     sheet.note(texts.ENLARGE, "Why not the latent?")
@@ -193,7 +194,7 @@ def flux_dev_advanced(sheet: Sheet) -> None:
     models = load_flux(sheet, FLUX_DEV)
     size = empty_picture(sheet)
     _, positive = prompt_flux(sheet, models, 3.5)
-    sheet.below(380, "Noise, guider, sampler", GUIDE)
+    sheet.below(350, "Noise, guider, sampler", GUIDE)
     noise = sheet.add("RandomNoise", "Noise", noise_seed=20260722)["NOISE"]
     guider = sheet.add("BasicGuider", "Guider", model=models.model, conditioning=positive)
     euler = sheet.add("KSamplerSelect", "Sampler", sampler_name="euler")["SAMPLER"]

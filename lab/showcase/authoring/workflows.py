@@ -49,7 +49,7 @@ from lab.showcase.authoring.wired import (
 
 
 def _prompt_sd3(sheet: Sheet, models: Models, size: Size, cfg: float) -> Job:
-    sheet.below(380, "Prompt")
+    sheet.below(350, "Prompt")
     positive, negative = (
         sheet.add("CLIPTextEncode", title, 120, clip=models.clip, text=text)["CONDITIONING"]
         for title, text in (
@@ -62,7 +62,7 @@ def _prompt_sd3(sheet: Sheet, models: Models, size: Size, cfg: float) -> Job:
 
 def _accelerate(sheet: Sheet, models: Models) -> Models:
     """The same, with a model that skips steps."""
-    sheet.below(380, "Skip steps", RALU)
+    sheet.below(350, "Skip steps", RALU)
     node = sheet.add("RALU_TemporalAcceleration", "TaylorSeer", model=models.model)
     return replace(models, model=node["MODEL"])
 
@@ -136,12 +136,11 @@ def _flux_dev_in_front(sheet: Sheet) -> None:
 def _in_front(sheet: Sheet, models: Models) -> None:
     """A KSampler with RALU on its MODEL wire, and its picture."""
     job = flux_job(sheet, models, empty_picture(sheet))
-    sheet.column(360, "RALU", RALU)
+    sheet.column(340, "RALU in front of a KSampler", RALU)
     node = sheet.add("RALU_Apply", "RALU", 100, model=models.model)
     job = replace(job, models=replace(models, model=node["MODEL"]))
-    sheet.column(360, "Sample", PLAIN)
     latent = plain_sampler(sheet, job, "KSampler, as in any workflow", steps=IN_FRONT_STEPS)
-    result(sheet, latent, models.vae)
+    result(sheet, latent, models.vae, width=420)
 
 
 def _edge_mask_preview(sheet: Sheet) -> None:
