@@ -62,7 +62,7 @@ class Schedule(io.ComfyNode):
                 _size_input("width", "Width"),
                 _size_input("height", "Height"),
                 *_override_inputs(),
-                plain_steps_input(),
+                plain_steps_input(in_a_run=False),
                 io.Conditioning.Input(
                     "positive",
                     optional=True,

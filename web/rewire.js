@@ -6,7 +6,7 @@ import { words } from "./words.js";
 const SAMPLER = "RALU_Sampler";
 const IN_FRONT = "RALU_Apply";
 const QUALITY = "balanced"; // as where RALU is put in front
-const RENAMED = { steps: "plain_steps" }; // a KSampler's steps are what RALU is compared with
+const RENAMED = { steps: "plain_steps" }; // what RALU is compared with; few steps choose its plan
 const WITHOUT_VAE = "latent_gradient"; // the detector that needs no picture
 const SAMPLED = ["LATENT", "IMAGE", "GUIDER"]; // what nodes that sample a MODEL give
 const TITLE = 30;

@@ -13,6 +13,7 @@ from ...ralu_core.latents.grid import FULL
 from .asked import Settings
 from .families.dials import DIALLED
 from .families.inspect import ModelFacts
+from .few_steps import whole_run
 from .planning import planned
 
 FEW = 4  # steps, of which none can be spared
@@ -44,11 +45,10 @@ def why_plain(
         return f"of {steps} step{'s' if steps > 1 else ''} none can be spared"
     whole = planned(replace(settings, levels=(start, 0.0)), facts, frame)
     if settings.schedule is None and settings.quality in DIALLED:
-        of_whole = steps / float(
-            shift_sigma(1 / whole.shift, start) - shift_sigma(1 / whole.shift, end)
-        )
-        if round(of_whole) <= DISTILLED:
-            return f"runs of {round(of_whole)} steps are for distilled models"
+        part = shift_sigma(1 / whole.shift, start) - shift_sigma(1 / whole.shift, end)
+        of_whole = whole_run(steps, float(part))
+        if of_whole <= DISTILLED:
+            return f"runs of {of_whole} steps are for distilled models"
     full_from = whole.plan.full_from
     if end >= full_from:
         return (

@@ -52,7 +52,8 @@ class Settings:
     region_mask  MASK of what grows early in any case, or None.
     quality      one of `dial.QUALITIES`.
     levels       first and last noise level of the run, in place of denoise; None for all of it.
-    plain_steps  that the user would take without RALU; 0 leaves that to the plan.
+    plain_steps  that the user would take without RALU; 0 leaves that to the plan. Without a
+                 schedule few of them choose the plan, see `few_steps`.
     enlarger     for upsampling by one; None takes what is saved for the VAE.
     references   how reference pictures are read, one of `references.REFERENCES`.
     """

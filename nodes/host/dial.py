@@ -27,5 +27,10 @@ def dialled_plan(quality: str, facts: ModelFacts, frame: Frame) -> Plan:
     """The plan that a quality means for such a picture of a MODEL. ValueError for others."""
     check_quality(quality, has_schedule=False)
     name = facts.preset_name if quality == PAPER else facts.dialled_name(quality)
+    return plan_named(name, facts, frame)
+
+
+def plan_named(name: str, facts: ModelFacts, frame: Frame) -> Plan:
+    """The plan of that name for such a picture of a MODEL. ValueError for unknown names."""
     published = {preset.name: preset.baseline_steps for preset in PRESETS}
     return named_plan(name, facts.shift_for(frame, published.get(name)))

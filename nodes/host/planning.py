@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from dataclasses import dataclass
 
@@ -9,8 +10,11 @@ from ...ralu_core.latents.flow import shift_sigma
 from ...ralu_core.latents.frame import Frame
 from ...ralu_core.plans import Plan
 from .asked import Settings
-from .dial import dialled_plan
+from .dial import dialled_plan, plan_named
 from .families.inspect import ModelFacts, check_shift_fits
+from .few_steps import as_many_plain, few_steps_preset, too_few, whole_run
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -31,13 +35,12 @@ class Planned:
 
 def planned(settings: Settings, facts: ModelFacts, frame: Frame) -> Planned:
     """The plan that the settings ask for. ValueError where the MODEL cannot run it."""
-    whole = settings.schedule
-    if whole is None:
-        whole = dialled_plan(settings.quality, facts, frame)
-    shift = facts.shift_for(frame, whole.baseline_steps)
-    check_shift_fits(whole.model_shift, shift, facts.is_sized)
     if not 0 < settings.denoise <= 1:
         raise ValueError(f"Denoise must lie in (0, 1], got {settings.denoise:g}: 1 samples anew.")
+    whole = settings.schedule or _few_steps(settings, facts, frame)
+    whole = whole or dialled_plan(settings.quality, facts, frame)
+    shift = facts.shift_for(frame, whole.baseline_steps)
+    check_shift_fits(whole.model_shift, shift, facts.is_sized)
     if settings.levels is None:
         start, end, part = float(shift_sigma(shift, settings.denoise)), 0.0, settings.denoise
     else:
@@ -50,3 +53,19 @@ def planned(settings: Settings, facts: ModelFacts, frame: Frame) -> Planned:
     if published is not None:
         published = math.ceil(facts.plain_steps(published) * part)
     return Planned(whole, plan, shift, published)
+
+
+def _few_steps(settings: Settings, facts: ModelFacts, frame: Frame) -> Plan | None:
+    """The plan for a user whose own run has few steps; None for others, and where another node's
+    sampler has these steps, which `aside` is asked about."""
+    if settings.levels is not None:
+        return None
+    own, part = settings.plain_steps, settings.denoise
+    whole = whole_run(own, part)
+    name = few_steps_preset(whole)
+    if name is not None:
+        log.info("Runs of %d steps are for distilled models: RALU takes %s.", whole, name)
+        return plan_named(name, facts, frame)
+    if too_few(whole):
+        return as_many_plain(facts.shift_for(frame, int(own / part)), own, part)
+    return None

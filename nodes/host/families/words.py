@@ -30,7 +30,9 @@ class Words:
     group: str = "{models}: {presets}"
     guidance_for: str = "{span} for {models}"
     span: str = "{low:g} to {high:g}"
-    untold_model: str = "{model} cannot be told from {like}: connect a schedule with {preset}."
+    untold_model: str = (
+        "{model} cannot be told from {like}: set plain_steps, or connect a schedule with {preset}."
+    )
 
     def all_of(self, names: Iterable[str]) -> str:
         return self._listed(names, self.also)

@@ -1,0 +1,35 @@
+"""Runs of few steps: so few are for distilled models, which nothing else may tell from others."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ...ralu_core.plans.plain import plain
+from ...ralu_core.plans.plan import Plan
+
+# From so many steps of a whole run on. At 6 the eight-step plan would save 1.1x at most.
+PRESETS = {7: "8-step distilled", 4: "4-step distilled"}
+MOST = 9  # the published models take 8 or 9; 10 are a draft of any model
+
+
+def whole_run(steps: int, part: float) -> int:
+    """Steps of a whole run, whose last part takes so many."""
+    return round(steps / part)
+
+
+def few_steps_preset(steps: int) -> str | None:
+    """The preset for whole runs of so many steps; None for more or fewer than any is for."""
+    if steps > MOST:
+        return None
+    return next((preset for least, preset in PRESETS.items() if steps >= least), None)
+
+
+def too_few(steps: int) -> bool:
+    """Whether no plan has so few steps."""
+    return 0 < steps < min(PRESETS)
+
+
+def as_many_plain(shift: float, steps: int, part: float) -> Plan:
+    """Plain steps on the model's own levels, so many in the last part of the run."""
+    words = f"plain, as of {steps} step{'s' if steps > 1 else ''} none can be spared"
+    return replace(plain(shift, (int(steps / part),)), name=words)

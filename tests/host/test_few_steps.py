@@ -1,0 +1,164 @@
+"""A user whose own run has few steps has a distilled model, and gets the plan for it."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from comfy.sample import prepare_noise
+
+from driving import advanced, plain, ralu
+from lab.models import tiny
+from ralu_pack.nodes.host.asked import Settings
+from ralu_pack.nodes.host.dial import QUALITIES, dialled_plan
+from ralu_pack.nodes.host.families.inspect import ModelFacts
+from ralu_pack.nodes.host.families.table import FAMILIES, family_named
+from ralu_pack.nodes.host.planning import planned
+from ralu_pack.nodes.sampler import Sampler
+from ralu_pack.nodes.schedule import MATCH, Schedule
+from ralu_pack.nodes.shared_inputs import plain_steps_input
+from ralu_pack.ralu_core.latents.flow import spaced_levels
+from ralu_pack.ralu_core.latents.frame import Frame
+from ralu_pack.ralu_core.plans.presets import FLUX_DEV_SHIFT, preset
+
+FOUR, EIGHT = "4-step distilled", "8-step distilled"
+TAKEN = [quality for quality in QUALITIES if quality != "custom"]
+WORTH = 1.3  # of the FLOPs of the model's own few steps
+SAMPLED = {"z_image": 8, "flux2": 4, "sd3": 4, "qwen_image": 8}
+
+
+@pytest.fixture(params=FAMILIES, ids=lambda family: family.name)
+def facts(request) -> ModelFacts:
+    return ModelFacts.published(request.param, request.param.full_shift)
+
+
+def frame_of(facts: ModelFacts, side: int = 1024) -> Frame:
+    return Frame.of_picture(side, side, facts.space)
+
+
+@pytest.mark.parametrize("quality", TAKEN)
+@pytest.mark.parametrize(("steps", "name"), [(4, FOUR), (8, EIGHT)])
+def test_few_steps_choose_the_plan_and_it_saves(facts, steps, name, quality):
+    for side in (1024, 2048):
+        frame = frame_of(facts, side)
+        chosen = planned(Settings(quality=quality, plain_steps=steps), facts, frame)
+        assert chosen.plan.name == name and chosen.published == steps
+        assert chosen.plan.steps == preset(name).steps
+        assert chosen.plan.model_shift == facts.shift_for(frame, steps)
+        assert facts.cost.speed_up(chosen.plan, *frame.fine_grid, steps) > WORTH
+
+
+@pytest.mark.parametrize("quality", TAKEN)
+@pytest.mark.parametrize("steps", [0, 10, 20, 50])
+def test_more_steps_or_none_leave_the_plan_to_the_quality(facts, steps, quality):
+    frame = frame_of(facts)
+    chosen = planned(Settings(quality=quality, plain_steps=steps), facts, frame)
+    assert chosen.plan == dialled_plan(quality, facts, frame)
+
+
+PLAIN = "plain, as of {} none can be spared"
+CHOSEN = [
+    (1, 1.0, PLAIN.format("1 step"), 1),
+    (3, 1.0, PLAIN.format("3 steps"), 3),
+    (4, 1.0, FOUR, 4),
+    (6, 1.0, FOUR, 4),
+    (7, 1.0, EIGHT, 8),
+    (9, 1.0, EIGHT, 8),
+    (10, 1.0, "second order 6", 6),
+    (2, 0.7, PLAIN.format("2 steps"), 2),
+    (2, 0.5, FOUR, 2),
+    (4, 0.5, EIGHT, 3),
+    (4, 0.3, "second order 6", 2),
+]
+
+
+@pytest.mark.parametrize(("steps", "denoise", "name", "calls"), CHOSEN)
+def test_steps_are_counted_of_a_whole_run(steps, denoise, name, calls):
+    """As a KSampler does, which takes all of its steps within the part that it denoises."""
+    facts = ModelFacts.published(family_named("flux1"), FLUX_DEV_SHIFT)
+    settings = Settings(quality="balanced", plain_steps=steps, denoise=denoise)
+    plan = planned(settings, facts, frame_of(facts)).plan
+    assert (plan.name, plan.total_steps) == (name, calls)
+
+
+def test_the_widget_says_which_steps_choose_what():
+    four, eight = (
+        sorted({one[0] for one in CHOSEN if one[1] == 1 and one[2] == name})
+        for name in (FOUR, EIGHT)
+    )
+    told = plain_steps_input().tooltip
+    assert f"{four[0]} to {four[1]} take {FOUR}, {eight[0]} to {eight[1]} {EIGHT}" in told
+    assert FOUR not in plain_steps_input(in_a_run=False).tooltip
+
+
+def test_a_schedule_and_another_nodes_sampler_are_left_alone():
+    facts = ModelFacts.published(family_named("flux1"), FLUX_DEV_SHIFT)
+    frame = frame_of(facts)
+    schedule = dialled_plan("paper", facts, frame)
+    for settings in (
+        Settings(schedule=schedule, plain_steps=4),
+        Settings(levels=(1.0, 0.0), plain_steps=4),
+    ):
+        assert planned(settings, facts, frame).plan == schedule
+
+
+@pytest.fixture(scope="module", params=SAMPLED)
+def weights(request):
+    return request.param, tiny.family_weights(family_named(request.param))
+
+
+@pytest.fixture
+def model(weights):
+    name, tensors = weights
+    return tiny.load_model(tensors, family_named(name))
+
+
+@pytest.mark.parametrize("denoise", [1.0, 0.9])
+def test_a_run_is_that_of_the_connected_schedule(weights, model, denoise):
+    family, steps = family_named(weights[0]), SAMPLED[weights[0]]
+    name = {4: FOUR, 8: EIGHT}[steps]
+    schedule = Schedule.execute(name, MATCH, 256, 256, model=model).args[0]
+    sides = (256 // family.space.host_pixels,) * 2
+    picture = {"samples": torch.ones(1, family.space.host_channels, *sides)}
+    options = {"denoise": denoise, "plain_steps": round(steps * denoise)}
+    wired, own = (
+        ralu(
+            model,
+            None,
+            schedule=chosen,
+            quality="balanced",
+            edge_detector="latent_gradient",
+            latent=picture,
+            **options,
+        )
+        for chosen in (schedule, None)
+    )
+    assert torch.equal(own[0], wired[0]) and torch.equal(own[1], wired[1])
+    own, wired = (
+        advanced(model, schedule=chosen, latent_image=picture, **options).args[0]["samples"]
+        for chosen in (None, schedule)
+    )
+    assert torch.equal(own, wired)
+
+
+def test_fewer_steps_than_any_plan_has_are_plain_ones_and_told_so(flux, caplog):
+    caplog.set_level("INFO")
+    latent = {"samples": torch.zeros(1, 16, 32, 32)}
+    out = Sampler.execute(
+        model=flux,
+        positive=tiny.conditioning(5),
+        negative=tiny.conditioning(6),
+        latent_image=latent,
+        seed=7,
+        cfg=1.0,
+        sampler_name="euler",
+        denoise=1.0,
+        edge_detector="latent_gradient",
+        quality="balanced",
+        plain_steps=2,
+    )
+    sigmas = torch.tensor(spaced_levels(FLUX_DEV_SHIFT, 1.0, 0.0, 2))
+    expected = plain(flux, prepare_noise(latent["samples"], 7), sigmas=sigmas)
+    torch.testing.assert_close(out.args[0]["samples"], expected, atol=1e-5, rtol=0)
+    (shown,) = out.ui["ralu_run"]
+    assert shown["plan"] == "plain, as of 2 steps none can be spared"
+    assert shown["plan"] in shown["comparison"] and shown["plan"] in caplog.text
