@@ -25,6 +25,7 @@ export const menu = {
 };
 
 function selected() {
-  const [node, ...others] = Object.values(app.canvas.selected_nodes ?? {});
+  const isNode = (item) => item instanceof LiteGraph.LGraphNode;
+  const [node, ...others] = [...app.canvas.selectedItems].filter(isNode);
   return others.length ? undefined : node;
 }

@@ -72,6 +72,8 @@ class Tab:
         self.page_errors: list[str] = []
         self.console_errors: list[str] = []
         self.outside_requests: list[str] = []
+        self._warnings: list[dict[str, Any]] = []
+        self._watch_warnings()
         page.set_default_timeout(SECONDS * 1000)
         page.on("pageerror", lambda error: self.page_errors.append(str(error)))
         page.on("console", self._note_console)
@@ -83,6 +85,24 @@ class Tab:
         version = self.page.evaluate("() => window.__COMFYUI_FRONTEND_VERSION__")
         major, minor = version.split(".")[:2]
         return int(major), int(minor)
+
+    def _watch_warnings(self) -> None:
+        """Playwright tells of warnings, but not whose calls led to them."""
+        session = self.page.context.new_cdp_session(self.page)
+        session.on("Runtime.consoleAPICalled", self._note_warning)
+        session.send("Runtime.enable")
+
+    def _note_warning(self, event: dict[str, Any]) -> None:
+        if event["type"] == "warning":
+            self._warnings.append(event)
+
+    def warnings_of(self, pack: str) -> list[str]:
+        """Warnings that calls of a pack's scripts led to, of a deprecated function for example."""
+        return [
+            " ".join(str(part.get("value")) for part in event["args"])
+            for event in self._warnings
+            if any(f"/extensions/{pack}/" in frame["url"] for frame in _frames(event))
+        ]
 
     def open(self, settings: dict[str, Any]) -> None:
         """Load the frontend with these settings; changes of settings never reach the server."""
@@ -181,6 +201,15 @@ class Tab:
     def _note_request(self, request: Any) -> None:
         if not request.url.startswith((self.url, "data:", "blob:", FRONTENDS_OWN)):
             self.outside_requests.append(request.url)
+
+
+def _frames(event: dict[str, Any]) -> list[dict[str, Any]]:
+    """Of the calls that led to a message of the console, over promises too."""
+    frames, trace = [], event.get("stackTrace")
+    while trace:
+        frames += trace["callFrames"]
+        trace = trace.get("parent")
+    return frames
 
 
 def _is_prompt(response: Any) -> bool:

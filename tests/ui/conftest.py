@@ -6,10 +6,16 @@ import pytest
 
 from lab.comfy import browser
 from lab.comfy.browser import SECONDS, find_chromium, open_tab
-from lab.comfy.server import comfy_server
+from lab.comfy.server import PACK_FOLDER, comfy_server
 from lab.comfy.watched import PACK
 
 RENDERERS = {"classic": False, "nodes2": True}
+
+
+def pytest_addoption(parser):
+    width, height = browser.VIEW
+    parser.addoption("--view", default=f"{width}x{height}", help="pixels of a tab")
+    parser.addoption("--theme", default="dark", help="dark, light or another of ComfyUI's")
 
 
 @pytest.fixture(scope="session")
@@ -37,9 +43,14 @@ def is_newer(server) -> bool:
 
 @pytest.fixture(params=RENDERERS)
 def tab(chromium, server, request):
-    """A fresh tab; fails afterwards if the page raised an error or asked another machine."""
+    """A fresh tab; fails afterwards if the page raised an error or asked another machine, or if
+    the pack's scripts made the frontend warn of anything."""
     settings = {"Comfy.VueNodes.Enabled": RENDERERS[request.param]}
-    with open_tab(chromium, server.url, request.param, settings) as tab:
+    settings["Comfy.ColorPalette"] = request.config.getoption("--theme")
+    width, height = map(int, request.config.getoption("--view").split("x"))
+    with open_tab(chromium, server.url, request.param, settings, (width, height)) as tab:
+        tab.page.evaluate("() => { LiteGraph.alwaysRepeatWarnings = true; }")
         yield tab
         assert not tab.page_errors
         assert not tab.outside_requests
+        assert not tab.warnings_of(PACK_FOLDER)

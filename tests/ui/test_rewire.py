@@ -114,7 +114,10 @@ def test_ralu_in_front_makes_the_same_sampler_run_in_stages(tab):
     tab.page.keyboard.press("Control+z")
     tab.page.wait_for_function("() => app.rootGraph.nodes.every(n => n.type !== 'RALU_Apply')")
     assert tab.page.evaluate(PROMPT) == old
-    pick(tab, IN_FRONT)
+    # As a key of one's own does.
+    tab.page.evaluate("() => app.canvas.select(app.rootGraph.getNodeById(5))")
+    tab.page.evaluate("() => app.extensionManager.command.execute('ralu.in_front')")
+    tab.page.wait_for_function("() => app.rootGraph.nodes.some(n => n.type === 'RALU_Apply')")
     tab.run()
     tab.screenshot("in_front")
 
