@@ -90,7 +90,7 @@ def test_a_stage_of_a_run_is_told_on_the_node(flux, monkeypatch):
         ksampler(quickly(flux))
     heads = [line.split(":")[0] for line in server.lines]
     assert heads[:3] == ["Stage 1 of 3", "Stage 2 of 3", "Stage 3 of 3"]
-    assert "as fast as 20 plain steps" in server.lines[-1]
+    assert "20 plain steps of" in server.lines[-1]
 
 
 # The dial

@@ -61,7 +61,7 @@ def test_ralu_in_front_tells_its_stages_with_a_subgraph(tab, inside):
     expect(lines).to_have_count(4)
     for number in (1, 2, 3):
         expect(lines.nth(number - 1)).to_contain_text(f"KSampler, Stage {number} of 3")
-    expect(lines.last).to_contain_text("as fast as 20 plain steps")
+    expect(lines.last).to_contain_text("20 plain steps of")  # faster, on a calm machine
     expect(told).to_be_visible()
     tab.screenshot(f"subgraph_in_front_{'_'.join(map(str, inside))}")
 
