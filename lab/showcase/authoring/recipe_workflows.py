@@ -17,7 +17,7 @@ from lab.showcase.authoring.parts import (
     result,
 )
 from lab.showcase.authoring.recipes import BALANCED, CUSTOM, RECIPES, Recipe
-from lab.showcase.authoring.sheet import Out, Sheet
+from lab.showcase.authoring.sheet import WIDGET, Out, Sheet
 from lab.showcase.authoring.texts_recipes import about_recipe, knobs_of
 
 SEED = 20260725
@@ -61,6 +61,7 @@ def _edit(name: str, sheet: Sheet) -> None:
     )
     latent = sheet.add("VAEEncode", "Encode picture 1", pixels=scaled, vae=models.vae)
     normed = sheet.add("CFGNorm", "Norm of the guidance", model=models.model)
+    sheet.leave_room(WIDGET)  # a newer ComfyUI's has one more
     models = replace(models, model=normed["patched_model"])
     _sample(sheet, recipe, Job(models, latent["LATENT"], positive, negative, recipe.cfg, SEED))
 

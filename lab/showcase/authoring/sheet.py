@@ -142,7 +142,7 @@ class Sheet:
         return outputs
 
     def leave_room(self, height: int) -> None:
-        """Let the group end lower by so many pixels: its last node grows as it runs."""
+        """Let the group end lower by so many pixels: its last node grows."""
         self.groups[-1]["room"] = height
 
     def note(self, text: str, title: str) -> None:
