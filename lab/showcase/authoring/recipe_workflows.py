@@ -22,6 +22,7 @@ from lab.showcase.authoring.texts_recipes import about_recipe, knobs_of
 
 SEED = 20260725
 EXAMPLE = "example.png"  # that every ComfyUI has
+BADGE = 36  # pixels in which Nodes 2.0 says below a node's widgets that it is experimental
 REFERENCES = "index_timestep_zero"  # how this model was trained to place them
 
 
@@ -61,7 +62,7 @@ def _edit(name: str, sheet: Sheet) -> None:
     )
     latent = sheet.add("VAEEncode", "Encode picture 1", pixels=scaled, vae=models.vae)
     normed = sheet.add("CFGNorm", "Norm of the guidance", model=models.model)
-    sheet.leave_room(WIDGET)  # a newer ComfyUI's has one more
+    sheet.leave_room(WIDGET + BADGE)  # a newer ComfyUI's has one widget more
     models = replace(models, model=normed["patched_model"])
     _sample(sheet, recipe, Job(models, latent["LATENT"], positive, negative, recipe.cfg, SEED))
 
@@ -83,6 +84,7 @@ def _instruction(
     placed = sheet.add(
         "FluxKontextMultiReferenceLatentMethod",
         "How its pictures are placed",
+        BADGE,
         conditioning=encoded,
         reference_latents_method=REFERENCES,
     )
