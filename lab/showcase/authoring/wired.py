@@ -185,6 +185,7 @@ def _enlarge(sheet: Sheet, latent: Out, vae: Out, upscaler: Out) -> Out:
     encoded = sheet.add("VAEEncode", "Encode", pixels=scaled, vae=vae)["LATENT"]
     sheet.column(270)
     save(sheet, picture, "First pass picture", f"{sheet.name}_first", 140)
+    sheet.leave_room(100)  # Nodes 2.0 shows a picture as wide as its node
     return encoded
 
 
