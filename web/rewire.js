@@ -100,8 +100,8 @@ function putInFront(taker, input) {
   const { graph } = taker;
   const wire = wiresOf(taker).into.get(input);
   const made = LiteGraph.createNode(IN_FRONT);
+  made.pos = freePlace(graph, taker, made); // older Nodes 2.0 looks only as the node is added
   graph.add(made);
-  made.pos = freePlace(graph, taker, made);
   if (wire) wireTo(wire, made, inputOf(made, "MODEL"));
   wireFrom(made, { type: "MODEL", target_id: taker.id, target_slot: taker.findInputSlot(input) });
   return [];
@@ -132,8 +132,7 @@ function freePlace(graph, node, { size: [width, height] }) {
   for (;;) {
     const y = bottom - TITLE - GAP - LINE - height;
     const inTheWay = graph.nodes.filter(
-      ({ pos, size, type }) =>
-        type !== IN_FRONT &&
+      ({ pos, size }) =>
         pos[0] < x + width &&
         x < pos[0] + size[0] &&
         pos[1] - TITLE < bottom - TITLE - GAP &&

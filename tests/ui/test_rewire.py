@@ -110,6 +110,9 @@ def test_ralu_in_front_makes_the_same_sampler_run_in_stages(tab):
     offered = "() => app.extensions.find(e => e.name === 'ralu').getNodeMenuItems"
     offered += "(app.rootGraph.getNodeById(5)).map(item => item.content)"
     assert tab.page.evaluate(offered) == [REPLACE]  # one in front is enough
+    tab.settle()
+    (x, y), (sampler_x, sampler_y) = title_of(tab, int(apply)), title_of(tab, SAMPLER)
+    assert x == pytest.approx(sampler_x, abs=2) and y < sampler_y
     # Before a run, whose line makes the node taller, which is a change to undo of its own.
     tab.page.keyboard.press("Control+z")
     tab.page.wait_for_function("() => app.rootGraph.nodes.every(n => n.type !== 'RALU_Apply')")
