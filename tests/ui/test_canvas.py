@@ -30,6 +30,15 @@ def node_title(tab, id: int) -> tuple[float, float]:
     )
 
 
+def open_help(tab, id: int) -> None:
+    """Move the node clear of the bars above, which would hide its toolbox, and ask it for help."""
+    tab.page.evaluate("() => Object.assign(app.canvas.ds, { scale: 0.7, offset: [100, 200] })")
+    tab.settle()
+    tab.page.wait_for_timeout(300)
+    tab.page.mouse.click(*node_title(tab, id))
+    tab.page.get_by_test_id("info-button").click()
+
+
 def test_run_shows_stages_regions_and_speed(tab):
     tab.load(graphs.sampling(seed=len(tab.name)))  # the server caches what it has run
     wait_for_plot(tab)
@@ -209,9 +218,7 @@ def test_error_is_one_sentence(tab, is_newer):
 )
 def test_help_page_opens_with_text_and_picture(tab, type, phrase):
     tab.load(graphs.graph(graphs.node(1, type, 300, 250)))
-    tab.page.wait_for_timeout(300)
-    tab.page.mouse.click(*node_title(tab, 1))
-    tab.page.get_by_test_id("info-button").click()
+    open_help(tab, 1)
     expect(tab.page.get_by_text(phrase).first).to_be_visible()
     picture = tab.page.locator("img[src*='/extensions/ralu/docs/']").first
     expect(picture).to_be_visible()
@@ -248,9 +255,7 @@ def test_other_languages(chromium, server, is_newer, language):
     with open_tab(chromium, server.url, language, settings) as tab:
         tab.load(graphs.graph(graphs.node(1, "RALU_Sampler", 300, 200)))
         expect(tab.page.get_by_text(LANGUAGES[language][0]).first).to_be_visible()
-        tab.page.wait_for_timeout(300)
-        tab.page.mouse.click(*node_title(tab, 1))
-        tab.page.get_by_test_id("info-button").click()
+        open_help(tab, 1)
         picture = tab.page.locator("img[src*='/extensions/ralu/docs/']").first
         expect(picture).to_be_visible()
         tab.screenshot("help")
