@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +23,7 @@ from lab.templates.scope import why_left_out
 from lab.templates.substitute import LORA, PICTURE, with_ralu
 
 RUNS, REFUSED, FAILED = "runs", "refused", "FAILS"
+PLAN = re.compile(r"; plan: ([^;]+)")
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ class Outcome:
 
     left_out  why it was not tried, one of scope's REASONS; then the rest is empty.
     state     RUNS, REFUSED or FAILED.
+    plans     that ran, by name, each once.
     words     the report's last line of a run, the sentence of a refusal, or the error.
     """
 
@@ -39,6 +42,7 @@ class Outcome:
     samplers: int = 0
     state: str = ""
     words: str = ""
+    plans: tuple[str, ...] = ()
 
 
 @contextlib.contextmanager
@@ -72,7 +76,8 @@ def run_template(bench: Bench, template: Template, timeout: float = 600.0) -> Ou
     if len(run.reports) < len(samplers) or not run.outputs:
         words = f"{len(run.reports)} of {len(samplers)} samplers reported"
         return Outcome(template, state=FAILED, words=words, **found)
-    return Outcome(template, state=RUNS, words=run.reports[-1], **found)
+    plans = tuple(dict.fromkeys(name for line in run.reports for name in PLAN.findall(line)))
+    return Outcome(template, state=RUNS, words=run.reports[-1], plans=plans, **found)
 
 
 def _refusal(failed: PromptFailed) -> tuple[str, str]:

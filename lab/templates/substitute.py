@@ -79,6 +79,7 @@ def _replace(prompt: Prompt, node: str, object_info: dict[str, Any]) -> None:
     if entry["class_type"] == "KSampler":
         names = ("model", "positive", "negative", "latent_image", "seed", "cfg", "sampler_name")
         wired = {name: inputs[name] for name in (*names, "denoise")}
+        wired["plain_steps"] = inputs["steps"]
         prompt[node] = _filled("RALU_Sampler", object_info, vae=vae, **wired)
         return
     if entry["class_type"] == "SamplerCustom":
@@ -88,13 +89,10 @@ def _replace(prompt: Prompt, node: str, object_info: dict[str, Any]) -> None:
         prompt[guider] = entry_of("CFGGuider", **guided)
         inputs = {**inputs, "noise": [noise, 0], "guider": [guider, 0]}
     wired = {name: inputs[name] for name in ("noise", "guider", "sampler", "latent_image")}
-    denoise = _denoise(prompt, inputs["sigmas"])
-    prompt[node] = _filled("RALU_SamplerAdvanced", object_info, vae=vae, denoise=denoise, **wired)
-
-
-def _denoise(prompt: Prompt, sigmas: list[Any]) -> Any:
-    """What the scheduler behind the sigmas is told."""
-    return prompt[sigmas[0]]["inputs"].get("denoise", 1.0)
+    scheduler = prompt[inputs["sigmas"][0]]["inputs"]
+    wired["denoise"] = scheduler.get("denoise", 1.0)
+    wired["plain_steps"] = scheduler.get("steps", 0)
+    prompt[node] = _filled("RALU_SamplerAdvanced", object_info, vae=vae, **wired)
 
 
 def _filled(class_type: str, object_info: dict[str, Any], **wired: Any) -> dict[str, Any]:

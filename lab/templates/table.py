@@ -15,7 +15,9 @@ comfyui-workflow-templates {package}). Each that samples a picture with a model 
 on a real server, with RALU Sampler in its KSampler's place, or RALU Sampler (Advanced) in that of
 SamplerCustomAdvanced and SamplerCustom, inside subgraphs too. Models were small ones of random
 weights and of the same classes, LoRAs empty, sizes a quarter: it shows that the graphs run and what
-is refused, not how pictures look. No schedule was connected; turbo models need theirs (README).
+is refused, not how pictures look. No schedule was connected, the quality was *paper*, and
+`plain_steps` the template's own, by which turbo models and Lightning LoRAs get their plan
+([plans.md](plans.md)). The last column names the plans that ran.
 
 {counts}.
 """
@@ -30,7 +32,7 @@ def page(outcomes: Sequence[Outcome], host: str, package: str) -> str:
     parts = [f"{counted[state]} {words}" for state, words in said.items() if counted[state]]
     head = HEAD.format(total=len(outcomes), host=host, package=package, counts=", ".join(parts))
     rows = sorted(tried, key=lambda one: (_models(one), one.template.name))
-    lines = ["| template | model | with RALU |", "|---|---|---|", *map(_row, rows)]
+    lines = ["| template | model | with RALU |", "|---|---|---|", *map(row, rows)]
     return "\n".join([head, *lines, "", "## Not tried", "", *_left_out(outcomes)]) + "\n"
 
 
@@ -38,10 +40,13 @@ def _models(outcome: Outcome) -> str:
     return ", ".join(kind.name for kind in outcome.kinds)
 
 
-def _row(outcome: Outcome) -> str:
+def row(outcome: Outcome) -> str:
+    """How a template ended, as a line of the table."""
     ended = outcome.state
     if outcome.state == RUNS and outcome.samplers > 1:
         ended = f"runs, {outcome.samplers} samplers"
+    if outcome.plans:
+        ended = f"{ended}: {', '.join(outcome.plans)}"
     if outcome.state != RUNS:
         ended = f"{outcome.state}: {outcome.words}"
     cells = (f"`{outcome.template.name}`", _models(outcome), ended)

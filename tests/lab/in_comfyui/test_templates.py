@@ -11,13 +11,14 @@ from lab.models.by_file import KINDS
 from lab.templates.__main__ import PAGE
 from lab.templates.package import templates_of, version_of
 from lab.templates.running import FAILED, REFUSED, RUNS, run_template, template_bench
+from lab.templates.table import row
 
 NEWEST = "0.30.0"
 ROW = re.compile(r"^\| `(.+?)` \| .+? \| (runs|refused|FAILS)")
 # One for each way that samplers, subgraphs, references and refusals are wired.
 FEW = {
     "image_qwen_image_edit_2511": RUNS,
-    "image_flux2_klein_text_to_image": RUNS,
+    "image_flux2_klein_image_edit_4b_distilled": RUNS,
     "flux_depth_lora_example": RUNS,
     "image_lens_t2i": REFUSED,
     "image_z_image_turbo_fun_union_controlnet": REFUSED,
@@ -54,6 +55,7 @@ def test_some_run_or_are_refused(bench, templates, name):
     outcome = run_template(bench, templates[name])
     assert outcome.state == FEW[name], outcome.words
     assert outcome.samplers and outcome.kinds and outcome.words
+    assert row(outcome) in PAGE.read_text().splitlines()
 
 
 @pytest.mark.parametrize("name", LEFT_OUT)
