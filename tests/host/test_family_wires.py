@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import inspect
+from types import SimpleNamespace
 
 import comfy.controlnet
 import comfy.latent_formats
-import comfy.ops
 import comfy.sd
 import pytest
 import torch
@@ -16,6 +16,10 @@ from limits import (
     assert_limits,
     assert_matters,
     guider,
+    mixed,
+    native,
+    noise,
+    scattered,
     with_values,
 )
 
@@ -29,12 +33,13 @@ from ralu_pack.nodes.sampler import Sampler
 pytestmark = pytest.mark.promise("Every model family: references, LoRAs, masks, regional prompts")
 
 # Ways to place references, for those that take them. In the network of Flux, index_timestep_zero
-# fails in ComfyUI's own sampling.
+# fails in ComfyUI's own sampling but for Flux.2 with one picture and without guidance.
+ZERO = "index_timestep_zero"
 REFERENCES = {
     "flux1": ("offset", "index", "uxo"),
-    "flux2": ("index", "offset", "uxo"),
-    "qwen_image": ("index", "offset", "negative_index", "index_timestep_zero"),
-    "krea2": ("index", "index_timestep_zero"),
+    "flux2": ("index", "offset", "uxo", ZERO),
+    "qwen_image": ("index", "offset", "negative_index", ZERO),
+    "krea2": ("index", ZERO),
     "longcat": ("offset", "index", "uxo"),
     "mage_flow": ("index",),
 }
@@ -78,28 +83,57 @@ def picture(space, seed=9, size=LATENT) -> torch.Tensor:
     return space.leave(torch.randn(1, space.channels, *size, generator=generator))
 
 
-@pytest.mark.parametrize(("name", "way"), PLACED)
-def test_references_stay_in_both_limits(name, way, loaded):
-    model = model_of(family_named(name), loaded)
+def edited(model, way: str, cfg: float = 4.0):
+    """A guider that reads two references of other sizes, placed that way."""
     source = inspect.getsource(type(network_of(model)))
     if way.startswith(("negative", "index_")) and f'"{way}"' not in source:
         pytest.skip("this ComfyUI has no such references")
     space = inspect_model(model).space
-    references = {
-        "reference_latents": [picture(space, 4, (16, 16)), picture(space, 5, (24, 16))],
-        "reference_latents_method": way,
-    }
+    two = [picture(space, 4, (16, 16)), picture(space, 5, (24, 16))]
     text = tiny.conditioning(5, guidance=3.0)
-    edited = guider(model, with_values(text, **references), with_values(text, **references))
-    assert_limits(edited, 1)
-    assert_matters(edited, guider(model, text, text))
+    text = with_values(text, reference_latents=two, reference_latents_method=way)
+    return guider(model, text, text, cfg)
+
+
+@pytest.mark.parametrize(("name", "way"), PLACED)
+def test_references_stay_in_both_limits(name, way, loaded):
+    model = model_of(family_named(name), loaded)
+    cfg = 1.0 if (name, way) == ("flux2", ZERO) else 4.0
+    reads = edited(model, way, cfg)
+    assert_limits(reads, 1)
+    text = tiny.conditioning(5, guidance=3.0)
+    assert_matters(reads, guider(model, text, text, cfg), batch=1)
+
+
+ROWS = [("flux1", 1.0, 1), ("longcat", 1.0, 1), ("flux2", 4.0, 1), ("flux2", 1.0, 2)]
+
+
+@pytest.mark.parametrize(("name", "cfg", "batch"), ROWS)
+def test_what_fluxs_network_cannot_place_fails_without_ralu_too(name, cfg, batch, loaded):
+    model = model_of(family_named(name), loaded)
+    x = noise(batch=batch, space=inspect_model(model).space)
+    with pytest.raises(RuntimeError, match=r"must match|doesn't match"):
+        native(edited(model, ZERO, cfg), x)
+
+
+@pytest.mark.parametrize("name", ["z_image", "lumina2"])
+def test_words_and_views_of_references_do_nothing_without_them(name, loaded):
+    """As of TextEncodeZImageOmni without a VAE: ComfyUI reads them beside reference latents."""
+    model = model_of(family_named(name), loaded)
+    seen = SimpleNamespace(image_sizes=[(3, 32, 32)], last_hidden_state=torch.ones(1, 4, 8))
+    words = [tiny.conditioning(7)[0][0]]
+    told = {"reference_latents_text_embeds": words, "clip_vision_outputs": [seen]}
+    described = guider(model, *(with_values(tiny.conditioning(seed), **told) for seed in (5, 6)))
+    assert_limits(described, 1)
+    x = noise(space=inspect_model(model).space)
+    assert torch.equal(mixed(described, x, scattered()), mixed(guider(model), x, scattered()))
 
 
 def test_who_reads_references_is_tested_or_refuses_them(model):
     family, space = inspect_model(model).family, inspect_model(model).space
     if family.name in REFERENCES or "ref_latents" not in inspect.getsource(type(network_of(model))):
         return
-    edited = with_values(tiny.conditioning(5), reference_latents=[picture(space)])
+    reads = with_values(tiny.conditioning(5), reference_latents=[picture(space)])
     model.model.diffusion_model.register_forward_pre_hook(lambda *_: pytest.fail("It was called."))
     with pytest.raises(ValueError, match=f"reference pictures of {family.short}"):
         ralu(
@@ -107,7 +141,7 @@ def test_who_reads_references_is_tested_or_refuses_them(model):
             None,
             schedule=short_plan(model),
             edge_detector="latent_gradient",
-            positive=edited,
+            positive=reads,
         )
 
 
@@ -225,7 +259,7 @@ def test_the_report_counts_references(loaded):
     family = family_named("flux2")
     model, space = model_of(family, loaded), family.space
     text = tiny.conditioning(5)
-    edited = with_values(text, reference_latents=[picture(space, 4, (16, 16))])
+    reads = with_values(text, reference_latents=[picture(space, 4, (16, 16))])
     plain, with_one = (
         Sampler.execute(
             model=model,
@@ -238,7 +272,7 @@ def test_the_report_counts_references(loaded):
             denoise=1.0,
             edge_detector="latent_gradient",
         ).ui["ralu_run"][0]
-        for positive in (text, edited)
+        for positive in (text, reads)
     )
     assert (plain["reference_tokens"], with_one["reference_tokens"]) == (0, 64)
     assert with_one["predicted_equivalents"] > plain["predicted_equivalents"]

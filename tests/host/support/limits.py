@@ -111,7 +111,7 @@ def assert_limits(
     small = None if latent is None else half(latent, space, F.avg_pool2d)
     native_small = native(coarse_guider or guider, half(x, space), small, **options)
     expected = space.leave(spread(space.enter(native_small)))
-    torch.testing.assert_close(coarse, expected, atol=max(atol, 1e-5), rtol=0)
+    torch.testing.assert_close(coarse, expected, atol=atol, rtol=0)
 
 
 def half(latent, space, shrink=None):
@@ -120,10 +120,11 @@ def half(latent, space, shrink=None):
     return space.leave(pick(entered) if shrink is None else shrink(entered, 2))
 
 
-def assert_matters(guider, without, views=PAPER, **options):
+def assert_matters(guider, without, views=PAPER, batch=2, **options):
     """In a mixed layout, what was wired in changes the picture."""
-    x = noise(space=inspect_model(guider.model_patcher).space)
-    one, other = (mixed(g, x, scattered(views=views), **options) for g in (guider, without))
+    x = noise(batch=batch, space=inspect_model(guider.model_patcher).space)
+    layout = scattered(batch, views)
+    one, other = (mixed(g, x, layout, **options) for g in (guider, without))
     assert torch.isfinite(one).all()
     assert (one - other).abs().max() > 1e-3
 
