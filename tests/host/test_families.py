@@ -13,9 +13,9 @@ import torch
 from applying import ksampler, on, sampler_node
 from guiders import dual, without_negative
 from interrupting import at_call, traces
-from limits import GRID, assert_limits, guider, mixed, native, noise, none_fine, scattered
+from limits import GRID, LATENT, assert_limits, guider, mixed, native, noise, none_fine, scattered
 
-from driving import ralu, short_plan
+from driving import SIGMAS, ralu, short_plan
 from lab.models import tiny
 from ralu_pack.nodes.host.families.family import Family, fit_shift
 from ralu_pack.nodes.host.families.inspect import inspect_model, network_of
@@ -215,6 +215,14 @@ def test_img2img_begins_at_its_noise_level(model):
         for denoise in (0.05, 0.95)
     )
     assert (near - picture).abs().mean() < (far - picture).abs().mean()
+
+
+def test_img2img_stays_in_both_limits(model):
+    """But for the rounding of a picture that is scaled and halved; Krea 2's values are large."""
+    space = inspect_model(model).space
+    generator = torch.Generator().manual_seed(9)
+    picture = space.leave(torch.randn(1, space.channels, *LATENT, generator=generator))
+    assert_limits(guider(model), 1, atol=3e-4, latent=picture, sigmas=SIGMAS[1:])
 
 
 @pytest.mark.parametrize("shift", [0.5, 1.0, 3.0, math.exp(1.15), 25.3])
