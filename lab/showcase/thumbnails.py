@@ -108,7 +108,8 @@ def _compared(studio: Studio, name: str) -> list[Pane]:
     (four,) = studio.shoot(name, SUBJECTS[name]).values()
     third = (CARD - 2 * GAP) // 3
     captions = ("50 steps", "9 steps, same FLOPs", "RALU 5x")
-    return [Pane(words, part, third) for words, part in zip(captions, untiled(four), strict=False)]
+    parts = untiled(four)[: len(captions)]
+    return [Pane(*captioned, third) for captioned in zip(captions, parts, strict=True)]
 
 
 def _skipping(studio: Studio, name: str) -> list[Pane]:

@@ -57,15 +57,14 @@ class Sheet:
         self.links: list[list[Any]] = []
         self.groups: list[dict[str, Any]] = []
         self._x, self._y, self._width = 0, 0, 0
-        self._top = self._row_top = 0
-        self._row: list[dict[str, Any]] = []
+        self._top = 0
         self._members: list[dict[str, Any]] = []
 
     def column(self, width: int, group: str = "", colour: str = COLOUR) -> None:
         """Begin a column right of the last; with `group` that of a new one, right of all others."""
         if group:
-            x = max(map(_right, self._row), default=-COLUMN_GAP) + COLUMN_GAP
-            self._begin(x, self._row_top, group, colour)
+            x = max(map(_right, self.nodes), default=-COLUMN_GAP) + COLUMN_GAP
+            self._begin(x, 0, group, colour)
         else:
             self._x += self._width + GAP
         self._y, self._width = self._top, width
@@ -75,10 +74,6 @@ class Sheet:
         x = min(node["pos"][0] for node in self._members)
         self._begin(x, max(map(_lower, self._members)) + ROW_GAP, group, colour)
         self._y, self._width = self._top, width
-
-    def row(self) -> None:
-        """Let the next group begin a row of groups below all others."""
-        self._row_top, self._row = max(map(_lower, self.nodes)) + ROW_GAP, []
 
     def _begin(self, x: int, top: int, group: str, colour: str) -> None:
         self._x, self._top, self._members = x, top, []
@@ -186,7 +181,7 @@ class Sheet:
         if title:
             node["title"] = title
         self._y += height + TITLE + GAP
-        for nodes in (self.nodes, self._row, self._members):
+        for nodes in (self.nodes, self._members):
             nodes.append(node)
         return node
 
