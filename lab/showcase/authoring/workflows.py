@@ -63,7 +63,7 @@ def _prompt_sd3(sheet: Sheet, models: Models, size: Size, cfg: float) -> Job:
 def _accelerate(sheet: Sheet, models: Models) -> Models:
     """The same, with a model that skips steps."""
     sheet.below(350, "Skip steps", RALU)
-    node = sheet.add("RALU_TemporalAcceleration", "TaylorSeer", model=models.model)
+    node = sheet.add("RALU_TemporalAcceleration", "TaylorSeer", 60, model=models.model)
     return replace(models, model=node["MODEL"])
 
 
