@@ -33,6 +33,7 @@ from lab.showcase.authoring.parts import (
     sampler_below,
     save,
     schedule,
+    show_mask,
 )
 from lab.showcase.authoring.sheet import Out, Sheet
 from lab.showcase.authoring.texts import KNOBS
@@ -49,8 +50,9 @@ def flux_dev_controlnet_lora(sheet: Sheet) -> None:
     job = _with_control(sheet, flux_job(sheet, models, size), size)
     plan = plan_group(sheet, job.models.model, size.width, size.height, "FLUX 5x", wide=420)
     sampled = sampler_below(sheet, job, plan)
-    result(sheet, sampled["LATENT"], models.vae, sampled["edge_mask"], width=370)
+    result(sheet, sampled["LATENT"], models.vae, width=370)
     report(sheet, plan)
+    show_mask(sheet, sampled["edge_mask"])
 
 
 def _with_lora(sheet: Sheet, models: Models) -> Models:
