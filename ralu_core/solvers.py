@@ -8,13 +8,15 @@ import torch
 
 from .latents.layout import Layout, grid_positions
 from .latents.packing import Packing
-from .latents.states import Memory, StageEnd, State
+from .latents.states import Guided, Memory, StageEnd, State
 from .latents.tokens import patchify, unpatchify
 from .latents.views import PAPER
+from .plans import Stage
 from .tasks import RunStage, StageTask, Start
 
 Level = float | torch.Tensor
-Denoise = Callable[[torch.Tensor, float, Layout | None], torch.Tensor]
+Estimate = torch.Tensor | Guided
+Denoise = Callable[[torch.Tensor, float, Layout | None], Estimate]
 
 
 class Steps:
@@ -35,30 +37,35 @@ class Steps:
         sigma: Level,
         following: Level,
         straight: bool = False,
+        unguided: torch.Tensor | None = None,
     ) -> torch.Tensor:
         """The state at the next level, from that at `sigma` and its clean estimate.
 
         straight  a step of Euler's in any case: to sigma 0 it ends on the clean estimate.
+        unguided  the clean estimate without guidance, whose velocity alone is of second order then;
+                  what guidance adds goes on as it is. None bends both.
         Nothing that it is given is written to.
         """
         velocity, step = (x - denoised) / sigma, following - sigma
+        bending = velocity if unguided is None else (x - unguided) / sigma
         if self._memory is not None and self._before is None:
-            self._before = self._memory.sigma, self._memory.slope(velocity)
+            self._before = self._memory.sigma, self._memory.slope(bending)
         if straight or self._order == 1 or self._before is None:
             x = x + velocity * step
         else:
             level, slope = self._before
             bend = step / (2 * (sigma - level))
-            x = x + step * (velocity + bend * (velocity - slope))
-        self._before, self._memory = (sigma, velocity), None
+            x = x + step * (velocity + bend * (bending - slope))
+        self._before, self._memory = (sigma, bending), None
         return x
 
 
 def multistep(denoise: Denoise) -> RunStage:
     """A stage runner whose steps have the order of the stage.
 
-    denoise  (x, sigma, layout) -> clean estimate of x's shape. With a layout, x is a mixed state:
-             `packing.Packing` makes its tokens, which see each other as `layout.views` says.
+    denoise  (x, sigma, layout) -> clean estimate of x's shape, or `Guided`, which tells it without
+             guidance, too. With a layout, x is a mixed state: `packing.Packing` makes its tokens,
+             which see each other as `layout.views` says.
 
     Order 1 is Euler. Order 2 is Adams-Bashforth in velocity over sigma, for uneven steps; its first
     step is Euler's, but where the stage before left a memory.
@@ -70,15 +77,22 @@ def multistep(denoise: Denoise) -> RunStage:
         history: list[State] = []
         last: State | None = None
         for sigma, following in zip(task.stage.sigmas, task.stage.sigmas[1:], strict=False):
-            denoised = denoise(x, sigma, task.layout)
-            last = State(sigma, x, denoised)
+            denoised, unguided = _split(denoise(x, sigma, task.layout), task.stage)
             if task.keep_history:
-                history.append(last)
+                history.append(State(sigma, x, denoised))
+            last = State(sigma, x, denoised if unguided is None else unguided)
             straight = task.stage.settles and following == 0
-            x = steps.take(x, denoised, sigma, following, straight)
+            x = steps.take(x, denoised, sigma, following, straight, unguided)
         return StageEnd(x, denoised, tuple(history), last if task.keep_last else None)
 
     return run_stage
+
+
+def _split(estimate: Estimate, stage: Stage) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """The clean estimate, and that without guidance where guidance goes on straight."""
+    if not isinstance(estimate, Guided):
+        return estimate, None
+    return estimate.denoised, estimate.unguided if stage.straight_guidance else None
 
 
 def over_tokens(

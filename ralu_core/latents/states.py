@@ -18,13 +18,22 @@ class State:
 
 
 @dataclass(frozen=True)
+class Guided:
+    """A model's clean estimate, and the one without guidance beside it, (B, C, H, W) both."""
+
+    denoised: torch.Tensor
+    unguided: torch.Tensor
+
+
+@dataclass(frozen=True)
 class StageEnd:
     """How a stage ended; what follows is computed where x lies.
 
     x         the state at the stage's last sigma.
     denoised  the model's last clean estimate.
     history   its steps in order, kept only where the run was told that somebody reads them.
-    last      where its last step began, for a crossing that carries it over; None where unknown.
+    last      where its last step began, for a crossing that carries its slope over; its estimate is
+              the one without guidance where that goes on straight. None where unknown.
     """
 
     x: torch.Tensor

@@ -17,19 +17,29 @@ def plain(
     order: int = 1,
     guided_above: float = 0.0,
     settles: bool = False,
+    straight_guidance: bool = False,
+    early: float = 1.0,
 ) -> Plan:
-    """So many steps on the model's own noise levels. ValueError for numbers that cannot run.
+    """So many steps on the model's noise levels. ValueError for numbers that cannot run.
 
     guided_above  calls at this sigma and below it go without guidance (Kynkaanniemi et al. 2024,
                   arXiv 2404.07724); 0 guides all.
     settles       see `Stage`: few steps of second order overshoot where guidance is strong.
+    straight_guidance
+                  see `Stage`.
+    early         the shift that spreads the steps over that of the model: above 1, more of them
+                  lie at high noise, where guidance bends the way most.
     """
     (count,) = steps
-    whole = Stage.spaced(FULL, count, 1.0, 0.0, shift=model_shift, order=order)
-    whole = replace(whole, settles=settles)
+    whole = Stage.spaced(FULL, count, 1.0, 0.0, shift=early * model_shift, order=order)
+    whole = replace(whole, settles=settles, straight_guidance=straight_guidance)
     name = "plain" if order == 1 else f"second order {count}"
     if settles:
         name += ", last step Euler"
+    if straight_guidance:
+        name += ", straight guidance"
+    if early != 1:
+        name += f", early {early:g}"
     stages, crossings = [whole], []
     guided = sum(sigma > guided_above for sigma in whole.sigmas[:-1])
     if not guided:

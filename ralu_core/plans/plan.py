@@ -33,8 +33,9 @@ class Stage:
     guided  whether guidance that takes a second call of the model is paid for here; models that
             need none are not concerned.
     views   on the mixed grid: how tokens see each other, one of `latents.views.VIEWS_KNOWN`.
-    settles  whether the step to sigma 0 is Euler's in any case, so that a run ends on the model's
-            clean estimate.
+    settles  whether the step to sigma 0 is Euler's in any case: a run ends on the clean estimate.
+    straight_guidance  whether what guidance adds to the velocity goes on by Euler's rule: strong
+            guidance turns faster than its slope tells.
     """
 
     grid: Grid
@@ -46,6 +47,7 @@ class Stage:
     views: str = PAPER
     guided: bool = True
     settles: bool = False
+    straight_guidance: bool = False
 
     def __post_init__(self) -> None:
         falling = all(a > b for a, b in zip(self.sigmas, self.sigmas[1:], strict=False))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 import torch
@@ -23,6 +24,7 @@ from ralu_core import (
     white_noise,
 )
 from ralu_core.latents.grid import FULL
+from ralu_core.latents.states import Guided
 from ralu_core.latents.tokens import patchify, pick, unpatchify
 from ralu_core.plans import plain
 from ralu_core.solvers import Denoise
@@ -206,3 +208,42 @@ def test_a_mixed_state_is_packed_as_its_layout_says() -> None:
     (packing,) = Packing.parts(layout)
     assert torch.equal(seen[0][0], packing.pack(x))
     assert torch.equal(seen[0][1], packing.positions)
+
+
+@pytest.mark.parametrize("parts", [1, 2])
+def test_what_guidance_adds_goes_on_straight(parts: int) -> None:
+    """The rule spelled out; also where the plan goes on without guidance in a stage of its own."""
+    without, added = gaussian(0.5, 0.8), gaussian(-0.7, 0.3)
+    plan = plain(3.0, (5,), order=2, straight_guidance=True, guided_above=0.8 if parts == 2 else 0)
+    assert len(plan.stages) == parts
+    guided = plan.stages[0].sigmas[: plan.stages[0].steps]
+    sigmas = (*guided, *(plan.stages[1].sigmas if parts == 2 else (0.0,)))
+
+    def denoise(x: torch.Tensor, sigma: float, layout: Layout | None) -> Guided | torch.Tensor:
+        base = without(x, sigma, layout)
+        if sigma not in guided:
+            return base
+        return Guided(base + 6 * (base - added(x, sigma, layout)), base)
+
+    noise = normal(1, 1, 2, 8, 8).double()
+    x, before = noise, None
+    for sigma, following in pairwise(sigmas):
+        base = without(x, sigma, None)
+        extra = 6 * (base - added(x, sigma, None)) if sigma in guided else torch.zeros_like(base)
+        slope, turn = (x - base) / sigma, torch.zeros_like(base)
+        if before is not None:
+            turn = (following - sigma) / (sigma - before[0]) / 2 * (slope - before[1])
+        before = sigma, slope
+        x = x + (following - sigma) * (slope + turn - extra / sigma)
+    torch.testing.assert_close(end_of(plan, denoise, noise), x, rtol=0, atol=1e-12)
+    bent = end_of(plain(3.0, (5,), order=2), denoise, noise)
+    if parts == 1:
+        assert not torch.allclose(bent, x, rtol=0, atol=1e-3)
+
+
+def test_early_steps_lie_at_higher_noise() -> None:
+    """By a shift as many times the model's, which the plan is still for."""
+    plan, wide = plain(3.0, (6,), order=2), plain(3.0, (6,), order=2, early=2.0)
+    assert wide.stages[0].sigmas == plain(6.0, (6,), order=2).stages[0].sigmas
+    assert wide.model_shift == plan.model_shift == 3.0
+    assert wide.name == "second order 6, early 2"

@@ -6,6 +6,7 @@ import copy
 from typing import Any
 
 import comfy.k_diffusion.sampling
+import comfy.model_patcher
 import comfy.samplers
 import torch
 
@@ -13,6 +14,24 @@ from ....ralu_core.latents.space import Space
 from ....ralu_core.latents.states import Memory
 from ....ralu_core.plans import Stage
 from ....ralu_core.solvers import Steps
+
+
+class Unguided:
+    """The host's clean estimate without guidance, as each call of the model tells it."""
+
+    def __init__(self) -> None:
+        self.denoised: torch.Tensor | None = None
+
+    def heard(self, extra_args: dict) -> dict:
+        """Arguments of a sampler's calls of the model, with which they tell it."""
+        options = comfy.model_patcher.set_model_options_post_cfg_function(
+            extra_args["model_options"].copy(), self._hear
+        )
+        return {**extra_args, "model_options": options}
+
+    def _hear(self, told: dict) -> torch.Tensor:
+        self.denoised = told["cond_denoised"]
+        return told["denoised"]
 
 
 def sample_second_order(
@@ -24,22 +43,26 @@ def sample_second_order(
     disable=None,
     memory: Memory | None = None,
     settles: bool = False,
+    unguided: Unguided | None = None,
 ) -> torch.Tensor:
     """Adams-Bashforth steps of order 2 in velocity over sigma, one call of the model each.
 
     As the host's own samplers: x (B, ...) at sigmas[0], sigmas falling; the first step is Euler's,
     unless there is a memory of one before it. With an inpaint mask, or where it `settles`, the last
-    step is Euler's, too: what is kept would not come back as it was.
+    step is Euler's, too: what is kept would not come back as it was. `unguided` hears what guidance
+    adds, and that goes on straight.
     """
     extra_args = extra_args or {}
     settles = settles or extra_args.get("denoise_mask") is not None
+    extra_args = extra_args if unguided is None else unguided.heard(extra_args)
     steps, rows, last = Steps(2, memory), x.new_ones(len(x)), len(sigmas) - 2
     for i in range(last + 1):
         denoised = model(x, sigmas[i] * rows, **extra_args)
         if callback is not None:
             step = {"x": x, "i": i, "sigma": sigmas[i], "sigma_hat": sigmas[i]}
             callback({**step, "denoised": denoised})
-        x = steps.take(x, denoised, sigmas[i], sigmas[i + 1], straight=settles and i == last)
+        straight, bent = settles and i == last, None if unguided is None else unguided.denoised
+        x = steps.take(x, denoised, sigmas[i], sigmas[i + 1], straight, bent)
     return x
 
 
@@ -66,11 +89,18 @@ def of_second_order(sampler: Any) -> Any:
     return made
 
 
-def for_stage(sampler: Any, stage: Stage, memory: Memory | None, space: Space) -> Any:
+def for_stage(
+    sampler: Any,
+    stage: Stage,
+    memory: Memory | None,
+    space: Space,
+    unguided: Unguided | None = None,
+) -> Any:
     """A copy of a SAMPLER that knows how its stage begins and ends; others need not know."""
     if not is_second_order(sampler):
         return sampler
     options = {**sampler.extra_options, "settles": stage.settles and stage.end == 0}
+    options["unguided"] = unguided
     if memory is not None:
         options["memory"] = _hosted(memory, space)
     made = copy.copy(sampler)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import comfy.model_management
@@ -26,10 +26,10 @@ from ..families.inspect import network_of
 from .begin import begin_at, sampler_name
 from .conds import Conds, fit_to_layout
 from .finite import all_finite
-from .guidance import calls_of, has_own_cfg, without_guidance
+from .guidance import GUIDED, calls_of, has_own_cfg, without_guidance
 from .keys import IN_STAGE, VIEWS
 from .mixed_call import MixedCall
-from .second_order import for_stage
+from .second_order import Unguided, for_stage
 from .spatial import at_both_sizes
 from .text_attention import TextAttention
 from .watch import Watch
@@ -84,8 +84,9 @@ class GuiderStages:
         levels = None if self.plan is None else self.plan.levels_from(stage)
         self._has_joined = False
         joined = functools.partial(self._check_joined, task)
-        sampler = for_stage(self.sampler, stage, start.memory, space)
         rows = calls_of(self.guider if stage.guided else without_guidance(self.guider))
+        unguided = Unguided() if stage.straight_guidance and rows == GUIDED else None
+        sampler = for_stage(self.sampler, stage, start.memory, space, unguided)
         with self.watch.stage(task, self._tokens(task), rows) as callback:
             out = self._guider_for(task).sample(
                 space.leave(task.white),
@@ -107,6 +108,8 @@ class GuiderStages:
             # Back from the host's finished latent to the model's own scaling.
             out = self.guider.model_patcher.model.process_latent_in(out) * (1 - stage.end)
         history, last = self.watch.take_history(), self.watch.take_last()
+        if last is not None and unguided is not None and unguided.denoised is not None:
+            last = replace(last, denoised=space.enter(unguided.denoised))
         return StageEnd(space.enter(out), denoised, history, last)
 
     def _guider_for(self, task: StageTask):
