@@ -35,7 +35,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         "--references", type=int, default=576, help="held-out pictures the curve is measured to"
     )
     parser.add_argument(
-        "--only", nargs="+", default=(), help="lines of the curve, by how they begin"
+        "--only", nargs="+", default=(), help="lines of the curve, by their names or how they begin"
     )
     parser.add_argument(
         "--guidance", type=float, help="of the curve's model: its cfg, or its conditioning's"

@@ -143,11 +143,14 @@ def run(options: argparse.Namespace, command: str) -> None:
 
 
 def chosen_lines(lines: Sequence[Line], only: Sequence[str]) -> list[Line]:
-    """The line to beat and those whose names begin with one of `only`; none asks for all."""
+    """The line to beat and those of `only`, by their names or by how several begin; none asks for
+    all."""
+    names = {line.name for line in lines}
+    begins = tuple(name for name in only if name not in names)
     found = [
         line
         for line in lines
-        if not only or line.name == LINE or any(line.name.startswith(name) for name in only)
+        if not only or line.name in (LINE, *only) or line.name.startswith(begins)
     ]
     if only and len(found) == 1:
         names = ", ".join(line.name for line in lines)

@@ -86,12 +86,17 @@ def _plain(sampling: Sampling, counts: Sequence[int], price: _Price) -> Iterator
 
 
 def _guided(shift: float, counts: Sequence[int]) -> dict[str, Any]:
-    """Guidance at high noise alone, and at half size alone."""
+    """Guidance at high noise alone, in early steps as the dial's, too, and at half size alone."""
     plans, steps = ralu_pack.plans, counts[len(counts) // 2]
     level, switch = GUIDANCE_LEVEL, GUIDED_SWITCH
+    early = {plan.name: plan for plan in (plans.early(shift, (n,)) for n in counts)}
     above = plans.plain(shift, (steps,), order=2, guided_above=level)
     half = plans.own_noise(shift, GUIDED_STEPS, switch=switch, guide_full=False)
-    return {f"plain, {above.name}": above, f"{half.name}, switch {switch:g}": half}
+    return {
+        **early,
+        f"plain, {above.name}": above,
+        f"{half.name}, switch {switch:g}": half,
+    }
 
 
 class _Price:

@@ -7,6 +7,7 @@ from functools import partial
 
 from ..latents.checks import check_shift
 from .bottleneck import bottleneck
+from .early import early
 from .own_noise import own_noise
 from .plain import plain
 from .plan import Plan, Stage
@@ -19,6 +20,7 @@ __all__ = [
     "Plan",
     "Stage",
     "bottleneck",
+    "early",
     "named_plan",
     "own_noise",
     "plain",
@@ -38,6 +40,14 @@ PLANS: dict[str, Callable[[float], Plan]] = {
         for count in (10, 6)
     },
     "second order 4, last step Euler": partial(plain, steps=(4,), order=2, settles=True),
+    **{
+        f"early second order {count}": partial(early, steps=(count,), guided_above=0.0)
+        for count in (10, 6, 4)
+    },
+    **{
+        f"early second order {count}, guided above 0.7": partial(early, steps=(count,))
+        for count in (10, 6, 4)
+    },
     "own noise 3-5": own_noise,
     "own noise 4-2": partial(own_noise, steps=(4, 2), switch=0.65),
     "own noise 4-4, guided at half size": partial(

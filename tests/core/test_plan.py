@@ -11,8 +11,10 @@ from runs import PLAN, chain
 
 from ralu_core import Plan, Stage
 from ralu_core.crossings import Matched, Renoised, Repeated
+from ralu_core.latents.flow import spaced_levels
 from ralu_core.latents.grid import FULL, HALF, MIXED
 from ralu_core.plans import named_plan
+from ralu_core.plans.presets import FLUX_DEV_SHIFT
 
 HALF_STAGE = Stage(HALF, (1.0, 0.9, 0.7))
 UP = Matched(0.7, 4.0)
@@ -34,6 +36,25 @@ def test_sigmas_must_fall(sigmas: tuple) -> None:
 def test_a_mixed_stage_needs_a_ratio(ratio: float | None) -> None:
     with pytest.raises(ValueError, match="Ratio must lie between 0 and 1"):
         Stage(MIXED, (1.0, 0.5), ratio=ratio)
+
+
+@pytest.mark.parametrize(
+    ("shift", "spread"), [(1.0, 5 / 3), (3.0, 5.0), (FLUX_DEV_SHIFT, 5.0), (6.0, 6.0), (9.0, 9.0)]
+)
+@pytest.mark.parametrize("count", [4, 6, 10])
+@pytest.mark.parametrize("words", ["", ", guided above 0.7"])
+def test_early_plans_spread_their_steps_no_further_than_they_may(
+    count: int, words: str, shift: float, spread: float
+) -> None:
+    plan = named_plan(f"early second order {count}{words}", shift)
+    levels = (*plan.stages[0].sigmas, *(s for stage in plan.stages[1:] for s in stage.sigmas[1:]))
+    assert levels == pytest.approx(spaced_levels(spread, 1.0, 0.0, count))
+    assert plan.model_shift == shift and plan.name == f"early second order {count}{words}"
+    assert all(one.straight_guidance and one.settles and one.order == 2 for one in plan.stages)
+    first, *others = plan.stages
+    assert first.guided and (not words or all(sigma > 0.7 for sigma in first.sigmas[:-1]))
+    assert len(others) == (1 if words and levels[-2] <= 0.7 else 0)
+    assert all(not one.guided and one.start <= 0.7 for one in others)
 
 
 @pytest.mark.parametrize("order", [0, 3])

@@ -12,8 +12,10 @@ from comfyui_fixtures import (
     sd3_weights,
     vae,
 )
+from in_core import any_model
 
 __all__ = [
+    "any_model",
     "flux",
     "flux_weights",
     "inference_mode",

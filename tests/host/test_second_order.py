@@ -10,53 +10,21 @@ import comfy.samplers
 import pytest
 import torch
 from accelerating import METHODS, accelerated
+from in_core import SIZE, assert_near, denoiser, run, shift_of, steps_of_second_order, white
 from limits import guider, native
 from own_memory_device import separate_device
 from wires import PROMPT, WIRES
 
-from driving import advanced, ralu
+from driving import ralu
 from lab.models import tiny
 from ralu_pack.nodes.host.families.inspect import inspect_model
-from ralu_pack.nodes.host.families.table import family_named
 from ralu_pack.nodes.host.sampling.watch import StageRecord
 from ralu_pack.nodes.host.showing.report import RunReport
-from ralu_pack.nodes.second_order import SecondOrder
 from ralu_pack.ralu_core import CallCost, Source
 from ralu_pack.ralu_core import sample as core_sample
 from ralu_pack.ralu_core.growth.enlarged import Enlarged
 from ralu_pack.ralu_core.growth.enlarger import Enlarger
-from ralu_pack.ralu_core.latents.frame import Frame
-from ralu_pack.ralu_core.latents.states import Guided
 from ralu_pack.ralu_core.plans import own_noise, plain
-
-SIZE = (128, 192)
-# One of each form of the host's latents: as the pack's own, folded, with frames.
-FORMS = ("flux1", "sd3", "flux2", "qwen_image")
-
-
-def steps_of_second_order():
-    return SecondOrder.execute().args[0]
-
-
-@pytest.fixture(params=FORMS)
-def any_model(request):
-    family = family_named(request.param)
-    if not family.is_known:
-        pytest.skip(f"this ComfyUI has no {family.model_class}")
-    return tiny.load_model(tiny.family_weights(family), family)
-
-
-def denoiser(model, cfg: float):
-    """The host's clean estimate in the core's form: one Euler step of its own down to 0."""
-    facts = inspect_model(model)
-    space, network = facts.space, model.model
-
-    def denoise(x: torch.Tensor, sigma: float, layout=None) -> torch.Tensor:
-        noise = space.leave(x / sigma)
-        out = native(guider(model, cfg=cfg), noise, sigmas=torch.tensor([sigma, 0.0]))
-        return space.enter(network.process_latent_in(out))
-
-    return denoise
 
 
 def enlarged(model) -> Enlarged:
@@ -66,29 +34,12 @@ def enlarged(model) -> Enlarged:
     return Enlarged(Enlarger(weights, torch.randn(4 * channels, generator=draw)))
 
 
-def shift_of(model) -> float:
-    facts = inspect_model(model)
-    return facts.shift_for(Frame.of_picture(*SIZE, facts.space), None)
-
-
-def white(model, seed: int = 7) -> torch.Tensor:
-    """What a KSampler draws, in the form of the core."""
-    space = inspect_model(model).space
-    picture = torch.zeros(1, space.channels, *(side // space.pixels for side in SIZE))
-    return space.enter(comfy.sample.prepare_noise(space.leave(picture), seed))
-
-
 def in_core(model, plan, cfg: float = 1.0) -> torch.Tensor:
     """The same run, its crossings, memory and steps by the core's own sampler."""
     space = inspect_model(model).space
     source = Source.from_noise(white(model), space.patch)
     x = core_sample(denoiser(model, cfg), None, source, plan, 7).x
     return model.model.process_latent_out(space.leave(x))
-
-
-def assert_near(samples: torch.Tensor, expected: torch.Tensor) -> None:
-    scale = max(1.0, float(expected.std()))
-    torch.testing.assert_close(samples, expected, atol=2e-4 * scale, rtol=0)
 
 
 @pytest.mark.parametrize("growth", ["dct", "pixel", "enlarger"])
@@ -108,55 +59,6 @@ def test_plain_steps_of_second_order_are_the_cores(any_model, settles):
     sigmas = torch.tensor(plan.stages[0].sigmas)
     alone = native(guider(any_model, cfg=1.0), x, sampler=steps_of_second_order(), sigmas=sigmas)
     assert torch.equal(samples, alone) is not settles
-
-
-@pytest.mark.parametrize("guided_above", [0.0, 0.9])
-def test_guidance_goes_straight_as_in_the_core(any_model, guided_above):
-    """In the core by estimates at cfg 7 and at cfg 1, in the host by what its guider tells."""
-    shift = shift_of(any_model)
-    bent, straight = (
-        plain(shift, (5,), order=2, straight_guidance=one, guided_above=guided_above)
-        for one in (False, True)
-    )
-    with_cfg, without = denoiser(any_model, 7.0), denoiser(any_model, 1.0)
-    levels_guided = straight.stages[0].sigmas[: straight.stages[0].steps]
-
-    def denoise(x: torch.Tensor, sigma: float, layout=None) -> torch.Tensor | Guided:
-        unguided = without(x, sigma)
-        return Guided(with_cfg(x, sigma), unguided) if sigma in levels_guided else unguided
-
-    space = inspect_model(any_model).space
-    source = Source.from_noise(white(any_model), space.patch)
-    x = core_sample(denoise, None, source, straight, 7).x
-    samples, _ = ralu(any_model, None, SIZE, cfg=7.0, schedule=straight)
-    assert_near(samples, any_model.model.process_latent_out(space.leave(x)))
-    other, _ = ralu(any_model, None, SIZE, cfg=7.0, schedule=bent)
-    assert (samples - other).abs().max() > 1e-2 * samples.std()
-
-
-def test_straight_guidance_leaves_other_patches_and_the_model_alone(model):
-    """Another node's filter after cfg is heard, and nothing stays behind."""
-    plan = plain(shift_of(model), (4,), order=2, straight_guidance=True)
-    before, _ = ralu(model, None, SIZE, cfg=7.0, schedule=plan)
-    halved, heard = model.clone(), []
-
-    def halve(told):
-        heard.append(told["sigma"])
-        return (told["denoised"] + told["cond_denoised"]) / 2
-
-    halved.set_model_sampler_post_cfg_function(halve)
-    filtered, _ = ralu(halved, None, SIZE, cfg=7.0, schedule=plan)
-    weaker, _ = ralu(model, None, SIZE, cfg=4.0, schedule=plan)
-    assert len(heard) == 4
-    assert_near(filtered, weaker)
-    assert halved.model_options["sampler_post_cfg_function"] == [halve]
-    again, _ = ralu(model, None, SIZE, cfg=7.0, schedule=plan)
-    assert torch.equal(again, before)
-
-
-def run(model, sampler, schedule, **changes) -> torch.Tensor:
-    sampler = comfy.samplers.sampler_object(sampler) if isinstance(sampler, str) else sampler
-    return advanced(model, sampler=sampler, schedule=schedule, **changes).args[0]["samples"]
 
 
 def test_eulers_place_is_taken_and_no_others(flux, caplog):

@@ -10,15 +10,15 @@ DIALLED = ("fine", "balanced", "draft")
 UNGUIDED: Mapping[str, str] = MappingProxyType(
     {
         "fine": "second order 10",
-        "balanced": "second order 6",
-        "draft": "second order 4, last step Euler",
+        "balanced": "early second order 6",
+        "draft": "early second order 4",
     }
 )
 GUIDED: Mapping[str, str] = MappingProxyType(
     {
-        "fine": "second order 10, guided above 0.8",
-        "balanced": "second order 6, guided above 0.8",
-        "draft": "own noise 4-4, guided at half size",
+        "fine": "early second order 10",
+        "balanced": "early second order 6, guided above 0.7",
+        "draft": "early second order 4, guided above 0.7",
     }
 )
 

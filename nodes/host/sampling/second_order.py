@@ -43,18 +43,21 @@ def sample_second_order(
     disable=None,
     memory: Memory | None = None,
     settles: bool = False,
+    straight_guidance: bool = False,
     unguided: Unguided | None = None,
 ) -> torch.Tensor:
     """Adams-Bashforth steps of order 2 in velocity over sigma, one call of the model each.
 
     As the host's own samplers: x (B, ...) at sigmas[0], sigmas falling; the first step is Euler's,
     unless there is a memory of one before it. With an inpaint mask, or where it `settles`, the last
-    step is Euler's, too: what is kept would not come back as it was. `unguided` hears what guidance
-    adds, and that goes on straight.
+    step is Euler's, too: what is kept would not come back as it was. What guidance adds may go on
+    straight, and `unguided` hears then what the model says without it.
     """
     extra_args = extra_args or {}
     settles = settles or extra_args.get("denoise_mask") is not None
-    extra_args = extra_args if unguided is None else unguided.heard(extra_args)
+    if straight_guidance:
+        unguided = unguided or Unguided()
+        extra_args = unguided.heard(extra_args)
     steps, rows, last = Steps(2, memory), x.new_ones(len(x)), len(sigmas) - 2
     for i in range(last + 1):
         denoised = model(x, sigmas[i] * rows, **extra_args)
@@ -66,9 +69,10 @@ def sample_second_order(
     return x
 
 
-def second_order() -> comfy.samplers.KSAMPLER:
-    """The SAMPLER of such steps."""
-    return comfy.samplers.KSAMPLER(sample_second_order)
+def second_order(settles: bool = False, straight_guidance: bool = False) -> comfy.samplers.KSAMPLER:
+    """The SAMPLER of such steps, with its options."""
+    options = {"settles": settles, "straight_guidance": straight_guidance}
+    return comfy.samplers.KSAMPLER(sample_second_order, extra_options=options)
 
 
 def is_euler(sampler: Any) -> bool:
@@ -89,6 +93,12 @@ def of_second_order(sampler: Any) -> Any:
     return made
 
 
+def goes_straight(sampler: Any, stage: Stage) -> bool:
+    """Whether what guidance adds goes on straight in a stage: as its plan says, or the SAMPLER."""
+    asked = is_second_order(sampler) and sampler.extra_options.get("straight_guidance", False)
+    return stage.straight_guidance or asked
+
+
 def for_stage(
     sampler: Any,
     stage: Stage,
@@ -99,8 +109,12 @@ def for_stage(
     """A copy of a SAMPLER that knows how its stage begins and ends; others need not know."""
     if not is_second_order(sampler):
         return sampler
-    options = {**sampler.extra_options, "settles": stage.settles and stage.end == 0}
-    options["unguided"] = unguided
+    asked = sampler.extra_options
+    options = {
+        "settles": (asked.get("settles") or stage.settles) and stage.end == 0,
+        "straight_guidance": unguided is not None,
+        "unguided": unguided,
+    }
     if memory is not None:
         options["memory"] = _hosted(memory, space)
     made = copy.copy(sampler)

@@ -29,7 +29,7 @@ from .finite import all_finite
 from .guidance import GUIDED, calls_of, has_own_cfg, without_guidance
 from .keys import IN_STAGE, VIEWS
 from .mixed_call import MixedCall
-from .second_order import Unguided, for_stage
+from .second_order import Unguided, for_stage, goes_straight
 from .spatial import at_both_sizes
 from .text_attention import TextAttention
 from .watch import Watch
@@ -85,7 +85,7 @@ class GuiderStages:
         self._has_joined = False
         joined = functools.partial(self._check_joined, task)
         rows = calls_of(self.guider if stage.guided else without_guidance(self.guider))
-        unguided = Unguided() if stage.straight_guidance and rows == GUIDED else None
+        unguided = Unguided() if rows == GUIDED and goes_straight(self.sampler, stage) else None
         sampler = for_stage(self.sampler, stage, start.memory, space, unguided)
         with self.watch.stage(task, self._tokens(task), rows) as callback:
             out = self._guider_for(task).sample(

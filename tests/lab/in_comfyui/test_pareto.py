@@ -79,7 +79,7 @@ def test_just_in_times_anchors_keep_what_they_have():
     assert not torch.equal(tokens(half)[~before], tokens(values)[~before])
 
 
-def test_lines_are_chosen_by_how_they_begin():
+def test_lines_are_chosen_by_name_or_by_how_they_begin():
     lines = pareto_methods.lines(meta_subject("flux"))
     assert [line.name for line in pareto.chosen_lines(lines, ["RALU,"])] == [
         LINE,
@@ -87,6 +87,12 @@ def test_lines_are_chosen_by_how_they_begin():
         "RALU, views, step variance",
         "RALU, no early regions",
         "RALU, second order",
+    ]
+    assert [line.name for line in pareto.chosen_lines(lines, ["RALU", "two"])] == [
+        LINE,
+        "RALU",
+        "two sizes, fresh noise",
+        "two sizes, fresh noise, second order",
     ]
     with pytest.raises(ValueError, match="No line of the curve begins with nothing"):
         pareto.chosen_lines(lines, ["nothing"])

@@ -1,0 +1,41 @@
+"""Few steps of second order at full size, more of them at high noise than the model's own.
+
+The way of a picture bends most at high noise, by guidance above all, and few steps miss it there.
+Guidance that takes a second call turns faster than the slope of two steps tells, so what it adds
+goes on straight; below some noise level it may be left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from .plain import plain
+from .plan import Plan
+
+EARLY, MOST = 5 / 3, 5.0  # a shift of more leaves too long a way to the last step
+GUIDED_ABOVE = 0.7
+
+
+def early(
+    model_shift: float, steps: Sequence[int] = (6,), *, guided_above: float = GUIDED_ABOVE
+) -> Plan:
+    """So many steps, the last one Euler's. ValueError for numbers that cannot run.
+
+    guided_above  as `plain` takes it; models that need no second call are not concerned.
+
+    The steps are spread by EARLY times the model's shift, but no more than MOST, and no less than
+    its own.
+    """
+    plan = plain(
+        model_shift,
+        steps,
+        order=2,
+        guided_above=guided_above,
+        settles=True,
+        straight_guidance=True,
+        early=max(1.0, min(EARLY, MOST / model_shift)),
+    )
+    (count,) = steps
+    name = f"early second order {count}"
+    return replace(plan, name=f"{name}, guided above {guided_above:g}" if guided_above else name)

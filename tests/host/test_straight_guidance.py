@@ -1,0 +1,79 @@
+"""Guidance that goes on straight in second-order steps, as in the core; what it leaves alone."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from in_core import SIZE, assert_near, denoiser, run, shift_of, steps_of_second_order, white
+from limits import guider, native
+
+from driving import ralu
+from ralu_pack.nodes.host.families.inspect import inspect_model
+from ralu_pack.ralu_core import Source
+from ralu_pack.ralu_core import sample as core_sample
+from ralu_pack.ralu_core.latents.states import Guided
+from ralu_pack.ralu_core.plans import plain
+
+
+@pytest.mark.parametrize("guided_above", [0.0, 0.9])
+def test_guidance_goes_straight_as_in_the_core(any_model, guided_above):
+    """In the core by estimates at cfg 7 and at cfg 1, in the host by what its guider tells."""
+    shift = shift_of(any_model)
+    bent, straight = (
+        plain(shift, (5,), order=2, straight_guidance=one, guided_above=guided_above)
+        for one in (False, True)
+    )
+    with_cfg, without = denoiser(any_model, 7.0), denoiser(any_model, 1.0)
+    levels_guided = straight.stages[0].sigmas[: straight.stages[0].steps]
+
+    def denoise(x: torch.Tensor, sigma: float, layout=None) -> torch.Tensor | Guided:
+        unguided = without(x, sigma)
+        return Guided(with_cfg(x, sigma), unguided) if sigma in levels_guided else unguided
+
+    space = inspect_model(any_model).space
+    source = Source.from_noise(white(any_model), space.patch)
+    x = core_sample(denoise, None, source, straight, 7).x
+    samples, _ = ralu(any_model, None, SIZE, cfg=7.0, schedule=straight)
+    assert_near(samples, any_model.model.process_latent_out(space.leave(x)))
+    other, _ = ralu(any_model, None, SIZE, cfg=7.0, schedule=bent)
+    assert (samples - other).abs().max() > 1e-2 * samples.std()
+
+
+@pytest.mark.parametrize("cfg", [1.0, 7.0])
+@pytest.mark.parametrize("settles", [False, True])
+@pytest.mark.parametrize("straight", [False, True])
+def test_the_samplers_options_are_the_plans(model, cfg, settles, straight):
+    """Alone on the host's own sampling, and as the SAMPLER of a plan that asks for neither."""
+    options = {"settles": settles, "straight_guidance": straight}
+    plan = plain(shift_of(model), (4,), order=2, **options)
+    asked = steps_of_second_order(last_step_euler=settles, straight_guidance=straight)
+    samples, _ = ralu(model, None, SIZE, cfg=cfg, schedule=plan)
+    sigmas, x = torch.tensor(plan.stages[0].sigmas), white(model)
+    assert_near(samples, native(guider(model, cfg=cfg), x, sampler=asked, sigmas=sigmas))
+    bare = plain(shift_of(model), (4,), order=2)
+    empty = {"samples": torch.zeros(1, 16, *(side // 8 for side in SIZE))}
+    as_asked = run(model, asked, bare, guider=guider(model, cfg=cfg), latent_image=empty)
+    assert_near(samples, as_asked)
+    plainly, _ = ralu(model, None, SIZE, cfg=cfg, schedule=bare)
+    is_plain = not settles and (cfg == 1 or not straight)
+    assert torch.allclose(samples, plainly, atol=1e-5) is is_plain
+
+
+def test_straight_guidance_leaves_other_patches_and_the_model_alone(model):
+    """Another node's filter after cfg is heard, and nothing stays behind."""
+    plan = plain(shift_of(model), (4,), order=2, straight_guidance=True)
+    before, _ = ralu(model, None, SIZE, cfg=7.0, schedule=plan)
+    halved, heard = model.clone(), []
+
+    def halve(told):
+        heard.append(told["sigma"])
+        return (told["denoised"] + told["cond_denoised"]) / 2
+
+    halved.set_model_sampler_post_cfg_function(halve)
+    filtered, _ = ralu(halved, None, SIZE, cfg=7.0, schedule=plan)
+    weaker, _ = ralu(model, None, SIZE, cfg=4.0, schedule=plan)
+    assert len(heard) == 4
+    assert_near(filtered, weaker)
+    assert halved.model_options["sampler_post_cfg_function"] == [halve]
+    again, _ = ralu(model, None, SIZE, cfg=7.0, schedule=plan)
+    assert torch.equal(again, before)
