@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 import torch
+from comfy.patcher_extension import WrappersMP
 from in_core import SIZE, assert_near, denoiser, run, shift_of, steps_of_second_order, white
 from limits import guider, native
 
@@ -77,3 +80,31 @@ def test_straight_guidance_leaves_other_patches_and_the_model_alone(model):
     assert halved.model_options["sampler_post_cfg_function"] == [halve]
     again, _ = ralu(model, None, SIZE, cfg=7.0, schedule=plan)
     assert torch.equal(again, before)
+
+
+def test_a_cache_that_answers_for_the_model_gets_eulers_step(model):
+    """It skips the guidance that would be heard, and no step compares what is not alike."""
+    plan = plain(shift_of(model), (5,), order=2, straight_guidance=True)
+    asked, kept = [], []
+
+    def repeat(executor, *args, **kwargs):
+        asked.append(1)
+        if len(asked) != 3:
+            kept[:] = [executor(*args, **kwargs)]
+        return kept[0]
+
+    cached = model.clone()
+    cached.add_wrapper_with_key(WrappersMP.PREDICT_NOISE, "a cache", repeat)
+    samples, _ = ralu(cached, None, SIZE, cfg=7.0, schedule=plan)
+    with_cfg, without = denoiser(model, 7.0), denoiser(model, 1.0)
+    x, before, denoised = white(model), None, None
+    for step, (sigma, following) in enumerate(pairwise(plan.stages[0].sigmas), 1):
+        if step == 3:
+            x, before = x + (following - sigma) * (x - denoised) / sigma, None
+            continue
+        denoised, slope = with_cfg(x, sigma), (x - without(x, sigma)) / sigma
+        turn = 0.0 if before is None else (slope - before[1]) / (2 * (sigma - before[0]))
+        before = sigma, slope
+        velocity = (x - denoised) / sigma
+        x = x + (following - sigma) * (velocity + (following - sigma) * turn)
+    assert_near(samples, model.model.process_latent_out(x))

@@ -17,7 +17,8 @@ from ....ralu_core.solvers import Steps
 
 
 class Unguided:
-    """The host's clean estimate without guidance, as each call of the model tells it."""
+    """The host's clean estimate without guidance, as each call of the model tells it; None after a
+    call that told nothing, as another node's cache answered in its place."""
 
     def __init__(self) -> None:
         self.denoised: torch.Tensor | None = None
@@ -51,7 +52,8 @@ def sample_second_order(
     As the host's own samplers: x (B, ...) at sigmas[0], sigmas falling; the first step is Euler's,
     unless there is a memory of one before it. With an inpaint mask, or where it `settles`, the last
     step is Euler's, too: what is kept would not come back as it was. What guidance adds may go on
-    straight, and `unguided` hears then what the model says without it.
+    straight, and `unguided` hears then what the model says without it; a call that does not tell it
+    takes Euler's step, and the next one begins anew.
     """
     extra_args = extra_args or {}
     settles = settles or extra_args.get("denoise_mask") is not None
@@ -60,12 +62,19 @@ def sample_second_order(
         extra_args = unguided.heard(extra_args)
     steps, rows, last = Steps(2, memory), x.new_ones(len(x)), len(sigmas) - 2
     for i in range(last + 1):
+        if unguided is not None:
+            unguided.denoised = None
         denoised = model(x, sigmas[i] * rows, **extra_args)
         if callback is not None:
             step = {"x": x, "i": i, "sigma": sigmas[i], "sigma_hat": sigmas[i]}
             callback({**step, "denoised": denoised})
-        straight, bent = settles and i == last, None if unguided is None else unguided.denoised
-        x = steps.take(x, denoised, sigmas[i], sigmas[i + 1], straight, bent)
+        levels, straight = (sigmas[i], sigmas[i + 1]), settles and i == last
+        if unguided is None:
+            x = steps.take(x, denoised, *levels, straight)
+        elif unguided.denoised is None:
+            x, steps = Steps(1).take(x, denoised, *levels), Steps(2)
+        else:
+            x = steps.take(x, denoised, *levels, straight, unguided.denoised)
     return x
 
 

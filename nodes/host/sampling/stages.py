@@ -108,8 +108,9 @@ class GuiderStages:
             # Back from the host's finished latent to the model's own scaling.
             out = self.guider.model_patcher.model.process_latent_in(out) * (1 - stage.end)
         history, last = self.watch.take_history(), self.watch.take_last()
-        if last is not None and unguided is not None and unguided.denoised is not None:
-            last = replace(last, denoised=space.enter(unguided.denoised))
+        if last is not None and unguided is not None:
+            heard = unguided.denoised
+            last = None if heard is None else replace(last, denoised=space.enter(heard))
         return StageEnd(space.enter(out), denoised, history, last)
 
     def _guider_for(self, task: StageTask):
