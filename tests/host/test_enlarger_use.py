@@ -111,11 +111,11 @@ def test_one_of_other_latents_is_refused(flux):
 
 
 @pytest.mark.parametrize(
-    "upsampling, plan", [("dct", "own noise 2-2"), ("enlarger", "second order 6")]
+    "upsampling, plan", [("dct", "own noise 2-2"), ("enlarger", "early second order 6")]
 )
 def test_one_that_nothing_grows_by_is_told(flux, upsampling, plan, caplog):
     caplog.set_level("INFO")
-    options = {"schedule": None, "quality": "balanced"} if plan.startswith("second") else {}
+    options = {"schedule": None, "quality": "balanced"} if plan.startswith("early") else {}
     grown(flux, None, upsampling, enlarger=drawn(), **options)
     assert f"nothing grows by an enlarger in this run of {plan}, with upsampling" in caplog.text
 
