@@ -18,15 +18,15 @@ def whole_run(steps: int, part: float) -> int:
 
 
 def few_steps_preset(steps: int) -> str | None:
-    """The preset for whole runs of so many steps; None for more or fewer than any is for."""
+    """The preset for whole runs of so many steps; None for more than any is for."""
     if steps > MOST:
         return None
     return next((preset for least, preset in PRESETS.items() if steps >= least), None)
 
 
-def too_few(steps: int) -> bool:
-    """Whether no plan has so few steps."""
-    return 0 < steps < min(PRESETS)
+def too_few(steps: int, few_from: int) -> bool:
+    """Whether no plan is worth it for so few steps; few_from as a family has it."""
+    return 0 < steps < few_from
 
 
 def as_many_plain(shift: float, steps: int, part: float) -> Plan:

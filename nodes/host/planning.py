@@ -62,10 +62,10 @@ def _few_steps(settings: Settings, facts: ModelFacts, frame: Frame) -> Plan | No
         return None
     own, part = settings.plain_steps, settings.denoise
     whole = whole_run(own, part)
-    name = few_steps_preset(whole)
-    if name is not None:
-        log.info("Runs of %d steps are for distilled models: RALU takes %s.", whole, name)
-        return plan_named(name, facts, frame)
-    if too_few(whole):
+    if too_few(whole, facts.family.few_from):
         return as_many_plain(facts.shift_for(frame, int(own / part)), own, part)
-    return None
+    name = few_steps_preset(whole)
+    if name is None:
+        return None
+    log.info("Runs of %d steps are for distilled models: RALU takes %s.", whole, name)
+    return plan_named(name, facts, frame)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import comfy.samplers
 import pytest
 import torch
 from comfy.patcher_extension import WrappersMP
@@ -11,6 +12,7 @@ from in_core import SIZE, assert_near, denoiser, run, shift_of, steps_of_second_
 from limits import guider, native
 
 from driving import ralu
+from lab.models import tiny
 from ralu_pack.nodes.host.families.inspect import inspect_model
 from ralu_pack.ralu_core import Source
 from ralu_pack.ralu_core import sample as core_sample
@@ -108,3 +110,22 @@ def test_a_cache_that_answers_for_the_model_gets_eulers_step(model):
         velocity = (x - denoised) / sigma
         x = x + (following - sigma) * (velocity + (following - sigma) * turn)
     assert_near(samples, model.model.process_latent_out(x))
+
+
+def test_a_guider_with_a_way_of_its_own_is_bent_as_a_whole(model):
+    """What it would tell of guidance is not what it steps by."""
+
+    class Own(comfy.samplers.CFGGuider):
+        def predict_noise(self, x, timestep, model_options={}, seed=None):  # noqa: B006
+            return super().predict_noise(x, timestep, model_options, seed)
+
+    own = Own(model)
+    own.set_conds(tiny.conditioning(5), tiny.conditioning(6))
+    own.set_cfg(7.0)
+    bent, straight = (
+        run(
+            model, "euler", plain(shift_of(model), (4,), order=2, straight_guidance=one), guider=own
+        )
+        for one in (False, True)
+    )
+    assert torch.equal(bent, straight)

@@ -76,6 +76,7 @@ class Family(ABC):
     model_class  the host's class in `comfy.model_base`; older hosts have not all of them.
     hooks        what `positions` replaces on the network.
     plain_steps  the most that people sample it with plainly; None where a preset's own stand.
+    few_from     steps of a user's own run from which on a plan for few of them is worth its decode.
     sized        whether the shift depends on the picture, see `shift_for`.
     cfg          from where to where people set guidance, for tooltips; 1 where the model takes it
                  as a conditioning or was distilled.
@@ -100,6 +101,7 @@ class Family(ABC):
     model_class: str
     hooks: tuple[str, ...] = ()
     plain_steps: int | None = None
+    few_from: int = 4
     sized: bool = False
     cfg: tuple[float, float] = (1, 1)
     text_tokens: int

@@ -29,6 +29,7 @@ class MageFlow(Family):
     model_class = "MageFlow"
     hooks = ("process_img", "pe_embedder")
     plain_steps = 30
+    few_from = 7  # a call is so short that decode and edges take what 4 steps save: docs/figures.md
     cfg = (3, 5)
     text_tokens = 64
     space = Space(channels=32, fold=2)
