@@ -1,6 +1,6 @@
 """Just-in-Time (arXiv 2603.10744), a rival: all tokens exist, and a growing share is computed.
 
-Networks with ids alone (Flux): anchors keep their own places, so the network sees a picture with
+Anchors keep their own places, in Flux's ids or in SD3's table, so the network sees a picture with
 holes. What follows the paper: shares, ends of stages, noise levels, the filling between anchors and
 the choice of new ones by local variance of the velocity.
 """
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from kornia.filters import gaussian_blur2d
@@ -17,6 +18,7 @@ from scipy.stats import beta
 from lab.comfy import ralu_pack
 from lab.quality.probe import velocity
 from lab.quality.rivals import Batch
+from lab.quality.subject import Subject
 
 SHARES = {18: (0.35, 0.62, 1.0), 11: (0.32, 0.6, 1.0)}  # by the steps they were published with
 ENDS = 0.4, 0.65  # of the first two stages, as shares of the steps
@@ -43,12 +45,21 @@ def sample(batch: Batch, steps: int, shares: Sequence[float], order: int = 1) ->
     for step, (sigma, following) in enumerate(itertools.pairwise(sigmas)):
         if step in turns and before is not None:
             x = field.grow(x, sigma, before[1], turns[step])
-        v = field.filled(velocity(subject, prompts, x, sigma, field))
+        v = field.filled(guided(subject, prompts, x, sigma, field))
         ahead, slope = following - sigma, v
         if order == 2 and before is not None:
             slope = v + ahead / (2 * (sigma - before[0])) * (v - before[1])
         before, x = (sigma, v), x + ahead * slope
     return subject.patcher.model.process_latent_out(x)
+
+
+def guided(subject: Subject, prompts: list[str], x: torch.Tensor, sigma: float, call: Any):
+    """The velocity at the cfg that the subject's guider has: two calls, or one at cfg 1."""
+    said, cfg = velocity(subject, prompts, x, sigma, call), subject.cfg
+    if cfg == 1:
+        return said
+    unsaid = velocity(subject, [""] * len(prompts), x, sigma, call)
+    return unsaid + cfg * (said - unsaid)
 
 
 class Field:
@@ -85,7 +96,10 @@ class Field:
         chosen = self._at_anchors(tokens.patchify(x))
         network = executor.class_obj.diffusion_model
         strip = tokens.unpatchify(chosen, 1, chosen.shape[1])
-        with ralu_pack.shadow.shadowed(network, "process_img", self._placed(network.process_img)):
+        table = not hasattr(network, "process_img")
+        name = "cropped_pos_embed" if table else "process_img"
+        placed = (self._read if table else self._placed)(getattr(network, name))
+        with ralu_pack.shadow.shadowed(network, name, placed):
             out = executor(strip, t, concat, context, control, options, **kw)
         done = tokens.patchify(x).clone()
         index = self.index[..., None].expand(-1, -1, done.shape[-1])
@@ -100,6 +114,15 @@ class Field:
             return made, ids, *rest
 
         return process_img
+
+    def _read(self, original):
+        """The anchors' rows of SD3's table."""
+
+        def cropped_pos_embed(_size, device=None):
+            rows = original((2 * self.side, 2 * self.side), device=device)[0]
+            return rows[self.index.to(rows.device)]
+
+        return cropped_pos_embed
 
     def filled(self, values: torch.Tensor) -> torch.Tensor:
         """A map (B, C, H, W) with what its anchors say put between them."""

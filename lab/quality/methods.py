@@ -25,13 +25,15 @@ Sample = Callable[[Batch], torch.Tensor]
 class Method:
     """One way to sample. `key` names it for good: cached pictures go by it.
 
-    group  the budget or the ablation it belongs to.
+    group    the budget or the ablation it belongs to.
+    counted  runs in its place without weights, where a choice needs values; None is itself.
     """
 
     group: str
     name: str
     run: Sample
     note: str = ""
+    counted: Sample | None = None
 
     @property
     def key(self) -> str:
@@ -220,6 +222,6 @@ def cost(method: Method, subject: Subject) -> Cost:
     """Counted on one picture. Where the ratio adapts to the picture, noise stands for it."""
     calls = subject.patcher.model.diffusion_model.calls
     calls.clear()
-    method.run(Batch(subject, list_pairs(1)))
+    (method.counted or method.run)(Batch(subject, list_pairs(1)))
     total = sum(call.count.total for call in calls)
     return Cost(total / 1e9, len(calls))

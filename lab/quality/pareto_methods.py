@@ -56,6 +56,7 @@ def lines(subject: Subject) -> list[Line]:
         _line("RALU", presets, False),
         _line("RALU, views", seen, False),
         _line("RALU, views, step variance", seen, False, detector="step_variance"),
+        _avits_like(seen),
         _line("RALU, no early regions", _waiting(subject), False),
         _line("RALU, second order", {n: of_order(p, 2) for n, p in presets.items()}, False),
         _line("own noise", dict(_own_noise(shift, "dct")), False),
@@ -69,8 +70,7 @@ def lines(subject: Subject) -> list[Line]:
         found.insert(5, _line("plain, second order, guided above 0.8", above, False))
         found.insert(11, _line("own noise, guided at half size", half_only, False))
     for order, more in ((1, ""), (2, ", second order")):
-        if model.family == "flux1":
-            found.append(_just_in_time(order, more))
+        found.append(_just_in_time(order, more))
         naive = {f"{a}-{b}": plans.two_sizes(shift, (a, b)) for a, b in sizes}
         turned = {"-".join(map(str, n)): plans.bottleneck(shift, n) for n in turns}
         for name, some in (("two sizes, fresh noise", naive), ("Bottleneck Sampling", turned)):
@@ -97,6 +97,19 @@ def _just_in_time(order: int, more: str) -> Line:
     runs = {n: partial(jit.sample, steps=n, shares=some, order=order) for n, some in JIT.items()}
     methods = tuple(Method(name, f"{steps} steps", run) for steps, run in runs.items())
     return Line(name, methods, True)
+
+
+def _avits_like(presets: dict[str, Plan]) -> Line:
+    """RALU whose early regions are AViTS's: by attention to the text and by step variance.
+
+    FLOPs are those of as many regions anywhere; the look at the attention is not among them.
+    """
+    name = "RALU, views, AViTS's scores"
+    runs = {
+        key: [partial(ralu.node, plan=plan, detector=score) for score in ("avits", "even")]
+        for key, plan in presets.items()
+    }
+    return Line(name, tuple(Method(name, key, run, "", even) for key, (run, even) in runs.items()))
 
 
 def _own_noise(shift: float, growth: str) -> Iterator[tuple[str, Plan]]:

@@ -63,14 +63,18 @@ class Subject:
         """The MODEL's own."""
         return self.facts.shift
 
+    @property
+    def cfg(self) -> float:
+        own = MINIATURES[self.kind].cfg
+        return self.guidance if self.guidance and own != 1 else own
+
     def guider(self, prompts: list[str]):
         """A guider for a batch in which every picture has its own prompt."""
         import comfy.samplers
 
         guider = comfy.samplers.CFGGuider(self.patcher)
         guider.set_conds(*map(self._conditioning, (prompts, [""] * len(prompts))))
-        cfg = MINIATURES[self.kind].cfg
-        guider.set_cfg(self.guidance if self.guidance and cfg != 1 else cfg)
+        guider.set_cfg(self.cfg)
         return guider
 
     def _conditioning(self, prompts: list[str]) -> list:
