@@ -14,6 +14,7 @@ from .latents.views import PAPER
 from .plans import Stage
 from .tasks import RunStage, StageTask, Start
 
+EVEN = 0.5  # how far a step of second order bends that is as long as the one before
 Level = float | torch.Tensor
 Estimate = torch.Tensor | Guided
 Denoise = Callable[[torch.Tensor, float, Layout | None], Estimate]
@@ -22,12 +23,15 @@ Denoise = Callable[[torch.Tensor, float, Layout | None], Estimate]
 class Steps:
     """The steps of one stage, one after another, see `multistep`.
 
-    order   1 or 2.
-    memory  of the step before the stage, or None.
+    order       1 or 2.
+    memory      of the step before the stage, or None.
+    restrained  no step bends further than steps of equal length do: the slope is that of the step
+                before, and a much longer one goes past what it tells.
     """
 
-    def __init__(self, order: int, memory: Memory | None = None):
+    def __init__(self, order: int, memory: Memory | None = None, restrained: bool = False):
         self._order, self._memory = order, memory
+        self._restrained = restrained
         self._before: tuple[Level, torch.Tensor] | None = None
 
     def take(
@@ -54,10 +58,16 @@ class Steps:
             x = x + velocity * step
         else:
             level, slope = self._before
-            bend = step / (2 * (sigma - level))
+            bend = self._bend(step / (2 * (sigma - level)))
             x = x + step * (velocity + bend * (bending - slope))
         self._before, self._memory = (sigma, bending), None
         return x
+
+    def _bend(self, wanted: Level) -> Level:
+        if not self._restrained:
+            return wanted
+        is_tensor = isinstance(wanted, torch.Tensor)  # whose value stays on its device
+        return wanted.clamp(max=EVEN) if is_tensor else min(wanted, EVEN)
 
 
 def multistep(denoise: Denoise) -> RunStage:
@@ -73,7 +83,7 @@ def multistep(denoise: Denoise) -> RunStage:
 
     def run_stage(task: StageTask, start: Start) -> StageEnd:
         x = denoised = start.take()
-        steps = Steps(task.stage.order, start.memory)
+        steps = Steps(task.stage.order, start.memory, task.stage.restrained)
         history: list[State] = []
         last: State | None = None
         for sigma, following in zip(task.stage.sigmas, task.stage.sigmas[1:], strict=False):

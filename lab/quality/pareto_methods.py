@@ -53,6 +53,7 @@ def lines(subject: Subject) -> list[Line]:
         Line(EULER, tuple(plain(steps, 1) for steps in STEPS)),
         _line("plain, last step Euler", _settled(shift), False),
         _line("early second order", _early(shift), False),
+        _line("early second order, restrained", _early(shift, restrained=True), False),
         _line("RALU", presets, False),
         _line("RALU, views", seen, False),
         _line("RALU, views, step variance", seen, False, detector="step_variance"),
@@ -66,9 +67,9 @@ def lines(subject: Subject) -> list[Line]:
     if model.cfg != 1:
         above, half_only = _less_guided(shift)
         saving = {f"{n} steps": plans.early(shift, (n,)) for n in (4, 6, 10)}
-        found.insert(4, _line("early second order, guided above 0.7", saving, False))
-        found.insert(5, _line("plain, second order, guided above 0.8", above, False))
-        found.insert(11, _line("own noise, guided at half size", half_only, False))
+        found.insert(5, _line("early second order, guided above 0.7", saving, False))
+        found.insert(6, _line("plain, second order, guided above 0.8", above, False))
+        found.insert(13, _line("own noise, guided at half size", half_only, False))
     for order, more in ((1, ""), (2, ", second order")):
         found.append(_just_in_time(order, more))
         naive = {f"{a}-{b}": plans.two_sizes(shift, (a, b)) for a, b in sizes}
@@ -148,9 +149,10 @@ def _settled(shift: float) -> dict[str, Plan]:
     return {f"{n} steps": make(shift, (n,), order=2, settles=True) for n in STEPS[:-1]}
 
 
-def _early(shift: float) -> dict[str, Plan]:
+def _early(shift: float, restrained: bool = False) -> dict[str, Plan]:
     """More steps at high noise, guidance in all of them."""
-    return {f"{n} steps": ralu_pack.plans.early(shift, (n,), guided_above=0.0) for n in (4, 6, 10)}
+    make = partial(ralu_pack.plans.early, shift, guided_above=0.0, restrained=restrained)
+    return {f"{n} steps": make((n,)) for n in (4, 6, 10)}
 
 
 def _waiting(subject: Subject) -> dict[str, Plan]:

@@ -10,9 +10,10 @@ from .bottleneck import bottleneck
 from .early import early
 from .own_noise import own_noise
 from .plain import plain
-from .plan import Plan, Stage
+from .plan import Plan
 from .presets import PUBLISHED_SHIFT, matched_plan, preset
 from .ralu import ralu
+from .stage import Stage
 from .two_sizes import two_sizes
 
 __all__ = [
@@ -42,6 +43,12 @@ PLANS: dict[str, Callable[[float], Plan]] = {
     "second order 4, last step Euler": partial(plain, steps=(4,), order=2, settles=True),
     **{
         f"early second order {count}": partial(early, steps=(count,), guided_above=0.0)
+        for count in (10, 6, 4)
+    },
+    **{
+        f"early second order {count}, restrained": partial(
+            early, steps=(count,), guided_above=0.0, restrained=True
+        )
         for count in (10, 6, 4)
     },
     **{

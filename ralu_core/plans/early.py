@@ -18,11 +18,18 @@ GUIDED_ABOVE = 0.7
 
 
 def early(
-    model_shift: float, steps: Sequence[int] = (6,), *, guided_above: float = GUIDED_ABOVE
+    model_shift: float,
+    steps: Sequence[int] = (6,),
+    *,
+    guided_above: float = GUIDED_ABOVE,
+    restrained: bool = False,
 ) -> Plan:
     """So many steps, the last one Euler's. ValueError for numbers that cannot run.
 
     guided_above  as `plain` takes it; models that need no second call are not concerned.
+
+    restrained    see `Stage`. The steps grow by their spread, and where guidance is in the velocity
+                  itself, not added by a second call, it overshoots: even grounds get a haze.
 
     The steps are spread by EARLY times the model's shift, but no more than MOST, and no less than
     its own.
@@ -34,8 +41,11 @@ def early(
         guided_above=guided_above,
         settles=True,
         straight_guidance=True,
+        restrained=restrained,
         early=max(1.0, min(EARLY, MOST / model_shift)),
     )
     (count,) = steps
     name = f"early second order {count}"
+    if restrained:
+        name += ", restrained"
     return replace(plan, name=f"{name}, guided above {guided_above:g}" if guided_above else name)

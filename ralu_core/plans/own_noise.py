@@ -14,7 +14,8 @@ from ..crossings import Matched
 from ..growth import Growth
 from ..latents.checks import MIN_Z, check_count
 from ..latents.grid import FULL, HALF
-from .plan import Plan, Stage
+from .plan import Plan
+from .stage import Stage
 
 
 def own_noise(

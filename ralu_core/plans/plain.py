@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from ..crossings import Onward
 from ..latents.grid import FULL
-from .plan import Plan, Stage
+from .plan import Plan
+from .stage import Stage
 
 
 def plain(
@@ -18,6 +19,7 @@ def plain(
     guided_above: float = 0.0,
     settles: bool = False,
     straight_guidance: bool = False,
+    restrained: bool = False,
     early: float = 1.0,
 ) -> Plan:
     """So many steps on the model's noise levels. ValueError for numbers that cannot run.
@@ -25,19 +27,23 @@ def plain(
     guided_above  calls at this sigma and below it go without guidance (Kynkaanniemi et al. 2024,
                   arXiv 2404.07724); 0 guides all.
     settles       see `Stage`: few steps of second order overshoot where guidance is strong.
-    straight_guidance
+    straight_guidance, restrained
                   see `Stage`.
     early         the shift that spreads the steps over that of the model: above 1, more of them
                   lie at high noise, where guidance bends the way most.
     """
     (count,) = steps
     whole = Stage.spaced(FULL, count, 1.0, 0.0, shift=early * model_shift, order=order)
-    whole = replace(whole, settles=settles, straight_guidance=straight_guidance)
+    whole = replace(
+        whole, settles=settles, straight_guidance=straight_guidance, restrained=restrained
+    )
     name = "plain" if order == 1 else f"second order {count}"
     if settles:
         name += ", last step Euler"
     if straight_guidance:
         name += ", straight guidance"
+    if restrained:
+        name += ", restrained"
     if early != 1:
         name += f", early {early:g}"
     stages, crossings = [whole], []

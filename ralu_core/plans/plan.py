@@ -2,125 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from ..crossings import Crossing, Matched
 from ..growth import Growth
-from ..latents.checks import check_ratio, check_shift
-from ..latents.flow import shift_sigma, spaced_levels
-from ..latents.grid import FULL, Grid
-from ..latents.views import PAPER, view_named
+from ..latents.checks import check_shift
+from ..latents.grid import FULL
+from .stage import Stage
 
-# Decimals have no exact float, and hosts hand on float32; a whole number of steps missed by less
-# than this is met.
-_ROUNDING = 1e-5
 _SAME_LEVEL = 1e-6
-ORDERS = (1, 2)
-
-
-@dataclass(frozen=True)
-class Stage:
-    """One stage of a plan. ValueError if its numbers cannot run.
-
-    grid    HALF, MIXED or FULL, see `latents.grid`.
-    sigmas  noise levels, falling, in [0, 1]; one more than steps.
-    shift   h along which the levels are spread, in (0, 100]; None where they follow none.
-    ratio   on the mixed grid: share of the coarse tokens that are fine, in (0, 1).
-    order   of the multistep steps that the plan was made for: 1 is Euler.
-    number  1 for a plan's first stage, and so on; a run that begins later keeps them.
-    guided  whether guidance that takes a second call of the model is paid for here; models that
-            need none are not concerned.
-    views   on the mixed grid: how tokens see each other, one of `latents.views.VIEWS_KNOWN`.
-    settles  whether the step to sigma 0 is Euler's in any case: a run ends on the clean estimate.
-    straight_guidance  whether what guidance adds to the velocity goes on by Euler's rule: strong
-            guidance turns faster than its slope tells.
-    """
-
-    grid: Grid
-    sigmas: tuple[float, ...]
-    shift: float | None = None
-    ratio: float | None = None
-    order: int = 1
-    number: int = 1
-    views: str = PAPER
-    guided: bool = True
-    settles: bool = False
-    straight_guidance: bool = False
-
-    def __post_init__(self) -> None:
-        falling = all(a > b for a, b in zip(self.sigmas, self.sigmas[1:], strict=False))
-        if len(self.sigmas) < 2 or not falling or self.sigmas[0] > 1 or self.sigmas[-1] < 0:
-            raise ValueError(
-                "A stage's sigmas must fall from at most 1 to at least 0 in one step or more, got "
-                f"{tuple(round(s, 4) for s in self.sigmas)}: for example (1.0, 0.85, 0.7)."
-            )
-        if self.grid.is_mixed:
-            check_ratio(self.ratio or 0.0)
-        if self.shift is not None:
-            check_shift(f"Shift of stage {self.number}", self.shift)
-        if self.order not in ORDERS:
-            raise ValueError(f"A stage's order must be 1 or 2, got {self.order}: 1 is Euler.")
-        if view_named(self.views).corrected and not self.grid.is_mixed:
-            raise ValueError(
-                f"Only a mixed stage has views, got {self.views!r} on the {self.grid.name} grid: "
-                f"leave them at {PAPER!r}."
-            )
-
-    @classmethod
-    def spaced(
-        cls,
-        grid: Grid,
-        steps: int,
-        start: float,
-        end: float,
-        *,
-        shift: float,
-        ratio: float | None = None,
-        order: int = 1,
-        views: str = PAPER,
-    ) -> Stage:
-        """A stage of so many steps from sigma `start` to `end`, even before the shift."""
-        return cls(grid, spaced_levels(shift, start, end, steps), shift, ratio, order, views=views)
-
-    @property
-    def steps(self) -> int:
-        return len(self.sigmas) - 1
-
-    @property
-    def start(self) -> float:
-        """Where the stage starts; after a jump that is above the end of the stage before."""
-        return self.sigmas[0]
-
-    @property
-    def end(self) -> float:
-        return self.sigmas[-1]
-
-    def begun_at(self, sigma: float) -> Stage:
-        """The rest of the stage from `sigma`, below its start and above its end.
-
-        Its steps are scaled by the part of the stage that is left, measured before the shift,
-        where steps are even, and rounded up.
-        """
-        if self.shift is None:
-            return replace(self, sigmas=(sigma, *(s for s in self.sigmas if s < sigma)))
-        levels = (self.start, sigma, self.end)
-        whole, start, stop = (shift_sigma(1 / self.shift, level) for level in levels)
-        share = (start - stop) / (whole - stop)
-        steps = max(1, math.ceil(self.steps * share - _ROUNDING))
-        return replace(self, sigmas=spaced_levels(self.shift, sigma, self.end, steps))
-
-    def ended_at(self, sigma: float) -> Stage:
-        """The part of the stage down to `sigma`, below its start and above its end; its steps are
-        scaled as those of `begun_at`."""
-        if self.shift is None:
-            return replace(self, sigmas=(*(s for s in self.sigmas if s > sigma), sigma))
-        start, stop, end = (
-            shift_sigma(1 / self.shift, level) for level in (self.start, sigma, self.end)
-        )
-        steps = max(1, math.ceil(self.steps * (start - stop) / (start - end) - _ROUNDING))
-        return replace(self, sigmas=spaced_levels(self.shift, self.start, sigma, steps))
 
 
 @dataclass(frozen=True)

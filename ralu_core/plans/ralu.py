@@ -18,7 +18,8 @@ from ..latents.checks import (
 from ..latents.flow import stage_start
 from ..latents.grid import FULL, HALF, MIXED
 from ..latents.views import PAPER
-from .plan import Plan, Stage
+from .plan import Plan
+from .stage import Stage
 
 GRIDS = (HALF, MIXED, FULL)
 

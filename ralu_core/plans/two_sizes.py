@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from ..crossings import Renoised, Repeated
 from ..latents.flow import spaced_levels
 from ..latents.grid import FULL, HALF
-from .plan import Plan, Stage
+from .plan import Plan
+from .stage import Stage
 
 
 def two_sizes(

@@ -42,7 +42,7 @@ def test_a_mixed_stage_needs_a_ratio(ratio: float | None) -> None:
     ("shift", "spread"), [(1.0, 5 / 3), (3.0, 5.0), (FLUX_DEV_SHIFT, 5.0), (6.0, 6.0), (9.0, 9.0)]
 )
 @pytest.mark.parametrize("count", [4, 6, 10])
-@pytest.mark.parametrize("words", ["", ", guided above 0.7"])
+@pytest.mark.parametrize("words", ["", ", restrained", ", guided above 0.7"])
 def test_early_plans_spread_their_steps_no_further_than_they_may(
     count: int, words: str, shift: float, spread: float
 ) -> None:
@@ -51,9 +51,12 @@ def test_early_plans_spread_their_steps_no_further_than_they_may(
     assert levels == pytest.approx(spaced_levels(spread, 1.0, 0.0, count))
     assert plan.model_shift == shift and plan.name == f"early second order {count}{words}"
     assert all(one.straight_guidance and one.settles and one.order == 2 for one in plan.stages)
+    assert all(one.restrained is (words == ", restrained") for one in plan.stages)
     first, *others = plan.stages
-    assert first.guided and (not words or all(sigma > 0.7 for sigma in first.sigmas[:-1]))
-    assert len(others) == (1 if words and levels[-2] <= 0.7 else 0)
+    assert first.guided and (
+        "guided" not in words or all(sigma > 0.7 for sigma in first.sigmas[:-1])
+    )
+    assert len(others) == (1 if "guided" in words and levels[-2] <= 0.7 else 0)
     assert all(not one.guided and one.start <= 0.7 for one in others)
 
 

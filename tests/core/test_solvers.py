@@ -241,6 +241,26 @@ def test_what_guidance_adds_goes_on_straight(parts: int) -> None:
         assert not torch.allclose(bent, x, rtol=0, atol=1e-3)
 
 
+@pytest.mark.parametrize("shift", [1.0, 5.0])
+def test_restrained_steps_bend_no_further_than_even_ones(shift: float) -> None:
+    """The rule spelled out; at shift 1 all steps are even, and it changes nothing."""
+    plan = plain(shift, (6,), order=2, restrained=True)
+    denoise, noise = gaussian(0.5, 0.8), normal(1, 1, 2, 8, 8).double()
+    x, before, bends = noise, None, []
+    for sigma, following in pairwise(plan.stages[0].sigmas):
+        slope, turn = (x - denoise(x, sigma, None)) / sigma, torch.zeros_like(x)
+        if before is not None:
+            bends.append((following - sigma) / (sigma - before[0]) / 2)
+            turn = min(bends[-1], 0.5) * (slope - before[1])
+        before = sigma, slope
+        x = x + (following - sigma) * (slope + turn)
+    ours = end_of(plan, denoise, noise)
+    torch.testing.assert_close(ours, x, rtol=0, atol=1e-12)
+    bent = end_of(plain(shift, (6,), order=2), denoise, noise)
+    assert (max(bends) > 0.5 + 1e-9) is (shift > 1)
+    assert torch.allclose(ours, bent, rtol=0, atol=1e-9) is (shift == 1)
+
+
 def test_early_steps_lie_at_higher_noise() -> None:
     """By a shift as many times the model's, which the plan is still for."""
     plan, wide = plain(3.0, (6,), order=2), plain(3.0, (6,), order=2, early=2.0)

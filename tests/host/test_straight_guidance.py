@@ -46,12 +46,14 @@ def test_guidance_goes_straight_as_in_the_core(any_model, guided_above):
 
 @pytest.mark.parametrize("cfg", [1.0, 7.0])
 @pytest.mark.parametrize("settles", [False, True])
-@pytest.mark.parametrize("straight", [False, True])
-def test_the_samplers_options_are_the_plans(model, cfg, settles, straight):
-    """Alone on the host's own sampling, and as the SAMPLER of a plan that asks for neither."""
-    options = {"settles": settles, "straight_guidance": straight}
+@pytest.mark.parametrize(("straight", "restrained"), [(False, False), (True, False), (True, True)])
+def test_the_samplers_options_are_the_plans(model, cfg, settles, straight, restrained):
+    """Alone on the host's own sampling, and as the SAMPLER of a plan that asks for none of them."""
+    options = {"settles": settles, "straight_guidance": straight, "restrained": restrained}
     plan = plain(shift_of(model), (4,), order=2, **options)
-    asked = steps_of_second_order(last_step_euler=settles, straight_guidance=straight)
+    asked = steps_of_second_order(
+        last_step_euler=settles, straight_guidance=straight, restrained=restrained
+    )
     samples, _ = ralu(model, None, SIZE, cfg=cfg, schedule=plan)
     sigmas, x = torch.tensor(plan.stages[0].sigmas), white(model)
     assert_near(samples, native(guider(model, cfg=cfg), x, sampler=asked, sigmas=sigmas))
@@ -60,7 +62,7 @@ def test_the_samplers_options_are_the_plans(model, cfg, settles, straight):
     as_asked = run(model, asked, bare, guider=guider(model, cfg=cfg), latent_image=empty)
     assert_near(samples, as_asked)
     plainly, _ = ralu(model, None, SIZE, cfg=cfg, schedule=bare)
-    is_plain = not settles and (cfg == 1 or not straight)
+    is_plain = not settles and not restrained and (cfg == 1 or not straight)
     assert torch.allclose(samples, plainly, atol=1e-5) is is_plain
 
 

@@ -45,6 +45,7 @@ def sample_second_order(
     memory: Memory | None = None,
     settles: bool = False,
     straight_guidance: bool = False,
+    restrained: bool = False,
     unguided: Unguided | None = None,
 ) -> torch.Tensor:
     """Adams-Bashforth steps of order 2 in velocity over sigma, one call of the model each.
@@ -53,14 +54,14 @@ def sample_second_order(
     unless there is a memory of one before it. With an inpaint mask, or where it `settles`, the last
     step is Euler's, too: what is kept would not come back as it was. What guidance adds may go on
     straight, and `unguided` hears then what the model says without it; a call that does not tell it
-    takes Euler's step, and the next one begins anew.
+    takes Euler's step, and the next one begins anew. `restrained` as `Stage` says.
     """
     extra_args = extra_args or {}
     settles = settles or extra_args.get("denoise_mask") is not None
     if straight_guidance:
         unguided = unguided or Unguided()
         extra_args = unguided.heard(extra_args)
-    steps, rows, last = Steps(2, memory), x.new_ones(len(x)), len(sigmas) - 2
+    steps, rows, last = Steps(2, memory, restrained), x.new_ones(len(x)), len(sigmas) - 2
     for i in range(last + 1):
         if unguided is not None:
             unguided.denoised = None
@@ -72,15 +73,21 @@ def sample_second_order(
         if unguided is None:
             x = steps.take(x, denoised, *levels, straight)
         elif unguided.denoised is None:
-            x, steps = Steps(1).take(x, denoised, *levels), Steps(2)
+            x, steps = Steps(1).take(x, denoised, *levels), Steps(2, restrained=restrained)
         else:
             x = steps.take(x, denoised, *levels, straight, unguided.denoised)
     return x
 
 
-def second_order(settles: bool = False, straight_guidance: bool = False) -> comfy.samplers.KSAMPLER:
+def second_order(
+    settles: bool = False, straight_guidance: bool = False, restrained: bool = False
+) -> comfy.samplers.KSAMPLER:
     """The SAMPLER of such steps, with its options."""
-    options = {"settles": settles, "straight_guidance": straight_guidance}
+    options = {
+        "settles": settles,
+        "straight_guidance": straight_guidance,
+        "restrained": restrained,
+    }
     return comfy.samplers.KSAMPLER(sample_second_order, extra_options=options)
 
 
@@ -122,6 +129,7 @@ def for_stage(
     options = {
         "settles": (asked.get("settles") or stage.settles) and stage.end == 0,
         "straight_guidance": unguided is not None,
+        "restrained": asked.get("restrained") or stage.restrained,
         "unguided": unguided,
     }
     if memory is not None:
