@@ -9,9 +9,9 @@ DIALLED = ("fine", "balanced", "draft")
 # Names as `ralu_core.plans.named_plan` takes them. `lab/quality/PARETO.md` says why these.
 UNGUIDED: Mapping[str, str] = MappingProxyType(
     {
-        "fine": "second order 10",
-        "balanced": "early second order 6",
-        "draft": "early second order 4",
+        "fine": "early second order 10, restrained",
+        "balanced": "early second order 6, restrained",
+        "draft": "early second order 4, restrained",
     }
 )
 GUIDED: Mapping[str, str] = MappingProxyType(
