@@ -15,7 +15,7 @@ from lab.models.viewing import psnr
 from lab.real.sampling import Case, Sampling
 from ralu_core.growth.spectral import half_band
 
-COUNTS = (4, 6, 9)
+COUNTS = (4, 6, 10)  # the dial's
 SWITCHES = (0.7, 0.8, 0.85)
 OWN_STEPS = ((4, 3), (4, 5))
 GUIDED_STEPS, GUIDED_SWITCH, GUIDANCE_LEVEL = (4, 6), 0.7, 0.8
@@ -50,8 +50,9 @@ class Likeness:
 
 
 def methods(sampling: Sampling, size: int, counts: Sequence[int] = COUNTS) -> list[Method]:
-    """Plain steps of both orders, the family's presets, plans on the seed's own noise, by the
-    enlarger, too, where one is saved for the VAE; with a cfg above 1 also guidance left out."""
+    """Plain steps of both orders, early ones with and without restraint, the family's presets,
+    plans on the seed's own noise, by the enlarger, too, where one is saved for the VAE; with a cfg
+    above 1 also guidance left out."""
     plans, presets = ralu_pack.plans, ralu_pack.presets
     shift, family = sampling.shift(size), sampling.facts.family.name
     price = _Price(sampling, size)
@@ -70,7 +71,12 @@ def methods(sampling: Sampling, size: int, counts: Sequence[int] = COUNTS) -> li
     if ralu_pack.enlarger_files.saved_for(sampling.loaded.vae) is not None:
         own |= {f"{name}, enlarger": plan.growing_by("enlarger") for name, plan in own.items()}
     less = _guided(shift, counts) if sampling.cfg != 1 else {}
-    planned = {**{f"RALU, {name}": plan for name, plan in ralu.items()}, **own, **less}
+    planned = {
+        **_early(shift, counts),
+        **{f"RALU, {name}": plan for name, plan in ralu.items()},
+        **own,
+        **less,
+    }
     found += [
         Method(name, price.of(plan), partial(sampling.by_plan, plan=plan))
         for name, plan in planned.items()
@@ -83,6 +89,13 @@ def _plain(sampling: Sampling, counts: Sequence[int], price: _Price) -> Iterator
         for steps in counts:
             run = partial(sampling.plain, steps=steps, order=order)
             yield Method(f"plain, {words}, {steps} steps", steps * price.guided, run)
+
+
+def _early(shift: float, counts: Sequence[int]) -> dict[str, Any]:
+    """As the dial's, guidance in all steps."""
+    make = partial(ralu_pack.plans.early, shift, guided_above=0.0)
+    found = (make((n,), restrained=one) for one in (False, True) for n in counts)
+    return {plan.name: plan for plan in found}
 
 
 def _guided(shift: float, counts: Sequence[int]) -> dict[str, Any]:

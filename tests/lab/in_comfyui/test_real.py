@@ -32,6 +32,16 @@ def test_an_enlarger_that_is_saved_for_the_vae_is_measured(tmp_path, monkeypatch
 
 @pytest.mark.parametrize(
     "file, cfg",
+    [("flux1-dev.safetensors", 1.0), ("sd3_medium_incl_clips_t5xxlfp8.safetensors", 4.0)],
+)
+def test_the_dials_own_plans_are_checked(tmp_path, file, cfg):
+    sampling = Sampling(load(options(tmp_path, "--stand-in", file)), cfg, 3.5)
+    names = {one.name for one in checks.methods(sampling, 128)}
+    assert set(ralu_pack.dials.dial_for((cfg, cfg)).values()) <= names
+
+
+@pytest.mark.parametrize(
+    "file, cfg",
     [("flux1-dev.safetensors", "1"), ("sd3_medium_incl_clips_t5xxlfp8.safetensors", "4")],
 )
 def test_a_report_says_what_each_method_keeps(tmp_path, file, cfg):
