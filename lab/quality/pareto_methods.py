@@ -66,10 +66,12 @@ def lines(subject: Subject) -> list[Line]:
     ]
     if model.cfg != 1:
         above, half_only = _less_guided(shift)
+        small = {f"{a}-{b}": plans.early_own(shift, (a, b)) for a, b in ((3, 3), (4, 3), (3, 5))}
         saving = {f"{n} steps": plans.early(shift, (n,)) for n in (4, 6, 10)}
-        found.insert(5, _line("early second order, guided above 0.7", saving, False))
-        found.insert(6, _line("plain, second order, guided above 0.8", above, False))
-        found.insert(13, _line("own noise, guided at half size", half_only, False))
+        found.insert(5, _line("early own noise, guided above 0.7", small, False))
+        found.insert(6, _line("early second order, guided above 0.7", saving, False))
+        found.insert(7, _line("plain, second order, guided above 0.8", above, False))
+        found.insert(14, _line("own noise, guided at half size", half_only, False))
     for order, more in ((1, ""), (2, ", second order")):
         found.append(_just_in_time(order, more))
         naive = {f"{a}-{b}": plans.two_sizes(shift, (a, b)) for a, b in sizes}

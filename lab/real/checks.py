@@ -102,7 +102,8 @@ def _guided(shift: float, counts: Sequence[int]) -> dict[str, Any]:
     """Guidance at high noise alone, in early steps as the dial's, too, and at half size alone."""
     plans, steps = ralu_pack.plans, counts[len(counts) // 2]
     level, switch = GUIDANCE_LEVEL, GUIDED_SWITCH
-    early = {plan.name: plan for plan in (plans.early(shift, (n,)) for n in counts)}
+    found = (*(plans.early(shift, (n,)) for n in counts), plans.early_own(shift))
+    early = {plan.name: plan for plan in found}
     above = plans.plain(shift, (steps,), order=2, guided_above=level)
     half = plans.own_noise(shift, GUIDED_STEPS, switch=switch, guide_full=False)
     return {

@@ -8,6 +8,7 @@ from functools import partial
 from ..latents.checks import check_shift
 from .bottleneck import bottleneck
 from .early import early
+from .early_own import early_own
 from .own_noise import own_noise
 from .plain import plain
 from .plan import Plan
@@ -22,6 +23,7 @@ __all__ = [
     "Stage",
     "bottleneck",
     "early",
+    "early_own",
     "named_plan",
     "own_noise",
     "plain",
@@ -55,6 +57,7 @@ PLANS: dict[str, Callable[[float], Plan]] = {
         f"early second order {count}, guided above 0.7": partial(early, steps=(count,))
         for count in (10, 6, 4)
     },
+    "early own noise 4-3, guided above 0.7": early_own,
     "own noise 3-5": own_noise,
     "own noise 4-2": partial(own_noise, steps=(4, 2), switch=0.65),
     "own noise 4-4, guided at half size": partial(

@@ -17,6 +17,12 @@ EARLY, MOST = 5 / 3, 5.0  # a shift of more leaves too long a way to the last st
 GUIDED_ABOVE = 0.7
 
 
+def spread(model_shift: float) -> float:
+    """The shift that early steps are spread by: EARLY times the model's, but no more than MOST, and
+    no less than its own."""
+    return model_shift * max(1.0, min(EARLY, MOST / model_shift))
+
+
 def early(
     model_shift: float,
     steps: Sequence[int] = (6,),
@@ -31,8 +37,7 @@ def early(
     restrained    see `Stage`. The steps grow by their spread, and where guidance is in the velocity
                   itself, not added by a second call, it overshoots: even grounds get a haze.
 
-    The steps are spread by EARLY times the model's shift, but no more than MOST, and no less than
-    its own.
+    The steps are spread as `spread` says.
     """
     plan = plain(
         model_shift,
@@ -42,7 +47,7 @@ def early(
         settles=True,
         straight_guidance=True,
         restrained=restrained,
-        early=max(1.0, min(EARLY, MOST / model_shift)),
+        early=spread(model_shift) / model_shift,
     )
     (count,) = steps
     name = f"early second order {count}"

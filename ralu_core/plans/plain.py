@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ..crossings import Onward
 from ..latents.grid import FULL
+from .guidance import guided_until
 from .plan import Plan
 from .stage import Stage
 
@@ -24,8 +24,7 @@ def plain(
 ) -> Plan:
     """So many steps on the model's noise levels. ValueError for numbers that cannot run.
 
-    guided_above  calls at this sigma and below it go without guidance (Kynkaanniemi et al. 2024,
-                  arXiv 2404.07724); 0 guides all.
+    guided_above  calls at this sigma and below it go without guidance; 0 guides all.
     settles       see `Stage`: few steps of second order overshoot where guidance is strong.
     straight_guidance, restrained
                   see `Stage`.
@@ -46,18 +45,9 @@ def plain(
         name += ", restrained"
     if early != 1:
         name += f", early {early:g}"
-    stages, crossings = [whole], []
-    guided = sum(sigma > guided_above for sigma in whole.sigmas[:-1])
-    if not guided:
-        raise ValueError(
-            f"Guidance must reach a step, got guided_above {guided_above:g}: choose it below 1, or "
-            "set cfg to 1."
-        )
-    if guided < count:
+    stages, crossings = guided_until(whole, guided_above)
+    if crossings:
         name += f", guided above {guided_above:g}"
-        upper = replace(whole, sigmas=whole.sigmas[: guided + 1])
-        stages = [upper, replace(whole, sigmas=whole.sigmas[guided:], guided=False)]
-        crossings = [Onward(upper.end)]
     # Steps of second order stand for more of Euler's; how many, nobody published.
     baseline = count if order == 1 else None
     return Plan.of(name, stages, crossings, model_shift=model_shift, baseline_steps=baseline)

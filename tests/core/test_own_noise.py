@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -15,7 +16,7 @@ from ralu_core.crossings import Matched, Onward
 from ralu_core.growth import GROWTHS, Projected, growth_named
 from ralu_core.latents.flow import Jump, shift_sigma
 from ralu_core.latents.grid import FULL, HALF, MIXED
-from ralu_core.plans import own_noise, plain, two_sizes
+from ralu_core.plans import early_own, own_noise, plain, two_sizes
 
 PROJECTED = [name for name, growth in GROWTHS.items() if isinstance(growth, Projected)]
 SIZE = (2, 3, 16, 24)  # a full-size latent; half of it is no power of two
@@ -248,9 +249,34 @@ def test_plain_steps_may_go_without_guidance_below_a_level() -> None:
     torch.testing.assert_close(one, other, rtol=0, atol=1e-6)  # as if there were no crossing
 
 
+@pytest.mark.parametrize("shift", [1.0, 3.0, 9.0])
+def test_early_steps_at_two_sizes_are_own_noise_with_the_early_spread(shift: float) -> None:
+    """Stages, levels and crossing; run where both sizes and all of full size are guided."""
+    wide = max(shift, min(5.0, shift * 5 / 3))
+    same, plan = own_noise(wide, (4, 3), switch=0.85), early_own(shift)
+    half, full = same.stages
+    levels = (*plan.stages[1].sigmas, *(s for one in plan.stages[2:] for s in one.sigmas[1:]))
+    assert plan.stages[0].sigmas == half.sigmas and levels == full.sigmas
+    assert plan.crossings[0] == same.crossings[0] and plan.model_shift == shift
+    assert all(one.straight_guidance and one.order == 2 for one in plan.stages)
+    assert not plan.stages[0].settles and all(one.settles for one in plan.stages[1:])
+    assert [one.guided for one in plan.stages] == [True, True, False][: len(plan.stages)]
+    assert all(sigma > 0.7 for sigma in plan.stages[1].sigmas[:-1])
+    assert all(one.start <= 0.7 for one in plan.stages[2:])
+    assert plan.name == "early own noise 4-3, guided above 0.7"
+    source = Source.from_noise(normal(3, *SIZE))
+    guided = early_own(shift, guided_above=0.0)
+    assert guided.name == "early own noise 4-3" and len(guided.stages) == 2
+    settled = replace(same, stages=(half, replace(full, settles=True)))
+    one, other = (sample(bent, None, source, some, 0).x for some in (guided, settled))
+    torch.testing.assert_close(one, other, rtol=0, atol=1e-6)  # nothing here adds guidance
+
+
 def test_guidance_must_reach_a_step() -> None:
     with pytest.raises(ValueError, match="got guided_above 1: choose it below 1"):
         plain(3.0, (6,), guided_above=1.0)
+    with pytest.raises(ValueError, match=r"got guided_above 0.95: choose it below 0.919"):
+        early_own(3.0, guided_above=0.95)
 
 
 def test_onward_stays_at_full_size() -> None:

@@ -18,7 +18,7 @@ GUIDED: Mapping[str, str] = MappingProxyType(
     {
         "fine": "early second order 10",
         "balanced": "early second order 6, guided above 0.7",
-        "draft": "early second order 4, guided above 0.7",
+        "draft": "early own noise 4-3, guided above 0.7",
     }
 )
 

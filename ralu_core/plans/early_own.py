@@ -1,0 +1,39 @@
+"""Early steps at two sizes on the seed's own noise: the cheapest plan of the dial with guidance.
+
+Half size draws what high noise settles, at a quarter of the price of a guided step, and leaves
+three steps of full size to the rest. `own_noise` has the law, `early` the steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from .early import GUIDED_ABOVE, spread
+from .guidance import guided_until
+from .own_noise import own_noise
+from .plan import Plan
+
+
+def early_own(
+    model_shift: float,
+    steps: Sequence[int] = (4, 3),
+    *,
+    switch: float = 0.85,
+    guided_above: float = GUIDED_ABOVE,
+) -> Plan:
+    """So many steps at half size and at full size. ValueError for numbers that cannot run.
+
+    switch        sigma where half size ends, as `own_noise` takes it.
+    guided_above  of full size, as `plain` takes it; half size pays for guidance throughout.
+
+    Both sizes are spread as `early` spreads its steps.
+    """
+    both = own_noise(spread(model_shift), steps, switch=switch)
+    half, full = (replace(stage, straight_guidance=True) for stage in both.stages)
+    stages, crossings = guided_until(replace(full, settles=True), guided_above)
+    name = "early own noise {}-{}".format(*steps)
+    if guided_above:
+        name += f", guided above {guided_above:g}"
+    crossed = [*both.crossings, *crossings]
+    return Plan.of(name, [half, *stages], crossed, model_shift=model_shift)
