@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 
 import comfy.samplers
@@ -17,19 +19,24 @@ from ralu_pack.nodes.host.families.inspect import inspect_model
 from ralu_pack.ralu_core import Source
 from ralu_pack.ralu_core import sample as core_sample
 from ralu_pack.ralu_core.latents.states import Guided
-from ralu_pack.ralu_core.plans import plain
+from ralu_pack.ralu_core.plans import early_own, plain
+
+STRAIGHT = partial(plain, steps=(5,), order=2, straight_guidance=True)
+PLANS = {
+    "whole": STRAIGHT,
+    "guided above": partial(STRAIGHT, guided_above=0.9),
+    "two sizes": partial(early_own, steps=(2, 3)),
+}
 
 
-@pytest.mark.parametrize("guided_above", [0.0, 0.9])
-def test_guidance_goes_straight_as_in_the_core(any_model, guided_above):
+@pytest.mark.parametrize("name", PLANS)
+def test_guidance_goes_straight_as_in_the_core(any_model, name):
     """In the core by estimates at cfg 7 and at cfg 1, in the host by what its guider tells."""
-    shift = shift_of(any_model)
-    bent, straight = (
-        plain(shift, (5,), order=2, straight_guidance=one, guided_above=guided_above)
-        for one in (False, True)
-    )
+    straight = PLANS[name](shift_of(any_model))
+    turned = tuple(replace(stage, straight_guidance=False) for stage in straight.stages)
+    bent = replace(straight, stages=turned)
     with_cfg, without = denoiser(any_model, 7.0), denoiser(any_model, 1.0)
-    levels_guided = straight.stages[0].sigmas[: straight.stages[0].steps]
+    levels_guided = {s for stage in straight.stages if stage.guided for s in stage.sigmas[:-1]}
 
     def denoise(x: torch.Tensor, sigma: float, layout=None) -> torch.Tensor | Guided:
         unguided = without(x, sigma)
