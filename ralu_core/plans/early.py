@@ -33,7 +33,6 @@ def early(
     """So many steps, the last one Euler's. ValueError for numbers that cannot run.
 
     guided_above  as `plain` takes it; models that need no second call are not concerned.
-
     restrained    see `Stage`. The steps grow by their spread, and where guidance is in the velocity
                   itself, not added by a second call, it overshoots: even grounds get a haze.
 
