@@ -99,6 +99,11 @@ class Bench:
         weights = statistics.draw_weights(len(measured.numbers))
         return {**self._distances(measured, weights), **self._artifacts(measured, weights)}
 
+    def aimed_at(self) -> dict[str, Estimate]:
+        """The artifacts of the pictures that distances are taken to."""
+        known = self.reference or self.measured(REFERENCE, self.held_out(REFERENCE))
+        return self._artifacts(known, statistics.draw_weights(len(known.numbers)))
+
     def method(self, method: Method, count: int, many: torch.Tensor) -> dict[str, Estimate]:
         """Every figure of a method over the first `count` pairs.
 

@@ -24,6 +24,7 @@ from lab.quality.methods import Method
 from lab.quality.pareto_methods import HARDNESS, LINE, Line
 from lab.quality.report import Row, figures_as_data
 from lab.quality.splits import OTHERS, SPLIT_PAIRS, SPLITS
+from lab.quality.statistics import Estimate
 from lab.quality.store import Store
 from lab.quality.subject import Subject, list_pairs, load_subject, meta_subject, weights_hash
 
@@ -45,6 +46,8 @@ Brackets: bootstrap intervals of 95 % over the pairs. KID, Frechet: distance to 
 against {many} plain Euler steps of the same seed. FLOPs: of the network's calls, counted as run. \
 Differences are paired, against plain second-order steps of the nearest FLOPs not below the \
 method's (else the dearest there are): the line to beat."""
+ARTIFACTS_ARE = """\
+Artifacts (`lab/quality/artifacts.py`), and blur: closer to the last row is better, not less."""
 # What distances are taken to: the world, or what the model itself draws when it has the time.
 AGAINST = {
     "real": "held-out training pictures through the same autoencoder",
@@ -136,7 +139,7 @@ def run(options: argparse.Namespace, command: str) -> None:
             measured[against].append((line, rows))
             figures = one.method(many, part.pairs, pictures)
             reference = Row(many, methods.cost(many, counting), figures)
-            write(part, against, reference, measured[against], command)
+            write(part, against, reference, measured[against], one.aimed_at(), command)
         print(f"{line.name}: {time.perf_counter() - started:.0f} s", flush=True)
     if options.commit:
         commit(out)
@@ -159,8 +162,14 @@ def chosen_lines(lines: Sequence[Line], only: Sequence[str]) -> list[Line]:
 
 
 def write(
-    part: Part, against: str, reference: Row, measured: list[tuple[Line, list[Row]]], command: str
+    part: Part,
+    against: str,
+    reference: Row,
+    measured: list[tuple[Line, list[Row]]],
+    aimed: dict[str, Estimate],
+    command: str,
 ) -> None:
+    """The page, the figures as data and the drawing of what is measured so far."""
     facts, out = machine.describe(torch.device("cpu")), part.folder
     name = f"pareto_{part.name}_{against}"
     title = f"Pareto, {part.name.replace('_', ' ')}, distances to {TITLES[against]}"
@@ -189,6 +198,8 @@ def write(
     results.say(pareto_report.hardness(beaten, reference, HARDNESS))
     results.say(pareto_report.table(measured, reference))
     results.say(pareto_report.differences(measured, beaten))
+    results.say(ARTIFACTS_ARE)
+    results.say(pareto_report.artifact_table(measured, reference, aimed, TITLES[against]))
     results.data["rows"] = [_data(row) for _, rows in measured for row in rows]
     results.data["reference"] = _data(reference)
     results.save(out)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 
 from lab.bench.results import markdown
+from lab.quality.measures import ARTIFACTS, BLUR
 from lab.quality.pareto_methods import LINE, Line
 from lab.quality.report import DISTANCES, Row, show
 from lab.quality.statistics import Estimate
@@ -14,6 +15,7 @@ from lab.quality.statistics import Estimate
 Measured = Sequence[tuple[Line, Sequence[Row]]]
 SHOWN = (*DISTANCES, "recognised", "SSIM", "PSNR")
 COMPARED = (*DISTANCES, "recognised", "PSNR")
+TOLD = (*ARTIFACTS, BLUR)
 COLOURS = (
     "#111111", "#999999", "#d62728", "#ff7f0e", "#1f77b4", "#17becf",
     "#2ca02c", "#9467bd", "#8c564b", "#e377c2", "#bcbd22",
@@ -45,6 +47,25 @@ def table(measured: Measured, reference: Row) -> str:
     figures = (show(reference.figures[name], DIGITS.get(name, 2)) for name in SHOWN)
     lines.append(["reference", reference.method.name, f"{giga(reference):.1f}", *figures])
     return markdown(["line", "method", "GFLOP", *SHOWN], lines)
+
+
+def artifact_table(
+    measured: Measured, reference: Row, aimed: Mapping[str, Estimate], words: str
+) -> str:
+    """The artifacts of each method, and of the pictures `words` that distances are taken to: closer
+    to those is better, not less."""
+    lines = [
+        [row.method.group, row.method.name, *_artifacts(row.figures)]
+        for _, rows in measured
+        for row in sorted(rows, key=giga)
+    ]
+    lines.append(["reference", reference.method.name, *_artifacts(reference.figures)])
+    lines.append([words, "", *_artifacts(aimed)])
+    return markdown(["line", "method", *TOLD], lines)
+
+
+def _artifacts(figures: Mapping[str, Estimate]) -> list[str]:
+    return [show(figures[name]) for name in TOLD]
 
 
 def differences(measured: Measured, beaten: Sequence[Row]) -> str:

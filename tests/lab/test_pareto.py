@@ -9,6 +9,7 @@ import torch
 
 from lab.quality import pareto_report
 from lab.quality.bench import figure_names
+from lab.quality.measures import ARTIFACTS, BLUR
 from lab.quality.methods import Cost, Method
 from lab.quality.pareto_methods import LINE, Line
 from lab.quality.report import Row
@@ -58,6 +59,18 @@ def test_hardness_is_said_in_words(gap, hard):
     assert ("it is hard enough" in text) is hard
     assert ("of those measured, none" in text) is not hard
     assert ("of those measured, 6 (" in pareto_report.hardness(few[:1], reference, (6, 10))) is hard
+
+
+def test_artifacts_are_told_beside_those_of_what_is_aimed_at():
+    aimed = row("any", 1.0, aliasing=0.25).figures
+    measured = [(Line(LINE, ()), PLAIN), (Line("own", ()), [row("4-3", 12.4, "own", copies=7.0)])]
+    text = pareto_report.artifact_table(measured, row("50", 147.0), aimed, "real pictures")
+    lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines()]
+    head, _, *rows = lines
+    assert head[2:] == [*ARTIFACTS, BLUR] and len(rows) == len(PLAIN) + 3
+    assert rows[-1][0] == "real pictures" and rows[-1][2].startswith("0.250 [")
+    own = dict(zip(head, rows[len(PLAIN)], strict=True))
+    assert own["line"] == "own" and own["copies"].startswith("7.000 [")
 
 
 def test_the_curve_draws_every_method_and_names_every_line():
