@@ -129,6 +129,7 @@ def run(options: argparse.Namespace, command: str) -> None:
     bench, counting, many = part.bench(), meta_subject(kind), part.many
     pictures = bench.samples(many, part.pairs)
     benches = {"real": bench, "model": replace(bench, reference=part.drawn(bench.subject))}
+    aims = {against: one.aimed_at() for against, one in benches.items()}
     measured: dict[str, list[tuple[Line, list[Row]]]] = {against: [] for against in benches}
     started = time.perf_counter()
     for line in chosen_lines(pareto_methods.lines(bench.subject), options.only):
@@ -139,7 +140,7 @@ def run(options: argparse.Namespace, command: str) -> None:
             measured[against].append((line, rows))
             figures = one.method(many, part.pairs, pictures)
             reference = Row(many, methods.cost(many, counting), figures)
-            write(part, against, reference, measured[against], one.aimed_at(), command)
+            write(part, against, reference, measured[against], aims[against], command)
         print(f"{line.name}: {time.perf_counter() - started:.0f} s", flush=True)
     if options.commit:
         commit(out)

@@ -62,6 +62,16 @@ def test_just_in_time_with_all_tokens_is_plain_sampling_on_its_levels(kind):
         assert (jit.sample(batch, 4, jit.SHARES[18]) - plain).abs().max() > 0.5
 
 
+@pytest.mark.parametrize("kind", ["flux", "sd3"])
+def test_just_in_time_reads_each_anchors_own_place(kind, monkeypatch):
+    """With all tokens as anchors, but given as a strip: the network sees the whole picture."""
+    with torch.inference_mode():
+        batch = Batch(load_subject(kind, torch.float32), list_pairs(2))
+        whole = jit.sample(batch, 2, (1.0, 1.0, 1.0))
+        monkeypatch.setattr(jit.Field, "is_whole", False)
+        torch.testing.assert_close(jit.sample(batch, 2, (1.0, 1.0, 1.0)), whole, atol=1e-3, rtol=0)
+
+
 def test_just_in_times_anchors_keep_what_they_have():
     noise, values = torch.randn(2, 2, 4, 16, 16, generator=torch.Generator().manual_seed(1))
     field = jit.Field(noise, 0.25)
