@@ -11,14 +11,13 @@ from ...ralu_core.latents.flow import shift_sigma
 from ...ralu_core.latents.frame import Frame
 from ...ralu_core.latents.grid import FULL
 from .asked import Settings
-from .families.dials import DIALLED
+from .families.dials import DIALLED, LEAST_SIDE
 from .families.inspect import ModelFacts
 from .few_steps import whole_run
 from .planning import planned
 
 FEW = 4  # steps, of which none can be spared
 DISTILLED = 8  # steps of a whole run: who takes so few has a model that was distilled to them
-LEAST_SIDE = 512  # pixels; a half of less is smaller than what models draw
 WORTH = 0.9  # of the sampler's own FLOPs; above, a plan is not worth its changes
 
 

@@ -13,11 +13,12 @@ from comfy_execution.utils import CurrentNodeContext
 from driving import schedule_for
 from ralu_pack.nodes.apply import Apply
 from ralu_pack.nodes.host.dial import QUALITIES, dialled_plan
-from ralu_pack.nodes.host.families.dials import DIALLED
+from ralu_pack.nodes.host.families.dials import DIALLED, LEAST_SIDE
 from ralu_pack.nodes.host.families.inspect import ModelFacts, inspect_model
 from ralu_pack.nodes.host.families.table import FAMILIES
 from ralu_pack.nodes.host.showing import status
 from ralu_pack.ralu_core.latents.frame import Frame
+from ralu_pack.ralu_core.latents.grid import FULL
 
 ASIDE = {
     "few steps": ({}, {"steps": 4}, "of 4 steps none can be spared"),
@@ -106,6 +107,20 @@ def test_every_quality_is_a_plan_for_every_family(family):
     assert all(plan.model_shift == facts.shift_for(frame, plan.baseline_steps) for plan in plans)
     paper = dialled_plan("paper", facts, frame)
     assert paper.name == facts.preset_name
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+def test_no_quality_of_the_dial_halves_a_picture_that_is_small(family):
+    """Else the node would step aside; at full size each is the plan for large pictures."""
+    facts = ModelFacts.published(family, family.full_shift)
+    for quality in DIALLED:
+        small, large = (
+            dialled_plan(quality, facts, Frame.of_picture(side, 1024, facts.space))
+            for side in (LEAST_SIDE - 32, LEAST_SIDE)
+        )
+        assert all(stage.grid is FULL for stage in small.stages)
+        if all(stage.grid is FULL for stage in large.stages):
+            assert small.name == large.name
 
 
 def test_a_model_of_few_steps_has_one_plan(flux):

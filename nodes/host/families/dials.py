@@ -21,6 +21,11 @@ GUIDED: Mapping[str, str] = MappingProxyType(
         "draft": "early own noise 4-3, guided above 0.7",
     }
 )
+# What a plan of two sizes gives way to where half of the picture is too small to draw in.
+AT_FULL_SIZE: Mapping[str, str] = MappingProxyType(
+    {"early own noise 4-3, guided above 0.7": "early second order 4, guided above 0.7"}
+)
+LEAST_SIDE = 512  # pixels; a half of less is smaller than what models draw
 
 
 def dial_for(cfg: tuple[float, float]) -> Mapping[str, str]:
