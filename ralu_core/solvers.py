@@ -1,4 +1,4 @@
-"""Steps of a stage, over a denoiser; and a denoiser over a network that reads tokens."""
+"""A stage over a denoiser; and a denoiser over a network that reads tokens."""
 
 from __future__ import annotations
 
@@ -8,66 +8,15 @@ import torch
 
 from .latents.layout import Layout, grid_positions
 from .latents.packing import Packing
-from .latents.states import Guided, Memory, StageEnd, State
+from .latents.states import Guided, StageEnd, State
 from .latents.tokens import patchify, unpatchify
 from .latents.views import PAPER
 from .plans import Stage
+from .steps import Steps
 from .tasks import RunStage, StageTask, Start
 
-EVEN = 0.5  # how far a step of second order bends that is as long as the one before
-Level = float | torch.Tensor
 Estimate = torch.Tensor | Guided
 Denoise = Callable[[torch.Tensor, float, Layout | None], Estimate]
-
-
-class Steps:
-    """The steps of one stage, one after another, see `multistep`.
-
-    order       1 or 2.
-    memory      of the step before the stage, or None.
-    restrained  no step bends further than steps of equal length do: the slope is that of the step
-                before, and a much longer one goes past what it tells.
-    """
-
-    def __init__(self, order: int, memory: Memory | None = None, restrained: bool = False):
-        self._order, self._memory = order, memory
-        self._restrained = restrained
-        self._before: tuple[Level, torch.Tensor] | None = None
-
-    def take(
-        self,
-        x: torch.Tensor,
-        denoised: torch.Tensor,
-        sigma: Level,
-        following: Level,
-        straight: bool = False,
-        unguided: torch.Tensor | None = None,
-    ) -> torch.Tensor:
-        """The state at the next level, from that at `sigma` and its clean estimate.
-
-        straight  a step of Euler's in any case: to sigma 0 it ends on the clean estimate.
-        unguided  the clean estimate without guidance, whose velocity alone is of second order then;
-                  what guidance adds goes on as it is. None bends both.
-        Nothing that it is given is written to.
-        """
-        velocity, step = (x - denoised) / sigma, following - sigma
-        bending = velocity if unguided is None else (x - unguided) / sigma
-        if self._memory is not None and self._before is None:
-            self._before = self._memory.sigma, self._memory.slope(bending)
-        if straight or self._order == 1 or self._before is None:
-            x = x + velocity * step
-        else:
-            level, slope = self._before
-            bend = self._bend(step / (2 * (sigma - level)))
-            x = x + step * (velocity + bend * (bending - slope))
-        self._before, self._memory = (sigma, bending), None
-        return x
-
-    def _bend(self, wanted: Level) -> Level:
-        if not self._restrained:
-            return wanted
-        is_tensor = isinstance(wanted, torch.Tensor)  # whose value stays on its device
-        return wanted.clamp(max=EVEN) if is_tensor else min(wanted, EVEN)
 
 
 def multistep(denoise: Denoise) -> RunStage:
@@ -83,7 +32,8 @@ def multistep(denoise: Denoise) -> RunStage:
 
     def run_stage(task: StageTask, start: Start) -> StageEnd:
         x = denoised = start.take()
-        steps = Steps(task.stage.order, start.memory, task.stage.restrained)
+        stage = task.stage
+        steps = Steps(stage.order, start.memory, stage.restrained, stage.corrected)
         history: list[State] = []
         last: State | None = None
         for sigma, following in zip(task.stage.sigmas, task.stage.sigmas[1:], strict=False):

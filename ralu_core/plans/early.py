@@ -29,12 +29,14 @@ def early(
     *,
     guided_above: float = GUIDED_ABOVE,
     restrained: bool = False,
+    corrected: bool = False,
 ) -> Plan:
     """So many steps, the last one Euler's. ValueError for numbers that cannot run.
 
     guided_above  as `plain` takes it; models that need no second call are not concerned.
     restrained    see `Stage`. The steps grow by their spread, and where guidance is in the velocity
                   itself, not added by a second call, it overshoots: even grounds get a haze.
+    corrected     see `Stage`.
 
     The steps are spread as `spread` says.
     """
@@ -46,10 +48,13 @@ def early(
         settles=True,
         straight_guidance=True,
         restrained=restrained,
+        corrected=corrected,
         early=spread(model_shift) / model_shift,
     )
     (count,) = steps
     name = f"early second order {count}"
     if restrained:
         name += ", restrained"
-    return replace(plan, name=f"{name}, guided above {guided_above:g}" if guided_above else name)
+    if guided_above:
+        name += f", guided above {guided_above:g}"
+    return replace(plan, name=f"{name}, corrected" if corrected else name)

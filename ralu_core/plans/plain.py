@@ -20,13 +20,14 @@ def plain(
     settles: bool = False,
     straight_guidance: bool = False,
     restrained: bool = False,
+    corrected: bool = False,
     early: float = 1.0,
 ) -> Plan:
     """So many steps on the model's noise levels. ValueError for numbers that cannot run.
 
     guided_above  calls at this sigma and below it go without guidance; 0 guides all.
     settles       see `Stage`: few steps of second order overshoot where guidance is strong.
-    straight_guidance, restrained
+    straight_guidance, restrained, corrected
                   see `Stage`.
     early         the shift that spreads the steps over that of the model: above 1, more of them
                   lie at high noise, where guidance bends the way most.
@@ -34,7 +35,11 @@ def plain(
     (count,) = steps
     whole = Stage.spaced(FULL, count, 1.0, 0.0, shift=early * model_shift, order=order)
     whole = replace(
-        whole, settles=settles, straight_guidance=straight_guidance, restrained=restrained
+        whole,
+        settles=settles,
+        straight_guidance=straight_guidance,
+        restrained=restrained,
+        corrected=corrected,
     )
     name = "plain" if order == 1 else f"second order {count}"
     if settles:
@@ -48,6 +53,8 @@ def plain(
     stages, crossings = guided_until(whole, guided_above)
     if crossings:
         name += f", guided above {guided_above:g}"
+    if corrected:
+        name += ", corrected"
     # Steps of second order stand for more of Euler's; how many, nobody published.
     baseline = count if order == 1 else None
     return Plan.of(name, stages, crossings, model_shift=model_shift, baseline_steps=baseline)

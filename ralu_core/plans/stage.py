@@ -32,7 +32,8 @@ class Stage:
     settles  whether the step to sigma 0 is Euler's in any case: a run ends on the clean estimate.
     straight_guidance  whether what guidance adds to the velocity goes on by Euler's rule: strong
             guidance turns faster than its slope tells.
-    restrained  whether no step bends further than steps of equal length do, see `solvers.Steps`.
+    restrained  whether no step bends further than steps of equal length do, see `steps.Steps`.
+    corrected   whether the velocity at each step's end mends the step, see `steps.Steps`.
     """
 
     grid: Grid
@@ -46,6 +47,7 @@ class Stage:
     settles: bool = False
     straight_guidance: bool = False
     restrained: bool = False
+    corrected: bool = False
 
     def __post_init__(self) -> None:
         falling = all(a > b for a, b in zip(self.sigmas, self.sigmas[1:], strict=False))

@@ -42,16 +42,19 @@ def test_a_mixed_stage_needs_a_ratio(ratio: float | None) -> None:
     ("shift", "spread"), [(1.0, 5 / 3), (3.0, 5.0), (FLUX_DEV_SHIFT, 5.0), (6.0, 6.0), (9.0, 9.0)]
 )
 @pytest.mark.parametrize("count", [4, 6, 10])
+@pytest.mark.parametrize("corrected", ["", ", corrected"])
 @pytest.mark.parametrize("words", ["", ", restrained", ", guided above 0.7"])
 def test_early_plans_spread_their_steps_no_further_than_they_may(
-    count: int, words: str, shift: float, spread: float
+    count: int, words: str, corrected: str, shift: float, spread: float
 ) -> None:
-    plan = named_plan(f"early second order {count}{words}", shift)
+    name = f"early second order {count}{words}{corrected}"
+    plan = named_plan(name, shift)
     levels = (*plan.stages[0].sigmas, *(s for stage in plan.stages[1:] for s in stage.sigmas[1:]))
     assert levels == pytest.approx(spaced_levels(spread, 1.0, 0.0, count))
-    assert plan.model_shift == shift and plan.name == f"early second order {count}{words}"
+    assert plan.model_shift == shift and plan.name == name
     assert all(one.straight_guidance and one.settles and one.order == 2 for one in plan.stages)
     assert all(one.restrained is (words == ", restrained") for one in plan.stages)
+    assert all(one.corrected is bool(corrected) for one in plan.stages)
     first, *others = plan.stages
     assert first.guided and (
         "guided" not in words or all(sigma > 0.7 for sigma in first.sigmas[:-1])

@@ -22,10 +22,13 @@ from ralu_pack.ralu_core.latents.states import Guided
 from ralu_pack.ralu_core.plans import early_own, plain
 
 STRAIGHT = partial(plain, steps=(5,), order=2, straight_guidance=True)
+OPTIONS = ("straight_guidance", "restrained", "corrected")
 PLANS = {
     "whole": STRAIGHT,
     "guided above": partial(STRAIGHT, guided_above=0.9),
     "two sizes": partial(early_own, steps=(2, 3)),
+    "corrected": partial(STRAIGHT, corrected=True),
+    "two sizes, corrected": partial(early_own, steps=(2, 3), corrected=True),
 }
 
 
@@ -53,14 +56,15 @@ def test_guidance_goes_straight_as_in_the_core(any_model, name):
 
 @pytest.mark.parametrize("cfg", [1.0, 7.0])
 @pytest.mark.parametrize("settles", [False, True])
-@pytest.mark.parametrize(("straight", "restrained"), [(False, False), (True, False), (True, True)])
-def test_the_samplers_options_are_the_plans(model, cfg, settles, straight, restrained):
+@pytest.mark.parametrize(
+    "asked_for",
+    [(), ("straight_guidance",), ("straight_guidance", "restrained"), ("corrected",), OPTIONS],
+)
+def test_the_samplers_options_are_the_plans(model, cfg, settles, asked_for):
     """Alone on the host's own sampling, and as the SAMPLER of a plan that asks for none of them."""
-    options = {"settles": settles, "straight_guidance": straight, "restrained": restrained}
-    plan = plain(shift_of(model), (4,), order=2, **options)
-    asked = steps_of_second_order(
-        last_step_euler=settles, straight_guidance=straight, restrained=restrained
-    )
+    options = {name: name in asked_for for name in OPTIONS}
+    plan = plain(shift_of(model), (4,), order=2, settles=settles, **options)
+    asked = steps_of_second_order(last_step_euler=settles, **options)
     samples, _ = ralu(model, None, SIZE, cfg=cfg, schedule=plan)
     sigmas, x = torch.tensor(plan.stages[0].sigmas), white(model)
     assert_near(samples, native(guider(model, cfg=cfg), x, sampler=asked, sigmas=sigmas))
@@ -69,7 +73,8 @@ def test_the_samplers_options_are_the_plans(model, cfg, settles, straight, restr
     as_asked = run(model, asked, bare, guider=guider(model, cfg=cfg), latent_image=empty)
     assert_near(samples, as_asked)
     plainly, _ = ralu(model, None, SIZE, cfg=cfg, schedule=bare)
-    is_plain = not settles and not restrained and (cfg == 1 or not straight)
+    changing = set(asked_for) - ({"straight_guidance"} if cfg == 1 else set())
+    is_plain = not settles and not changing
     assert torch.allclose(samples, plainly, atol=1e-5) is is_plain
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 from typing import Any
 
 import comfy.k_diffusion.sampling
@@ -13,7 +14,7 @@ import torch
 from ....ralu_core.latents.space import Space
 from ....ralu_core.latents.states import Memory
 from ....ralu_core.plans import Stage
-from ....ralu_core.solvers import Steps
+from ....ralu_core.steps import Steps
 
 
 class Unguided:
@@ -46,6 +47,7 @@ def sample_second_order(
     settles: bool = False,
     straight_guidance: bool = False,
     restrained: bool = False,
+    corrected: bool = False,
     unguided: Unguided | None = None,
 ) -> torch.Tensor:
     """Adams-Bashforth steps of order 2 in velocity over sigma, one call of the model each.
@@ -54,14 +56,17 @@ def sample_second_order(
     unless there is a memory of one before it. With an inpaint mask, or where it `settles`, the last
     step is Euler's, too: what is kept would not come back as it was. What guidance adds may go on
     straight, and `unguided` hears then what the model says without it; a call that does not tell it
-    takes Euler's step, and the next one begins anew. `restrained` as `Stage` says.
+    takes Euler's step, and the next one begins anew. `restrained` and `corrected`
+    as `Stage` says; nothing is corrected where an inpaint mask keeps what is there.
     """
     extra_args = extra_args or {}
-    settles = settles or extra_args.get("denoise_mask") is not None
+    mask = extra_args.get("denoise_mask")
+    settles = settles or mask is not None
     if straight_guidance:
         unguided = unguided or Unguided()
         extra_args = unguided.heard(extra_args)
-    steps, rows, last = Steps(2, memory, restrained), x.new_ones(len(x)), len(sigmas) - 2
+    of_rules = functools.partial(Steps, 2, restrained=restrained, corrected=corrected, within=mask)
+    steps, rows, last = of_rules(memory=memory), x.new_ones(len(x)), len(sigmas) - 2
     for i in range(last + 1):
         if unguided is not None:
             unguided.denoised = None
@@ -73,20 +78,24 @@ def sample_second_order(
         if unguided is None:
             x = steps.take(x, denoised, *levels, straight)
         elif unguided.denoised is None:
-            x, steps = Steps(1).take(x, denoised, *levels), Steps(2, restrained=restrained)
+            x, steps = Steps(1).take(x, denoised, *levels), of_rules()
         else:
             x = steps.take(x, denoised, *levels, straight, unguided.denoised)
     return x
 
 
 def second_order(
-    settles: bool = False, straight_guidance: bool = False, restrained: bool = False
+    settles: bool = False,
+    straight_guidance: bool = False,
+    restrained: bool = False,
+    corrected: bool = False,
 ) -> comfy.samplers.KSAMPLER:
     """The SAMPLER of such steps, with its options."""
     options = {
         "settles": settles,
         "straight_guidance": straight_guidance,
         "restrained": restrained,
+        "corrected": corrected,
     }
     return comfy.samplers.KSAMPLER(sample_second_order, extra_options=options)
 
@@ -130,6 +139,7 @@ def for_stage(
         "settles": (asked.get("settles") or stage.settles) and stage.end == 0,
         "straight_guidance": unguided is not None,
         "restrained": asked.get("restrained") or stage.restrained,
+        "corrected": asked.get("corrected") or stage.corrected,
         "unguided": unguided,
     }
     if memory is not None:

@@ -1,0 +1,121 @@
+"""Multistep steps: the state at the next noise level, and the mending of the step before it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from .latents.states import Memory
+
+EVEN = 0.5  # how far a step of second order bends that is as long as the one before
+Level = float | torch.Tensor
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A step that was taken, all (B, ...) but its level.
+
+    bending  velocity at its start that is of second order; straight, what guidance adds to it.
+    went     the first as it was gone by, the slope added.
+    """
+
+    level: Level
+    bending: torch.Tensor
+    straight: torch.Tensor | None
+    went: torch.Tensor
+
+
+class Steps:
+    """The steps of one stage, one after another, see `solvers.multistep`.
+
+    order       1 or 2.
+    memory      of the step before the stage, or None.
+    restrained  no step bends further than steps of equal length do: the slope is that of the step
+                before, and a much longer one goes past what it tells.
+    corrected   the velocity at a step's end, when it is known, mends that step, see `_mended`.
+    within      broadcasts to x, in [0, 1]: where, and how far; None mends everywhere.
+    """
+
+    def __init__(
+        self,
+        order: int,
+        memory: Memory | None = None,
+        restrained: bool = False,
+        corrected: bool = False,
+        within: torch.Tensor | None = None,
+    ):
+        self._order, self._memory = order, memory
+        self._restrained, self._corrected, self._within = restrained, corrected, within
+        self._before: Taken | None = None
+
+    def take(
+        self,
+        x: torch.Tensor,
+        denoised: torch.Tensor,
+        sigma: Level,
+        following: Level,
+        straight: bool = False,
+        unguided: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """The state at the next level, from that at `sigma` and its clean estimate.
+
+        straight  a step of Euler's in any case: to sigma 0 it ends on the clean estimate.
+        unguided  the clean estimate without guidance, whose velocity alone is of second order then;
+                  what guidance adds goes on as it is. None bends both.
+        Nothing that it is given is written to.
+        """
+        velocity, step = (x - denoised) / sigma, following - sigma
+        bending = velocity if unguided is None else (x - unguided) / sigma
+        added = None if unguided is None else velocity - bending
+        went = bending
+        if not straight and self._order == 2:
+            went = self._bent(bending, sigma, step)
+        if self._corrected and self._before is not None:
+            x = x + self._mended(self._before, bending, added, sigma)
+        self._before, self._memory = Taken(sigma, bending, added, went), None
+        return x + step * (went if added is None else went + added)
+
+    def _bent(self, bending: torch.Tensor, sigma: Level, step: Level) -> torch.Tensor:
+        """The velocity of a step of second order; of the first one, without a memory, Euler's."""
+        if self._before is not None:
+            level, slope = self._before.level, self._before.bending
+        elif self._memory is not None:
+            level, slope = self._memory.sigma, self._memory.slope(bending)
+        else:
+            return bending
+        return bending + self._bend(step / (2 * (sigma - level))) * (bending - slope)
+
+    def _bend(self, wanted: Level) -> Level:
+        if not self._restrained:
+            return wanted
+        is_tensor = isinstance(wanted, torch.Tensor)  # whose value stays on its device
+        return wanted.clamp(max=EVEN) if is_tensor else min(wanted, EVEN)
+
+    def _mended(
+        self, taken: Taken, bending: torch.Tensor, added: torch.Tensor | None, sigma: Level
+    ) -> torch.Tensor:
+        """What a step lacked, now that the velocity at its end is known: the mean of both ends,
+        minus what it was gone by (a corrector of Adams and Moulton, at no further call of the
+        model, as UniPC's, arXiv 2302.04867), each part as far as `trusted` says."""
+        lacked = trusted(bending, taken.bending) * ((bending + taken.bending) / 2 - taken.went)
+        if added is not None and taken.straight is not None:
+            turned = added - taken.straight
+            lacked = lacked + trusted(added, taken.straight) * turned / 2
+        mended = (sigma - taken.level) * lacked
+        return mended if self._within is None else self._within * mended
+
+
+def trusted(velocity: torch.Tensor, before: torch.Tensor) -> torch.Tensor:
+    """How far a step may be mended, (B, 1, ...) in [0, 1], from the velocities at its ends.
+
+    If a step turns the velocity by m times itself, mending a share s of it leaves the run stable
+    while m * (1 + s) <= 2; m is measured, by norm over each item.
+    """
+    least = torch.finfo(velocity.dtype).tiny
+    turned, was = _norms(velocity - before), _norms(before).clamp(min=least)
+    return (2 / (turned / was) - 1).clamp(0, 1)
+
+
+def _norms(x: torch.Tensor) -> torch.Tensor:
+    return torch.linalg.vector_norm(x, dim=tuple(range(1, x.ndim)), keepdim=True)

@@ -1,0 +1,134 @@
+"""Steps that are mended when the velocity at their end is known."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+import torch
+from closed_form import gaussian, gaussian_end
+from runs import LATENT, normal
+
+from ralu_core import Layout, Source, sample
+from ralu_core.latents.states import Guided
+from ralu_core.plans import Plan, plain
+from ralu_core.solvers import Denoise
+from ralu_core.steps import Steps, trusted
+
+MARK = 0.5  # how far an item's velocity turns
+
+
+def end_of(plan: Plan, denoise: Denoise, noise: torch.Tensor) -> torch.Tensor:
+    return sample(denoise, None, Source.from_noise(noise), plan, 0, LATENT).x
+
+
+def towards(velocity_at) -> Denoise:
+    """A denoiser whose velocity depends on the level alone."""
+    return lambda x, sigma, layout: x - sigma * velocity_at(sigma)
+
+
+@pytest.mark.parametrize("order", [1, 2])
+@pytest.mark.parametrize("shift", [1.0, 3.0])
+def test_a_velocity_that_is_even_in_sigma_is_met(order: int, shift: float) -> None:
+    """The first step, which has no slope, is mended, and so is every one but the last."""
+    a, b = normal(2, 1, 2, 4, 4).double(), normal(3, 1, 2, 4, 4).double()
+    denoise, noise = towards(lambda sigma: a + b * sigma), normal(1, 1, 2, 4, 4).double()
+    mended = plain(shift, (5,), order=order, corrected=True)
+    last, end = mended.stages[0].sigmas[-2:]
+    exact = noise - a - b / 2
+    if order == 1:  # the last step goes by its start, and nothing mends it
+        exact = exact + (end - last) * (last - end) / 2 * b
+    torch.testing.assert_close(end_of(mended, denoise, noise), exact, rtol=0, atol=1e-12)
+    without = end_of(plain(shift, (5,), order=order), denoise, noise)
+    assert (without - exact).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize(("order", "restrained"), [(1, False), (2, False), (2, True)])
+def test_mended_steps_are_of_second_order(order: int, restrained: bool) -> None:
+    """On the flow of a Gaussian, whose end is known; Euler's steps and restrained ones gain."""
+    noise = normal(1, 1, 2, 8, 8).double()
+    exact = gaussian_end(noise, 1.0, 0.5, 0.8)
+
+    def error(steps: int, corrected: bool) -> float:
+        plan = plain(5.0, (steps,), order=order, restrained=restrained, corrected=corrected)
+        return (end_of(plan, gaussian(0.5, 0.8), noise) - exact).norm().item()
+
+    assert error(400, True) / error(800, True) > 2.5  # the first order has 2, the second 4
+    if order == 1 or restrained:
+        assert error(6, True) < 0.9 * error(6, False)
+
+
+def test_the_rule_spelled_out_with_guidance_that_goes_straight() -> None:
+    without, added = gaussian(0.5, 0.8), gaussian(-0.7, 0.3)
+    plan = plain(3.0, (5,), order=2, straight_guidance=True, corrected=True, settles=True)
+
+    def denoise(x: torch.Tensor, sigma: float, layout: Layout | None) -> Guided:
+        base = without(x, sigma, layout)
+        return Guided(base + 6 * (base - added(x, sigma, layout)), base)
+
+    def share(new: torch.Tensor, old: torch.Tensor) -> torch.Tensor:
+        turned = (new - old).flatten(1).norm(dim=1) / old.flatten(1).norm(dim=1)
+        return (2 / turned - 1).clamp(0, 1)[:, None, None, None]
+
+    noise = normal(1, 2, 2, 8, 8).double()
+    x, before = noise, None
+    for sigma, following in pairwise(plan.stages[0].sigmas):
+        guided, base = denoise(x, sigma, None).denoised, without(x, sigma, None)
+        v, g = (x - base) / sigma, (base - guided) / sigma
+        went = v
+        if before is not None:
+            level, old_v, old_g, old_went = before
+            if following > 0:
+                went = v + (following - sigma) / (sigma - level) / 2 * (v - old_v)
+            mended = share(v, old_v) * ((v + old_v) / 2 - old_went)
+            mended = mended + share(g, old_g) * (g - old_g) / 2
+            x = x + (sigma - level) * mended
+        before = sigma, v, g, went
+        x = x + (following - sigma) * (went + g)
+    torch.testing.assert_close(end_of(plan, denoise, noise), x, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("turn", "share"), [(0.0, 1.0), (0.5, 1.0), (1.0, 1.0), (1.25, 0.6), (1.6, 0.25), (2.0, 0.0)]
+)
+def test_how_far_a_step_is_trusted(turn: float, share: float) -> None:
+    """Of each item by itself, whatever lies beside it."""
+    before = normal(1, 3, 2, 4, 4).double()
+    turns = torch.tensor([turn, MARK, 3.0], dtype=torch.float64)[:, None, None, None]
+    away = normal(2, 3, 2, 4, 4).double()
+    away = away * (before.flatten(1).norm(dim=1) / away.flatten(1).norm(dim=1))[:, None, None, None]
+    found = trusted(before + turns * away, before)
+    assert found.shape == (3, 1, 1, 1)
+    assert found.flatten().tolist() == pytest.approx([share, 1.0, 0.0])
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_nothing_to_compare_with_is_no_trouble(turned: bool) -> None:
+    """Guidance that is 0 until now: what came of nothing is not trusted, and nothing is NaN."""
+    nothing = torch.zeros(1, 2, 4, 4)
+    assert trusted(nothing + float(turned), nothing).item() == (0.0 if turned else 1.0)
+
+
+@pytest.mark.parametrize("pull", [0.8, 1.2, 1.9])
+def test_a_stiff_velocity_stays_bounded(pull: float) -> None:
+    """Steps that turn a velocity by `pull` times itself are stable by Euler's rule until 2, and by
+    the mended one only while it is trusted no further than that."""
+    x, steps = torch.ones(1, 1, 1, 1, dtype=torch.float64), Steps(1, corrected=True)
+    for number in range(60):  # levels a unit apart, falling
+        sigma = 100.0 - number
+        x = steps.take(x, x + sigma * pull * -x, sigma, sigma - 1)
+        assert x.abs() < 3
+    assert x.abs() < 0.1
+
+
+def test_what_is_kept_is_not_mended() -> None:
+    keep = torch.zeros(1, 1, 4, 4)
+    keep[..., 2:] = 1
+    ends = []
+    for corrected in (False, True):
+        x, steps = torch.ones(1, 2, 4, 4), Steps(2, corrected=corrected, within=keep)
+        for sigma, following in pairwise((1.0, 0.8, 0.5, 0.2)):
+            x = steps.take(x, x - sigma * (1 + sigma**2), sigma, following)
+        ends.append(x)
+    assert torch.equal(ends[0][..., :2], ends[1][..., :2])
+    assert (ends[0] - ends[1])[..., 2:].abs().min() > 1e-3
