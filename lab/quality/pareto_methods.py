@@ -70,8 +70,8 @@ def lines(subject: Subject) -> list[Line]:
     if model.cfg != 1:
         above, half_only = _less_guided(shift)
         found[7:7] = _early_guided(shift)
-        found.insert(11, _line("plain, second order, guided above 0.8", above, False))
-        found.insert(18, _line("own noise, guided at half size", half_only, False))
+        found.insert(10, _line("plain, second order, guided above 0.8", above, False))
+        found.insert(17, _line("own noise, guided at half size", half_only, False))
     for order, more in ((1, ""), (2, ", second order")):
         found.append(_just_in_time(order, more))
         naive = {f"{a}-{b}": plans.two_sizes(shift, (a, b)) for a, b in sizes}
@@ -163,16 +163,19 @@ def _early(shift: float, restrained: bool = False, corrected: bool = False) -> d
     return {f"{n} steps": make((n,)) for n in EARLY}
 
 
-def _early_guided(shift: float) -> Iterator[Line]:
+def _early_guided(shift: float) -> list[Line]:
     """The same with guidance above a noise level, and at two sizes."""
     plans = ralu_pack.plans
-    for corrected, more in ((False, ""), (True, ", corrected")):
-        small = {
-            f"{a}-{b}": plans.early_own(shift, (a, b), corrected=corrected) for a, b in EARLY_OWN
-        }
-        saving = {f"{n} steps": plans.early(shift, (n,), corrected=corrected) for n in EARLY}
-        yield _line(f"early own noise, guided above 0.7{more}", small, False)
-        yield _line(f"early second order, guided above 0.7{more}", saving, False)
+    small = {f"{a}-{b}": plans.early_own(shift, (a, b)) for a, b in EARLY_OWN}
+    saving = [
+        {f"{n} steps": plans.early(shift, (n,), corrected=one) for n in EARLY}
+        for one in (False, True)
+    ]
+    return [
+        _line("early own noise, guided above 0.7", small, False),
+        _line("early second order, guided above 0.7", saving[0], False),
+        _line("early second order, guided above 0.7, corrected", saving[1], False),
+    ]
 
 
 def _waiting(subject: Subject) -> dict[str, Plan]:

@@ -62,7 +62,6 @@ PLANS: dict[str, Callable[[float], Plan]] = {
         for count in (10, 6, 4)
     },
     "early own noise 4-3, guided above 0.7": early_own,
-    "early own noise 4-3, guided above 0.7, corrected": partial(early_own, corrected=True),
     "own noise 3-5": own_noise,
     "own noise 4-2": partial(own_noise, steps=(4, 2), switch=0.65),
     "own noise 4-4, guided at half size": partial(

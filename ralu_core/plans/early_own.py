@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from .early import GUIDED_ABOVE, spread
 from .guidance import guided_until
@@ -22,24 +21,19 @@ def early_own(
     *,
     switch: float = 0.85,
     guided_above: float = GUIDED_ABOVE,
-    corrected: bool = False,
 ) -> Plan:
     """So many steps at half size and at full size. ValueError for numbers that cannot run.
 
     switch        sigma where half size ends, as `own_noise` takes it.
     guided_above  of full size, as `plain` takes it; half size pays for guidance throughout.
-    corrected     see `Stage`.
 
     Both sizes are spread as `early` spreads its steps.
     """
     both = own_noise(spread(model_shift), steps, switch=switch)
-    rules: dict[str, Any] = {"straight_guidance": True, "corrected": corrected}
-    half, full = (replace(stage, **rules) for stage in both.stages)
+    half, full = (replace(stage, straight_guidance=True) for stage in both.stages)
     stages, crossings = guided_until(replace(full, settles=True), guided_above)
     name = "early own noise {}-{}".format(*steps)
     if guided_above:
         name += f", guided above {guided_above:g}"
-    if corrected:
-        name += ", corrected"
     crossed = [*both.crossings, *crossings]
     return Plan.of(name, [half, *stages], crossed, model_shift=model_shift)

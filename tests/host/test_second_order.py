@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from functools import partial
 
 import comfy.sample
 import comfy.samplers
@@ -24,7 +25,9 @@ from ralu_pack.ralu_core import CallCost, Source
 from ralu_pack.ralu_core import sample as core_sample
 from ralu_pack.ralu_core.growth.enlarged import Enlarged
 from ralu_pack.ralu_core.growth.enlarger import Enlarger
-from ralu_pack.ralu_core.plans import own_noise, plain
+from ralu_pack.ralu_core.plans import early, own_noise, plain
+
+CORRECTED = partial(early, guided_above=0.0, corrected=True)
 
 
 def enlarged(model) -> Enlarged:
@@ -88,13 +91,16 @@ def test_each_picture_of_a_batch_is_as_alone(model):
 
 
 @pytest.mark.parametrize("denoise", [1.0, 0.9, 0.5])
-def test_an_inpaint_mask_keeps_what_it_covers(flux, denoise):
+@pytest.mark.parametrize(
+    ("steps_of", "cfg"), [(own_noise, 1.0), (CORRECTED, 1.0), (CORRECTED, 5.0)]
+)
+def test_an_inpaint_mask_keeps_what_it_covers(model, denoise, steps_of, cfg):
     latent = torch.randn(1, 16, 16, 24, generator=torch.Generator().manual_seed(4))
     mask = torch.zeros(1, 1, 16, 24)
     mask[..., :12] = 1
-    plan = own_noise(shift_of(flux), (2, 2))
+    plan = steps_of(shift_of(model))
     given = {"samples": latent, "noise_mask": mask}
-    samples, _ = ralu(flux, None, SIZE, latent=given, schedule=plan, denoise=denoise)
+    samples, _ = ralu(model, None, SIZE, latent=given, cfg=cfg, schedule=plan, denoise=denoise)
     torch.testing.assert_close(samples[..., 12:], latent[..., 12:], atol=1e-5, rtol=0)
     assert (samples[..., :12] - latent[..., :12]).abs().mean() > 0.1
 

@@ -28,7 +28,6 @@ PLANS = {
     "guided above": partial(STRAIGHT, guided_above=0.9),
     "two sizes": partial(early_own, steps=(2, 3)),
     "corrected": partial(STRAIGHT, corrected=True),
-    "two sizes, corrected": partial(early_own, steps=(2, 3), corrected=True),
 }
 
 

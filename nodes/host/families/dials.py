@@ -10,14 +10,14 @@ DIALLED = ("fine", "balanced", "draft")
 UNGUIDED: Mapping[str, str] = MappingProxyType(
     {
         "fine": "early second order 10, restrained",
-        "balanced": "early second order 6, restrained",
+        "balanced": "early second order 6, restrained, corrected",
         "draft": "early second order 4, restrained",
     }
 )
 GUIDED: Mapping[str, str] = MappingProxyType(
     {
-        "fine": "early second order 10",
-        "balanced": "early second order 6, guided above 0.7",
+        "fine": "early second order 10, corrected",
+        "balanced": "early second order 6, guided above 0.7, corrected",
         "draft": "early own noise 4-3, guided above 0.7",
     }
 )
