@@ -13,7 +13,7 @@ from lab.quality.oracle.search import Choice, best_plain, best_two_sizes
 from ralu_core import Source, sample
 from ralu_core.crossings import Matched
 from ralu_core.latents.grid import FULL, HALF
-from ralu_core.plans import Plan, Stage, bottleneck, own_noise, plain
+from ralu_core.plans import Plan, Stage, bottleneck, early, own_noise, plain
 from ralu_core.plans.presets import matched_plan, preset, published_plan
 
 SHIFT = 3.158  # FLUX.1-dev's at 1024 pixels
@@ -55,8 +55,20 @@ def two_sizes(z: float, order: int) -> Plan:
         two_sizes(5.0, 2),
         own_noise(SHIFT, (4, 3)),
         own_noise(SHIFT, (3, 4), switch=0.6, order=1),
+        early(SHIFT, (4,), guided_above=0.0, restrained=True),
+        early(SHIFT, (4,), guided_above=0.0, restrained=True, corrected=True),
+        early(SHIFT, (6,), corrected=True),
     ],
-    ids=["plain", "z 2 Euler", "z 5", "own noise", "own noise Euler"],
+    ids=[
+        "plain",
+        "z 2 Euler",
+        "z 5",
+        "own noise",
+        "own noise Euler",
+        "restrained",
+        "corrected",
+        "corrected in two parts",
+    ],
 )
 def test_the_plans_own_code_samples_what_the_oracle_says(plan: Plan) -> None:
     spectrum = Spectrum(32)

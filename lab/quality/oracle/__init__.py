@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import torch
 
@@ -19,7 +20,9 @@ from ralu_core.crossings import Crossing, Matched, Onward
 from ralu_core.growth import growth_named
 from ralu_core.latents.flow import stage_start
 from ralu_core.latents.grid import FULL
+from ralu_core.latents.states import Memory
 from ralu_core.plans import Plan, Stage
+from ralu_core.steps import Steps
 
 BANDS = (0, 4, 8, 16, 32, 64, 128)
 AMPLITUDE, FALL = 203.6, 1.9155  # SPEED's fit to FLUX's latents at 1024 pixels
@@ -93,6 +96,15 @@ class _State:
     last: tuple[float, torch.Tensor, torch.Tensor] | None = None
     held: torch.Tensor | None = None
 
+    @property
+    def memory(self) -> Memory | None:
+        """Of the step before a stage."""
+        if self.last is None:
+            return None
+        sigma, velocity, _ = self.last
+        held = 1.0 if self.held is None else self.held.double()
+        return Memory(sigma, velocity[None], lambda fine: held * fine)
+
 
 def run(plan: Plan, spectrum: Spectrum | None = None) -> Outcome:
     """Run a plan's stages and crossings on the coefficients.
@@ -130,19 +142,14 @@ def _power(stage: Stage, spectrum: Spectrum) -> torch.Tensor:
 
 
 def _sample(stage: Stage, state: _State, power: torch.Tensor) -> None:
-    """Steps of the stage's order; the first has no history unless the state brings one."""
-    for sigma, following in zip(stage.sigmas, stage.sigmas[1:], strict=False):
-        signal = 1 - sigma
-        state.clean = state.x * (power * signal / (power * signal**2 + sigma**2))
-        velocity, step = (state.x - state.clean) / sigma, following - sigma
-        slope = velocity
+    """The core's own steps: the factors of all normals together have the norms of an item."""
+    steps = Steps(stage.order, state.memory, stage.restrained, stage.corrected)
+    for sigma, following in pairwise(stage.sigmas):
+        signal, x = 1 - sigma, state.x
+        state.clean = x * (power * signal / (power * signal**2 + sigma**2))
+        state.last, state.held = (sigma, (x - state.clean) / sigma, state.clean), None
         is_straight = stage.settles and following == 0
-        if state.last is not None and stage.order == 2 and not is_straight:
-            level, before, _ = state.last
-            before = before if state.held is None else torch.where(state.held, before, velocity)
-            slope = velocity + step / (2 * (sigma - level)) * (velocity - before)
-        state.last, state.held = (sigma, velocity, state.clean), None
-        state.x = state.x + step * slope
+        state.x = steps.take(x[None], state.clean[None], sigma, following, is_straight)[0]
 
 
 def _crossed(crossing: Crossing, state: _State, stage: Stage, spectrum: Spectrum) -> _State:
