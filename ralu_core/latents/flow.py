@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import torch
 
 Level = TypeVar("Level", float, "np.ndarray", "torch.Tensor")
+_HALVINGS = 60  # of [0, 1]: beyond what a float tells
 
 
 def shift_sigma(shift: float | Level, sigma: Level) -> Level:
@@ -48,19 +49,51 @@ def signal_scale(z: float, end_sigma: float) -> float:
     return 1 / (1 + (z - 1) * end_sigma)
 
 
-def spaced_levels(shift: float, start: float, end: float, steps: int) -> tuple[float, ...]:
+def spaced_levels(
+    shift: float, start: float, end: float, steps: int, end_shift: float | None = None
+) -> tuple[float, ...]:
     """steps + 1 noise levels from start to end, even before the shift (paper, NT-Matching).
 
+    end_shift  see `level_at`; in (0, shift].
     ValueError for a shift outside (0, 100] or steps outside 1 to 1000.
 
     >>> [round(sigma, 3) for sigma in spaced_levels(3.0, 1.0, 0.0, 3)]
     [1.0, 0.857, 0.6, 0.0]
+    >>> [round(sigma, 3) for sigma in spaced_levels(12.0, 1.0, 0.0, 3, 3.0)]
+    [1.0, 0.938, 0.704, 0.0]
     """
     check_shift("Shift", shift)
     check_steps([steps])
-    first, last = shift_sigma(1 / shift, start), shift_sigma(1 / shift, end)
+    if end_shift is not None and not 0 < end_shift <= shift:
+        raise ValueError(
+            f"A shift falls, got {end_shift:g} at the end after {shift:g}: choose an end above 0 "
+            "and at most the start's."
+        )
+    first, last = (even_level(shift, level, end_shift) for level in (start, end))
     inner = (first + (last - first) * i / steps for i in range(1, steps))
-    return (start, *(shift_sigma(shift, sigma) for sigma in inner), end)
+    return (start, *(level_at(shift, even, end_shift) for even in inner), end)
+
+
+def level_at(shift: float, even: float, end_shift: float | None = None) -> float:
+    """The noise level of an even one, both in [0, 1].
+
+    end_shift  what the shift falls to from 1 to 0, by equal factors; None keeps it. Then steps lie
+               close at high noise, and the last one is no longer than end_shift makes it.
+    """
+    falling = shift if end_shift is None else shift**even * end_shift ** (1 - even)
+    return shift_sigma(falling, even)
+
+
+def even_level(shift: float, sigma: float, end_shift: float | None = None) -> float:
+    """Undoes `level_at`."""
+    if end_shift is None:
+        return shift_sigma(1 / shift, sigma)
+    low, high = 0.0, 1.0
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        is_below = level_at(shift, middle, end_shift) < sigma
+        low, high = (middle, high) if is_below else (low, middle)
+    return high if sigma > 0 else 0.0
 
 
 @dataclass(frozen=True)

@@ -10,17 +10,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from .plain import plain
+from ..latents.grid import FULL, HALF
+from .guidance import guided_until
 from .plan import Plan
+from .stage import Stage
 
-EARLY, MOST = 5 / 3, 5.0  # a shift of more leaves too long a way to the last step
+EARLY, MOST = 4.0, 12.0
 GUIDED_ABOVE = 0.7
 
 
-def spread(model_shift: float) -> float:
-    """The shift that early steps are spread by: EARLY times the model's, but no more than MOST, and
-    no less than its own."""
-    return model_shift * max(1.0, min(EARLY, MOST / model_shift))
+def at_high_noise(stage: Stage, model_shift: float) -> Stage:
+    """A stage's steps, between the same ends, close at high noise and as the model's own at the
+    end: the shift begins at EARLY times the model's, at most MOST, no less than its own, and falls
+    to that. Half size has half of both, so that it visits levels that are as noisy to it.
+    """
+    part = 0.5 if stage.grid is HALF else 1.0
+    first = max(model_shift, min(EARLY * model_shift, MOST))
+    return stage.spread(part * first, part * model_shift)
 
 
 def early(
@@ -38,23 +44,23 @@ def early(
                   itself, not added by a second call, it overshoots: even grounds get a haze.
     corrected     see `Stage`.
 
-    The steps are spread as `spread` says.
+    The steps are spread as `at_high_noise` says.
     """
-    plan = plain(
-        model_shift,
-        steps,
-        order=2,
-        guided_above=guided_above,
+    (count,) = steps
+    even = Stage.spaced(FULL, count, 1.0, 0.0, shift=model_shift, order=2)
+    whole = replace(
+        at_high_noise(even, model_shift),
         settles=True,
         straight_guidance=True,
         restrained=restrained,
         corrected=corrected,
-        early=spread(model_shift) / model_shift,
     )
-    (count,) = steps
+    stages, crossings = guided_until(whole, guided_above)
     name = f"early second order {count}"
     if restrained:
         name += ", restrained"
     if guided_above:
         name += f", guided above {guided_above:g}"
-    return replace(plan, name=f"{name}, corrected" if corrected else name)
+    if corrected:
+        name += ", corrected"
+    return Plan.of(name, stages, crossings, model_shift=model_shift)

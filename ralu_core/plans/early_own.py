@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from .early import GUIDED_ABOVE, spread
+from .early import GUIDED_ABOVE, at_high_noise
 from .guidance import guided_until
 from .own_noise import own_noise
 from .plan import Plan
@@ -29,8 +29,10 @@ def early_own(
 
     Both sizes are spread as `early` spreads its steps.
     """
-    both = own_noise(spread(model_shift), steps, switch=switch)
-    half, full = (replace(stage, straight_guidance=True) for stage in both.stages)
+    both = own_noise(model_shift, steps, switch=switch)
+    half, full = (
+        replace(at_high_noise(stage, model_shift), straight_guidance=True) for stage in both.stages
+    )
     stages, crossings = guided_until(replace(full, settles=True), guided_above)
     name = "early own noise {}-{}".format(*steps)
     if guided_above:

@@ -21,7 +21,6 @@ def plain(
     straight_guidance: bool = False,
     restrained: bool = False,
     corrected: bool = False,
-    early: float = 1.0,
 ) -> Plan:
     """So many steps on the model's noise levels. ValueError for numbers that cannot run.
 
@@ -29,11 +28,9 @@ def plain(
     settles       see `Stage`: few steps of second order overshoot where guidance is strong.
     straight_guidance, restrained, corrected
                   see `Stage`.
-    early         the shift that spreads the steps over that of the model: above 1, more of them
-                  lie at high noise, where guidance bends the way most.
     """
     (count,) = steps
-    whole = Stage.spaced(FULL, count, 1.0, 0.0, shift=early * model_shift, order=order)
+    whole = Stage.spaced(FULL, count, 1.0, 0.0, shift=model_shift, order=order)
     whole = replace(
         whole,
         settles=settles,
@@ -48,8 +45,6 @@ def plain(
         name += ", straight guidance"
     if restrained:
         name += ", restrained"
-    if early != 1:
-        name += f", early {early:g}"
     stages, crossings = guided_until(whole, guided_above)
     if crossings:
         name += f", guided above {guided_above:g}"

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, replace
 
 from ..latents.checks import check_ratio, check_shift
-from ..latents.flow import shift_sigma, spaced_levels
+from ..latents.flow import even_level, spaced_levels
 from ..latents.grid import Grid
 from ..latents.views import PAPER, view_named
 
@@ -23,6 +23,7 @@ class Stage:
     grid    HALF, MIXED or FULL, see `latents.grid`.
     sigmas  noise levels, falling, in [0, 1]; one more than steps.
     shift   h along which the levels are spread, in (0, 100]; None where they follow none.
+    end_shift  what h falls to over the levels from 1 to 0, see `flow.level_at`; None keeps it.
     ratio   on the mixed grid: share of the coarse tokens that are fine, in (0, 1).
     order   of the multistep steps that the plan was made for: 1 is Euler.
     number  1 for a plan's first stage, and so on; a run that begins later keeps them.
@@ -48,6 +49,7 @@ class Stage:
     straight_guidance: bool = False
     restrained: bool = False
     corrected: bool = False
+    end_shift: float | None = None
 
     def __post_init__(self) -> None:
         falling = all(a > b for a, b in zip(self.sigmas, self.sigmas[1:], strict=False))
@@ -84,6 +86,11 @@ class Stage:
         """A stage of so many steps from sigma `start` to `end`, even before the shift."""
         return cls(grid, spaced_levels(shift, start, end, steps), shift, ratio, order, views=views)
 
+    def spread(self, shift: float, end_shift: float | None = None) -> Stage:
+        """The same steps between the same ends, along other shifts."""
+        sigmas = spaced_levels(shift, self.start, self.end, self.steps, end_shift)
+        return replace(self, sigmas=sigmas, shift=shift, end_shift=end_shift)
+
     @property
     def steps(self) -> int:
         return len(self.sigmas) - 1
@@ -106,18 +113,21 @@ class Stage:
         if self.shift is None:
             return replace(self, sigmas=(sigma, *(s for s in self.sigmas if s < sigma)))
         levels = (self.start, sigma, self.end)
-        whole, start, stop = (shift_sigma(1 / self.shift, level) for level in levels)
+        whole, start, stop = (even_level(self.shift, level, self.end_shift) for level in levels)
         share = (start - stop) / (whole - stop)
-        steps = max(1, math.ceil(self.steps * share - _ROUNDING))
-        return replace(self, sigmas=spaced_levels(self.shift, sigma, self.end, steps))
+        return self._scaled(share, sigma, self.end)
 
     def ended_at(self, sigma: float) -> Stage:
         """The part of the stage down to `sigma`, below its start and above its end; its steps are
         scaled as those of `begun_at`."""
         if self.shift is None:
             return replace(self, sigmas=(*(s for s in self.sigmas if s > sigma), sigma))
-        start, stop, end = (
-            shift_sigma(1 / self.shift, level) for level in (self.start, sigma, self.end)
-        )
-        steps = max(1, math.ceil(self.steps * (start - stop) / (start - end) - _ROUNDING))
-        return replace(self, sigmas=spaced_levels(self.shift, self.start, sigma, steps))
+        levels = (self.start, sigma, self.end)
+        start, stop, end = (even_level(self.shift, level, self.end_shift) for level in levels)
+        return self._scaled((start - stop) / (start - end), self.start, sigma)
+
+    def _scaled(self, share: float, start: float, end: float) -> Stage:
+        """A part of the stage, its steps in proportion, spread as they were."""
+        steps = max(1, math.ceil(self.steps * share - _ROUNDING))
+        assert self.shift is not None  # the callers' case
+        return replace(self, sigmas=spaced_levels(self.shift, start, end, steps, self.end_shift))

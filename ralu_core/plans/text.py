@@ -68,6 +68,7 @@ class PlanFacts:
             )
         for stage, count in zip(plan.stages, self.tokens, strict=True):
             shift = "" if stage.shift is None else f", shift {stage.shift:.4g}"
+            shift += "" if stage.end_shift is None else f" to {stage.end_shift:.4g}"
             seen = f", {stage.views}" if stage.views != PAPER else ""
             lines.append(
                 f"stage {stage.number}: {stage.steps} steps, sigma {stage.start:.4f} to "

@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 import torch
 
-from ralu_core.latents.flow import Jump, shift_sigma, signal_scale, spaced_levels, stage_start
+from ralu_core.latents.flow import (
+    Jump,
+    even_level,
+    level_at,
+    shift_sigma,
+    signal_scale,
+    spaced_levels,
+    stage_start,
+)
 
 
 @pytest.mark.parametrize("shift", [0.5, 1.0, 3.0, math.exp(1.15), 25.3])
@@ -68,3 +76,36 @@ def test_spaced_levels_are_even_before_the_shift(start: float, end: float, steps
     assert (levels[0], levels[-1], len(levels)) == (start, end, steps + 1)
     gaps = np.diff([shift_sigma(1 / 3.0, level) for level in levels])
     np.testing.assert_allclose(gaps, gaps[0], rtol=1e-9)
+
+
+@pytest.mark.parametrize(("shift", "end_shift"), [(12.0, 3.0), (4.0, 1.0), (2.0, 2.0), (36.0, 9.0)])
+def test_a_falling_shift_begins_as_one_and_ends_as_the_other(
+    shift: float, end_shift: float
+) -> None:
+    """Near 1 and near 0 its levels are those of a shift that stays, and between they fall."""
+    levels = [level_at(shift, even / 50, end_shift) for even in range(50, -1, -1)]
+    assert levels[0] == 1 and levels[-1] == 0 and levels == sorted(levels, reverse=True)
+    near = 1e-6
+    first, last = (level_at(shift, even, end_shift) for even in (1 - near, near))
+    assert 1 - first == pytest.approx(1 - shift_sigma(shift, 1 - near), rel=1e-4)
+    assert last == pytest.approx(shift_sigma(end_shift, near), rel=1e-4)
+    for even in (0.0, 0.07, 0.5, 0.93, 1.0):
+        level = level_at(shift, even, end_shift)
+        assert even_level(shift, level, end_shift) == pytest.approx(even, abs=1e-12)
+        if shift == end_shift:
+            assert level == pytest.approx(level_at(shift, even))
+
+
+@pytest.mark.parametrize(("start", "end", "steps"), [(1.0, 0.0, 4), (0.9, 0.3, 3), (0.6, 0.0, 1)])
+def test_levels_of_a_falling_shift_are_even_before_it(start: float, end: float, steps: int) -> None:
+    levels = spaced_levels(12.0, start, end, steps, 3.0)
+    even = [even_level(12.0, level, 3.0) for level in levels]
+    gaps = np.diff(even)
+    np.testing.assert_allclose(gaps, gaps[0], rtol=1e-9)
+    assert (levels[0], levels[-1]) == (start, end)
+
+
+@pytest.mark.parametrize("end_shift", [0.0, -1.0, 3.1])
+def test_a_shift_falls(end_shift: float) -> None:
+    with pytest.raises(ValueError, match=r"A shift falls, got .* after 3: choose an end above 0"):
+        spaced_levels(3.0, 1.0, 0.0, 4, end_shift)

@@ -252,9 +252,10 @@ def test_plain_steps_may_go_without_guidance_below_a_level() -> None:
 @pytest.mark.parametrize("shift", [1.0, 3.0, 9.0])
 def test_early_steps_at_two_sizes_are_own_noise_with_the_early_spread(shift: float) -> None:
     """Stages, levels and crossing; run where both sizes and all of full size are guided."""
-    wide = max(shift, min(5.0, shift * 5 / 3))
-    same, plan = own_noise(wide, (4, 3), switch=0.85), early_own(shift)
+    first = max(shift, min(12.0, 4 * shift))
+    same, plan = own_noise(shift, (4, 3), switch=0.85), early_own(shift)
     half, full = same.stages
+    half, full = half.spread(first / 2, shift / 2), full.spread(first, shift)
     levels = (*plan.stages[1].sigmas, *(s for one in plan.stages[2:] for s in one.sigmas[1:]))
     assert plan.stages[0].sigmas == half.sigmas and levels == full.sigmas
     assert plan.crossings[0] == same.crossings[0] and plan.model_shift == shift

@@ -39,18 +39,19 @@ def test_a_mixed_stage_needs_a_ratio(ratio: float | None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("shift", "spread"), [(1.0, 5 / 3), (3.0, 5.0), (FLUX_DEV_SHIFT, 5.0), (6.0, 6.0), (9.0, 9.0)]
+    ("shift", "first"), [(1.0, 4.0), (3.0, 12.0), (FLUX_DEV_SHIFT, 12.0), (6.0, 12.0), (15.0, 15.0)]
 )
 @pytest.mark.parametrize("count", [4, 6, 10])
 @pytest.mark.parametrize("corrected", ["", ", corrected"])
 @pytest.mark.parametrize("words", ["", ", restrained", ", guided above 0.7"])
-def test_early_plans_spread_their_steps_no_further_than_they_may(
-    count: int, words: str, corrected: str, shift: float, spread: float
+def test_early_plans_begin_close_at_high_noise_and_end_as_the_model_does(
+    count: int, words: str, corrected: str, shift: float, first: float
 ) -> None:
     name = f"early second order {count}{words}{corrected}"
     plan = named_plan(name, shift)
     levels = (*plan.stages[0].sigmas, *(s for stage in plan.stages[1:] for s in stage.sigmas[1:]))
-    assert levels == pytest.approx(spaced_levels(spread, 1.0, 0.0, count))
+    assert levels == pytest.approx(spaced_levels(first, 1.0, 0.0, count, shift))
+    assert all((one.shift, one.end_shift) == (first, shift) for one in plan.stages)
     assert plan.model_shift == shift and plan.name == name
     assert all(one.straight_guidance and one.settles and one.order == 2 for one in plan.stages)
     assert all(one.restrained is (words == ", restrained") for one in plan.stages)
@@ -192,3 +193,13 @@ def test_no_later_stage_may_start_above_the_begin() -> None:
 def test_a_run_that_begins_late_is_not_made_longer() -> None:
     late = PLAN.begun_at(0.95)
     assert late.begun_at(1.0) == late
+
+
+def test_parts_of_a_stage_whose_shift_falls_are_spread_as_it_is() -> None:
+    whole = full_stage(1.0).spread(12.0, 3.0)
+    assert whole.sigmas == spaced_levels(12.0, 1.0, 0.0, 3, 3.0)
+    for k, level in enumerate(whole.sigmas[1:-1], 1):
+        assert whole.ended_at(level).sigmas == pytest.approx(whole.sigmas[: k + 1])
+        assert whole.begun_at(level).sigmas == pytest.approx(whole.sigmas[k:])
+    begun = whole.begun_at(0.8)
+    assert begun.sigmas == spaced_levels(12.0, 0.8, 0.0, begun.steps, 3.0)

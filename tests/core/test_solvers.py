@@ -259,11 +259,3 @@ def test_restrained_steps_bend_no_further_than_even_ones(shift: float) -> None:
     bent = end_of(plain(shift, (6,), order=2), denoise, noise)
     assert (max(bends) > 0.5 + 1e-9) is (shift > 1)
     assert torch.allclose(ours, bent, rtol=0, atol=1e-9) is (shift == 1)
-
-
-def test_early_steps_lie_at_higher_noise() -> None:
-    """By a shift as many times the model's, which the plan is still for."""
-    plan, wide = plain(3.0, (6,), order=2), plain(3.0, (6,), order=2, early=2.0)
-    assert wide.stages[0].sigmas == plain(6.0, (6,), order=2).stages[0].sigmas
-    assert wide.model_shift == plan.model_shift == 3.0
-    assert wide.name == "second order 6, early 2"
