@@ -29,7 +29,6 @@ PRESETS = {"flux1": ("FLUX 7x", "FLUX 5x"), "sd3": ("SD3 3x", "SD3 2x")}
 # Steps at both sizes and the switch; z = 2 throughout.
 OWN_NOISE = ((4, 2, 0.65), (4, 3, 0.8), (4, 5, 0.8), (3, 5, 0.85), (6, 6, 0.6), (8, 7, 0.7))
 JIT = {8: jit.SHARES[11], 11: jit.SHARES[11], 18: jit.SHARES[18]}
-EARLY, EARLY_OWN = (4, 6, 10), ((3, 3), (4, 3), (3, 5))
 GUIDED_AT_HALF = ((4, 4, 0.7), (4, 6, 0.7), (4, 9, 0.7))
 
 
@@ -53,10 +52,7 @@ def lines(subject: Subject) -> list[Line]:
         Line(LINE, tuple(plain(steps, 2) for steps in STEPS)),
         Line(EULER, tuple(plain(steps, 1) for steps in STEPS)),
         _line("plain, last step Euler", _settled(shift), False),
-        _line("early second order", _early(shift), False),
-        _line("early second order, restrained", _early(shift, restrained=True), False),
-        _line("early second order, corrected", _early(shift, corrected=True), False),
-        _line("early second order, restrained, corrected", _early(shift, True, True), False),
+        _line("early second order", _early(shift, guided_above=0.0), False),
         _line("RALU", presets, False),
         _line("RALU, views", seen, False),
         _line("RALU, views, step variance", seen, False, detector="step_variance"),
@@ -69,9 +65,11 @@ def lines(subject: Subject) -> list[Line]:
     ]
     if model.cfg != 1:
         above, half_only = _less_guided(shift)
-        found[7:7] = _early_guided(shift)
-        found.insert(10, _line("plain, second order, guided above 0.8", above, False))
-        found.insert(17, _line("own noise, guided at half size", half_only, False))
+        small = {f"{a}-{b}": plans.early_own(shift, (a, b)) for a, b in ((3, 3), (4, 3), (3, 5))}
+        found.insert(4, _line("early own noise, guided above 0.7", small, False))
+        found.insert(5, _line("early second order, guided above 0.7", _early(shift), False))
+        found.insert(6, _line("plain, second order, guided above 0.8", above, False))
+        found.insert(13, _line("own noise, guided at half size", half_only, False))
     for order, more in ((1, ""), (2, ", second order")):
         found.append(_just_in_time(order, more))
         naive = {f"{a}-{b}": plans.two_sizes(shift, (a, b)) for a, b in sizes}
@@ -151,31 +149,10 @@ def _settled(shift: float) -> dict[str, Plan]:
     return {f"{n} steps": make(shift, (n,), order=2, settles=True) for n in STEPS[:-1]}
 
 
-def _early(shift: float, restrained: bool = False, corrected: bool = False) -> dict[str, Plan]:
-    """More steps at high noise, guidance in all of them."""
-    make = partial(
-        ralu_pack.plans.early,
-        shift,
-        guided_above=0.0,
-        restrained=restrained,
-        corrected=corrected,
-    )
-    return {f"{n} steps": make((n,)) for n in EARLY}
-
-
-def _early_guided(shift: float) -> list[Line]:
-    """The same with guidance above a noise level, and at two sizes."""
-    plans = ralu_pack.plans
-    small = {f"{a}-{b}": plans.early_own(shift, (a, b)) for a, b in EARLY_OWN}
-    saving = [
-        {f"{n} steps": plans.early(shift, (n,), corrected=one) for n in EARLY}
-        for one in (False, True)
-    ]
-    return [
-        _line("early own noise, guided above 0.7", small, False),
-        _line("early second order, guided above 0.7", saving[0], False),
-        _line("early second order, guided above 0.7, corrected", saving[1], False),
-    ]
+def _early(shift: float, **guided_above: float) -> dict[str, Plan]:
+    """More steps at high noise; guided in all of them, or above a noise level."""
+    make = partial(ralu_pack.plans.early, shift, **guided_above)
+    return {f"{n} steps": make((n,)) for n in (4, 6, 10)}
 
 
 def _waiting(subject: Subject) -> dict[str, Plan]:

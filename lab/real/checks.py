@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import product
 from typing import Any
 
 import torch
@@ -95,22 +94,14 @@ def _plain(sampling: Sampling, counts: Sequence[int], price: _Price) -> Iterator
 def _early(shift: float, counts: Sequence[int]) -> dict[str, Any]:
     """As the dial's, guidance in all steps."""
     make = partial(ralu_pack.plans.early, shift, guided_above=0.0)
-    found = (
-        make((n,), restrained=one, corrected=other)
-        for one, other in product((False, True), repeat=2)
-        for n in counts
-    )
-    return {plan.name: plan for plan in found}
+    return {plan.name: plan for plan in (make((n,)) for n in counts)}
 
 
 def _guided(shift: float, counts: Sequence[int]) -> dict[str, Any]:
     """Guidance at high noise alone, in early steps as the dial's, too, and at half size alone."""
     plans, steps = ralu_pack.plans, counts[len(counts) // 2]
     level, switch = GUIDANCE_LEVEL, GUIDED_SWITCH
-    found = [
-        *(plans.early(shift, (n,), corrected=one) for one in (False, True) for n in counts),
-        plans.early_own(shift),
-    ]
+    found = (*(plans.early(shift, (n,)) for n in counts), plans.early_own(shift))
     early = {plan.name: plan for plan in found}
     above = plans.plain(shift, (steps,), order=2, guided_above=level)
     half = plans.own_noise(shift, GUIDED_STEPS, switch=switch, guide_full=False)

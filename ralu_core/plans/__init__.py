@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 from ..latents.checks import check_shift
 from .bottleneck import bottleneck
@@ -32,18 +31,6 @@ __all__ = [
     "two_sizes",
 ]
 
-# What a name of early steps says, and what `early` is told.
-_GUIDED_IN_ALL: dict[str, Any] = {"guided_above": 0.0}
-_EARLY: dict[str, dict[str, Any]] = {
-    "": _GUIDED_IN_ALL,
-    ", restrained": {**_GUIDED_IN_ALL, "restrained": True},
-    ", guided above 0.7": {},
-}
-EARLY = {
-    **_EARLY,
-    **{f"{words}, corrected": {**rules, "corrected": True} for words, rules in _EARLY.items()},
-}
-
 # By name: what makes the plan for a model of that shift, with its own default numbers.
 PLANS: dict[str, Callable[[float], Plan]] = {
     "RALU": lambda model_shift: matched_plan(preset("FLUX 5x").at(model_shift), model_shift),
@@ -57,8 +44,11 @@ PLANS: dict[str, Callable[[float], Plan]] = {
     },
     "second order 4, last step Euler": partial(plain, steps=(4,), order=2, settles=True),
     **{
-        f"early second order {count}{words}": partial(early, steps=(count,), **rules)
-        for words, rules in EARLY.items()
+        f"early second order {count}": partial(early, steps=(count,), guided_above=0.0)
+        for count in (10, 6, 4)
+    },
+    **{
+        f"early second order {count}, guided above 0.7": partial(early, steps=(count,))
         for count in (10, 6, 4)
     },
     "early own noise 4-3, guided above 0.7": early_own,

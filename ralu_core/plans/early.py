@@ -34,17 +34,13 @@ def early(
     steps: Sequence[int] = (6,),
     *,
     guided_above: float = GUIDED_ABOVE,
-    restrained: bool = False,
-    corrected: bool = False,
 ) -> Plan:
     """So many steps, the last one Euler's. ValueError for numbers that cannot run.
 
     guided_above  as `plain` takes it; models that need no second call are not concerned.
-    restrained    see `Stage`. The steps grow by their spread, and where guidance is in the velocity
-                  itself, not added by a second call, it overshoots: even grounds get a haze.
-    corrected     see `Stage`.
 
-    The steps are spread as `at_high_noise` says.
+    The steps are spread as `at_high_noise` says. They grow by that, up to three times the one
+    before, so they are restrained, and corrected for it.
     """
     (count,) = steps
     even = Stage.spaced(FULL, count, 1.0, 0.0, shift=model_shift, order=2)
@@ -52,15 +48,11 @@ def early(
         at_high_noise(even, model_shift),
         settles=True,
         straight_guidance=True,
-        restrained=restrained,
-        corrected=corrected,
+        restrained=True,
+        corrected=True,
     )
     stages, crossings = guided_until(whole, guided_above)
     name = f"early second order {count}"
-    if restrained:
-        name += ", restrained"
     if guided_above:
         name += f", guided above {guided_above:g}"
-    if corrected:
-        name += ", corrected"
     return Plan.of(name, stages, crossings, model_shift=model_shift)

@@ -31,7 +31,8 @@ def early_own(
     """
     both = own_noise(model_shift, steps, switch=switch)
     half, full = (
-        replace(at_high_noise(stage, model_shift), straight_guidance=True) for stage in both.stages
+        replace(at_high_noise(stage, model_shift), straight_guidance=True, restrained=True)
+        for stage in both.stages
     )
     stages, crossings = guided_until(replace(full, settles=True), guided_above)
     name = "early own noise {}-{}".format(*steps)

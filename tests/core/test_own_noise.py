@@ -259,7 +259,7 @@ def test_early_steps_at_two_sizes_are_own_noise_with_the_early_spread(shift: flo
     levels = (*plan.stages[1].sigmas, *(s for one in plan.stages[2:] for s in one.sigmas[1:]))
     assert plan.stages[0].sigmas == half.sigmas and levels == full.sigmas
     assert plan.crossings[0] == same.crossings[0] and plan.model_shift == shift
-    assert all(one.straight_guidance and one.order == 2 for one in plan.stages)
+    assert all(s.straight_guidance and s.restrained and s.order == 2 for s in plan.stages)
     assert not plan.stages[0].settles and all(one.settles for one in plan.stages[1:])
     assert [one.guided for one in plan.stages] == [True, True, False][: len(plan.stages)]
     assert all(sigma > 0.7 for sigma in plan.stages[1].sigmas[:-1])
@@ -268,7 +268,8 @@ def test_early_steps_at_two_sizes_are_own_noise_with_the_early_spread(shift: flo
     source = Source.from_noise(normal(3, *SIZE))
     guided = early_own(shift, guided_above=0.0)
     assert guided.name == "early own noise 4-3" and len(guided.stages) == 2
-    settled = replace(same, stages=(half, replace(full, settles=True)))
+    half = replace(half, restrained=True)
+    settled = replace(same, stages=(half, replace(full, settles=True, restrained=True)))
     one, other = (sample(bent, None, source, some, 0).x for some in (guided, settled))
     torch.testing.assert_close(one, other, rtol=0, atol=1e-6)  # nothing here adds guidance
 

@@ -37,7 +37,7 @@ ASIDE = {
     "few plain steps": (
         {"quality": "fine"},
         {"steps": 10},
-        "early second order 10, restrained takes 100% of the compute of these 10 steps",
+        "early second order 10 takes 100% of the compute of these 10 steps",
     ),
     "a distilled model": ({}, {"steps": 8}, "runs of 8 steps are for distilled models"),
     "a part of its run": (

@@ -68,11 +68,11 @@ CHOSEN = [
     (6, 1.0, FOUR, 4),
     (7, 1.0, EIGHT, 8),
     (9, 1.0, EIGHT, 8),
-    (10, 1.0, "early second order 6, restrained, corrected", 6),
+    (10, 1.0, "early second order 6", 6),
     (2, 0.7, PLAIN.format("2 steps"), 2),
     (2, 0.5, FOUR, 2),
     (4, 0.5, EIGHT, 3),
-    (4, 0.3, "early second order 6, restrained, corrected", 2),
+    (4, 0.3, "early second order 6", 2),
 ]
 
 

@@ -55,9 +55,9 @@ def two_sizes(z: float, order: int) -> Plan:
         two_sizes(5.0, 2),
         own_noise(SHIFT, (4, 3)),
         own_noise(SHIFT, (3, 4), switch=0.6, order=1),
-        early(SHIFT, (4,), guided_above=0.0, restrained=True),
-        early(SHIFT, (4,), guided_above=0.0, restrained=True, corrected=True),
-        early(SHIFT, (6,), corrected=True),
+        plain(SHIFT, (4,), order=2, restrained=True),
+        early(SHIFT, (4,), guided_above=0.0),
+        early(SHIFT, (6,)),
     ],
     ids=[
         "plain",
@@ -66,8 +66,8 @@ def two_sizes(z: float, order: int) -> Plan:
         "own noise",
         "own noise Euler",
         "restrained",
-        "corrected",
-        "corrected in two parts",
+        "early",
+        "early in two parts",
     ],
 )
 def test_the_plans_own_code_samples_what_the_oracle_says(plan: Plan) -> None:

@@ -15,8 +15,8 @@ from ralu_core.plans import Plan, named_plan
 from ralu_core.plans.presets import FLUX_DEV_SHIFT, PUBLISHED_SHIFT
 
 BALANCED, CUSTOM = "balanced", "custom"
-GUIDED = "early second order 6, guided above 0.7, corrected"
-UNGUIDED = "early second order 6, restrained, corrected"
+GUIDED = "early second order 6, guided above 0.7"
+UNGUIDED = "early second order 6"
 SD3_LATENT, OLD_LATENT, FLUX2_LATENT = (
     "EmptySD3LatentImage",
     "EmptyLatentImage",

@@ -9,15 +9,15 @@ DIALLED = ("fine", "balanced", "draft")
 # Names as `ralu_core.plans.named_plan` takes them. `lab/quality/PARETO.md` says why these.
 UNGUIDED: Mapping[str, str] = MappingProxyType(
     {
-        "fine": "early second order 10, restrained",
-        "balanced": "early second order 6, restrained, corrected",
-        "draft": "early second order 4, restrained",
+        "fine": "early second order 10",
+        "balanced": "early second order 6",
+        "draft": "early second order 4",
     }
 )
 GUIDED: Mapping[str, str] = MappingProxyType(
     {
-        "fine": "early second order 10, corrected",
-        "balanced": "early second order 6, guided above 0.7, corrected",
+        "fine": "early second order 10",
+        "balanced": "early second order 6, guided above 0.7",
         "draft": "early own noise 4-3, guided above 0.7",
     }
 )
