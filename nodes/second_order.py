@@ -40,8 +40,8 @@ class SecondOrder(io.ComfyNode):
                     default=False,
                     optional=True,
                     tooltip="On: no step goes further by the slope than steps of equal length do. "
-                    "For 4 to 10 steps that grow, as with a shift above 3, at cfg 1: it keeps even "
-                    "grounds clean.",
+                    "For 4 to 10 steps that grow, as with a shift above 3: it keeps even grounds "
+                    "clean.",
                 ),
                 io.Boolean.Input(
                     "corrected",

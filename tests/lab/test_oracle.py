@@ -167,3 +167,16 @@ def test_ends_that_move_with_the_shift_lose_less_and_keep_more(name: str, shift:
 def test_a_budget_too_small_for_two_sizes_is_refused() -> None:
     with pytest.raises(ValueError, match="full-size calls or more, got 1: raise it"):
         best_two_sizes(1, SHIFT)
+
+
+@pytest.mark.parametrize("count", [4, 6, 10])
+def test_a_shift_that_falls_keeps_more_of_every_band_than_one_that_stays(count: int) -> None:
+    """Along 5, which draws high noise as well, and along the model's own, which does not."""
+    plan = early(SHIFT, (count,), guided_above=0.0)
+    falling, wide, own = (
+        oracle.run(replace(plan, stages=(stage,)))
+        for stage in (plan.stages[0], plan.stages[0].spread(5.0), plan.stages[0].spread(SHIFT))
+    )
+    assert falling.loss < 0.9 * wide.loss
+    assert all(a > b for a, b in zip(falling.variance[2:], wide.variance[2:], strict=True))
+    assert abs(falling.variance[0] - 1) < abs(own.variance[0] - 1)
