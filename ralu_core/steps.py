@@ -109,8 +109,8 @@ class Steps:
 def trusted(velocity: torch.Tensor, before: torch.Tensor) -> torch.Tensor:
     """How far a step may be mended, (B, 1, ...) in [0, 1], from the velocities at its ends.
 
-    If a step turns the velocity by m times itself, mending a share s of it leaves the run stable
-    while m * (1 + s) <= 2; m is measured, by norm over each item.
+    Where Euler's steps of equal length turn a velocity by m times itself, mending a share s of them
+    leaves the run stable while m * (1 + s) <= 2. m is measured, by norm over each item.
     """
     least = torch.finfo(velocity.dtype).tiny
     turned, was = _norms(velocity - before), _norms(before).clamp(min=least)
