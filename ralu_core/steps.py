@@ -13,17 +13,20 @@ Level = float | torch.Tensor
 
 
 @dataclass(frozen=True)
-class Taken:
-    """A step that was taken, all (B, ...) but its level.
+class Part:
+    """A part of the velocity, (B, ...): as it was at a step's start, and as the step went by it."""
 
-    bending  velocity at its start that is of second order; straight, what guidance adds to it.
-    went     the first as it was gone by, the slope added.
-    """
+    velocity: torch.Tensor
+    went: torch.Tensor
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A step that was taken: the part that is of second order, and what guidance adds to it."""
 
     level: Level
-    bending: torch.Tensor
-    straight: torch.Tensor | None
-    went: torch.Tensor
+    bending: Part
+    straight: Part | None
 
 
 class Steps:
@@ -62,24 +65,26 @@ class Steps:
 
         straight  a step of Euler's in any case: to sigma 0 it ends on the clean estimate.
         unguided  the clean estimate without guidance, whose velocity alone is of second order then;
-                  what guidance adds goes on as it is. None bends both.
+                  what guidance adds goes on straight, see `_damped`. None bends both.
         Nothing that it is given is written to.
         """
         velocity, step = (x - denoised) / sigma, following - sigma
         bending = velocity if unguided is None else (x - unguided) / sigma
-        added = None if unguided is None else velocity - bending
-        went = bending
-        if not straight and self._order == 2:
-            went = self._bent(bending, sigma, step)
+        is_bent = self._order == 2 and not straight
+        first = Part(bending, self._bent(bending, sigma, step) if is_bent else bending)
+        second = None
+        if unguided is not None:
+            added = velocity - bending
+            second = Part(added, added if straight else self._damped(added))
         if self._corrected and self._before is not None:
-            x = x + self._mended(self._before, bending, added, sigma)
-        self._before, self._memory = Taken(sigma, bending, added, went), None
-        return x + step * (went if added is None else went + added)
+            x = x + self._mended(self._before, first, second, sigma)
+        self._before, self._memory = Taken(sigma, first, second), None
+        return x + step * (first.went if second is None else first.went + second.went)
 
     def _bent(self, bending: torch.Tensor, sigma: Level, step: Level) -> torch.Tensor:
         """The velocity of a step of second order; of the first one, without a memory, Euler's."""
         if self._before is not None:
-            level, slope = self._before.level, self._before.bending
+            level, slope = self._before.level, self._before.bending.velocity
         elif self._memory is not None:
             level, slope = self._memory.sigma, self._memory.slope(bending)
         else:
@@ -92,18 +97,30 @@ class Steps:
         is_tensor = isinstance(wanted, torch.Tensor)  # whose value stays on its device
         return wanted.clamp(max=EVEN) if is_tensor else min(wanted, EVEN)
 
-    def _mended(
-        self, taken: Taken, bending: torch.Tensor, added: torch.Tensor | None, sigma: Level
-    ) -> torch.Tensor:
+    def _damped(self, added: torch.Tensor) -> torch.Tensor:
+        """What guidance adds, by as much as is likely to hold over a step: 1 / m of it where it
+        turned by m > 1 times itself over the step before. A first step keeps it whole, as does one
+        after a step without guidance."""
+        if self._before is None or self._before.straight is None:
+            return added
+        before = self._before.straight.velocity
+        was = _norms(before)
+        holds = was / torch.maximum(was, _norms(added - before))
+        return added * torch.where(was > 0, holds, torch.ones_like(holds))
+
+    def _mended(self, taken: Taken, bending: Part, straight: Part | None, sigma: Level) -> Level:
         """What a step lacked, now that the velocity at its end is known: the mean of both ends,
         minus what it was gone by (a corrector of Adams and Moulton, at no further call of the
         model, as UniPC's, arXiv 2302.04867), each part as far as `trusted` says."""
-        lacked = trusted(bending, taken.bending) * ((bending + taken.bending) / 2 - taken.went)
-        if added is not None and taken.straight is not None:
-            turned = added - taken.straight
-            lacked = lacked + trusted(added, taken.straight) * turned / 2
+        lacked = _lacked(taken.bending, bending.velocity)
+        if straight is not None and taken.straight is not None:
+            lacked = lacked + _lacked(taken.straight, straight.velocity)
         mended = (sigma - taken.level) * lacked
         return mended if self._within is None else self._within * mended
+
+
+def _lacked(part: Part, velocity: torch.Tensor) -> torch.Tensor:
+    return trusted(velocity, part.velocity) * ((velocity + part.velocity) / 2 - part.went)
 
 
 def trusted(velocity: torch.Tensor, before: torch.Tensor) -> torch.Tensor:

@@ -65,7 +65,7 @@ def lines(subject: Subject) -> list[Line]:
     ]
     if model.cfg != 1:
         above, half_only = _less_guided(shift)
-        small = {f"{a}-{b}": plans.early_own(shift, (a, b)) for a, b in ((3, 3), (4, 3), (3, 5))}
+        small = {f"{a}-{b}": plans.early_own(shift, (a, b)) for a, b in ((2, 3), (2, 4), (3, 4))}
         found.insert(4, _line("early own noise, guided above 0.7", small, False))
         found.insert(5, _line("early second order, guided above 0.7", _early(shift), False))
         found.insert(6, _line("plain, second order, guided above 0.8", above, False))

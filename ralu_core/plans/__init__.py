@@ -51,7 +51,7 @@ PLANS: dict[str, Callable[[float], Plan]] = {
         f"early second order {count}, guided above 0.7": partial(early, steps=(count,))
         for count in (10, 6, 4)
     },
-    "early own noise 4-3, guided above 0.7": early_own,
+    "early own noise 2-4, guided above 0.7": early_own,
     "own noise 3-5": own_noise,
     "own noise 4-2": partial(own_noise, steps=(4, 2), switch=0.65),
     "own noise 4-4, guided at half size": partial(

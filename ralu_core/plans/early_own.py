@@ -17,9 +17,9 @@ from .plan import Plan
 
 def early_own(
     model_shift: float,
-    steps: Sequence[int] = (4, 3),
+    steps: Sequence[int] = (2, 4),
     *,
-    switch: float = 0.85,
+    switch: float = 0.95,
     guided_above: float = GUIDED_ABOVE,
 ) -> Plan:
     """So many steps at half size and at full size. ValueError for numbers that cannot run.
@@ -34,7 +34,8 @@ def early_own(
         replace(at_high_noise(stage, model_shift), straight_guidance=True, restrained=True)
         for stage in both.stages
     )
-    stages, crossings = guided_until(replace(full, settles=True), guided_above)
+    full = replace(full, settles=True, corrected=True)
+    stages, crossings = guided_until(full, guided_above)
     name = "early own noise {}-{}".format(*steps)
     if guided_above:
         name += f", guided above {guided_above:g}"

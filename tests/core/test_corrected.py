@@ -66,25 +66,29 @@ def test_the_rule_spelled_out_with_guidance_that_goes_straight() -> None:
         base = without(x, sigma, layout)
         return Guided(base + 6 * (base - added(x, sigma, layout)), base)
 
+    def turned(new: torch.Tensor, old: torch.Tensor) -> torch.Tensor:
+        ratio = (new - old).flatten(1).norm(dim=1) / old.flatten(1).norm(dim=1)
+        return ratio[:, None, None, None]
+
     def share(new: torch.Tensor, old: torch.Tensor) -> torch.Tensor:
-        turned = (new - old).flatten(1).norm(dim=1) / old.flatten(1).norm(dim=1)
-        return (2 / turned - 1).clamp(0, 1)[:, None, None, None]
+        return (2 / turned(new, old) - 1).clamp(0, 1)
 
     noise = normal(1, 2, 2, 8, 8).double()
     x, before = noise, None
     for sigma, following in pairwise(plan.stages[0].sigmas):
         guided, base = denoise(x, sigma, None).denoised, without(x, sigma, None)
         v, g = (x - base) / sigma, (base - guided) / sigma
-        went = v
+        went, held = v, g
         if before is not None:
-            level, old_v, old_g, old_went = before
+            level, old_v, old_g, old_went, old_held = before
             if following > 0:
                 went = v + (following - sigma) / (sigma - level) / 2 * (v - old_v)
+                held = (1 / turned(g, old_g)).clamp(max=1) * g
             mended = share(v, old_v) * ((v + old_v) / 2 - old_went)
-            mended = mended + share(g, old_g) * (g - old_g) / 2
+            mended = mended + share(g, old_g) * ((g + old_g) / 2 - old_held)
             x = x + (sigma - level) * mended
-        before = sigma, v, g, went
-        x = x + (following - sigma) * (went + g)
+        before = sigma, v, g, went, held
+        x = x + (following - sigma) * (went + held)
     torch.testing.assert_close(end_of(plan, denoise, noise), x, rtol=0, atol=1e-12)
 
 
@@ -107,6 +111,32 @@ def test_nothing_to_compare_with_is_no_trouble(turned: bool) -> None:
     """Guidance that is 0 until now: what came of nothing is not trusted, and nothing is NaN."""
     nothing = torch.zeros(1, 2, 4, 4)
     assert trusted(nothing + float(turned), nothing).item() == (0.0 if turned else 1.0)
+
+
+@pytest.mark.parametrize(
+    ("turn", "held"), [(0.0, 1.0), (0.5, 1.0), (1.0, 1.0), (1.25, 0.8), (2.0, 0.5)]
+)
+@pytest.mark.parametrize("straight", [False, True])
+def test_guidance_that_turned_goes_on_by_less(turn: float, held: float, straight: bool) -> None:
+    """Of each item by itself; after nothing there is nothing to tell by, and the last step ends on
+    the clean estimate."""
+    guidance = normal(1, 3, 2, 4, 4).double()
+    away = normal(2, 3, 2, 4, 4).double()
+    away = (
+        away * (guidance.flatten(1).norm(dim=1) / away.flatten(1).norm(dim=1))[:, None, None, None]
+    )
+    turns = torch.tensor([turn, 4.0, 0.0], dtype=torch.float64)[:, None, None, None]
+    kept = torch.tensor([1.0, 1.0, 0.0], dtype=torch.float64)[:, None, None, None]
+    steps, x = Steps(2), torch.zeros_like(guidance)
+    levels = (1.0, 0.75), (0.75, 0.0 if straight else 0.5)
+    for (sigma, following), added in zip(
+        levels, (kept * guidance, guidance + turns * away), strict=True
+    ):
+        unguided = x  # without guidance nothing would move
+        after = steps.take(x, unguided - sigma * added, sigma, following, straight, unguided)
+        went, x = (after - x) / (following - sigma), after
+    shares = torch.ones(3) if straight else torch.tensor([held, 0.25, 1.0])
+    torch.testing.assert_close(went, shares.double()[:, None, None, None] * added)
 
 
 @pytest.mark.parametrize("pull", [0.8, 1.2, 1.9])

@@ -253,23 +253,26 @@ def test_plain_steps_may_go_without_guidance_below_a_level() -> None:
 def test_early_steps_at_two_sizes_are_own_noise_with_the_early_spread(shift: float) -> None:
     """Stages, levels and crossing; run where both sizes and all of full size are guided."""
     first = max(shift, min(12.0, 4 * shift))
-    same, plan = own_noise(shift, (4, 3), switch=0.85), early_own(shift)
+    same, plan = own_noise(shift, (2, 4), switch=0.95), early_own(shift)
     half, full = same.stages
     half, full = half.spread(first / 2, shift / 2), full.spread(first, shift)
     levels = (*plan.stages[1].sigmas, *(s for one in plan.stages[2:] for s in one.sigmas[1:]))
     assert plan.stages[0].sigmas == half.sigmas and levels == full.sigmas
     assert plan.crossings[0] == same.crossings[0] and plan.model_shift == shift
     assert all(s.straight_guidance and s.restrained and s.order == 2 for s in plan.stages)
-    assert not plan.stages[0].settles and all(one.settles for one in plan.stages[1:])
+    assert [(s.settles, s.corrected) for s in plan.stages[:2]] == [(False, False), (True, True)]
+    assert all(one.settles and one.corrected for one in plan.stages[2:])
     assert [one.guided for one in plan.stages] == [True, True, False][: len(plan.stages)]
     assert all(sigma > 0.7 for sigma in plan.stages[1].sigmas[:-1])
     assert all(one.start <= 0.7 for one in plan.stages[2:])
-    assert plan.name == "early own noise 4-3, guided above 0.7"
+    assert plan.name == "early own noise 2-4, guided above 0.7"
     source = Source.from_noise(normal(3, *SIZE))
     guided = early_own(shift, guided_above=0.0)
-    assert guided.name == "early own noise 4-3" and len(guided.stages) == 2
+    assert guided.name == "early own noise 2-4" and len(guided.stages) == 2
     half = replace(half, restrained=True)
-    settled = replace(same, stages=(half, replace(full, settles=True, restrained=True)))
+    settled = replace(
+        same, stages=(half, replace(full, settles=True, restrained=True, corrected=True))
+    )
     one, other = (sample(bent, None, source, some, 0).x for some in (guided, settled))
     torch.testing.assert_close(one, other, rtol=0, atol=1e-6)  # nothing here adds guidance
 
@@ -277,8 +280,8 @@ def test_early_steps_at_two_sizes_are_own_noise_with_the_early_spread(shift: flo
 def test_guidance_must_reach_a_step() -> None:
     with pytest.raises(ValueError, match="got guided_above 1: choose it below 1"):
         plain(3.0, (6,), guided_above=1.0)
-    with pytest.raises(ValueError, match=r"got guided_above 0.95: choose it below 0.919"):
-        early_own(3.0, guided_above=0.95)
+    with pytest.raises(ValueError, match=r"got guided_above 0.98: choose it below 0.974"):
+        early_own(3.0, guided_above=0.98)
 
 
 def test_onward_stays_at_full_size() -> None:

@@ -214,29 +214,38 @@ def test_a_mixed_state_is_packed_as_its_layout_says() -> None:
 def test_what_guidance_adds_goes_on_straight(parts: int) -> None:
     """The rule spelled out; also where the plan goes on without guidance in a stage of its own."""
     without, added = gaussian(0.5, 0.8), gaussian(-0.7, 0.3)
-    plan = plain(3.0, (5,), order=2, straight_guidance=True, guided_above=0.8 if parts == 2 else 0)
+    above = 0.8 if parts == 2 else 0
+    plan = plain(3.0, (5,), order=2, straight_guidance=True, settles=True, guided_above=above)
     assert len(plan.stages) == parts
     guided = plan.stages[0].sigmas[: plan.stages[0].steps]
     sigmas = (*guided, *(plan.stages[1].sigmas if parts == 2 else (0.0,)))
+
+    def strength(sigma: float) -> float:
+        return -6.0 if sigma == guided[1] else 6.0  # so that it turns
 
     def denoise(x: torch.Tensor, sigma: float, layout: Layout | None) -> Guided | torch.Tensor:
         base = without(x, sigma, layout)
         if sigma not in guided:
             return base
-        return Guided(base + 6 * (base - added(x, sigma, layout)), base)
+        return Guided(base + strength(sigma) * (base - added(x, sigma, layout)), base)
 
     noise = normal(1, 1, 2, 8, 8).double()
-    x, before = noise, None
+    x, before, holds = noise, None, []
     for sigma, following in pairwise(sigmas):
         base = without(x, sigma, None)
-        extra = 6 * (base - added(x, sigma, None)) if sigma in guided else torch.zeros_like(base)
-        slope, turn = (x - base) / sigma, torch.zeros_like(base)
+        extra = strength(sigma) * (added(x, sigma, None) - base) / sigma * (sigma in guided)
+        slope, turn, held = (x - base) / sigma, torch.zeros_like(base), extra
         if before is not None:
             turn = (following - sigma) / (sigma - before[0]) / 2 * (slope - before[1])
-        before = sigma, slope
-        x = x + (following - sigma) * (slope + turn - extra / sigma)
+            turn = turn * (following > 0)
+            if sigma in guided and following > 0:
+                holds.append(min(1.0, (before[2].norm() / (extra - before[2]).norm()).item()))
+                held = holds[-1] * extra
+        before = sigma, slope, extra
+        x = x + (following - sigma) * (slope + turn + held)
+    assert min(holds) < 0.9  # what the rule takes away is seen here
     torch.testing.assert_close(end_of(plan, denoise, noise), x, rtol=0, atol=1e-12)
-    bent = end_of(plain(3.0, (5,), order=2), denoise, noise)
+    bent = end_of(plain(3.0, (5,), order=2, settles=True), denoise, noise)
     if parts == 1:
         assert not torch.allclose(bent, x, rtol=0, atol=1e-3)
 

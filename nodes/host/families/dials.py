@@ -18,12 +18,12 @@ GUIDED: Mapping[str, str] = MappingProxyType(
     {
         "fine": "early second order 10",
         "balanced": "early second order 6, guided above 0.7",
-        "draft": "early own noise 4-3, guided above 0.7",
+        "draft": "early own noise 2-4, guided above 0.7",
     }
 )
 # What a plan of two sizes gives way to where half of the picture is too small to draw in.
 AT_FULL_SIZE: Mapping[str, str] = MappingProxyType(
-    {"early own noise 4-3, guided above 0.7": "early second order 4, guided above 0.7"}
+    {"early own noise 2-4, guided above 0.7": "early second order 4, guided above 0.7"}
 )
 LEAST_SIDE = 512  # pixels; a half of less is smaller than what models draw
 
