@@ -32,8 +32,9 @@ class SecondOrder(io.ComfyNode):
                     "straight_guidance",
                     default=False,
                     optional=True,
-                    tooltip="On: what cfg adds goes on as in euler's steps, and the rest by the "
-                    "slope. For cfg 4 and more in 4 to 10 steps; at cfg 1 there is nothing to add.",
+                    tooltip="On: what cfg adds goes on as in euler's steps, by less where it turns "
+                    "fast, and the rest by the slope. For cfg 4 and more in 4 to 10 steps; at cfg "
+                    "1 there is nothing to add.",
                 ),
                 io.Boolean.Input(
                     "restrained",

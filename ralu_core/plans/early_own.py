@@ -1,7 +1,7 @@
 """Early steps at two sizes on the seed's own noise: the cheapest plan of the dial with guidance.
 
 Half size draws what high noise settles, at a quarter of the price of a guided step, and leaves
-three steps of full size to the rest. `own_noise` has the law, `early` the steps.
+four steps of full size to the rest. `own_noise` has the law, `early` the steps.
 """
 
 from __future__ import annotations

@@ -31,8 +31,9 @@ class Stage:
             need none are not concerned.
     views   on the mixed grid: how tokens see each other, one of `latents.views.VIEWS_KNOWN`.
     settles  whether the step to sigma 0 is Euler's in any case: a run ends on the clean estimate.
-    straight_guidance  whether what guidance adds to the velocity goes on by Euler's rule: strong
-            guidance turns faster than its slope tells.
+    straight_guidance  whether what guidance adds to the velocity goes on by Euler's rule, and by
+            less where it turned far, see `steps.Steps`: strong guidance turns faster than its slope
+            tells.
     restrained  whether no step bends further than steps of equal length do, see `steps.Steps`.
     corrected   whether the velocity at each step's end mends the step, see `steps.Steps`.
     """
