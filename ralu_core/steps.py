@@ -37,7 +37,8 @@ class Steps:
     restrained  no step bends further than steps of equal length do: the slope is that of the step
                 before, and a much longer one goes past what it tells.
     corrected   the velocity at a step's end, when it is known, mends that step, see `_mended`.
-    within      broadcasts to x, in [0, 1]: where, and how far; None mends everywhere.
+    within      broadcasts to x, in [0, 1]: where steps are mended, how far, and what counts for how
+                far velocities turn; None is everywhere.
     """
 
     def __init__(
@@ -104,23 +105,25 @@ class Steps:
         if self._before is None or self._before.straight is None:
             return added
         before = self._before.straight.velocity
-        was = _norms(before)
-        holds = was / torch.maximum(was, _norms(added - before))
+        was = _norms(self._seen(before))
+        holds = was / torch.maximum(was, _norms(self._seen(added - before)))
         return added * torch.where(was > 0, holds, torch.ones_like(holds))
 
     def _mended(self, taken: Taken, bending: Part, straight: Part | None, sigma: Level) -> Level:
         """What a step lacked, now that the velocity at its end is known: the mean of both ends,
         minus what it was gone by (a corrector of Adams and Moulton, at no further call of the
         model, as UniPC's, arXiv 2302.04867), each part as far as `trusted` says."""
-        lacked = _lacked(taken.bending, bending.velocity)
+        lacked = self._lacked(taken.bending, bending.velocity)
         if straight is not None and taken.straight is not None:
-            lacked = lacked + _lacked(taken.straight, straight.velocity)
-        mended = (sigma - taken.level) * lacked
-        return mended if self._within is None else self._within * mended
+            lacked = lacked + self._lacked(taken.straight, straight.velocity)
+        return self._seen((sigma - taken.level) * lacked)
 
+    def _lacked(self, part: Part, velocity: torch.Tensor) -> torch.Tensor:
+        share = trusted(self._seen(velocity), self._seen(part.velocity))
+        return share * ((velocity + part.velocity) / 2 - part.went)
 
-def _lacked(part: Part, velocity: torch.Tensor) -> torch.Tensor:
-    return trusted(velocity, part.velocity) * ((velocity + part.velocity) / 2 - part.went)
+    def _seen(self, x: torch.Tensor) -> torch.Tensor:
+        return x if self._within is None else self._within * x
 
 
 def trusted(velocity: torch.Tensor, before: torch.Tensor) -> torch.Tensor:

@@ -162,3 +162,27 @@ def test_what_is_kept_is_not_mended() -> None:
         ends.append(x)
     assert torch.equal(ends[0][..., :2], ends[1][..., :2])
     assert (ends[0] - ends[1])[..., 2:].abs().min() > 1e-3
+
+
+@pytest.mark.parametrize("guided", [False, True])
+def test_what_is_kept_tells_nothing_of_what_is_painted(guided: bool) -> None:
+    """A mask's painted part goes as it would alone: turns are measured there."""
+    paint = torch.zeros(1, 1, 4, 4, dtype=torch.float64)
+    paint[..., :2] = 1
+    levels = tuple(pairwise((1.0, 0.85, 0.6, 0.3)))
+    unguided, denoised = (30 * normal(n, 3, 1, 2, 4, 4).double() for n in (4, 5))
+    unguided[..., :2] /= 10
+    denoised[..., :2] /= 15
+
+    def end(columns: slice, within: torch.Tensor | None) -> torch.Tensor:
+        x = normal(6, 1, 2, 4, 4).double()[..., columns]
+        steps = Steps(2, corrected=True, within=within)
+        for (sigma, following), base, estimate in zip(levels, unguided, denoised, strict=True):
+            base, estimate = base[..., columns], estimate[..., columns]
+            x = steps.take(x, estimate, sigma, following, unguided=base if guided else None)
+        return x
+
+    masked = end(slice(None), paint)
+    alone, all_counts = end(slice(2), None), end(slice(None), None)
+    torch.testing.assert_close(masked[..., :2], alone)
+    assert (all_counts[..., :2] - alone).abs().max() > 1e-2
