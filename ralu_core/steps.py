@@ -109,7 +109,9 @@ class Steps:
         holds = was / torch.maximum(was, _norms(self._seen(added - before)))
         return added * torch.where(was > 0, holds, torch.ones_like(holds))
 
-    def _mended(self, taken: Taken, bending: Part, straight: Part | None, sigma: Level) -> Level:
+    def _mended(
+        self, taken: Taken, bending: Part, straight: Part | None, sigma: Level
+    ) -> torch.Tensor:
         """What a step lacked, now that the velocity at its end is known: the mean of both ends,
         minus what it was gone by (a corrector of Adams and Moulton, at no further call of the
         model, as UniPC's, arXiv 2302.04867), each part as far as `trusted` says."""

@@ -27,7 +27,8 @@ def early_own(
     switch        sigma where half size ends, as `own_noise` takes it.
     guided_above  of full size, as `plain` takes it; half size pays for guidance throughout.
 
-    Both sizes are spread as `early` spreads its steps.
+    Both sizes are spread as `early` spreads its steps; full size alone is corrected, since half
+    size keeps less of the picture by that.
     """
     both = own_noise(model_shift, steps, switch=switch)
     half, full = (
