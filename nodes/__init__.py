@@ -2,6 +2,7 @@
 
 from .apply import Apply
 from .edge_mask_preview import EdgeMaskPreview
+from .encode_lettering import EncodeLettering
 from .fit_enlarger import FitEnlarger
 from .other_copy import other_copy
 from .sampler import Sampler
@@ -22,4 +23,5 @@ NODES = [
     TemporalAcceleration,
     SecondOrder,
     FitEnlarger,
+    EncodeLettering,
 ]

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ...nodes.host.enlarger import files as enlarger_files  # noqa: F401
     from ...nodes.host.families import dials, inspect, table, words  # noqa: F401
     from ...nodes.host.families.positions import shadow  # noqa: F401
+    from ...nodes.host.lettering import marks  # noqa: F401
     from ...nodes.host.sampling import conds, mixed_call, second_order, stages, watch  # noqa: F401
     from ...nodes.host.showing import progress  # noqa: F401
     from ...ralu_core import cost, forecast, plans, sampler, scores  # noqa: F401
@@ -46,6 +47,7 @@ MODULES = {
     "frame": "ralu_core.latents.frame",
     "inspect": "nodes.host.families.inspect",
     "layout": "ralu_core.latents.layout",
+    "marks": "nodes.host.lettering.marks",
     "matched": "ralu_core.crossings.matched",
     "mixed_call": "nodes.host.sampling.mixed_call",
     "noise": "ralu_core.latents.noise",

@@ -70,15 +70,15 @@ def js_distance(subject: Subject, plan) -> float:
 
 def node(batch: Batch, plan, **settings: Any) -> torch.Tensor:
     """What the RALU Sampler node does."""
-    return _sampled(batch, plan, **settings).samples
+    return sampled(batch, plan, **settings).samples
 
 
 def early_share(batch: Batch, plan, threshold: float) -> float:
     """Mean share of coarse tokens that an adaptive ratio grows early."""
-    return _sampled(batch, plan, threshold=threshold).edge_mask.mean().item()
+    return sampled(batch, plan, threshold=threshold).edge_mask.mean().item()
 
 
-def _sampled(batch: Batch, plan, **settings: Any):
+def sampled(batch: Batch, plan, **settings: Any):
     import comfy.samplers
 
     run = ralu_pack.run

@@ -22,7 +22,17 @@ from ralu_core.latents.frame import MAX_SIDE
 LOCALES, HELP = REPOSITORY / "locales", REPOSITORY / "web" / "docs"
 README = REPOSITORY / "README.md"
 LANGUAGES = Path(__file__).with_name("languages.json")
-PARTS = ("models", "any_model", "forecast", "sized", "recommended", "untold", "presets", "guidance")
+PARTS = (
+    "models",
+    "any_model",
+    "forecast",
+    "lettered",
+    "sized",
+    "recommended",
+    "untold",
+    "presets",
+    "guidance",
+)
 MARKED = re.compile(r"<!-- (\w+) -->.*?<!-- /\1 -->", re.DOTALL)
 
 

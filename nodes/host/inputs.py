@@ -22,6 +22,7 @@ from .sampling.finite import check_finite
 
 FP32_VAE = "start ComfyUI with --fp32-vae, and encode or decode the picture anew"
 AUTO = "auto"
+LETTERED = "Lettering", "encode with CLIP Text Encode, and paint it as a region_mask"
 MAX_PIXELS = 2**30  # a latent of 1 GiB, of which a run holds about ten
 
 
@@ -142,37 +143,47 @@ def score_for(detector: str, has_picture: bool) -> str:
     return Canny.name
 
 
-def check_text(detector: str, family: Family, options: dict) -> None:
-    """Refuse, before sampling, a score of attention to the text where nobody knows its place.
+def check_text(detector: str, family: Family, options: dict, lettering: bool = False) -> None:
+    """Refuse, before sampling, to watch the attention to a text where nobody knows its place.
 
-    options  the transformer_options of the MODEL.
+    options    the transformer_options of the MODEL.
+    lettering  whether words in quotes are watched.
     """
-    if not score_named(detector).needs.has_text:
+    if score_named(detector).needs.has_text:
+        who, way_out = f"The {detector} detector", "choose another edge detector"
+    elif lettering:
+        who, way_out = LETTERED
+    else:
         return
     if not family.text_first:
         raise ValueError(
-            f"The {detector} detector watches an attention over text and picture, text first, and "
-            f"{family.short} has none: choose another edge detector."
+            f"{who} watches an attention over text and picture, text first, and {family.short} has "
+            f"none: {way_out}."
         )
     if options.get("patches", {}).get("post_input"):
         raise ValueError(
-            f"The {detector} detector watches the attention to the text, and a model patch adds "
-            "tokens of its own beside it: remove the patch, or choose another edge detector."
+            f"{who} watches the attention to the text, and a model patch adds tokens of its own "
+            f"beside it: remove the patch, or {way_out}."
         )
 
 
-def check_history(detector: str, plan: Plan) -> None:
-    """Refuse, before sampling, a score of steps where too few come before its choice."""
+def check_history(detector: str, plan: Plan, lettering: bool = False) -> None:
+    """Refuse, before sampling, a score of steps where too few come before its choice.
+
+    lettering  whether words in quotes are watched in a step before it.
+    """
     needs = score_named(detector).needs
-    least = 2 if needs.has_steps else 1 if needs.has_text else 0
+    least = 2 if needs.has_steps else 1 if needs.has_text or lettering else 0
     first = next(number for number, stage in enumerate(plan.stages) if stage.grid.is_mixed)
     steps = plan.stages[first - 1].steps if first else 0
     if steps < least:
         what = "compares steps" if needs.has_steps else "watches a step"
+        who, way_out = f"The {detector} detector", "choose another detector"
+        if not needs.of_a_stage:
+            who, way_out = LETTERED
         raise ValueError(
-            f"The {detector} detector {what} of the stage before the regions are chosen, "
-            f"and this run takes {steps} there: raise denoise or the steps of stage 1, or choose "
-            "another detector."
+            f"{who} {what} of the stage before the regions are chosen, and this run takes {steps} "
+            f"there: raise denoise or the steps of stage 1, or {way_out}."
         )
 
 

@@ -34,6 +34,7 @@ from .inputs import (
     placed_for,
     score_for,
 )
+from .lettering.marks import is_marked, lettering_of
 from .noise import batch_items, check_noise_level, extend_noise, noise_for
 from .planning import Planned, planned
 from .samplers import check_sampler, sampler_for
@@ -90,11 +91,13 @@ class Run:
             pictures.append(self._decode(denoised))
             return pictures[0]
 
+        attention, lettering = self.stages.attention_to_text(end.denoised.device)
         evidence = Evidence(
             end,
             self.frame.grid,
             None if self.wires.vae is None else decode,
-            self.stages.attention_to_text(end.denoised.device),
+            attention,
+            lettering=lettering,
             draw=lambda: self._white(self.frame.grid, REGIONS),
         )
         chosen = self.regions.choose(evidence, ratio)
@@ -152,14 +155,21 @@ def prepare(wires: Wires, settings: Settings) -> Run:
     _check_carried(wires.guider, facts, plan)
     name_unstoppable(wires.guider, plan)
     facts.family.check_size(network, frame)
-    regions = _regions(settings, plan, wires, facts, frame, len(samples))
+    lettering = _lettering(plan, wires, facts)
+    regions = _regions(settings, plan, wires, facts, frame, len(samples), lettering is not None)
     conds = fit_to_frame(wires.guider.original_conds, frame)
     half = half_conds(settings.references, conds, frame.space)
     _name_unpooled(half, plan)
     progress = _progress(wires, facts, chosen, frame, references_of(conds, frame.space, half))
-    watches = regions.scorer.needs.has_text
     source, stages = _source_and_stages(
-        wires, facts, plan, frame, samples, (conds, half), progress, watches
+        wires,
+        facts,
+        plan,
+        frame,
+        samples,
+        (conds, half),
+        progress,
+        (regions.watches_text, lettering),
     )
     check_noise_level(source.noise, plan, chosen.whole.stages[-1].start, chosen.shift)
     own, published = settings.plain_steps, chosen.published
@@ -198,19 +208,35 @@ def _check_carried(guider: Any, facts: ModelFacts, plan: Plan) -> None:
     name_unknown(guider.model_options)
 
 
+def _lettering(plan: Plan, wires: Wires, facts: ModelFacts) -> torch.Tensor | None:
+    """Which vectors of the prompt are of lettering, where regions are chosen."""
+    if plan.ratio is not None:
+        return lettering_of(wires.guider.original_conds, wires.guider, facts.family)
+    if is_marked(wires.guider.original_conds):
+        log.info("Nothing grows early in this run of %s: words in quotes are not used.", plan.name)
+    return None
+
+
 def _regions(
-    settings: Settings, plan: Plan, wires: Wires, facts: ModelFacts, frame: Frame, batch: int
+    settings: Settings,
+    plan: Plan,
+    wires: Wires,
+    facts: ModelFacts,
+    frame: Frame,
+    batch: int,
+    lettering: bool,
 ) -> Regions:
     detector = score_for(settings.detector, wires.vae is not None)
     score_named(detector)
     if plan.ratio is not None:
-        check_history(detector, plan)
-        check_text(detector, facts.family, wires.guider.model_options.get(OPTIONS, {}))
+        check_history(detector, plan, lettering)
+        options = wires.guider.model_options.get(OPTIONS, {})
+        check_text(detector, facts.family, options, lettering)
         check_detector(detector, wires.vae, frame.space)
     elif settings.region_mask is not None:
         log.info("Nothing grows early in this run of %s: the region_mask is not used.", plan.name)
     always = always_regions(settings.region_mask, frame, batch)
-    return Regions(detector, settings.threshold or None, always)
+    return Regions(detector, settings.threshold or None, always, lettering)
 
 
 def _source_and_stages(
@@ -221,7 +247,7 @@ def _source_and_stages(
     samples: torch.Tensor,
     conds: tuple[Conds, Conds | None],
     progress: Progress,
-    watches_text: bool,
+    watched: tuple[bool, torch.Tensor | None],
 ) -> tuple[Source, GuiderStages]:
     patcher, space = wires.guider.model_patcher, facts.space
     device = comfy.model_management.intermediate_device()
@@ -245,7 +271,8 @@ def _source_and_stages(
         seed=wires.seed,
         watch=Watch(patcher, space, (progress,)),
         plan=plan,
-        watches_text=watches_text,
+        watches_text=watched[0],
+        lettering=watched[1],
     )
     if stages.is_empty:
         return Source.from_noise(noise, space.patch), stages

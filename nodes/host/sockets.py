@@ -96,6 +96,8 @@ SOCKETS = {
         "connect RALU Fit Latent Enlarger, or nothing",
         optional=True,
     ),
+    "clip": Kind("a CLIP", _has("tokenize", "encode_from_tokens_scheduled"), "connect Load CLIP"),
+    "text": Kind("a text", lambda value: isinstance(value, str), "connect a STRING, or write"),
     "region_mask": Kind("a MASK", _is_mask, "connect a mask, or nothing", optional=True),
     "image": Kind("an IMAGE", _is_image, "connect Load Image"),
     "noise": Kind("a NOISE", _has("generate_noise"), "connect RandomNoise"),

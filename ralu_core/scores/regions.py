@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from ..latents.grid import selected_count
+from .lettering import lettering_first
 from .score import Decode, Evidence, Need, Score, needed_decoder
 from .table import score_named
 
@@ -23,11 +24,13 @@ class Regions:
     score      one of `scores.SCORES`, by name.
     threshold  None takes the stage's fixed ratio; in (0, 1] the ratio adapts to the picture.
     always     (B, h, w) bool coarse tokens that grow early in any case, or None.
+    lettering  whether tokens that attend to the words in quotes come before all others.
     """
 
     score: str = "canny"
     threshold: float | None = None
     always: torch.Tensor | None = None
+    lettering: bool = False
 
     def __post_init__(self) -> None:
         score_named(self.score)
@@ -41,17 +44,22 @@ class Regions:
     @property
     def needs_history(self) -> bool:
         """Whether the stage before the choice is to keep its states, or is watched otherwise."""
-        return self.scorer.needs.of_a_stage
+        return self.scorer.needs.of_a_stage or self.watches_text
+
+    @property
+    def watches_text(self) -> bool:
+        """Whether attention to the text is watched in that stage."""
+        return self.scorer.needs.has_text or self.lettering
 
     def check(self, decode: Decode | None) -> None:
         """Before anything is sampled: ImportError or ValueError where the score lacks a library
         or a decoder, and for one that reads what only a network knows."""
         self.scorer.check()
-        if self.scorer.needs.has_text:
+        if self.watches_text:
+            who = f"The score {self.score}" if self.scorer.needs.has_text else "Lettering"
             raise ValueError(
-                f"The score {self.score} reads {self.scorer.needs.value}, and nobody watches it "
-                "here: run the plan by run_plan with a choice of regions that does, or choose "
-                "another score."
+                f"{who} reads {Need.ATTENTION.value}, and nobody watches it here: run the plan by "
+                "run_plan with a choice of regions that does, or choose regions without."
             )
         if self.scorer.needs is Need.PICTURE:
             needed_decoder(decode)
@@ -59,7 +67,10 @@ class Regions:
     def choose(self, evidence: Evidence, ratio: float) -> torch.Tensor:
         """Coarse tokens to grow early, (B, rows, columns) bool. ValueError from the score, where
         the evidence lacks what it reads, and from `select_ratio` or `select_threshold`."""
-        return self.select(self.scorer(evidence), ratio)
+        scores = self.scorer(evidence)
+        if self.lettering:
+            scores = lettering_first(scores, evidence.to_lettering)
+        return self.select(scores, ratio)
 
     def select(self, scores: torch.Tensor, ratio: float) -> torch.Tensor:
         """The same from (B, rows, columns) scores."""

@@ -52,6 +52,8 @@ class Evidence:
                the network was watched, or None.
     draw       () -> (B, rows, columns) standard normal noise of the seed, each picture's its own,
                or None.
+    lettering  (B, rows, columns) share of the attention paid to the words that the picture is to
+               show, where that was watched, or None.
     """
 
     end: StageEnd
@@ -59,6 +61,7 @@ class Evidence:
     decode: Decode | None = None
     attention: torch.Tensor | None = None
     draw: Callable[[], torch.Tensor] | None = None
+    lettering: torch.Tensor | None = None
 
     @property
     def denoised(self) -> torch.Tensor:
@@ -73,12 +76,13 @@ class Evidence:
     @property
     def to_text(self) -> torch.Tensor:
         """(B, rows, columns) attention to the text. ValueError where nobody watched the network."""
-        if self.attention is None:
-            raise ValueError(
-                "This score reads the attention that tokens pay to the text, and nobody watched "
-                "it: run it where the network is watched, or choose another score."
-            )
-        return self.attention
+        return _watched(self.attention)
+
+    @property
+    def to_lettering(self) -> torch.Tensor:
+        """(B, rows, columns) attention to the words that the picture is to show. ValueError where
+        nobody watched the network."""
+        return _watched(self.lettering)
 
     @property
     def noise(self) -> torch.Tensor:
@@ -99,6 +103,15 @@ class Evidence:
                 "keep_history=True, and begin before the stage that the score follows."
             )
         return self.end.history
+
+
+def _watched(attention: torch.Tensor | None) -> torch.Tensor:
+    if attention is None:
+        raise ValueError(
+            "This score reads the attention that tokens pay to the text, and nobody watched "
+            "it: run it where the network is watched, or choose another score."
+        )
+    return attention
 
 
 def needed_decoder(decode: Decode | None) -> Decode:

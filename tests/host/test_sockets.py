@@ -14,6 +14,7 @@ from lab.models import tiny
 from ralu_pack.nodes import NODES
 from ralu_pack.nodes.apply import Apply
 from ralu_pack.nodes.edge_mask_preview import EdgeMaskPreview
+from ralu_pack.nodes.encode_lettering import EncodeLettering
 from ralu_pack.nodes.fit_enlarger import FitEnlarger
 from ralu_pack.nodes.sampler import Sampler
 from ralu_pack.nodes.sampler_advanced import SamplerAdvanced
@@ -70,6 +71,7 @@ def given(node, model, vae) -> dict:
             "region_mask": torch.ones(1, 256, 256),
         },
         FitEnlarger: {"vae": vae, "image": torch.rand(4, 128, 128, 3)},
+        EncodeLettering: {"clip": model, "text": "a sign"},
         EdgeMaskPreview: {"ratio": 0.3, "latent": latent, "vae": vae},
         TemporalAcceleration: {
             "model": model,

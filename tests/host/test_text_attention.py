@@ -15,7 +15,8 @@ from lab.models import tiny
 from ralu_pack.nodes.host.families.inspect import network_of
 from ralu_pack.nodes.host.families.table import FAMILIES, family_named
 from ralu_pack.nodes.host.families.views import OVERRIDE
-from ralu_pack.nodes.host.sampling.text_attention import BLOCKS, TextAttention, Watched
+from ralu_pack.nodes.host.lettering.marks import LETTERING, lettering_of
+from ralu_pack.nodes.host.sampling.text_attention import BLOCKS, TextAttention, Watched, fitted
 from ralu_pack.ralu_core.plans import named_plan
 
 FINE = (2 * GRID[0], 2 * GRID[1])  # tokens of a picture of LATENT
@@ -29,10 +30,11 @@ def known(family):
 
 
 class Spelt:
-    """The share of attention that goes to the text, by the whole matrix, of the prompt's rows."""
+    """The share of attention that goes to the text, or to what of it is marked, of the prompt's
+    rows, by the whole matrix."""
 
-    def __init__(self, tokens: int, pictures: int):
-        self.tokens, self.pictures, self.shares = tokens, pictures, []
+    def __init__(self, tokens: int, pictures: int, marks=None):
+        self.tokens, self.pictures, self.marks, self.shares = tokens, pictures, marks, []
 
     def __call__(self, function, q, k, v, heads, mask=None, *rest, **kwargs):
         out = function(q, k, v, heads, mask, *rest, **kwargs)
@@ -43,7 +45,8 @@ class Spelt:
         text = queries.shape[2] - self.tokens
         if text > 0 and queries.shape == keys.shape:
             scores = queries @ keys.mT / math.sqrt(queries.shape[-1])
-            shares = scores.softmax(-1)[..., :text].sum(-1).mean(1)[:, text:]
+            worth = torch.ones(text) if self.marks is None else self.marks.float()
+            shares = (scores.softmax(-1)[..., :text] @ worth).mean(1)[:, text:]
             place = kwargs["transformer_options"]["cond_or_uncond"].index(0)
             self.shares.append(shares[place * self.pictures : (place + 1) * self.pictures])
         return out
@@ -66,10 +69,40 @@ def test_what_is_found_is_the_softmax_over_the_text(family):
     assert found.min() > 0 and found.max() < 1 and found.std() > 0
 
 
+@pytest.mark.parametrize(
+    "family", [one for one in FAMILIES if one.text_first], ids=lambda one: one.name
+)
+def test_what_is_found_of_marked_vectors_is_the_softmax_over_them(family):
+    model = known(family).clone()
+    x = family.space.leave(torch.randn(2, family.space.channels, *LATENT))
+    blocks = family.size(network_of(model)).blocks
+    entry = {"cross_attn": torch.zeros(1, tiny.TEXT_TOKENS, 1)}
+    entry[LETTERING] = torch.arange(tiny.TEXT_TOKENS) % 3 == 1
+    marks = lettering_of({"positive": [entry]}, guider(model), family)
+    assert marks is not None and marks.sum() == entry[LETTERING].sum()
+    watch = TextAttention(family, FINE, 2, blocks, True, marks)
+    spelt = Spelt(FINE[0] * FINE[1], 2, marks)
+    model.model_options["transformer_options"] = {OVERRIDE: spelt}
+    model.add_wrapper_with_key(KIND, "test", watch)
+    native(guider(model), x)
+    found = torch.stack(spelt.shares[-blocks:]).mean(0).unflatten(1, FINE)
+    assert watch.lettering is not None and watch.found is not None
+    torch.testing.assert_close(watch.lettering, found, atol=1e-5, rtol=1e-4)
+    assert (watch.lettering < watch.found).all() and found.min() > 0
+
+
+def test_marks_follow_a_text_that_the_host_repeats_or_another_node_extends():
+    marks = torch.tensor([0.0, 1.0, 1.0])
+    assert fitted(marks, 3).tolist() == [0, 1, 1]
+    assert fitted(marks, 6).tolist() == [0, 1, 1] * 2
+    assert fitted(marks, 5).tolist() == [0, 1, 1, 0, 0]
+    assert fitted(marks, 2).tolist() == [0, 1]
+
+
 def test_a_few_blocks_are_looked_at():
     q = torch.randn(1, 2, 12, 4)
     for blocks in (1, 2, 3, 24, 57, 60):
-        watched = Watched(4, 8, [0], 1, max(1, blocks // BLOCKS), None)
+        watched = Watched(torch.ones(1, 4), 8, [0], 1, max(1, blocks // BLOCKS), None)
         for _ in range(blocks):
             watched(lambda q, k, v, *_, **__: q @ k.mT @ v, q, q, q, 2, skip_reshape=True)
         assert len(watched.shares) in (min(blocks, BLOCKS), BLOCKS + 1)

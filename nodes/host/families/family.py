@@ -81,6 +81,7 @@ class Family(ABC):
     cfg          from where to where people set guidance, for tooltips; 1 where the model takes it
                  as a conditioning or was distilled.
     text_tokens  that ComfyUI makes of a short prompt.
+    text_padded  whether it fills a shorter text up to as many, in front.
     space        of its latents.
     one_table    whether the network has one table of positions for a whole batch, so that pictures
                  with other regions need a call of their own.
@@ -105,6 +106,7 @@ class Family(ABC):
     sized: bool = False
     cfg: tuple[float, float] = (1, 1)
     text_tokens: int
+    text_padded: bool = False
     space: Space = Space()
     one_table: bool = False
     text_first: bool = False

@@ -39,6 +39,7 @@ class Flux2(Family):
     sized = True
     cfg = (1, 5)
     text_tokens = 512
+    text_padded = True
     space = Space(channels=32, fold=2)
     text_first = True
     views = Rotary()

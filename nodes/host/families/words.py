@@ -51,6 +51,10 @@ class Words:
         """Those whose blocks are known, so that RALU Temporal Acceleration runs them."""
         return self.all_of(names_of(f for f in FAMILIES if f.blocks is not None))
 
+    def lettered(self) -> str:
+        """Those whose attention to the prompt can be watched."""
+        return self.all_of(names_of(f for f in FAMILIES if f.text_first))
+
     def sized(self) -> str:
         """Those whose schedule depends on the picture's size."""
         return self.all_of(names_of(f for f in FAMILIES if f.sized))

@@ -51,6 +51,7 @@ class GuiderStages:
     watch   notes what happens.
     plan    whose stages they are; None where a stage is sampled for itself.
     watches_text  whether attention to the text is watched before regions are chosen.
+    lettering  (n,) bool, which vectors of the prompt are of words that the picture is to show.
     half_conds
             conditioning of stages at half size, where it is another.
     """
@@ -65,6 +66,7 @@ class GuiderStages:
     watch: Watch
     plan: Plan | None = None
     watches_text: bool = False
+    lettering: torch.Tensor | None = None
     half_conds: Conds | None = None
 
     def __post_init__(self) -> None:
@@ -151,21 +153,26 @@ class GuiderStages:
         h, w = (side // self._space.patch for side in task.white.shape[-2:])
         blocks = self.family.size(network_of(self.guider.model_patcher)).blocks
         is_first = has_own_cfg(self.guider)
-        self.to_text = TextAttention(self.family, (h, w), len(task.white), blocks, is_first)
+        self.to_text = TextAttention(
+            self.family, (h, w), len(task.white), blocks, is_first, self.lettering
+        )
         return self.to_text
 
-    def attention_to_text(self, device: torch.device) -> torch.Tensor | None:
-        """(B, rows, columns) what the stage before a choice of regions saw of it; None where nobody
-        asked. ValueError where the network asked for no attention."""
+    def attention_to_text(
+        self, device: torch.device
+    ) -> tuple[torch.Tensor | None, torch.Tensor | None]:
+        """(B, rows, columns) what the stage before a choice of regions saw of it, and of that to
+        lettering; None where nobody asked. ValueError where the network asked for no attention."""
         if self.to_text is None:
-            return None
+            return None, None
         if self.to_text.found is None:
             raise ValueError(
-                "The edge detector watched the attention to the text, and the model asked for none "
-                "in stage 1, because another node replaced its blocks: remove that node, or choose "
-                "another edge detector."
+                "RALU watched the attention to the text, for the edge detector or for lettering, "
+                "and the model asked for none in stage 1, because another node replaced its "
+                "blocks: remove that node, or choose another edge detector and CLIP Text Encode."
             )
-        return self.to_text.found.to(device)
+        lettering = self.to_text.lettering
+        return self.to_text.found.to(device), None if lettering is None else lettering.to(device)
 
     def _join(self, call: MixedCall | TextAttention | None, executor, *args, **kwargs):
         """An OUTER_SAMPLE wrapper: `call` joins last, so that all others see full-size latents.

@@ -16,20 +16,30 @@ PROMPTS = "cond_or_uncond"  # the host writes it: which prompt each part of a ba
 
 
 class TextAttention:
-    """An APPLY_MODEL wrapper for one stage; `found` is of the last call that said something.
+    """An APPLY_MODEL wrapper for one stage; what it finds is of the last call that said something.
 
     family  whose attention lies text first, then the picture.
     grid    rows and columns of the stage's tokens; pictures of the batch.
     blocks  of the network.
     first   whether the first prompt of a call is the positive one; else all are watched.
+    marks   (n,) bool, which vectors of the prompt are of lettering; None: nobody asks.
+    found, lettering
+            (B, rows, columns) in [0, 1], attention to the whole text and to the lettering.
     """
 
     def __init__(
-        self, family: Family, grid: tuple[int, int], pictures: int, blocks: int, first: bool
+        self,
+        family: Family,
+        grid: tuple[int, int],
+        pictures: int,
+        blocks: int,
+        first: bool,
+        marks: torch.Tensor | None = None,
     ):
         self.family, self.grid, self.pictures, self.first = family, grid, pictures, first
-        self.every = max(1, blocks // BLOCKS)
-        self.found: torch.Tensor | None = None  # (B, rows, columns) in [0, 1]
+        self.every, self.marks = max(1, blocks // BLOCKS), marks
+        self.found: torch.Tensor | None = None
+        self.lettering: torch.Tensor | None = None
 
     def __call__(
         self,
@@ -48,7 +58,8 @@ class TextAttention:
             options = {**options, OVERRIDE: watched}
         out = executor(x, t, c_concat, c_crossattn, control, options, **kwargs)
         if watched is not None and watched.shares:
-            self.found = torch.stack(watched.shares).mean(0).unflatten(1, self.grid)
+            self.found, *rest = torch.stack(watched.shares).mean(0).unflatten(2, self.grid)
+            self.lettering = rest[0] if rest else None
         return out
 
     def _watched(self, x: torch.Tensor, text: Any, options: dict) -> Watched | None:
@@ -64,7 +75,17 @@ class TextAttention:
         before = options.get(OVERRIDE)
         if not rows:
             return None
-        return Watched(text.shape[1], tokens, rows, self.pictures, self.every, before)
+        worth = [torch.ones(text.shape[1], device=x.device, dtype=x.dtype)]
+        if self.marks is not None:
+            self.marks = self.marks.to(worth[0])
+            worth.append(fitted(self.marks, text.shape[1]))
+        return Watched(torch.stack(worth), tokens, rows, self.pictures, self.every, before)
+
+
+def fitted(marks: torch.Tensor, length: int) -> torch.Tensor:
+    """Marks of a text that the host repeated beside a longer one; what was added has none."""
+    marks = marks.repeat(max(1, length // len(marks)))[:length]
+    return torch.nn.functional.pad(marks, (0, length - len(marks)))
 
 
 class Watched:
@@ -73,23 +94,25 @@ class Watched:
     What a query pays to the text is the attention itself over values that are 1 for text and 0
     for all else: a second call of the same kernel with the picture's queries of the prompt alone.
 
-    text, tokens  of the text and of the picture; in this order they begin queries and keys.
+    worth         (ways, text) values of each of the text's tokens: of each way a channel in turn.
+    tokens        of the picture, which follow the text in queries and keys.
     rows          where parts of the batch begin that are of the prompt; pictures in each.
     every         which blocks are looked at.
     before        another node's attention, under this one; None for the host's.
-    shares        (pictures, tokens) of each block that was looked at.
+    shares        (ways, pictures, tokens) of each block that was looked at.
     """
 
     def __init__(
         self,
-        text: int,
+        worth: torch.Tensor,
         tokens: int,
         rows: Sequence[int],
         pictures: int,
         every: int,
         before: Callable | None,
     ):
-        self.text, self.tokens, self.rows, self.pictures = text, tokens, rows, pictures
+        self.worth, self.text, self.tokens = worth, worth.shape[1], tokens
+        self.rows, self.pictures = rows, pictures
         self.every, self.before, self.calls = every, before, 0
         self.shares: list[torch.Tensor] = []
 
@@ -102,20 +125,26 @@ class Watched:
             return out
         self.calls += 1
         if self.calls % self.every == (self.every + 1) // 2 % self.every:
-            ones = torch.zeros_like(v)
-            ones.narrow(axis, 0, self.text).fill_(1)
+            values = self._values(v, axis)
             self.shares.append(
                 torch.stack(
                     [
-                        self._share(function, axis, row, (q, k, ones), heads, mask, rest, kwargs)
+                        self._share(function, axis, row, (q, k, values), heads, mask, rest, kwargs)
                         for row in self.rows
                     ]
                 ).mean(0)
             )
         return out
 
+    def _values(self, v: torch.Tensor, axis: int) -> torch.Tensor:
+        values = torch.zeros_like(v)
+        text = values.narrow(axis, 0, self.text)
+        for way, worth in enumerate(self.worth.to(v.dtype)):
+            text[..., way :: len(self.worth)] = worth.view(-1, *[1] * (v.ndim - axis - 1))
+        return values
+
     def _share(self, function, axis, row, qkv, heads, mask, rest, kwargs) -> torch.Tensor:
-        """(pictures, tokens) of one part of the batch, mean over heads."""
+        """(ways, pictures, tokens) of one part of the batch, mean over heads."""
         total = qkv[0].shape[0]
         q, k, v = (one.narrow(0, row, self.pictures) for one in qkv)
         if mask is not None and mask.ndim > 2 and mask.shape[0] == total:
@@ -124,4 +153,5 @@ class Watched:
             mask = mask.narrow(-2, self.text, self.tokens)
         q = q.narrow(axis, self.text, self.tokens)
         paid = function(q, k, v, heads, mask, *rest, **kwargs).float()
-        return paid.mean((1, 3) if paid.ndim == 4 else 2)
+        ways = [paid[..., way :: len(self.worth)] for way in range(len(self.worth))]
+        return torch.stack([one.mean((1, 3) if one.ndim == 4 else 2) for one in ways])

@@ -1,0 +1,1 @@
+"""Words in quotes: found in a prompt, marked in its CONDITIONING, read by a run."""
