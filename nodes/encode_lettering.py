@@ -5,6 +5,8 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from .host.lettering.encoding import encode
+from .host.lettering.quotes import quoted
+from .host.showing.status import show_status
 from .host.sockets import check_sockets
 from .shared_inputs import CATEGORY, search_words
 
@@ -42,4 +44,6 @@ class EncodeLettering(io.ComfyNode):
     @classmethod
     def execute(cls, clip, text) -> io.NodeOutput:
         check_sockets(clip=clip, text=text)
-        return io.NodeOutput(encode(clip, text))
+        conditioning = encode(clip, text)
+        show_status(f"Lettering: {' '.join(quoted(text)) or 'nothing is in quotes'}")
+        return io.NodeOutput(conditioning)

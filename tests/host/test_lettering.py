@@ -11,6 +11,7 @@ from small_clips import ENCODERS, small_clip
 
 from driving import advanced, quick_schedule, ralu, schedule_for, short_plan
 from lab.models import tiny
+from ralu_pack.nodes import encode_lettering
 from ralu_pack.nodes.encode_lettering import EncodeLettering
 from ralu_pack.nodes.host.families.table import family_named
 from ralu_pack.nodes.host.lettering.marks import LETTERING
@@ -122,6 +123,17 @@ def test_a_scheduled_text_encoder_is_marked_in_each_of_its_parts():
     clip.patcher.forced_hooks = comfy.hooks.create_hook_lora({}, 1.0, 1.0)
     (conditioning,) = EncodeLettering.execute(clip, 'a sign "OPEN"').args
     assert conditioning and all(options[LETTERING].any() for _, options in conditioning)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "told"),
+    [('"ONE" and “two”', 'Lettering: "ONE" “two”'), ("a sign", "Lettering: nothing is in quotes")],
+)
+def test_the_node_shows_what_it_found(monkeypatch, prompt, told):
+    shown = []
+    monkeypatch.setattr(encode_lettering, "show_status", shown.append)
+    EncodeLettering.execute(small_clip("Chroma"), prompt)
+    assert shown == [told]
 
 
 class Unweighed:
