@@ -6,7 +6,9 @@ import comfy.hooks
 import nodes as host_nodes
 import pytest
 import torch
+from applying import ksampler, quickly, sampler_node
 from guiders import dual
+from node_helpers import conditioning_set_values
 from small_clips import ENCODERS, small_clip
 
 from driving import advanced, quick_schedule, ralu, schedule_for, short_plan
@@ -254,3 +256,15 @@ def test_a_step_to_watch_is_asked_for(flux):
         ValueError, match=r"Lettering watches a step of the stage before .* takes 0"
     ):
         ralu(flux, None, schedule=schedule_for(flux), positive=lettered(0), denoise=0.68)
+
+
+def test_it_goes_through_the_node_in_front_and_through_other_nodes(model):
+    detector = {"edge_detector": "latent_gradient"}
+    ((text, options),) = lettered(0)
+    behind = conditioning_set_values([[text, options]], {"guidance": 3.5, "start_percent": 0.0})
+    marked, sampled = (
+        ksampler(quickly(model, **detector), positive=behind),
+        sampler_node(model, positive=behind, **detector),
+    )
+    assert torch.equal(marked, sampled)
+    assert not torch.equal(marked, ksampler(quickly(model, **detector)))
