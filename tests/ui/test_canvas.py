@@ -214,6 +214,7 @@ def test_error_is_one_sentence(tab, is_newer):
         ("RALU_SamplerAdvanced", "Instead of SamplerCustomAdvanced"),
         ("RALU_EdgeMaskPreview", "What the outlines mean"),
         ("RALU_TemporalAcceleration", "Which settings"),
+        ("RALU_EncodeLettering", "put quotes around"),
     ],
 )
 def test_help_page_opens_with_text_and_picture(tab, type, phrase):
