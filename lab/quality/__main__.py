@@ -15,7 +15,7 @@ import torch
 from lab.comfy import ralu_pack
 from lab.comfy.locate import REPOSITORY
 from lab.models.architectures import MINIATURES
-from lab.quality.splits import SPLIT_PAIRS, SPLITS
+from lab.quality.splits import REFERENCES, SPLITS, pairs_of
 
 PAIRS, ABLATION_PAIRS = 216, 72
 
@@ -32,7 +32,10 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--split", choices=tuple(SPLITS), default="reported", help="of the curve")
     parser.add_argument(
-        "--references", type=int, default=576, help="held-out pictures the curve is measured to"
+        "--references",
+        type=int,
+        default=REFERENCES,
+        help="held-out pictures the curve is measured to",
     )
     parser.add_argument(
         "--only", nargs="+", default=(), help="lines of the curve, by their names or how they begin"
@@ -50,7 +53,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     )
     options = parser.parse_args(arguments)
     if options.pairs is None:
-        options.pairs = SPLIT_PAIRS if options.what == "pareto" else PAIRS
+        options.pairs = pairs_of(options.split) if options.what == "pareto" else PAIRS
     return options
 
 

@@ -21,9 +21,9 @@ from lab.models.architectures import MINIATURES
 from lab.quality import methods, pareto_methods, pareto_report
 from lab.quality.bench import Bench, Measured
 from lab.quality.methods import Method
-from lab.quality.pareto_methods import HARDNESS, LINE, Line
+from lab.quality.pareto_methods import HARDNESS, LINE, RALU, Line
 from lab.quality.report import Row, figures_as_data
-from lab.quality.splits import OTHERS, SPLIT_PAIRS, SPLITS
+from lab.quality.splits import OTHERS, REFERENCES, SPLITS, pairs_of
 from lab.quality.statistics import Estimate
 from lab.quality.store import Store
 from lab.quality.subject import Subject, list_pairs, load_subject, meta_subject, weights_hash
@@ -45,7 +45,7 @@ Brackets: bootstrap intervals of 95 % over the pairs. KID, Frechet: distance to 
 {references_are}, in the judge's features and in texture statistics, less is better. SSIM, PSNR: \
 against {many} plain Euler steps of the same seed. FLOPs: of the network's calls, counted as run. \
 Differences are paired, against plain second-order steps of the nearest FLOPs not below the \
-method's (else the dearest there are): the line to beat."""
+method's (else the dearest there are): the line to beat. Those against RALU as shipped likewise."""
 ARTIFACTS_ARE = """\
 Artifacts (`lab/quality/artifacts.py`), and blur: closer to the last row is better, not less."""
 # What distances are taken to: the world, or what the model itself draws when it has the time.
@@ -111,9 +111,16 @@ def best_dtype() -> torch.dtype:
 
 def run(options: argparse.Namespace, command: str) -> None:
     """Measure what is missing, line by line, and write the report after each line."""
-    if not 8 <= options.pairs <= SPLIT_PAIRS:
+    most = pairs_of(options.split)
+    if not 8 <= options.pairs <= most:
         raise ValueError(
-            f"A split has 8 to {SPLIT_PAIRS} pairs to measure, got {options.pairs}: set --pairs."
+            f"The split {options.split} has 8 to {most} pairs to measure, got {options.pairs}: set "
+            "--pairs."
+        )
+    if options.references > REFERENCES:
+        raise ValueError(
+            f"Distances are taken to at most {REFERENCES} pictures, as those after them are of a "
+            f"split, got {options.references}: set --references."
         )
     kind, out = options.model, Path(options.out)
     part = Part(
@@ -198,7 +205,10 @@ def write(
     beaten = next(rows for line, rows in measured if line.name == LINE)
     results.say(pareto_report.hardness(beaten, reference, HARDNESS))
     results.say(pareto_report.table(measured, reference))
-    results.say(pareto_report.differences(measured, beaten))
+    results.say(pareto_report.differences(measured, beaten, LINE))
+    shipped = [row for line, rows in measured if line.name == RALU for row in rows]
+    if shipped:
+        results.say(pareto_report.differences(measured, shipped, RALU))
     results.say(ARTIFACTS_ARE)
     results.say(pareto_report.artifact_table(measured, reference, aimed, TITLES[against]))
     results.data["rows"] = [_data(row) for _, rows in measured for row in rows]

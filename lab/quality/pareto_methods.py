@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 EULER, LINE = "plain, Euler", "plain, second order"  # the second is the line to beat
 STEPS = (3, 4, 6, 10, 20)
 HARDNESS = (4, 6, 10, 20)  # steps whose distance to many steps says how hard a judge a model is
+RALU = "RALU"  # as shipped
 # By family: with guidance, a step is two calls.
 SIZES = {"flux1": ((6, 5), (8, 7)), "sd3": ((8, 6), (12, 10))}
 TURNS = {"flux1": ((1, 6, 4), (1, 12, 5)), "sd3": ((1, 12, 4), (2, 16, 7))}
@@ -53,7 +54,7 @@ def lines(subject: Subject) -> list[Line]:
         Line(EULER, tuple(plain(steps, 1) for steps in STEPS)),
         _line("plain, last step Euler", _settled(shift), False),
         _line("early second order", _early(shift, guided_above=0.0), False),
-        _line("RALU", presets, False),
+        _line(RALU, presets, False),
         _line("RALU, views", seen, False),
         _line("RALU, views, step variance", seen, False, detector="step_variance"),
         _avits_like(seen),

@@ -8,7 +8,7 @@ from html import escape
 
 from lab.bench.results import markdown
 from lab.quality.measures import ARTIFACTS, BLUR
-from lab.quality.pareto_methods import LINE, Line
+from lab.quality.pareto_methods import Line
 from lab.quality.report import DISTANCES, Row, show
 from lab.quality.statistics import Estimate
 
@@ -68,11 +68,12 @@ def _artifacts(figures: Mapping[str, Estimate]) -> list[str]:
     return [show(figures[name]) for name in TOLD]
 
 
-def differences(measured: Measured, beaten: Sequence[Row]) -> str:
-    """Each method minus the line to beat at no fewer FLOPs; bold where told from zero."""
+def differences(measured: Measured, beaten: Sequence[Row], name: str) -> str:
+    """Each method of another line minus that of a line, by its name, at no fewer FLOPs; bold where
+    told from zero."""
     lines = []
     for line, rows in measured:
-        if line.name == LINE:
+        if line.name == name:
             continue
         for row in sorted(rows, key=giga):
             other = nearest(beaten, giga(row))
@@ -81,7 +82,7 @@ def differences(measured: Measured, beaten: Sequence[Row]) -> str:
             lines.append([line.name, row.method.name, other.method.name, share, *gaps])
     if not lines:
         return "No other line measured yet."
-    return markdown(["line", "method", "minus", "FLOPs", *COMPARED], lines)
+    return markdown(["line", "method", f"minus {name}", "FLOPs", *COMPARED], lines)
 
 
 def hardness(beaten: Sequence[Row], reference: Row, steps: Sequence[int]) -> str:

@@ -40,9 +40,9 @@ def test_a_difference_told_from_zero_is_bold():
     other = row("4-3", 12.4, "own", KID_judge=0.2)
     other.figures["KID judge"].draws.copy_(PLAIN[1].figures["KID judge"].draws - 0.3)
     measured = [(Line(LINE, ()), PLAIN), (Line("own", ()), [other])]
-    (line,) = [
-        text for text in pareto_report.differences(measured, PLAIN).splitlines() if "4-3" in text
-    ]
+    text = pareto_report.differences(measured, PLAIN, LINE)
+    assert f"minus {LINE}" in text
+    (line,) = [line for line in text.splitlines() if "4-3" in line]
     cells = [cell.strip() for cell in line.strip("|").split("|")]
     assert cells[2] == "6 steps" and cells[3] == "-30 %"
     assert cells[4] == "**-0.30 [-0.30, -0.30]**" and "**" not in cells[5]
