@@ -101,6 +101,7 @@ def draw(subject: Subject, pairs: Sequence[Pair]) -> Image.Image:
     for pair in pairs:
         for what, batch in marked(subject, pair).items():
             run = ralu.sampled(batch, plan, detector=DETECTOR)
+            assert run.regions is not None  # the preset has early regions
             regions = replace(run.regions, picture=subject.vae.decode(run.samples))
             columns.setdefault(what, []).append(regions.drawn[0].movedim(-1, 0))
     shown = [(name, (255 * torch.stack(some)).byte()) for name, some in columns.items()]

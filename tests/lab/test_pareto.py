@@ -7,12 +7,14 @@ from xml.etree import ElementTree
 import pytest
 import torch
 
-from lab.quality import pareto_report
+from lab.quality import pareto, pareto_report
+from lab.quality.__main__ import parse
 from lab.quality.bench import figure_names
 from lab.quality.measures import ARTIFACTS, BLUR
 from lab.quality.methods import Cost, Method
 from lab.quality.pareto_methods import LINE, Line
 from lab.quality.report import Row
+from lab.quality.splits import OTHERS, REFERENCES, SPLITS, WIDE_PAIRS, pairs_of
 from lab.quality.statistics import Estimate
 
 
@@ -85,3 +87,21 @@ def test_the_curve_draws_every_method_and_names_every_line():
     assert all(float(p.get("cx", "nan")) >= 0 and float(p.get("cy", "nan")) >= 0 for p in points)
     texts = {text.text for text in drawing.findall(f".//{space}text")}
     assert {LINE, "a & b", *pareto_report.PANELS} <= texts
+
+
+def test_no_pair_serves_two_uses():
+    used = [range(first, first + pairs_of(name)) for name, first in SPLITS.items()]
+    used.append(range(OTHERS, OTHERS + REFERENCES))
+    numbers = [number for some in used for number in some]
+    assert len(numbers) == len(set(numbers))
+    options = parse(["pareto", "--split", "wide"])
+    assert options.pairs == WIDE_PAIRS and options.references <= REFERENCES
+
+
+def test_too_many_pictures_would_be_of_a_split():
+    options = parse(["pareto", "--split", "wide", "--references", str(REFERENCES + 1)])
+    with pytest.raises(ValueError, match=f"at most {REFERENCES} pictures, as those after them are"):
+        pareto.run(options, "")
+    options = parse(["pareto", "--split", "new", "--pairs", "109"])
+    with pytest.raises(ValueError, match="The split new has 8 to 108 pairs to measure, got 109"):
+        pareto.run(options, "")
