@@ -208,7 +208,8 @@ def write(
     results.say(pareto_report.differences(measured, beaten, LINE))
     shipped = [row for line, rows in measured if line.name == RALU for row in rows]
     if shipped:
-        results.say(pareto_report.differences(measured, shipped, RALU))
+        whole = [*measured, (Line("reference", ()), [reference])]
+        results.say(pareto_report.differences(whole, shipped, RALU))
     results.say(ARTIFACTS_ARE)
     results.say(pareto_report.artifact_table(measured, reference, aimed, TITLES[against]))
     results.data["rows"] = [_data(row) for _, rows in measured for row in rows]

@@ -12,10 +12,11 @@ import torch
 from lab.comfy import ralu_pack
 from lab.models.architectures import MINIATURES
 from lab.quality import jit, methods, pareto, pareto_methods, rivals
-from lab.quality.bench import REFERENCE, Bench, Measured
-from lab.quality.pareto_methods import LINE
+from lab.quality.bench import REFERENCE, Bench, Measured, figure_names
+from lab.quality.pareto_methods import LINE, RALU, Line
+from lab.quality.report import Row
 from lab.quality.rivals import Batch
-from lab.quality.statistics import draw_weights
+from lab.quality.statistics import Estimate, draw_weights
 from lab.quality.store import Store
 from lab.quality.subject import list_pairs, load_subject, meta_subject
 
@@ -160,3 +161,30 @@ def test_what_is_kept_is_listed_with_how_hard_a_judge_it_is(tmp_path, monkeypatc
 
 def test_the_page_lists_what_the_repository_keeps():
     assert pareto.index(pareto.CURVES) == (pareto.HERE / "PARETO.md").read_text("utf-8")
+
+
+def told(group: str, name: str, giga: float) -> Row:
+    """A row whose figures all are 1."""
+    figures = {one: Estimate(1.0, torch.ones(101)) for one in figure_names()}
+    method = methods.Method(group, name, lambda batch: batch.latent["samples"])
+    return Row(method, methods.Cost(giga, 4), figures)
+
+
+def test_a_page_with_ralu_as_shipped_tells_differences_to_it(tmp_path):
+    part = pareto.Part("flux", "new", 8, 80, tmp_path, torch.float32, None, 50)
+    plain = [told(LINE, "4 steps", 11.8), told(LINE, "10 steps", 29.4)]
+    many = told("reference", "plain, 50 steps", 147.0)
+    shipped = (Line(RALU, ()), [told(RALU, "FLUX 7x", 18.9)])
+
+    def page(*measured) -> str:
+        pareto.write(part, "real", many, list(measured), many.figures, "command")
+        return (tmp_path / "pareto_flux_new_real.md").read_text("utf-8")
+
+    assert f"minus {RALU}" not in page((Line(LINE, ()), plain))
+    table = page((Line(LINE, ()), plain), shipped).split(f"minus {RALU}")[1].split("\n\n")[0]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()]
+    assert [row[1:4] for row in rows[2:]] == [
+        ["4 steps", "FLUX 7x", "-38 %"],
+        ["10 steps", "FLUX 7x", "+56 %"],
+        ["plain, 50 steps", "FLUX 7x", "+678 %"],
+    ]
