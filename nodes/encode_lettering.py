@@ -25,6 +25,7 @@ class EncodeLettering(io.ComfyNode):
                 io.Clip.Input("clip", tooltip="The text encoder that belongs to the model."),
                 io.String.Input(
                     "text",
+                    default="",
                     multiline=True,
                     dynamic_prompts=True,
                     tooltip="The prompt, with what is to be written in the picture in quotes: "

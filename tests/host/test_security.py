@@ -84,7 +84,17 @@ def test_the_watch_sees():
 class Source(io.ComfyNode):
     """Feeds every socket of a node, as a graph that passed the browser would."""
 
-    TYPES = ("MODEL", "CONDITIONING", "LATENT", "VAE", "NOISE", "GUIDER", "SAMPLER", "IMAGE")
+    TYPES = (
+        "MODEL",
+        "CONDITIONING",
+        "LATENT",
+        "VAE",
+        "NOISE",
+        "GUIDER",
+        "SAMPLER",
+        "IMAGE",
+        "CLIP",
+    )
 
     @classmethod
     def define_schema(cls):

@@ -7,14 +7,14 @@ import re
 PAIRS = ('""', "“”", "„“", "””", "«»", "»«", "\u2018\u2019", "「」", "『』", "《》")
 # A straight single quote is an apostrophe, too: one opens after no letter and closes before none.
 SINGLE = r"(?<!\w)'[^'\n]+'(?!\w)"
-QUOTED = re.compile("|".join([*(f"{a}[^{a}{b}]*{b}" for a, b in PAIRS), SINGLE]))
+QUOTED = "|".join([*(f"{a}[^{a}{b}]*{b}" for a, b in PAIRS), SINGLE])
 
 
 def quoted(prompt: str) -> list[str]:
     """Each of the words in quotes, as written, with its quotes."""
-    return [found for found in QUOTED.findall(prompt) if len(found) > 2]
+    return [found for found in re.findall(QUOTED, prompt) if len(found) > 2]
 
 
 def without_quoted(prompt: str) -> str:
     """The prompt with its quotes empty."""
-    return QUOTED.sub(lambda found: found[0][0] + found[0][-1], prompt)
+    return re.sub(QUOTED, lambda found: found[0][0] + found[0][-1], prompt)
