@@ -11,12 +11,13 @@ from guiders import dual
 from node_helpers import conditioning_set_values
 from small_clips import ENCODERS, small_clip
 
-from driving import advanced, quick_schedule, ralu, schedule_for, short_plan
+from driving import advanced, guider_for, quick_schedule, ralu, schedule_for, short_plan
 from lab.models import tiny
 from ralu_pack.nodes import encode_lettering
 from ralu_pack.nodes.encode_lettering import EncodeLettering
+from ralu_pack.nodes.host.families.inspect import inspect_model
 from ralu_pack.nodes.host.families.table import family_named
-from ralu_pack.nodes.host.lettering.marks import LETTERING
+from ralu_pack.nodes.host.lettering.marks import LETTERING, lettering_of
 from ralu_pack.nodes.host.lettering.quotes import quoted, without_quoted
 
 BEFORE, BEHIND = "a shop with the sign", "beside a red door"
@@ -232,6 +233,14 @@ def test_two_prompts_with_other_words_are_refused(flux):
     both = host_nodes.ConditioningCombine().combine(lettered(0), lettered(1))[0]
     with pytest.raises(ValueError, match="positive input has 2 with other words in quotes: write"):
         ralu(flux, None, positive=both, **options)
+
+
+def test_a_prompt_without_text_beside_a_marked_one_is_refused(flux):
+    guider = guider_for(flux)
+    guider.original_conds["positive"] += [{"cross_attn": None}]
+    guider.original_conds["positive"][0][LETTERING] = torch.ones(1, dtype=torch.bool)
+    with pytest.raises(ValueError, match="positive input has 2 with other words in quotes"):
+        lettering_of(guider.original_conds, guider, inspect_model(flux).family)
 
 
 def test_a_guider_with_a_way_of_its_own_is_refused(flux):

@@ -85,16 +85,8 @@ class Source(io.ComfyNode):
     """Feeds every socket of a node, as a graph that passed the browser would."""
 
     TYPES = (
-        "MODEL",
-        "CONDITIONING",
-        "LATENT",
-        "VAE",
-        "NOISE",
-        "GUIDER",
-        "SAMPLER",
-        "IMAGE",
-        "CLIP",
-    )
+        "MODEL", "CONDITIONING", "LATENT", "VAE", "NOISE", "GUIDER", "SAMPLER", "IMAGE", "CLIP",
+    )  # fmt: skip
 
     @classmethod
     def define_schema(cls):

@@ -52,43 +52,32 @@ class Spelt:
         return out
 
 
+@pytest.mark.parametrize("marked", [False, True])
 @pytest.mark.parametrize(
     "family", [one for one in FAMILIES if one.text_first], ids=lambda one: one.name
 )
-def test_what_is_found_is_the_softmax_over_the_text(family):
+def test_what_is_found_is_the_softmax_over_the_text_or_what_of_it_is_marked(family, marked):
     model = known(family).clone()
     x = family.space.leave(torch.randn(2, family.space.channels, *LATENT))
     blocks = family.size(network_of(model)).blocks
-    watch, spelt = TextAttention(family, FINE, 2, blocks, True), Spelt(FINE[0] * FINE[1], 2)
-    model.model_options["transformer_options"] = {OVERRIDE: spelt}
-    model.add_wrapper_with_key(KIND, "test", watch)
-    native(guider(model), x)
-    found = torch.stack(spelt.shares[-blocks:]).mean(0).unflatten(1, FINE)
-    assert watch.found is not None and watch.found.shape == (2, *FINE)
-    torch.testing.assert_close(watch.found, found, atol=1e-5, rtol=1e-4)
-    assert found.min() > 0 and found.max() < 1 and found.std() > 0
-
-
-@pytest.mark.parametrize(
-    "family", [one for one in FAMILIES if one.text_first], ids=lambda one: one.name
-)
-def test_what_is_found_of_marked_vectors_is_the_softmax_over_them(family):
-    model = known(family).clone()
-    x = family.space.leave(torch.randn(2, family.space.channels, *LATENT))
-    blocks = family.size(network_of(model)).blocks
-    entry = {"cross_attn": torch.zeros(1, tiny.TEXT_TOKENS, 1)}
-    entry[LETTERING] = torch.arange(tiny.TEXT_TOKENS) % 3 == 1
-    marks = lettering_of({"positive": [entry]}, guider(model), family)
-    assert marks is not None and marks.sum() == entry[LETTERING].sum()
+    marks = None
+    if marked:
+        entry = {"cross_attn": torch.zeros(1, tiny.TEXT_TOKENS, 1)}
+        entry[LETTERING] = torch.arange(tiny.TEXT_TOKENS) % 3 == 1
+        marks = lettering_of({"positive": [entry]}, guider(model), family)
+        assert marks is not None and marks.sum() == entry[LETTERING].sum()
     watch = TextAttention(family, FINE, 2, blocks, True, marks)
     spelt = Spelt(FINE[0] * FINE[1], 2, marks)
     model.model_options["transformer_options"] = {OVERRIDE: spelt}
     model.add_wrapper_with_key(KIND, "test", watch)
     native(guider(model), x)
-    found = torch.stack(spelt.shares[-blocks:]).mean(0).unflatten(1, FINE)
-    assert watch.lettering is not None and watch.found is not None
-    torch.testing.assert_close(watch.lettering, found, atol=1e-5, rtol=1e-4)
-    assert (watch.lettering < watch.found).all() and found.min() > 0
+    expected = torch.stack(spelt.shares[-blocks:]).mean(0).unflatten(1, FINE)
+    found = watch.lettering if marked else watch.found
+    assert found is not None and found.shape == (2, *FINE)
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
+    assert found.min() > 0 and found.max() < 1 and found.std() > 0
+    if marked:
+        assert watch.found is not None and (found < watch.found).all()
 
 
 def test_marks_follow_a_text_that_the_host_repeats_or_another_node_extends():

@@ -48,8 +48,8 @@ def is_marked(conds: Conds) -> bool:
 def _fitted(entry: dict, least: int) -> torch.Tensor:
     """Marks as long as the text that the network reads: what other nodes added behind the entry's,
     and what the host puts in front, up to `least`, has none."""
-    text, marks = entry["cross_attn"], entry.get(LETTERING)
-    found = torch.zeros(text.shape[1], dtype=torch.bool)
+    text, marks = entry.get("cross_attn"), entry.get(LETTERING)
+    found = torch.zeros(0 if text is None else text.shape[1], dtype=torch.bool)
     if marks is not None:
         found[: len(marks)] = marks[: len(found)]
     return F.pad(found, (max(0, least - len(found)), 0))
