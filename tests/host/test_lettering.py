@@ -13,6 +13,7 @@ from small_clips import ENCODERS, small_clip
 
 from driving import advanced, guider_for, quick_schedule, ralu, schedule_for, short_plan
 from lab.models import tiny
+from lab.models.stand_ins import TextEncoder
 from ralu_pack.nodes import encode_lettering
 from ralu_pack.nodes.encode_lettering import EncodeLettering
 from ralu_pack.nodes.host.families.inspect import inspect_model
@@ -156,6 +157,13 @@ def test_a_clip_that_weighs_no_token_is_refused():
     ):
         EncodeLettering.execute(Unweighed(), 'a sign "OPEN"')
     assert LETTERING not in encoded(Unweighed(), "a sign")[1]
+
+
+def test_a_clip_with_tokens_of_its_own_kind_is_refused():
+    clip = TextEncoder(trained=False)
+    assert LETTERING not in encoded(clip, "a sign")[1]
+    with pytest.raises(ValueError, match="this CLIP weighs none: encode with CLIP Text Encode"):
+        EncodeLettering.execute(clip, 'a sign "OPEN"')
 
 
 def lettered(*places: int, seed: int = 5, batch: int = 1) -> list:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator
 from difflib import SequenceMatcher
 from itertools import chain
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 
@@ -28,6 +28,8 @@ def encode(clip: Any, prompt: str) -> list:
     emptied = without_quoted(prompt)
     if emptied == prompt:
         return conditioning
+    if not isinstance(tokens, dict):
+        _refuse()
     marked = _marked(tokens, clip.tokenize(emptied))
     weighed = clip.encode_from_tokens_scheduled(_heavier(tokens, marked))
     return [
@@ -45,11 +47,15 @@ def _marks(text: torch.Tensor, heavier: torch.Tensor, tokens: Tokens, marked: di
         (sections,) = marked.values()
         found = torch.tensor(list(chain(*sections)))[-text.shape[1] :]
     if not found.any() or len(found) != text.shape[1]:
-        raise ValueError(
-            "RALU finds words in quotes by the weights of their tokens, and this CLIP weighs none: "
-            "encode with CLIP Text Encode, and paint the lettering as a region_mask."
-        )
+        _refuse()
     return found
+
+
+def _refuse() -> NoReturn:
+    raise ValueError(
+        "RALU finds words in quotes by the weights of their tokens, and this CLIP weighs none: "
+        "encode with CLIP Text Encode, and paint the lettering as a region_mask."
+    )
 
 
 def _marked(tokens: Tokens, emptied: Tokens) -> dict[str, list[list[bool]]]:
