@@ -41,8 +41,8 @@ def multistep(denoise: Denoise) -> RunStage:
             if task.keep_history:
                 history.append(State(sigma, x, denoised))
             last = State(sigma, x, denoised if unguided is None else unguided)
-            straight = task.stage.settles and following == 0
-            x = steps.take(x, denoised, sigma, following, straight, unguided)
+            settles = task.stage.settles if following == 0 else 0.0
+            x = steps.take(x, denoised, sigma, following, settles, unguided)
         return StageEnd(x, denoised, tuple(history), last if task.keep_last else None)
 
     return run_stage

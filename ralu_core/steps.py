@@ -59,28 +59,37 @@ class Steps:
         denoised: torch.Tensor,
         sigma: Level,
         following: Level,
-        straight: bool = False,
+        settles: float = 0.0,
         unguided: torch.Tensor | None = None,
     ) -> torch.Tensor:
         """The state at the next level, from that at `sigma` and its clean estimate.
 
-        straight  a step of Euler's in any case: to sigma 0 it ends on the clean estimate.
+        settles   of a run's last step: how much of its bend it gives up, 0 to 1. At 1 it is
+                  Euler's, and to sigma 0 ends on the clean estimate. What guidance adds is whole.
         unguided  the clean estimate without guidance, whose velocity alone is of second order then;
                   what guidance adds goes on straight, see `_damped`. None bends both.
         Nothing that it is given is written to.
         """
         velocity, step = (x - denoised) / sigma, following - sigma
         bending = velocity if unguided is None else (x - unguided) / sigma
-        is_bent = self._order == 2 and not straight
-        first = Part(bending, self._bent(bending, sigma, step) if is_bent else bending)
+        first = Part(bending, self._went(bending, sigma, step, settles))
         second = None
         if unguided is not None:
             added = velocity - bending
-            second = Part(added, added if straight else self._damped(added))
+            second = Part(added, added if settles else self._damped(added))
         if self._corrected and self._before is not None:
             x = x + self._mended(self._before, first, second, sigma)
         self._before, self._memory = Taken(sigma, first, second), None
         return x + step * (first.went if second is None else first.went + second.went)
+
+    def _went(
+        self, bending: torch.Tensor, sigma: Level, step: Level, settles: float
+    ) -> torch.Tensor:
+        """What a step goes by of the part that is of second order."""
+        if self._order == 1 or settles == 1:
+            return bending
+        bent = self._bent(bending, sigma, step)
+        return torch.lerp(bent, bending, settles) if settles else bent
 
     def _bent(self, bending: torch.Tensor, sigma: Level, step: Level) -> torch.Tensor:
         """The velocity of a step of second order; of the first one, without a memory, Euler's."""

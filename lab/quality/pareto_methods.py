@@ -67,10 +67,12 @@ def lines(subject: Subject) -> list[Line]:
     if model.cfg != 1:
         above, half_only = _less_guided(shift)
         small = {f"{a}-{b}": plans.early_own(shift, (a, b)) for a, b in ((2, 3), (2, 4), (3, 4))}
-        found.insert(4, _line("early own noise, guided above 0.7", small, False))
-        found.insert(5, _line("early second order, guided above 0.7", _early(shift), False))
-        found.insert(6, _line("plain, second order, guided above 0.8", above, False))
-        found.insert(13, _line("own noise, guided at half size", half_only, False))
+        whole = {"2-4": plans.early_own(shift, guided_above=0.0)}
+        found.insert(4, _line("early own noise", whole, False))
+        found.insert(5, _line("early own noise, guided above 0.7", small, False))
+        found.insert(6, _line("early second order, guided above 0.7", _early(shift), False))
+        found.insert(7, _line("plain, second order, guided above 0.8", above, False))
+        found.insert(14, _line("own noise, guided at half size", half_only, False))
     for order, more in ((1, ""), (2, ", second order")):
         found.append(_just_in_time(order, more))
         naive = {f"{a}-{b}": plans.two_sizes(shift, (a, b)) for a, b in sizes}
@@ -153,7 +155,7 @@ def _settled(shift: float) -> dict[str, Plan]:
 def _early(shift: float, **guided_above: float) -> dict[str, Plan]:
     """More steps at high noise; guided in all of them, or above a noise level."""
     make = partial(ralu_pack.plans.early, shift, **guided_above)
-    return {f"{n} steps": make((n,)) for n in (4, 6, 10)}
+    return {f"{n} steps": make((n,)) for n in (4, 5, 6, 10)}
 
 
 def _waiting(subject: Subject) -> dict[str, Plan]:

@@ -17,6 +17,7 @@ from .stage import Stage
 
 EARLY, MOST = 4.0, 12.0
 GUIDED_ABOVE = 0.7
+SETTLES = 0.5
 
 
 def at_high_noise(stage: Stage, model_shift: float) -> Stage:
@@ -35,7 +36,7 @@ def early(
     *,
     guided_above: float = GUIDED_ABOVE,
 ) -> Plan:
-    """So many steps, the last one Euler's. ValueError for numbers that cannot run.
+    """So many steps, the last one half way to Euler's. ValueError for numbers that cannot run.
 
     guided_above  as `plain` takes it; models that need no second call are not concerned.
 
@@ -46,7 +47,7 @@ def early(
     even = Stage.spaced(FULL, count, 1.0, 0.0, shift=model_shift, order=2)
     whole = replace(
         at_high_noise(even, model_shift),
-        settles=True,
+        settles=SETTLES,
         straight_guidance=True,
         restrained=True,
         corrected=True,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from .early import GUIDED_ABOVE, at_high_noise
+from .early import GUIDED_ABOVE, SETTLES, at_high_noise
 from .guidance import guided_until
 from .own_noise import own_noise
 from .plan import Plan
@@ -35,7 +35,7 @@ def early_own(
         replace(at_high_noise(stage, model_shift), straight_guidance=True, restrained=True)
         for stage in both.stages
     )
-    full = replace(full, settles=True, corrected=True)
+    full = replace(full, settles=SETTLES, corrected=True)
     stages, crossings = guided_until(full, guided_above)
     name = "early own noise {}-{}".format(*steps)
     if guided_above:

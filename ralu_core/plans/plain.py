@@ -17,7 +17,7 @@ def plain(
     *,
     order: int = 1,
     guided_above: float = 0.0,
-    settles: bool = False,
+    settles: float = 0.0,
     straight_guidance: bool = False,
     restrained: bool = False,
     corrected: bool = False,
@@ -40,7 +40,7 @@ def plain(
     )
     name = "plain" if order == 1 else f"second order {count}"
     if settles:
-        name += ", last step Euler"
+        name += ", last step Euler" if settles == 1 else f", last step by {1 - settles:g}"
     if straight_guidance:
         name += ", straight guidance"
     if restrained:

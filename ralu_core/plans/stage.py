@@ -30,7 +30,8 @@ class Stage:
     guided  whether guidance that takes a second call of the model is paid for here; models that
             need none are not concerned.
     views   on the mixed grid: how tokens see each other, one of `latents.views.VIEWS_KNOWN`.
-    settles  whether the step to sigma 0 is Euler's in any case: a run ends on the clean estimate.
+    settles  how much of its bend the step to sigma 0 gives up, in [0, 1]: at 1 it is Euler's, and a
+            run ends on the clean estimate.
     straight_guidance  whether what guidance adds to the velocity goes on by Euler's rule, and by
             less where it turned far, see `steps.Steps`: strong guidance turns faster than its slope
             tells.
@@ -46,7 +47,7 @@ class Stage:
     number: int = 1
     views: str = PAPER
     guided: bool = True
-    settles: bool = False
+    settles: float = 0.0
     straight_guidance: bool = False
     restrained: bool = False
     corrected: bool = False
@@ -65,6 +66,11 @@ class Stage:
             check_shift(f"Shift of stage {self.number}", self.shift)
         if self.order not in ORDERS:
             raise ValueError(f"A stage's order must be 1 or 2, got {self.order}: 1 is Euler.")
+        if not 0 <= self.settles <= 1:
+            raise ValueError(
+                f"How much of its bend a last step gives up must lie between 0 and 1, got "
+                f"{self.settles:g}: 1 makes it Euler's."
+            )
         if view_named(self.views).corrected and not self.grid.is_mixed:
             raise ValueError(
                 f"Only a mixed stage has views, got {self.views!r} on the {self.grid.name} grid: "

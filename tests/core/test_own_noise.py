@@ -260,8 +260,8 @@ def test_early_steps_at_two_sizes_are_own_noise_with_the_early_spread(shift: flo
     assert plan.stages[0].sigmas == half.sigmas and levels == full.sigmas
     assert plan.crossings[0] == same.crossings[0] and plan.model_shift == shift
     assert all(s.straight_guidance and s.restrained and s.order == 2 for s in plan.stages)
-    assert [(s.settles, s.corrected) for s in plan.stages[:2]] == [(False, False), (True, True)]
-    assert all(one.settles and one.corrected for one in plan.stages[2:])
+    assert [(s.settles, s.corrected) for s in plan.stages[:2]] == [(0.0, False), (0.5, True)]
+    assert all(one.settles == 0.5 and one.corrected for one in plan.stages[2:])
     assert [one.guided for one in plan.stages] == [True, True, False][: len(plan.stages)]
     assert all(sigma > 0.7 for sigma in plan.stages[1].sigmas[:-1])
     assert all(one.start <= 0.7 for one in plan.stages[2:])
@@ -271,7 +271,7 @@ def test_early_steps_at_two_sizes_are_own_noise_with_the_early_spread(shift: flo
     assert guided.name == "early own noise 2-4" and len(guided.stages) == 2
     half = replace(half, restrained=True)
     settled = replace(
-        same, stages=(half, replace(full, settles=True, restrained=True, corrected=True))
+        same, stages=(half, replace(full, settles=0.5, restrained=True, corrected=True))
     )
     one, other = (sample(bent, None, source, some, 0).x for some in (guided, settled))
     torch.testing.assert_close(one, other, rtol=0, atol=1e-6)  # nothing here adds guidance

@@ -41,7 +41,7 @@ def test_a_mixed_stage_needs_a_ratio(ratio: float | None) -> None:
 @pytest.mark.parametrize(
     ("shift", "first"), [(1.0, 4.0), (3.0, 12.0), (FLUX_DEV_SHIFT, 12.0), (6.0, 12.0), (15.0, 15.0)]
 )
-@pytest.mark.parametrize("count", [4, 6, 10])
+@pytest.mark.parametrize("count", [4, 5, 6, 10])
 @pytest.mark.parametrize("words", ["", ", guided above 0.7"])
 def test_early_plans_begin_close_at_high_noise_and_end_as_the_model_does(
     count: int, words: str, shift: float, first: float
@@ -52,7 +52,8 @@ def test_early_plans_begin_close_at_high_noise_and_end_as_the_model_does(
     assert levels == pytest.approx(spaced_levels(first, 1.0, 0.0, count, shift))
     assert all((one.shift, one.end_shift) == (first, shift) for one in plan.stages)
     assert plan.model_shift == shift and plan.name == name
-    assert all(one.straight_guidance and one.settles and one.order == 2 for one in plan.stages)
+    assert all(one.straight_guidance and one.order == 2 for one in plan.stages)
+    assert all(one.settles == 0.5 for one in plan.stages)
     assert all(one.restrained and one.corrected for one in plan.stages)
     first, *others = plan.stages
     assert first.guided and (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from itertools import pairwise
 
@@ -64,8 +65,8 @@ def test_a_straight_flow_is_exact(order: int) -> None:
     torch.testing.assert_close(x, target, rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("settles", [False, True])
-def test_a_run_that_settles_ends_on_the_clean_estimate(settles: bool) -> None:
+@pytest.mark.parametrize("settles", [0.0, 0.5, 1.0])
+def test_a_run_that_settles_ends_so_far_from_its_bend_to_the_clean_estimate(settles: float) -> None:
     """Its other steps are those of one that does not."""
     seen: list[tuple[torch.Tensor, torch.Tensor]] = []
 
@@ -74,12 +75,19 @@ def test_a_run_that_settles_ends_on_the_clean_estimate(settles: bool) -> None:
         return seen[-1][1]
 
     noise = normal(1, 1, 2, 8, 8).double()
-    end_of(plain(3.0, (4,), order=2), denoise, noise)
+    bent = end_of(plain(3.0, (4,), order=2), denoise, noise)
     x = end_of(plain(3.0, (4,), order=2, settles=settles), denoise, noise)
     for (first, _), (second, _) in zip(seen[:4], seen[4:], strict=True):
         assert torch.equal(first, second)
-    is_clean = torch.allclose(x, seen[-1][1], rtol=0, atol=1e-12)
-    assert is_clean is settles
+    clean = seen[-1][1]
+    assert not torch.allclose(bent, clean, rtol=0, atol=1e-2)
+    torch.testing.assert_close(x, bent + settles * (clean - bent), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("settles", [-0.1, 1.1, math.nan])
+def test_a_last_step_gives_up_a_share_of_its_bend(settles: float) -> None:
+    with pytest.raises(ValueError, match=r"must lie between 0 and 1, got .*: 1 makes it Euler's"):
+        plain(3.0, (4,), order=2, settles=settles)
 
 
 def test_a_part_that_ends_before_the_picture_does_not_settle() -> None:
@@ -211,11 +219,13 @@ def test_a_mixed_state_is_packed_as_its_layout_says() -> None:
 
 
 @pytest.mark.parametrize("parts", [1, 2])
-def test_what_guidance_adds_goes_on_straight(parts: int) -> None:
+@pytest.mark.parametrize("settles", [0.5, 1.0])
+def test_what_guidance_adds_goes_on_straight(parts: int, settles: float) -> None:
     """The rule spelled out; also where the plan goes on without guidance in a stage of its own."""
     without, added = gaussian(0.5, 0.8), gaussian(-0.7, 0.3)
     above = 0.8 if parts == 2 else 0
-    plan = plain(3.0, (5,), order=2, straight_guidance=True, settles=True, guided_above=above)
+    options = {"straight_guidance": True, "settles": settles, "guided_above": above}
+    plan = plain(3.0, (5,), order=2, **options)
     assert len(plan.stages) == parts
     guided = plan.stages[0].sigmas[: plan.stages[0].steps]
     sigmas = (*guided, *(plan.stages[1].sigmas if parts == 2 else (0.0,)))
@@ -237,7 +247,7 @@ def test_what_guidance_adds_goes_on_straight(parts: int) -> None:
         slope, turn, held = (x - base) / sigma, torch.zeros_like(base), extra
         if before is not None:
             turn = (following - sigma) / (sigma - before[0]) / 2 * (slope - before[1])
-            turn = turn * (following > 0)
+            turn = turn if following > 0 else (1 - settles) * turn
             if sigma in guided and following > 0:
                 holds.append(min(1.0, (before[2].norm() / (extra - before[2]).norm()).item()))
                 held = holds[-1] * extra
@@ -245,7 +255,7 @@ def test_what_guidance_adds_goes_on_straight(parts: int) -> None:
         x = x + (following - sigma) * (slope + turn + held)
     assert min(holds) < 0.9  # what the rule takes away is seen here
     torch.testing.assert_close(end_of(plan, denoise, noise), x, rtol=0, atol=1e-12)
-    bent = end_of(plain(3.0, (5,), order=2, settles=True), denoise, noise)
+    bent = end_of(plain(3.0, (5,), order=2, settles=settles), denoise, noise)
     if parts == 1:
         assert not torch.allclose(bent, x, rtol=0, atol=1e-3)
 

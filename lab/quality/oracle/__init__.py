@@ -148,8 +148,8 @@ def _sample(stage: Stage, state: _State, power: torch.Tensor) -> None:
         signal, x = 1 - sigma, state.x
         state.clean = x * (power * signal / (power * signal**2 + sigma**2))
         state.last, state.held = (sigma, (x - state.clean) / sigma, state.clean), None
-        is_straight = stage.settles and following == 0
-        state.x = steps.take(x[None], state.clean[None], sigma, following, is_straight)[0]
+        settles = stage.settles if following == 0 else 0.0
+        state.x = steps.take(x[None], state.clean[None], sigma, following, settles)[0]
 
 
 def _crossed(crossing: Crossing, state: _State, stage: Stage, spectrum: Spectrum) -> _State:

@@ -11,20 +11,18 @@ UNGUIDED: Mapping[str, str] = MappingProxyType(
     {
         "fine": "early second order 10",
         "balanced": "early second order 6",
-        "draft": "early second order 4",
+        "draft": "early second order 5",
     }
 )
 GUIDED: Mapping[str, str] = MappingProxyType(
     {
         "fine": "early second order 10",
-        "balanced": "early second order 6, guided above 0.7",
-        "draft": "early own noise 2-4, guided above 0.7",
+        "balanced": "early second order 6",
+        "draft": "early own noise 2-4",
     }
 )
 # What a plan of two sizes gives way to where half of the picture is too small to draw in.
-AT_FULL_SIZE: Mapping[str, str] = MappingProxyType(
-    {"early own noise 2-4, guided above 0.7": "early second order 4, guided above 0.7"}
-)
+AT_FULL_SIZE: Mapping[str, str] = MappingProxyType({"early own noise 2-4": "early second order 4"})
 LEAST_SIDE = 512  # pixels; a half of less is smaller than what models draw
 
 

@@ -44,7 +44,7 @@ def sample_second_order(
     callback=None,
     disable=None,
     memory: Memory | None = None,
-    settles: bool = False,
+    settles: float = 0.0,
     straight_guidance: bool = False,
     restrained: bool = False,
     corrected: bool = False,
@@ -53,15 +53,15 @@ def sample_second_order(
     """Adams-Bashforth steps of order 2 in velocity over sigma, one call of the model each.
 
     As the host's own samplers: x (B, ...) at sigmas[0], sigmas falling; the first step is Euler's,
-    unless there is a memory of one before it. With an inpaint mask, or where it `settles`, the last
-    step is Euler's, too: what is kept would not come back as it was. What guidance adds may go on
-    straight, and `unguided` hears then what the model says without it; a call that does not tell it
-    takes Euler's step, and the next one begins anew. `restrained` and `corrected`
-    as `Stage` says; nothing is corrected where an inpaint mask keeps what is there.
+    unless there is a memory of one before it. The last step is Euler's as far as it
+    `settles`, and altogether with an inpaint mask: what is kept would not come back as it was. What
+    guidance adds may go on straight, and `unguided` hears then what the model says without it; a
+    call that does not tell it takes Euler's step, and the next one begins anew. `restrained` and
+    `corrected` as `Stage` says; nothing is corrected where an inpaint mask keeps what is there.
     """
     extra_args = extra_args or {}
     mask = extra_args.get("denoise_mask")
-    settles = settles or mask is not None
+    settles = settles if mask is None else 1.0
     if straight_guidance:
         unguided = unguided or Unguided()
         extra_args = unguided.heard(extra_args)
@@ -74,18 +74,18 @@ def sample_second_order(
         if callback is not None:
             step = {"x": x, "i": i, "sigma": sigmas[i], "sigma_hat": sigmas[i]}
             callback({**step, "denoised": denoised})
-        levels, straight = (sigmas[i], sigmas[i + 1]), settles and i == last
+        levels, settling = (sigmas[i], sigmas[i + 1]), settles if i == last else 0.0
         if unguided is None:
-            x = steps.take(x, denoised, *levels, straight)
+            x = steps.take(x, denoised, *levels, settling)
         elif unguided.denoised is None:
             x, steps = Steps(1).take(x, denoised, *levels), of_rules()
         else:
-            x = steps.take(x, denoised, *levels, straight, unguided.denoised)
+            x = steps.take(x, denoised, *levels, settling, unguided.denoised)
     return x
 
 
 def second_order(
-    settles: bool = False,
+    settles: float = 0.0,
     straight_guidance: bool = False,
     restrained: bool = False,
     corrected: bool = False,
@@ -136,7 +136,7 @@ def for_stage(
         return sampler
     asked = sampler.extra_options
     options = {
-        "settles": (asked.get("settles") or stage.settles) and stage.end == 0,
+        "settles": max(asked.get("settles", 0.0), stage.settles) if stage.end == 0 else 0.0,
         "straight_guidance": unguided is not None,
         "restrained": asked.get("restrained") or stage.restrained,
         "corrected": asked.get("corrected") or stage.corrected,
