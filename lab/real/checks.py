@@ -15,7 +15,7 @@ from lab.models.viewing import psnr
 from lab.real.sampling import Case, Sampling
 from ralu_core.growth.spectral import half_band
 
-COUNTS = (4, 6, 10)  # the dial's
+COUNTS = (4, 5, 6, 10)  # the last three the dial's
 SWITCHES = (0.7, 0.8, 0.85)
 OWN_STEPS = ((4, 3), (4, 5))
 GUIDED_STEPS, GUIDED_SWITCH, GUIDANCE_LEVEL = (4, 6), 0.7, 0.8
@@ -98,10 +98,12 @@ def _early(shift: float, counts: Sequence[int]) -> dict[str, Any]:
 
 
 def _guided(shift: float, counts: Sequence[int]) -> dict[str, Any]:
-    """Guidance at high noise alone, in early steps as the dial's, too, and at half size alone."""
+    """The dial's plan of two sizes; guidance at high noise alone, in early steps, too, and at half
+    size alone."""
     plans, steps = ralu_pack.plans, counts[len(counts) // 2]
     level, switch = GUIDANCE_LEVEL, GUIDED_SWITCH
-    found = (*(plans.early(shift, (n,)) for n in counts), plans.early_own(shift))
+    dialled = plans.early_own(shift, guided_above=0.0)  # draft
+    found = (dialled, *(plans.early(shift, (n,)) for n in counts), plans.early_own(shift))
     early = {plan.name: plan for plan in found}
     above = plans.plain(shift, (steps,), order=2, guided_above=level)
     half = plans.own_noise(shift, GUIDED_STEPS, switch=switch, guide_full=False)

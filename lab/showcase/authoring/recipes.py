@@ -15,8 +15,7 @@ from ralu_core.plans import Plan, named_plan
 from ralu_core.plans.presets import FLUX_DEV_SHIFT, PUBLISHED_SHIFT
 
 BALANCED, CUSTOM = "balanced", "custom"
-GUIDED = "early second order 6, guided above 0.7"
-UNGUIDED = "early second order 6"
+EARLY = "early second order 6"  # what balanced means
 SD3_LATENT, OLD_LATENT, FLUX2_LATENT = (
     "EmptySD3LatentImage",
     "EmptyLatentImage",
@@ -68,7 +67,7 @@ class Recipe:
     @property
     def is_dialled(self) -> bool:
         """Whether the dial knows the plan; else a schedule brings it."""
-        return self.plan in (GUIDED, UNGUIDED)
+        return self.plan == EARLY
 
     def planned(self) -> Plan:
         """What is run of the template's steps."""
@@ -119,7 +118,7 @@ RECIPES = {
         ),
         "flux2",
         FLUX2_SHIFT,
-        GUIDED,
+        EARLY,
         steps=20,
         cfg=1.0,
         prompt=prompts.STREET,
@@ -136,7 +135,7 @@ RECIPES = {
         ),
         "flux2",
         FLUX2_SHIFT,
-        GUIDED,
+        EARLY,
         steps=20,
         cfg=5.0,
         prompt=prompts.KITCHEN,
@@ -153,7 +152,7 @@ RECIPES = {
         ),
         "qwen_image",
         FLUX_DEV_SHIFT,
-        GUIDED,
+        EARLY,
         steps=50,
         cfg=4.0,
         prompt=prompts.SHOP,
@@ -173,7 +172,7 @@ RECIPES = {
         ),
         "qwen_image",
         FLUX_DEV_SHIFT,
-        GUIDED,
+        EARLY,
         steps=40,
         cfg=4.0,
         prompt=prompts.EDIT,
@@ -189,7 +188,7 @@ RECIPES = {
         ),
         "lumina2",
         PUBLISHED_SHIFT,
-        GUIDED,
+        EARLY,
         steps=25,
         cfg=4.0,
         prompt=prompts.GREENHOUSE,
@@ -222,7 +221,7 @@ RECIPES = {
         ),
         "stable_diffusion",
         PUBLISHED_SHIFT,
-        GUIDED,
+        EARLY,
         steps=30,
         cfg=4.0,
         prompt=prompts.ANIME,
@@ -241,7 +240,7 @@ RECIPES = {
         ),
         "chroma",
         FLUX_DEV_SHIFT,
-        GUIDED,
+        EARLY,
         steps=26,
         cfg=3.5,
         prompt=prompts.TIGER,
