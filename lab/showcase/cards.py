@@ -10,7 +10,7 @@ from typing import Any
 
 from lab.comfy.workflow import read_workflow
 from lab.models.stand_ins import STAND_INS, StandIn
-from lab.showcase.authoring.recipes import BALANCED, RECIPES, UNGUIDED
+from lab.showcase.authoring.recipes import BALANCED, EARLY, RECIPES
 from lab.showcase.demo import FULL_SIZE
 from ralu_core.cost import CallCost
 from ralu_core.forecast import is_computed
@@ -34,7 +34,7 @@ USES = {
 }
 # Its region mask adds regions, so nobody knows beforehand what it saves.
 UNKNOWN_SAVING = {"flux_dev_inpaint": "What you paint grows early"}
-DIALLED = {BALANCED: UNGUIDED}  # of Flux, which the workflow with the node RALU loads
+DIALLED = {BALANCED: EARLY}  # of Flux, which the workflow with the node RALU loads
 Node = dict[str, Any]
 
 

@@ -105,6 +105,7 @@ def test_every_quality_is_a_plan_for_every_family(family):
     costs = [facts.cost.plan_flops(plan, *frame.fine_grid) for plan in plans]
     assert costs == sorted(costs, reverse=True)
     assert all(plan.model_shift == facts.shift_for(frame, plan.baseline_steps) for plan in plans)
+    assert all(stage.guided for plan in plans for stage in plan.stages)  # as its user set it
     paper = dialled_plan("paper", facts, frame)
     assert paper.name == facts.preset_name
 
