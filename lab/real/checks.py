@@ -98,12 +98,12 @@ def _early(shift: float, counts: Sequence[int]) -> dict[str, Any]:
 
 
 def _guided(shift: float, counts: Sequence[int]) -> dict[str, Any]:
-    """The dial's plan of two sizes; guidance at high noise alone, in early steps, too, and at half
-    size alone."""
+    """Early steps at two sizes; guidance at high noise alone, in early steps, too, and at half size
+    alone."""
     plans, steps = ralu_pack.plans, counts[len(counts) // 2]
     level, switch = GUIDANCE_LEVEL, GUIDED_SWITCH
-    dialled = plans.early_own(shift, guided_above=0.0)  # draft
-    found = (dialled, *(plans.early(shift, (n,)) for n in counts), plans.early_own(shift))
+    small = plans.early_own(shift, guided_above=0.0)
+    found = (small, *(plans.early(shift, (n,)) for n in counts), plans.early_own(shift))
     early = {plan.name: plan for plan in found}
     above = plans.plain(shift, (steps,), order=2, guided_above=level)
     half = plans.own_noise(shift, GUIDED_STEPS, switch=switch, guide_full=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...ralu_core.latents.frame import Frame
 from ...ralu_core.plans import Plan, named_plan
 from ...ralu_core.plans.presets import PRESETS
-from .families.dials import AT_FULL_SIZE, DIALLED, LEAST_SIDE
+from .families.dials import DIALLED
 from .families.inspect import ModelFacts
 
 PAPER, CUSTOM = "paper", "custom"
@@ -27,8 +27,6 @@ def dialled_plan(quality: str, facts: ModelFacts, frame: Frame) -> Plan:
     """The plan that a quality means for such a picture of a MODEL. ValueError for others."""
     check_quality(quality, has_schedule=False)
     name = facts.preset_name if quality == PAPER else facts.dialled_name(quality)
-    if min(frame.picture) < LEAST_SIDE:
-        name = AT_FULL_SIZE.get(name, name)
     return plan_named(name, facts, frame)
 
 

@@ -1,4 +1,4 @@
-"""Early steps at two sizes on the seed's own noise: the cheapest plan of the dial with guidance.
+"""Early steps at two sizes on the seed's own noise, where guidance takes a second call.
 
 Half size draws what high noise settles, at a quarter of the price of a guided step, and leaves
 four steps of full size to the rest. `own_noise` has the law, `early` the steps.
