@@ -180,3 +180,15 @@ def test_a_shift_that_falls_keeps_more_of_every_band_than_one_that_stays(count: 
     assert falling.loss < 0.9 * wide.loss
     assert all(a > b for a, b in zip(falling.variance[2:], wide.variance[2:], strict=True))
     assert abs(falling.variance[0] - 1) < abs(own.variance[0] - 1)
+
+
+@pytest.mark.parametrize("count", [5, 6, 10])
+def test_half_of_the_last_steps_bend_keeps_more_of_every_fine_band_and_overshoots_in_none(
+    count: int,
+) -> None:
+    plan = early(SHIFT, (count,), guided_above=0.0)
+    (stage,) = plan.stages
+    euler = oracle.run(replace(plan, stages=(replace(stage, settles=1.0),)))
+    half = oracle.run(plan)
+    assert all(b > a for a, b in zip(euler.variance[1:], half.variance[1:], strict=True))
+    assert half.loss < 0.8 * euler.loss and max(half.variance) < 1.01
