@@ -71,7 +71,9 @@ class Apply(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, quality, edge_detector, vae=MISSING, schedule=MISSING) -> bool | str:
+    def validate_inputs(
+        cls, quality=None, edge_detector=None, vae=MISSING, schedule=MISSING
+    ) -> bool | str:
         return why_refused(check_plan_and_detector, quality, edge_detector, vae, schedule, 1.0)
 
     @classmethod

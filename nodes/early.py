@@ -1,7 +1,9 @@
 """What can be refused when a prompt is queued: before a model is loaded, from widgets and wires.
 
 ComfyUI calls a node's `validate_inputs` with its widgets' values, with None for what a wire brings,
-and without what is not connected. It leaves the values of the widgets that are named to the node.
+and without what is not connected, or left out of a prompt: what is required has None for a default,
+so that ComfyUI can say itself what is missing. It leaves the values of the widgets that are named
+to the node.
 """
 
 from __future__ import annotations

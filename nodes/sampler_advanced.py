@@ -69,7 +69,7 @@ class SamplerAdvanced(io.ComfyNode):
 
     @classmethod
     def validate_inputs(
-        cls, denoise, edge_detector, quality=PAPER, vae=MISSING, schedule=MISSING
+        cls, denoise=None, edge_detector=None, quality=PAPER, vae=MISSING, schedule=MISSING
     ) -> bool | str:
         return why_refused(check_plan_and_detector, quality, edge_detector, vae, schedule, denoise)
 

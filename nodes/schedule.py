@@ -82,7 +82,9 @@ class Schedule(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, preset, end_sigma_1=0.0, end_sigma_2=0.0, model=MISSING) -> bool | str:
+    def validate_inputs(
+        cls, preset=None, end_sigma_1=0.0, end_sigma_2=0.0, model=MISSING
+    ) -> bool | str:
         return why_refused(check_ends, preset, (end_sigma_1, end_sigma_2), model)
 
     @classmethod

@@ -14,6 +14,7 @@ from comfy_api.latest import io
 from ralu_pack.nodes import NODES
 
 LINK = ["0", 0]
+LEFT_OUT = object()  # in the place of an input's value
 SAMPLERS = ("RALU_Sampler", "RALU_SamplerAdvanced", "RALU_Apply")
 
 
@@ -49,9 +50,13 @@ def refusals(node_id: str, **inputs) -> str:
             filled[one.id] = one.options[0] if default is None else default
         elif not one.optional:
             filled[one.id] = LINK
+    given = {**filled, **inputs}
     prompt = {
         "0": {"class_type": "TestAnything", "inputs": {}},
-        "1": {"class_type": node_id, "inputs": {**filled, **inputs}},
+        "1": {
+            "class_type": node_id,
+            "inputs": {k: v for k, v in given.items() if v is not LEFT_OUT},
+        },
     }
     prompt = json.loads(json.dumps(prompt))
     valid, errors, _ = asyncio.run(execution.validate_inputs("id", prompt, "1", {}))
@@ -83,6 +88,20 @@ NO_VAE = "so RALU needs a VAE: connect one, or set the detector to"
 def test_plan_and_detector_are_checked_when_queued(node, inputs, sentence):
     told = refusals(node, **inputs)
     assert sentence in told and bool(told) == bool(sentence)
+
+
+REQUIRED = [
+    (node.define_schema().node_id, one.id)
+    for node in NODES
+    for one in node.define_schema().inputs
+    if not one.optional
+]
+
+
+@pytest.mark.parametrize(("node", "name"), REQUIRED)
+def test_what_is_left_out_is_named_by_the_host(node, name):
+    """In its own words, as a prompt written by hand is answered for any node."""
+    assert refusals(node, **{name: LEFT_OUT}) == name
 
 
 def test_no_vae_is_needed_where_nothing_grows_early():
