@@ -104,7 +104,9 @@ def settings(model: Blueprint, presets: Sequence[str]) -> list[Setting]:
 
 def dialled_names(model: Blueprint) -> list[str]:
     """The plans of fine, balanced and draft for such a model; distilled ones keep their preset."""
-    return [] if model.is_distilled else list(ralu_pack.dials.DIAL.values())
+    family = ralu_pack.table.family_named(model.family)
+    dial = ralu_pack.dials.dial_for(family.cfg)
+    return [] if model.is_distilled else list(dial.values())
 
 
 def preset_names(model: Blueprint) -> list[str]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ...ralu_core.plans import Plan
 
 EULER, LINE = "plain, Euler", "plain, second order"  # the second is the line to beat
-STEPS = (3, 4, 6, 10, 20)
+STEPS = (3, 4, 5, 6, 10, 20)
 HARDNESS = (4, 6, 10, 20)  # steps whose distance to many steps says how hard a judge a model is
 RALU = "RALU"  # as shipped
 # By family: with guidance, a step is two calls.
@@ -49,11 +49,14 @@ def lines(subject: Subject) -> list[Line]:
     sizes, turns = SIZES[model.family], TURNS[model.family]
     presets = {name: ralu.matched(subject, name) for name in PRESETS[model.family]}
     seen = {name: plan.seeing("views") for name, plan in presets.items()}
+    times = plans.CONDITIONED
+    conditioned = _early(shift, guided_above=0.0, times=times)
     found = [
         Line(LINE, tuple(plain(steps, 2) for steps in STEPS)),
         Line(EULER, tuple(plain(steps, 1) for steps in STEPS)),
         _line("plain, last step Euler", _settled(shift), False),
         _line("early second order", _early(shift, guided_above=0.0), False),
+        _line(f"early second order, from {times:g} times the shift", conditioned, False),
         _line(RALU, presets, False),
         _line("RALU, views", seen, False),
         _line("RALU, views, step variance", seen, False, detector="step_variance"),
@@ -68,11 +71,11 @@ def lines(subject: Subject) -> list[Line]:
         above, half_only = _less_guided(shift)
         small = {f"{a}-{b}": plans.early_own(shift, (a, b)) for a, b in ((2, 3), (2, 4), (3, 4))}
         whole = {"2-4": plans.early_own(shift, guided_above=0.0)}
-        found.insert(4, _line("early own noise", whole, False))
-        found.insert(5, _line("early own noise, guided above 0.7", small, False))
-        found.insert(6, _line("early second order, guided above 0.7", _early(shift), False))
-        found.insert(7, _line("plain, second order, guided above 0.8", above, False))
-        found.insert(14, _line("own noise, guided at half size", half_only, False))
+        found.insert(5, _line("early own noise", whole, False))
+        found.insert(6, _line("early own noise, guided above 0.7", small, False))
+        found.insert(7, _line("early second order, guided above 0.7", _early(shift), False))
+        found.insert(8, _line("plain, second order, guided above 0.8", above, False))
+        found.insert(15, _line("own noise, guided at half size", half_only, False))
     for order, more in ((1, ""), (2, ", second order")):
         found.append(_just_in_time(order, more))
         naive = {f"{a}-{b}": plans.two_sizes(shift, (a, b)) for a, b in sizes}
@@ -152,9 +155,9 @@ def _settled(shift: float) -> dict[str, Plan]:
     return {f"{n} steps": make(shift, (n,), order=2, settles=True) for n in STEPS[:-1]}
 
 
-def _early(shift: float, **guided_above: float) -> dict[str, Plan]:
+def _early(shift: float, **settings: float) -> dict[str, Plan]:
     """More steps at high noise; guided in all of them, or above a noise level."""
-    make = partial(ralu_pack.plans.early, shift, **guided_above)
+    make = partial(ralu_pack.plans.early, shift, **settings)
     return {f"{n} steps": make((n,)) for n in (4, 5, 6, 10)}
 
 

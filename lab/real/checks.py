@@ -92,9 +92,11 @@ def _plain(sampling: Sampling, counts: Sequence[int], price: _Price) -> Iterator
 
 
 def _early(shift: float, counts: Sequence[int]) -> dict[str, Any]:
-    """As the dial's, guidance in all steps."""
+    """As the dial's, guidance in all steps, of a second call and as a conditioning."""
     make = partial(ralu_pack.plans.early, shift, guided_above=0.0)
-    return {plan.name: plan for plan in (make((n,)) for n in counts)}
+    conditioned = partial(make, times=ralu_pack.plans.CONDITIONED)
+    found = (early((n,)) for early in (make, conditioned) for n in counts)
+    return {plan.name: plan for plan in found}
 
 
 def _guided(shift: float, counts: Sequence[int]) -> dict[str, Any]:

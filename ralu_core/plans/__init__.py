@@ -7,7 +7,7 @@ from functools import partial
 
 from ..latents.checks import check_shift
 from .bottleneck import bottleneck
-from .early import early
+from .early import CONDITIONED, early
 from .early_own import early_own
 from .own_noise import own_noise
 from .plain import plain
@@ -18,6 +18,7 @@ from .stage import Stage
 from .two_sizes import two_sizes
 
 __all__ = [
+    "CONDITIONED",
     "PLANS",
     "Plan",
     "Stage",
@@ -45,6 +46,12 @@ PLANS: dict[str, Callable[[float], Plan]] = {
     "second order 4, last step Euler": partial(plain, steps=(4,), order=2, settles=True),
     **{
         f"early second order {count}": partial(early, steps=(count,), guided_above=0.0)
+        for count in (10, 6, 5, 4)
+    },
+    **{
+        f"early second order {count}, from {CONDITIONED:g} times the shift": partial(
+            early, steps=(count,), times=CONDITIONED, guided_above=0.0
+        )
         for count in (10, 6, 5, 4)
     },
     **{

@@ -16,17 +16,18 @@ from .plan import Plan
 from .stage import Stage
 
 EARLY, MOST = 4.0, 12.0
+CONDITIONED = 2.5  # in the place of EARLY, for guidance in the model's own call, which bends less
 GUIDED_ABOVE = 0.7
 SETTLES = 0.5  # by all of it a last step ends on a mean, without detail; by none it overshoots
 
 
-def at_high_noise(stage: Stage, model_shift: float) -> Stage:
+def at_high_noise(stage: Stage, model_shift: float, times: float = EARLY) -> Stage:
     """A stage's steps, between the same ends, close at high noise and as the model's own at the
-    end: the shift begins at EARLY times the model's, at most MOST, no less than its own, and falls
-    to that. Half size has half of both, so that it visits levels that are as noisy to it.
+    end: the shift begins at `times` the model's, at most MOST, no less than its own, and falls to
+    that. Half size has half of both, so that it visits levels that are as noisy to it.
     """
     part = 0.5 if stage.grid is HALF else 1.0
-    first = max(model_shift, min(EARLY * model_shift, MOST))
+    first = max(model_shift, min(times * model_shift, MOST))
     return stage.spread(part * first, part * model_shift)
 
 
@@ -34,10 +35,13 @@ def early(
     model_shift: float,
     steps: Sequence[int] = (6,),
     *,
+    times: float = EARLY,
     guided_above: float = GUIDED_ABOVE,
 ) -> Plan:
     """So many steps, the last one half way to Euler's. ValueError for numbers that cannot run.
 
+    times         the first shift over the model's, from 1: the more, the closer steps are at high
+                  noise, and the longer the last one is, which finest detail comes from.
     guided_above  as `plain` takes it; models that need no second call are not concerned.
 
     The steps are spread as `at_high_noise` says. They grow by that, up to three times the one
@@ -46,7 +50,7 @@ def early(
     (count,) = steps
     even = Stage.spaced(FULL, count, 1.0, 0.0, shift=model_shift, order=2)
     whole = replace(
-        at_high_noise(even, model_shift),
+        at_high_noise(even, model_shift, times),
         settles=SETTLES,
         straight_guidance=True,
         restrained=True,
@@ -54,6 +58,8 @@ def early(
     )
     stages, crossings = guided_until(whole, guided_above)
     name = f"early second order {count}"
+    if times != EARLY:
+        name += f", from {times:g} times the shift"
     if guided_above:
         name += f", guided above {guided_above:g}"
     return Plan.of(name, stages, crossings, model_shift=model_shift)

@@ -38,15 +38,16 @@ def test_a_mixed_stage_needs_a_ratio(ratio: float | None) -> None:
         Stage(MIXED, (1.0, 0.5), ratio=ratio)
 
 
-@pytest.mark.parametrize(
-    ("shift", "first"), [(1.0, 4.0), (3.0, 12.0), (FLUX_DEV_SHIFT, 12.0), (6.0, 12.0), (15.0, 15.0)]
-)
+@pytest.mark.parametrize("shift", [1.0, 3.0, FLUX_DEV_SHIFT, 6.0, 15.0])
 @pytest.mark.parametrize("count", [4, 5, 6, 10])
-@pytest.mark.parametrize("words", ["", ", guided above 0.7"])
+@pytest.mark.parametrize(
+    ("words", "times"),
+    [("", 4.0), (", guided above 0.7", 4.0), (", from 2.5 times the shift", 2.5)],
+)
 def test_early_plans_begin_close_at_high_noise_and_end_as_the_model_does(
-    count: int, words: str, shift: float, first: float
+    count: int, words: str, times: float, shift: float
 ) -> None:
-    name = f"early second order {count}{words}"
+    name, first = f"early second order {count}{words}", max(shift, min(times * shift, 12.0))
     plan = named_plan(name, shift)
     levels = (*plan.stages[0].sigmas, *(s for stage in plan.stages[1:] for s in stage.sigmas[1:]))
     assert levels == pytest.approx(spaced_levels(first, 1.0, 0.0, count, shift))

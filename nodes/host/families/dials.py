@@ -1,4 +1,4 @@
-"""Which plan each quality of the dial means."""
+"""Which plan each quality of the dial means, by the kind of guidance that a model takes."""
 
 from __future__ import annotations
 
@@ -6,12 +6,19 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 DIALLED = ("fine", "balanced", "draft")
-# Names as `ralu_core.plans.named_plan` takes them. `lab/quality/PARETO.md` says why these.
-DIAL: Mapping[str, str] = MappingProxyType(
-    {
-        "fine": "early second order 10",
-        "balanced": "early second order 6",
-        "draft": "early second order 5",
-    }
+STEPS = (10, 6, 5)  # of each; `lab/quality/PARETO.md` says why these
+# Names as `ralu_core.plans.named_plan` takes them. What a second call of the model adds bends a
+# picture's way more at high noise, so steps are closer there.
+GUIDED: Mapping[str, str] = MappingProxyType(
+    {quality: f"early second order {n}" for quality, n in zip(DIALLED, STEPS, strict=True)}
+)
+CONDITIONED: Mapping[str, str] = MappingProxyType(
+    {quality: f"{name}, from 2.5 times the shift" for quality, name in GUIDED.items()}
 )
 LEAST_SIDE = 512  # pixels; a half of less is smaller than what models draw
+
+
+def dial_for(cfg: tuple[float, float]) -> Mapping[str, str]:
+    """The dial of models whose guidance people set from cfg[0] to cfg[1]; 1 for those that take it
+    as a conditioning, in one call a step."""
+    return GUIDED if cfg[1] > 1 else CONDITIONED

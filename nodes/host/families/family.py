@@ -19,7 +19,7 @@ from ....ralu_core.latents.packing import Packing
 from ....ralu_core.latents.space import Space
 from .bias import joint_bias
 from .blocks import Blocks
-from .dials import DIAL
+from .dials import dial_for
 from .patches import check_patches
 from .residuals import own_tokens
 from .views import Rule
@@ -165,7 +165,7 @@ class Family(ABC):
 
     def dialled(self, quality: str, shift: float) -> str:
         """The plan that one of DIALLED means for a model of that shift, by name."""
-        return self._few_steps(shift) or DIAL[quality]
+        return self._few_steps(shift) or dial_for(self.cfg)[quality]
 
     def _few_steps(self, shift: float) -> str | None:
         return self.presets.few_steps if shift < 1.5 else None

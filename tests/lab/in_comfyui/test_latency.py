@@ -49,13 +49,13 @@ def known(model):
     ],
 )
 def test_the_command_measures_a_family(model, tmp_path) -> None:
-    known(model)
+    family = known(model)
     main(["latency", *SHORT, "--models", model.key, "--out", str(tmp_path)])
     figures = json.loads((tmp_path / f"latency-{model.key}.json").read_text())
     plain, recommended, *dialled = figures["timings"]
     assert plain["preset"] is None and plain["counted"] == 1
     assert recommended["preset"] == model.preset and recommended["counted"] < 1  # one plain step
-    dial = [] if model.is_distilled else list(ralu_pack.dials.DIAL.values())
+    dial = [] if model.is_distilled else list(ralu_pack.dials.dial_for(family.cfg).values())
     assert [one["preset"] for one in dialled] == dial
     for one in figures["timings"]:
         assert sum(one["sections"].values()) == pytest.approx(one["seconds"][0], rel=0.1)

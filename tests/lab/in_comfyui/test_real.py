@@ -37,7 +37,7 @@ def test_an_enlarger_that_is_saved_for_the_vae_is_measured(tmp_path, monkeypatch
 def test_the_dials_own_plans_are_checked(tmp_path, file, cfg):
     sampling = Sampling(load(options(tmp_path, "--stand-in", file)), cfg, 3.5)
     names = {one.name for one in checks.methods(sampling, 128)}
-    assert set(ralu_pack.dials.DIAL.values()) <= names
+    assert set(ralu_pack.dials.dial_for((cfg, cfg)).values()) <= names
 
 
 @pytest.mark.parametrize(
