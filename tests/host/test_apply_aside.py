@@ -37,7 +37,8 @@ ASIDE = {
     "few plain steps": (
         {"quality": "fine"},
         {"steps": 10},
-        "early second order 10 takes 100% of the compute of these 10 steps",
+        "early second order 10, from 2.5 times the shift takes 100% of the compute of these 10 "
+        "steps",
     ),
     "a distilled model": ({}, {"steps": 8}, "runs of 8 steps are for distilled models"),
     "a part of its run": (
@@ -121,6 +122,18 @@ def test_no_quality_of_the_dial_halves_a_picture_that_is_small(family):
         )
         assert all(stage.grid is FULL for stage in small.stages)
         assert small.name == large.name
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+def test_steps_are_closer_at_high_noise_where_guidance_takes_a_second_call(family):
+    facts = ModelFacts.published(family, 3.0)
+    frame = Frame.of_picture(1024, 1024, facts.space)
+    is_second_call = family.cfg[1] > 1
+    for quality in DIALLED:
+        plan = dialled_plan(quality, facts, frame)
+        times = 4.0 if is_second_call else 2.5
+        assert plan.stages[0].shift == pytest.approx(min(times * plan.model_shift, 12))
+        assert plan.name.endswith("the shift") is not is_second_call
 
 
 def test_a_model_of_few_steps_has_one_plan(flux):

@@ -61,6 +61,7 @@ def test_more_steps_or_none_leave_the_plan_to_the_quality(facts, steps, quality)
 
 
 PLAIN = "plain, as of {} none can be spared"
+BALANCED = "early second order 6, from 2.5 times the shift"
 CHOSEN = [
     (1, 1.0, PLAIN.format("1 step"), 1),
     (3, 1.0, PLAIN.format("3 steps"), 3),
@@ -68,11 +69,11 @@ CHOSEN = [
     (6, 1.0, FOUR, 4),
     (7, 1.0, EIGHT, 8),
     (9, 1.0, EIGHT, 8),
-    (10, 1.0, "early second order 6", 6),
+    (10, 1.0, BALANCED, 6),
     (2, 0.7, PLAIN.format("2 steps"), 2),
     (2, 0.5, FOUR, 2),
     (4, 0.5, EIGHT, 3),
-    (4, 0.3, "early second order 6", 2),
+    (4, 0.3, BALANCED, 2),
 ]
 
 
