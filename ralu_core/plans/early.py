@@ -48,6 +48,10 @@ def early(
     before, so they are restrained, and corrected for it.
     """
     (count,) = steps
+    if not times >= 1:
+        raise ValueError(
+            f"The first shift must be 1 time the model's or more, got {times:g}: try {EARLY:g}."
+        )
     even = Stage.spaced(FULL, count, 1.0, 0.0, shift=model_shift, order=2)
     whole = replace(
         at_high_noise(even, model_shift, times),

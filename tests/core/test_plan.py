@@ -13,7 +13,7 @@ from ralu_core import Plan, Stage
 from ralu_core.crossings import Matched, Renoised, Repeated
 from ralu_core.latents.flow import spaced_levels
 from ralu_core.latents.grid import FULL, HALF, MIXED
-from ralu_core.plans import named_plan
+from ralu_core.plans import early, named_plan
 from ralu_core.plans.presets import FLUX_DEV_SHIFT
 
 HALF_STAGE = Stage(HALF, (1.0, 0.9, 0.7))
@@ -62,6 +62,13 @@ def test_early_plans_begin_close_at_high_noise_and_end_as_the_model_does(
     )
     assert len(others) == (1 if "guided" in words and levels[-2] <= 0.7 else 0)
     assert all(not one.guided and one.start <= 0.7 for one in others)
+
+
+@pytest.mark.parametrize("times", [0.5, math.nan])
+def test_early_steps_begin_at_no_less_than_the_models_shift(times: float) -> None:
+    assert early(3.0, (6,), times=1.0).stages[0].shift == 3.0
+    with pytest.raises(ValueError, match=f"time the model's or more, got {times:g}: try 4"):
+        early(3.0, (6,), times=times)
 
 
 @pytest.mark.parametrize("order", [0, 3])
