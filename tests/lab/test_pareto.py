@@ -14,7 +14,7 @@ from lab.quality.measures import ARTIFACTS, BLUR
 from lab.quality.methods import Cost, Method
 from lab.quality.pareto_methods import LINE, Line
 from lab.quality.report import Row
-from lab.quality.splits import OTHERS, REFERENCES, SPLITS, WIDE_PAIRS, pairs_of
+from lab.quality.splits import OTHERS, REFERENCES, SPLITS, pairs_of
 from lab.quality.statistics import Estimate
 
 
@@ -95,7 +95,7 @@ def test_no_pair_serves_two_uses():
     numbers = [number for some in used for number in some]
     assert len(numbers) == len(set(numbers))
     options = parse(["pareto", "--split", "wide"])
-    assert options.pairs == WIDE_PAIRS and options.references <= REFERENCES
+    assert options.pairs == pairs_of("wide") and options.references <= REFERENCES
 
 
 def test_too_many_pictures_would_be_of_a_split():
