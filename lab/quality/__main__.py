@@ -41,6 +41,9 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         "--only", nargs="+", default=(), help="lines of the curve, by their names or how they begin"
     )
     parser.add_argument(
+        "--methods", nargs="+", default=(), help="of these lines, by how their names begin"
+    )
+    parser.add_argument(
         "--guidance", type=float, help="of the curve's model: its cfg, or its conditioning's"
     )
     parser.add_argument(

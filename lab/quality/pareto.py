@@ -139,7 +139,8 @@ def run(options: argparse.Namespace, command: str) -> None:
     aims = {against: one.aimed_at() for against, one in benches.items()}
     measured: dict[str, list[tuple[Line, list[Row]]]] = {against: [] for against in benches}
     started = time.perf_counter()
-    for line in chosen_lines(pareto_methods.lines(bench.subject), options.only):
+    lines = chosen_lines(pareto_methods.lines(bench.subject), options.only, options.methods)
+    for line in lines:
         costs = [methods.cost(one, counting) for one in line.methods]
         for against, one in benches.items():
             found = [one.method(method, part.pairs, pictures) for method in line.methods]
@@ -153,9 +154,11 @@ def run(options: argparse.Namespace, command: str) -> None:
         commit(out)
 
 
-def chosen_lines(lines: Sequence[Line], only: Sequence[str]) -> list[Line]:
+def chosen_lines(
+    lines: Sequence[Line], only: Sequence[str], methods: Sequence[str] = ()
+) -> list[Line]:
     """The line to beat and those of `only`, by their names or by how several begin; none asks for
-    all."""
+    all. Of each the methods that `methods` names likewise, if any."""
     names = {line.name for line in lines}
     begins = tuple(name for name in only if name not in names)
     found = [
@@ -166,7 +169,19 @@ def chosen_lines(lines: Sequence[Line], only: Sequence[str]) -> list[Line]:
     if only and len(found) == 1:
         names = ", ".join(line.name for line in lines)
         raise ValueError(f"No line of the curve begins with {', '.join(only)}: there are {names}.")
-    return found
+    if not methods:
+        return found
+    kept = [
+        replace(line, methods=tuple(m for m in line.methods if m.name.startswith(tuple(methods))))
+        for line in found
+    ]
+    if not kept[0].methods:
+        names = ", ".join(method.name for method in found[0].methods)
+        raise ValueError(
+            f"All is compared with {LINE}, of which no method begins with {', '.join(methods)}: "
+            f"add one of {names}."
+        )
+    return [line for line in kept if line.methods]
 
 
 def write(

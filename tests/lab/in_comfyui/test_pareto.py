@@ -110,6 +110,17 @@ def test_lines_are_chosen_by_name_or_by_how_they_begin():
     ]
     with pytest.raises(ValueError, match="No line of the curve begins with nothing"):
         pareto.chosen_lines(lines, ["nothing"])
+    some = pareto.chosen_lines(lines, ["RALU", "Haar"], ["6 steps", "4-", "FLUX 7"])
+    assert [(line.name, [method.name for method in line.methods]) for line in some] == [
+        (LINE, ["6 steps"]),
+        ("RALU", ["FLUX 7x"]),
+        (
+            "Haar, new noise (SPEED-like)",
+            ["4-2, switch 0.65", "4-3, switch 0.8", "4-5, switch 0.8"],
+        ),
+    ]
+    with pytest.raises(ValueError, match="of which no method begins with FLUX: add one of 3 steps"):
+        pareto.chosen_lines(lines, ["RALU"], ["FLUX"])
 
 
 def test_parts_share_the_held_out_pictures_alone(tmp_path):
