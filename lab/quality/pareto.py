@@ -175,13 +175,16 @@ def chosen_lines(
         replace(line, methods=tuple(m for m in line.methods if m.name.startswith(tuple(methods))))
         for line in found
     ]
-    if not kept[0].methods:
-        names = ", ".join(method.name for method in found[0].methods)
+    drawn = [method.name for line in kept for method in line.methods]
+    lost = [name for name in methods if not any(one.startswith(name) for one in drawn)]
+    lost += [line.name for line in kept if not line.methods]
+    if lost:
+        names = ", ".join(dict.fromkeys(method.name for line in found for method in line.methods))
         raise ValueError(
-            f"All is compared with {LINE}, of which no method begins with {', '.join(methods)}: "
-            f"add one of {names}."
+            "Each name must begin some method, and each line keep one, "
+            f"got none for {', '.join(lost)}: there are {names}."
         )
-    return [line for line in kept if line.methods]
+    return kept
 
 
 def write(

@@ -98,11 +98,15 @@ def hardness(beaten: Sequence[Row], reference: Row, steps: Sequence[int]) -> str
         level = show(row.figures["PSNR"], 1)
         lines.append([count, level, *(_signed(gap, name) for name, gap in gaps.items())])
     many = reference.method.name
+    missing = [count for count in WANTED if count not in [line[0] for line in lines]]
     if set(WANTED) <= set(hard):
         words = "it is hard enough: 6 and 10 plain second-order steps are each worse than "
         words += f"{many} in two distances or more"
     else:
         words = f"not hard enough to have both 6 and 10 plain second-order steps worse than {many} "
+        if missing and set(WANTED) <= {*hard, *missing}:
+            words = f"not told, without {_listed(missing)} plain second-order steps, "
+            words += f"whether both 6 and 10 are worse than {many} "
         words += f"in two distances; worse are, of those measured, {_listed(hard)}"
     words += " (intervals of the paired difference above zero)."
     head = ["steps", "PSNR", *(f"{name} minus many" for name in DISTANCES)]

@@ -60,7 +60,10 @@ def test_hardness_is_said_in_words(gap, hard):
     text = pareto_report.hardness(few, reference, (6, 10))
     assert ("it is hard enough" in text) is hard
     assert ("of those measured, none" in text) is not hard
-    assert ("of those measured, 6 (" in pareto_report.hardness(few[:1], reference, (6, 10))) is hard
+    alone = pareto_report.hardness(few[:1], reference, (6, 10))
+    assert ("of those measured, 6 (" in alone) is hard
+    assert ("not told, without 10 plain second-order steps" in alone) is hard
+    assert ("not hard enough" in alone) is not hard
 
 
 def test_artifacts_are_told_beside_those_of_what_is_aimed_at():

@@ -119,8 +119,9 @@ def test_lines_are_chosen_by_name_or_by_how_they_begin():
             ["4-2, switch 0.65", "4-3, switch 0.8", "4-5, switch 0.8"],
         ),
     ]
-    with pytest.raises(ValueError, match="of which no method begins with FLUX: add one of 3 steps"):
-        pareto.chosen_lines(lines, ["RALU"], ["FLUX"])
+    for wrong, lost in ((["FLUX"], LINE), (["6 steps"], "RALU"), (["6 steps", "FLUX", "66"], "66")):
+        with pytest.raises(ValueError, match=f"got none for {lost}: there are 3 steps"):
+            pareto.chosen_lines(lines, ["RALU"], wrong)
 
 
 def test_parts_share_the_held_out_pictures_alone(tmp_path):
