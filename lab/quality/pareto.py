@@ -20,6 +20,7 @@ from lab.bench.results import Results
 from lab.models.architectures import MINIATURES
 from lab.quality import methods, pareto_methods, pareto_report
 from lab.quality.bench import Bench, Measured
+from lab.quality.judge import FEATURES
 from lab.quality.methods import Method
 from lab.quality.pareto_methods import HARDNESS, LINE, RALU, Line
 from lab.quality.report import Row, figures_as_data
@@ -116,6 +117,11 @@ def run(options: argparse.Namespace, command: str) -> None:
         raise ValueError(
             f"The split {options.split} has 8 to {most} pairs to measure, got {options.pairs}: set "
             "--pairs."
+        )
+    if options.references <= FEATURES:
+        raise ValueError(
+            f"Distances are taken to more pictures than the judge has features, {FEATURES}, got "
+            f"{options.references}: set --references."
         )
     if options.references > REFERENCES:
         raise ValueError(

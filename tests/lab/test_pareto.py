@@ -10,6 +10,7 @@ import torch
 from lab.quality import pareto, pareto_report
 from lab.quality.__main__ import parse
 from lab.quality.bench import figure_names
+from lab.quality.judge import FEATURES
 from lab.quality.measures import ARTIFACTS, BLUR
 from lab.quality.methods import Cost, Method
 from lab.quality.pareto_methods import LINE, Line
@@ -99,6 +100,12 @@ def test_no_pair_serves_two_uses():
     assert len(numbers) == len(set(numbers))
     options = parse(["pareto", "--split", "wide"])
     assert options.pairs == pairs_of("wide") and options.references <= REFERENCES
+
+
+def test_too_few_pictures_are_refused_before_any_is_drawn():
+    options = parse(["pareto", "--split", "wide", "--references", str(FEATURES)])
+    with pytest.raises(ValueError, match=f"features, {FEATURES}, got {FEATURES}: set --ref"):
+        pareto.run(options, "")
 
 
 def test_too_many_pictures_would_be_of_a_split():
