@@ -1,4 +1,4 @@
-"""RALU: on a MODEL wire, so that the sampler behind it runs in stages."""
+"""RALU: on a MODEL wire, so that the sampler behind it runs a plan of fewer steps."""
 
 from __future__ import annotations
 
@@ -39,17 +39,17 @@ class Apply(io.ComfyNode):
             node_id="RALU_Apply",
             display_name="RALU",
             category=CATEGORY,
-            description="Put it on the MODEL wire, and the sampler behind it is faster: it samples "
-            f"{ENGLISH.models()} in stages, half size first. For KSampler, SamplerCustomAdvanced, "
-            "detailers and other packs' samplers.",
+            description="Put it on the MODEL wire, and the sampler behind it draws "
+            f"{ENGLISH.models()} in fewer steps. Set that sampler to euler. For KSampler, "
+            "SamplerCustomAdvanced, detailers and other packs' samplers.",
             inputs=[
                 model_input(),
                 quality_input(BALANCED, optional=False),
                 io.Vae.Input(
                     "vae",
                     optional=True,
-                    tooltip="Not needed. Connected, edges are looked for in the decoded picture, "
-                    "else in the latent itself.",
+                    tooltip="Not needed. With paper or a schedule, edges are looked for in the "
+                    "decoded picture where one is connected, else in the latent itself.",
                 ),
                 ScheduleType.Input(
                     "schedule",

@@ -47,7 +47,7 @@ class EdgeMaskPreview(io.ComfyNode):
                     tooltip="Share of regions that grow early. The paper's presets use 0.1 to 0.3.",
                 ),
                 detector_input(in_a_run=False),
-                threshold_input(),
+                threshold_input(in_a_run=False),
             ],
             outputs=[
                 io.Mask.Output(display_name="MASK", tooltip="Chosen regions, picture pixels."),

@@ -1,4 +1,4 @@
-"""RALU Sampler: a KSampler in three stages."""
+"""RALU Sampler: a KSampler that runs a plan of fewer steps."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ class Sampler(io.ComfyNode):
             node_id="RALU_Sampler",
             display_name="RALU Sampler",
             category=CATEGORY,
-            description=f"Samples {ENGLISH.models()} in three stages: half size, edges early, "
-            "full size. 2-7x fewer FLOPs than a KSampler, for the same picture size and without "
-            "training.",
+            description=f"A KSampler that takes fewer steps of {ENGLISH.models()}: 1/2 to 1/4 of "
+            "20, for the same picture size and without training. paper and schedules work in three "
+            "stages: half size, edges early, full size.",
             inputs=[
                 model_input(),
                 io.Conditioning.Input("positive", tooltip="What the picture shows."),
@@ -80,7 +80,9 @@ class Sampler(io.ComfyNode):
                     "sampler_name",
                     options=SAMPLER_NAMES,
                     default="euler",
-                    tooltip="euler is the paper's. Steps and noise levels come from the schedule.",
+                    tooltip="Set it to euler: fine, balanced and draft put their second-order "
+                    "steps in its place. Any other runs as itself, in as few steps. Steps and "
+                    "noise levels come from the plan.",
                 ),
                 denoise_input(),
                 *expert_inputs(),

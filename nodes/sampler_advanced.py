@@ -1,4 +1,4 @@
-"""RALU Sampler (Advanced): SamplerCustomAdvanced in three stages."""
+"""RALU Sampler (Advanced): SamplerCustomAdvanced that runs a plan of fewer steps."""
 
 from __future__ import annotations
 
@@ -39,12 +39,20 @@ class SamplerAdvanced(io.ComfyNode):
             node_id="RALU_SamplerAdvanced",
             display_name="RALU Sampler (Advanced)",
             category=CATEGORY,
-            description="SamplerCustomAdvanced in three stages: any GUIDER, any SAMPLER of fixed "
-            "steps. The schedule replaces SIGMAS.",
+            description="SamplerCustomAdvanced in fewer steps, with paper or a schedule in three "
+            "stages: any GUIDER, any SAMPLER of fixed steps. The plan replaces SIGMAS.",
             inputs=[
-                io.Noise.Input("noise", tooltip="RandomNoise. Its seed also drives RALU's noise."),
+                io.Noise.Input(
+                    "noise",
+                    tooltip="RandomNoise. The noise that paper and schedules add comes from its "
+                    "seed, too.",
+                ),
                 io.Guider.Input("guider", tooltip="Basic, CFG, DualCFG or another guider."),
-                io.Sampler.Input("sampler", tooltip="KSamplerSelect; euler is the paper's."),
+                io.Sampler.Input(
+                    "sampler",
+                    tooltip="KSamplerSelect, set to euler: fine, balanced and draft put their "
+                    "second-order steps in its place. Any other runs as itself, in as few steps.",
+                ),
                 latent_input(),
                 vae_input(),
                 schedule_input(),

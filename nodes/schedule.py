@@ -49,8 +49,8 @@ class Schedule(io.ComfyNode):
                     "preset",
                     options=[preset.name for preset in presets.PRESETS],
                     default="FLUX 5x",
-                    tooltip="Published settings; 5x is the balance, 7x the draft. "
-                    f"{ENGLISH.presets()}.",
+                    tooltip="FLUX 5x loses less, FLUX 7x is faster. These are not the qualities "
+                    f"balanced and draft. {ENGLISH.presets()}.",
                 ),
                 io.Combo.Input(
                     "shifts",

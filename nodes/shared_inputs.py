@@ -18,6 +18,7 @@ from .host.sampling.references import IN_FULL, REFERENCES
 
 CATEGORY = "model/sampling/RALU"
 PICTURE, LATENT = Need.PICTURE, Need.LATENT
+USED_BY = "Only paper, schedules and few-step presets use it."
 ScheduleType, EnlargerType = io.Custom("RALU_SCHEDULE"), io.Custom("RALU_ENLARGER")
 
 
@@ -56,8 +57,9 @@ def schedule_input() -> io.Input:
     return ScheduleType.Input(
         "schedule",
         optional=True,
-        tooltip="From RALU NT-Matching Schedule. Not connected: the preset recommended for the "
-        f"MODEL ({ENGLISH.recommended()}), solved for it. {ENGLISH.untold()}",
+        tooltip="From RALU NT-Matching Schedule. Connected, it is the plan, whatever the quality "
+        "says. Not connected, paper takes the preset recommended for the MODEL "
+        f"({ENGLISH.recommended()}), solved for it. {ENGLISH.untold()}",
     )
 
 
@@ -65,8 +67,8 @@ def vae_input() -> io.Input:
     return io.Vae.Input(
         "vae",
         optional=True,
-        tooltip="The model's own VAE. It decodes the half-size clean estimate after stage 1, "
-        "where edges are looked for; only the two canny detectors need it.",
+        tooltip="The model's own VAE. With paper or a schedule it decodes the half-size clean "
+        "estimate after stage 1, where edges are looked for; only the two canny detectors need it.",
     )
 
 
@@ -75,7 +77,8 @@ def region_mask_input() -> io.Input:
         "region_mask",
         optional=True,
         tooltip="White parts always grow early (a face, lettering), on top of the edges. "
-        "It has the picture's shape at any scale, one mask or one per picture of the batch.",
+        "It has the picture's shape at any scale, one mask or one per picture of the batch. "
+        f"{USED_BY}",
     )
 
 
@@ -86,8 +89,9 @@ def denoise_input() -> io.Input:
         min=0.01,
         max=1.0,
         step=0.01,
-        tooltip="1 samples from noise. Below 1 keeps that much of the latent, as in a KSampler; "
-        "stages that would add more noise than that are skipped, so the speed-up shrinks.",
+        tooltip="1 samples from noise. Below 1 begins with the latent under that much noise, as in "
+        "a KSampler; stages of paper and schedules that would add more are skipped, so these save "
+        "less.",
     )
 
 
@@ -119,7 +123,7 @@ def expert_inputs() -> list[io.Input]:
                 "upsampling",
                 options=list(GROWTHS),
                 default=DEFAULT_GROWTH,
-                tooltip=f"How a coarse region grows: {_growths()}.",
+                tooltip=f"How a coarse region grows: {_growths()}. {USED_BY}",
             )
         ),
     ]
@@ -150,12 +154,13 @@ def detector_input(in_a_run: bool = True) -> io.Input:
     """in_a_run  whether there are steps and a seed, which some scores read."""
     scores = [one for one in SCORES.values() if in_a_run or one.needs in (PICTURE, LATENT)]
     told = " ".join(f"{score.words}." for score in scores)
+    used = f" {USED_BY}" if in_a_run else ""
     return advanced(
         io.Combo.Input(
             "edge_detector",
             options=[*(score.name for score in scores), AUTO],
             default=AUTO,
-            tooltip=f"{told} {AUTO}: canny where a VAE is connected, else latent_gradient.",
+            tooltip=f"{told} {AUTO}: canny where a VAE is connected, else latent_gradient.{used}",
         )
     )
 
@@ -169,7 +174,7 @@ def references_input() -> io.Input:
             optional=True,
             tooltip="How the reference pictures of edit models are read. full: as they are, in "
             "every stage. pooled at half size: half as wide and high in stages at half size, which "
-            "so cost a quarter; later stages read them in full.",
+            f"so cost a quarter; later stages read them in full. {USED_BY}",
         )
     )
 
@@ -180,13 +185,15 @@ def quality_input(default: str = PAPER, optional: bool = True) -> io.Input:
         options=list(QUALITIES),
         default=default,
         optional=optional,
-        tooltip="Which plan runs: fine keeps most detail, balanced is the usual choice, draft is "
-        "the fastest. paper: the preset that was published for the MODEL. custom: the connected "
-        "schedule, which is the plan in any case.",
+        tooltip="Which plan runs: fine (10 steps) keeps most detail, balanced (6) is the usual "
+        "choice, draft (5) is the fastest. paper: the preset that was published for the MODEL, "
+        "half size first. custom: the connected schedule, which is the plan in any case.",
     )
 
 
-def threshold_input() -> io.Input:
+def threshold_input(in_a_run: bool = True) -> io.Input:
+    """in_a_run  whether there is a plan, which may grow nothing early."""
+    used = f" {USED_BY}" if in_a_run else ""
     return advanced(
         io.Float.Input(
             "edge_threshold",
@@ -194,8 +201,9 @@ def threshold_input() -> io.Input:
             min=0.0,
             max=1.0,
             step=0.01,
-            tooltip="0: the schedule's fixed ratio of early regions. Above 0: every region with at "
-            "least this share of edge pixels (try 0.05 to 0.2), so the ratio follows the picture.",
+            tooltip="0: the schedule's fixed ratio of early regions. Above 0, with canny or "
+            "canny_gpu: every region with at least this share of edge pixels (try 0.05 to 0.2), so "
+            f"the ratio follows the picture.{used}",
         )
     )
 

@@ -113,7 +113,7 @@ def test_what_runs_without_a_schedule_is_told(name):
     assert all(one.preset_name in told for one in (*facts, schnell))
     # SD3.5 Large and its Turbo have one shift, one size and one class.
     for text in (told, (DOCS / name / "en.md").read_text("utf-8")):
-        assert "Turbo cannot be told from SD3.5 Large: set plain_steps, or connect" in text
+        assert "set plain_steps, or connect a schedule with their preset (SD3.5 Large Tu" in text
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

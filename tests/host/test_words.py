@@ -17,7 +17,7 @@ from ralu_pack.ralu_core.plans.presets import PRESETS
 class Newcomer(SD3):
     name = "newcomer"
     label = short = "Newcomer"
-    presets = Presets("FLUX 5x", untold=Untold("Newcomer Fast", "Newcomer", "4-step distilled"))
+    presets = Presets("FLUX 5x", untold=Untold("Newcomer Fast", "4-step distilled"))
     cfg = (2.5, 5)
     blocks = None
 
@@ -57,7 +57,9 @@ def test_a_new_family_is_told_of_everywhere(families):
     assert ENGLISH.guidance().endswith(
         "Newcomer Fast; 4 to 7 for SD3 and SD3.5; 2.5 to 5 for Newcomer"
     )
-    assert ENGLISH.untold().count("connect a schedule") == 2
+    assert ENGLISH.untold().endswith(
+        "with their preset (SD3.5 Large Turbo and Newcomer Fast: 4-step distilled)."
+    )
     assert "Newcomer" in shared_inputs.model_input().tooltip
     for path, text in texts.written().items():
         marked = texts.MARKED.search(path.read_text("utf-8")) or path.suffix == ".json"

@@ -22,7 +22,7 @@ class Ernie(Family):
     full_shift = PUBLISHED_SHIFT
     presets = Presets(
         "FLUX 4x (released code)",
-        untold=Untold("Ernie-Image-Turbo", "Ernie-Image", "8-step distilled"),
+        untold=Untold("Ernie-Image-Turbo", "8-step distilled"),
     )
     model_class = "ErnieImage"
     hooks = ("pos_embed", "x_embedder")

@@ -41,10 +41,9 @@ class Size:
 @dataclass(frozen=True)
 class Untold:
     """A model that looks like another of its family and needs another preset, so that people must
-    connect a schedule for it: its name, the other's, and the preset's."""
+    tell of it: its name, and the preset's."""
 
     model: str
-    like: str
     preset: str
 
 

@@ -31,7 +31,7 @@ class Flux2(Family):
     full_shift = math.exp(2.02)
     presets = Presets(
         "FLUX 4x (released code)",
-        untold=Untold("distilled Flux.2 klein", "Flux.2 klein base", "4-step distilled"),
+        untold=Untold("distilled Flux.2 klein", "4-step distilled"),
     )
     model_class = "Flux2"
     hooks = ("process_img",)

@@ -20,7 +20,7 @@ class Krea2(Family):
     short = "Krea 2"
     full = Size(blocks=28, width=6144)
     full_shift = FLUX_DEV_SHIFT
-    presets = Presets("FLUX 5x", untold=Untold("Krea 2 Turbo", "Krea 2", "8-step distilled"))
+    presets = Presets("FLUX 5x", untold=Untold("Krea 2 Turbo", "8-step distilled"))
     model_class = "Krea2"
     hooks = ("process_img", "txtfusion")
     plain_steps = 28

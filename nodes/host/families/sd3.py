@@ -25,7 +25,7 @@ class SD3(Family):
     full_shift = PUBLISHED_SHIFT
     presets = Presets(
         "SD3 2x",
-        untold=Untold("SD3.5 Large Turbo", "SD3.5 Large", "4-step distilled"),
+        untold=Untold("SD3.5 Large Turbo", "4-step distilled"),
     )
     model_class = "SD3"
     cfg = (4, 7)

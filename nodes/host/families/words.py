@@ -16,7 +16,7 @@ class Words:
 
     comma, also, either, or_else
                between names: most of them, and the last two of all, of one, of several words each.
-    semicolon  between parts that hold commas; space, between sentences.
+    semicolon  between parts that hold commas.
     The rest are parts, with the fields that the methods below fill in.
     """
 
@@ -25,13 +25,13 @@ class Words:
     either: str = " or "
     or_else: str = ", or "
     semicolon: str = "; "
-    space: str = " "
     preset_for: str = "{preset} for {models}"
     group: str = "{models}: {presets}"
     guidance_for: str = "{span} for {models}"
     span: str = "{low:g} to {high:g}"
-    untold_model: str = (
-        "{model} cannot be told from {like}: set plain_steps, or connect a schedule with {preset}."
+    untold_models: str = (
+        "Some distilled models cannot be told from their base models: set plain_steps, or connect "
+        "a schedule with their preset ({groups})."
     )
 
     def all_of(self, names: Iterable[str]) -> str:
@@ -69,16 +69,15 @@ class Words:
         return self._listed([*told, *few], self.or_else)
 
     def untold(self) -> str:
-        """A sentence for each model whose preset must be chosen by hand."""
-        found = [family.presets.untold for family in FAMILIES if family.presets.untold]
-        return self.space.join(self.untold_model.format(**vars(one)) for one in found)
+        """The models whose preset must be chosen by hand, in one sentence."""
+        found: dict[str, list[str]] = {}
+        for one in filter(None, (family.presets.untold for family in FAMILIES)):
+            found.setdefault(one.preset, []).append(one.model)
+        return self.untold_models.format(groups=self._groups((m, [p]) for p, m in found.items()))
 
     def presets(self) -> str:
         """Which presets are for which models."""
-        return self.semicolon.join(
-            self.group.format(models=self.all_of(models), presets=self.comma.join(names))
-            for models, names in preset_groups()
-        )
+        return self._groups(preset_groups())
 
     def guidance(self) -> str:
         """Which cfg is for which models."""
@@ -88,6 +87,12 @@ class Words:
                 models=self.all_of(models),
             )
             for (low, high), models in guidances().items()
+        )
+
+    def _groups(self, groups: Iterable[tuple[list[str], list[str]]]) -> str:
+        return self.semicolon.join(
+            self.group.format(models=self.all_of(models), presets=self.comma.join(names))
+            for models, names in groups
         )
 
     def _listed(self, names: Iterable[str], last: str) -> str:

@@ -85,7 +85,7 @@ class ZImage(NextDiT):
     short = "Z-Image"
     full = Size(blocks=32, width=3840)
     full_shift = PUBLISHED_SHIFT
-    presets = Presets("FLUX 5x", untold=Untold("Z-Image-Turbo", "Z-Image", "8-step distilled"))
+    presets = Presets("FLUX 5x", untold=Untold("Z-Image-Turbo", "8-step distilled"))
     plain_steps = 25
     cfg = (3, 5)
     tiny_kind = "ZImage"
