@@ -11,6 +11,7 @@ from ...ralu_core.latents.frame import Frame
 from ...ralu_core.plans import Plan
 from .asked import Settings
 from .dial import dialled_plan, plan_named
+from .families.dials import STEPS
 from .families.inspect import ModelFacts, check_shift_fits
 from .few_steps import as_many_plain, few_steps_preset, too_few, whole_run
 
@@ -62,9 +63,10 @@ def _few_steps(settings: Settings, facts: ModelFacts, frame: Frame) -> Plan | No
         return None
     own, part = settings.plain_steps, settings.denoise
     whole = whole_run(own, part)
-    if too_few(whole, facts.family.few_from):
-        return as_many_plain(facts.shift_for(frame, int(own / part)), own, part)
     name = few_steps_preset(whole)
+    of_dial = STEPS.get(settings.quality, 0) if name is None else 0
+    if too_few(whole, facts.family.few_from) or 0 < own < of_dial:
+        return as_many_plain(facts.shift_for(frame, int(own / part)), own, part)
     if name is None:
         return None
     log.info("Runs of %d steps are for distilled models: RALU takes %s.", whole, name)

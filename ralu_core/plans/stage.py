@@ -37,6 +37,8 @@ class Stage:
             tells.
     restrained  whether no step bends further than steps of equal length do, see `steps.Steps`.
     corrected   whether the velocity at each step's end mends the step, see `steps.Steps`.
+    keeps_steps  whether a run that begins later takes all steps over what is left, as ComfyUI's own
+             do at denoise below 1; else as many as lie there.
     """
 
     grid: Grid
@@ -52,6 +54,7 @@ class Stage:
     restrained: bool = False
     corrected: bool = False
     end_shift: float | None = None
+    keeps_steps: bool = False
 
     def __post_init__(self) -> None:
         falling = all(a > b for a, b in zip(self.sigmas, self.sigmas[1:], strict=False))
@@ -115,13 +118,13 @@ class Stage:
         """The rest of the stage from `sigma`, below its start and above its end.
 
         Its steps are scaled by the part of the stage that is left, measured before the shift,
-        where steps are even, and rounded up.
+        where steps are even, and rounded up, if it does not keep them.
         """
         if self.shift is None:
             return replace(self, sigmas=(sigma, *(s for s in self.sigmas if s < sigma)))
         levels = (self.start, sigma, self.end)
         whole, start, stop = (even_level(self.shift, level, self.end_shift) for level in levels)
-        share = (start - stop) / (whole - stop)
+        share = 1.0 if self.keeps_steps else (start - stop) / (whole - stop)
         return self._scaled(share, sigma, self.end)
 
     def ended_at(self, sigma: float) -> Stage:

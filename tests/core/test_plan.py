@@ -102,6 +102,17 @@ def test_a_stage_ends_early_at_its_own_levels() -> None:
         assert whole.begun_at(level).sigmas == pytest.approx(whole.sigmas[k:])
 
 
+@pytest.mark.parametrize("start", [0.2, 0.43, 0.56, 0.9])
+@pytest.mark.parametrize("count", [5, 10])
+def test_early_steps_are_as_many_in_a_run_that_begins_later(count: int, start: float) -> None:
+    whole = early(3.0, (count,), guided_above=0.0)
+    begun = whole.begun_at(start)
+    (stage,) = begun.stages
+    assert begun.steps == whole.steps and stage.start == start and stage.end == 0.0
+    assert stage.sigmas == pytest.approx(spaced_levels(12.0, start, 0.0, count, 3.0))
+    assert len(begun.ended_at(start / 2).stages[0].sigmas) <= count
+
+
 def test_a_plan_can_leave_noise_to_another_run() -> None:
     last = PLAN.stages[-1]
     part = PLAN.ended_at(0.3)

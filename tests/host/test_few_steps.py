@@ -73,7 +73,9 @@ CHOSEN = [
     (2, 0.7, PLAIN.format("2 steps"), 2),
     (2, 0.5, FOUR, 2),
     (4, 0.5, EIGHT, 3),
-    (4, 0.3, BALANCED, 2),
+    (4, 0.3, PLAIN.format("4 steps"), 4),
+    (6, 0.3, BALANCED, 6),
+    (20, 0.15, BALANCED, 6),
 ]
 
 

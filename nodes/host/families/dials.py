@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 DIALLED = ("fine", "balanced", "draft")
-STEPS = (10, 6, 5)  # of each; `lab/quality/PARETO.md` says why these
+# Of each, also over what is left of a run that begins later; `docs/figures.md` says why these.
+STEPS: Mapping[str, int] = MappingProxyType(dict(zip(DIALLED, (10, 6, 5), strict=True)))
 # Names as `ralu_core.plans.named_plan` takes them. What a second call of the model adds bends a
 # picture's way more at high noise, so steps are closer there.
 GUIDED: Mapping[str, str] = MappingProxyType(
-    {quality: f"early second order {n}" for quality, n in zip(DIALLED, STEPS, strict=True)}
+    {quality: f"early second order {n}" for quality, n in STEPS.items()}
 )
 CONDITIONED: Mapping[str, str] = MappingProxyType(
     {quality: f"{name}, from 2.5 times the shift" for quality, name in GUIDED.items()}
