@@ -93,9 +93,11 @@ class Applied:
                 steps=steps,
                 tell=self.tell,
             )
-            settings = replace(self.settings, levels=_levels(sigmas), plain_steps=steps)
             with for_node_in_front():
-                why = _why_plain(wires, settings, noise)
+                why = None if _do_fall(sigmas) else "these noise levels do not fall at each step"
+                if why is None:
+                    settings = replace(self.settings, levels=_levels(sigmas), plain_steps=steps)
+                    why = _why_plain(wires, settings, noise)
                 if why is None:
                     return sample(wires, settings).samples
             log.info("RALU sampled plainly: %s.", why)
@@ -127,6 +129,11 @@ def _why_plain(wires: Wires, settings: Settings, noise: torch.Tensor) -> str | N
 
 def _nobody(*_) -> None:
     """The callback of a sampler that has none."""
+
+
+def _do_fall(sigmas: torch.Tensor) -> bool:
+    """Whether they lead from noise to a picture; others add noise again, or take it back."""
+    return bool((sigmas[1:] < sigmas[:-1]).all())
 
 
 def _levels(sigmas: torch.Tensor) -> tuple[float, float]:

@@ -48,6 +48,7 @@ from .sampling.stages import GuiderStages
 from .sampling.watch import Watch
 from .showing.caller import CallersBar
 from .showing.progress import Bar, Progress
+from .showing.remarks import remarks
 from .showing.work import Work
 
 OPTIONS = "transformer_options"
@@ -64,6 +65,7 @@ class Run:
                  where nobody says.
     published    the latter, where they are others than the user's own.
     grown        how latents grew, where that is to be told.
+    remarks      what of its settings the run takes otherwise, as `showing.remarks` has it.
     """
 
     wires: Wires
@@ -77,6 +79,7 @@ class Run:
     stages: GuiderStages
     progress: Progress
     grown: str = ""
+    remarks: tuple[str, ...] = ()
 
     @property
     def watch(self) -> Watch:
@@ -174,7 +177,8 @@ def prepare(wires: Wires, settings: Settings) -> Run:
     check_noise_level(source.noise, plan, chosen.whole.stages[-1].start, chosen.shift)
     own, published = settings.plain_steps, chosen.published
     baselines = (own, published if published != own else None) if own else (published, None)
-    return Run(wires, facts, plan, *baselines, frame, regions, source, stages, progress, grown)
+    told = (grown, remarks(plan, settings, wires.sampler))
+    return Run(wires, facts, plan, *baselines, frame, regions, source, stages, progress, *told)
 
 
 def _name_unpooled(half: Conds | None, plan: Plan) -> None:
@@ -233,8 +237,6 @@ def _regions(
         options = wires.guider.model_options.get(OPTIONS, {})
         check_text(detector, facts.family, options, lettering)
         check_detector(detector, wires.vae, frame.space)
-    elif settings.region_mask is not None:
-        log.info("Nothing grows early in this run of %s: the region_mask is not used.", plan.name)
     always = always_regions(settings.region_mask, frame, batch)
     return Regions(detector, settings.threshold or None, always, lettering)
 

@@ -70,6 +70,7 @@ def finish(run: Run, result: Result, started: float) -> Sampled:
         run.published,
         run.plan.name,
         run.grown,
+        run.remarks,
     )
     run.wires.tell(report.summary())
     log.info(report.line())

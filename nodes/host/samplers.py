@@ -40,20 +40,18 @@ def sampler_named(name: str):
     return comfy.samplers.sampler_object(name)
 
 
+def takes_own_steps(plan: Plan, sampler: Any) -> bool:
+    """Whether a plan that was made for steps of second order runs with another SAMPLER's."""
+    made_for = any(stage.order > 1 for stage in plan.stages)
+    return made_for and not is_second_order(sampler) and not is_euler(sampler)
+
+
 def sampler_for(plan: Plan, sampler: Any) -> Any:
     """The SAMPLER that a plan is run with: where it was made for steps of second order, these take
-    the place of the host's euler; any other goes on as it is, which the log says."""
-    if all(stage.order == 1 for stage in plan.stages) or is_second_order(sampler):
+    the place of the host's euler; any other goes on as it is."""
+    if all(stage.order == 1 for stage in plan.stages) or not is_euler(sampler):
         return sampler
-    if is_euler(sampler):
-        return of_second_order(sampler)
-    log.info(
-        "The plan %s was made for second-order steps, and the SAMPLER %s takes its own, starting "
-        "anew in each stage: choose euler, and RALU takes them.",
-        plan.name,
-        sampler_name(sampler),
-    )
-    return sampler
+    return of_second_order(sampler)
 
 
 def check_sampler(sampler, steps: Sequence[int]) -> None:

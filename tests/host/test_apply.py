@@ -8,12 +8,21 @@ import comfy.sd
 import pytest
 import torch
 from accelerating import accelerated
-from applying import SIDE, cfg_of, empty, ksampler, on, picture, quickly, sampler_node
+from applying import (
+    EULER,
+    SIDE,
+    cfg_of,
+    custom,
+    empty,
+    ksampler,
+    on,
+    picture,
+    quickly,
+    sampler_node,
+)
 from comfy.patcher_extension import WrappersMP
 from comfy_extras.nodes_custom_sampler import (
     Noise_EmptyNoise,
-    Noise_RandomNoise,
-    SamplerCustomAdvanced,
 )
 from wires import controlled
 
@@ -22,16 +31,6 @@ from lab.models import tiny
 
 PROMISE = "RALU on the MODEL of KSampler, SamplerCustomAdvanced and detailers"
 pytestmark = pytest.mark.promise(PROMISE)
-EULER = comfy.samplers.sampler_object("euler")
-FULL = torch.linspace(1, 0, 21)
-
-
-def custom(model, sigmas=FULL, noise=None, latent=None, cfg=None) -> tuple:
-    """Both outputs of core's SamplerCustomAdvanced."""
-    guider = guider_for(model, cfg_of(model) if cfg is None else cfg)
-    noise = noise or Noise_RandomNoise(7)
-    outputs = SamplerCustomAdvanced.execute(noise, guider, EULER, sigmas, latent or empty())
-    return tuple(one["samples"] for one in outputs.args)
 
 
 @pytest.mark.parametrize("quality", ["fine", "balanced", "draft"])
@@ -169,7 +168,7 @@ def test_callbacks_count_the_samplers_own_steps_at_full_size(flux):
         picture(),
         torch.zeros(1, 16, SIDE, SIDE),
         EULER,
-        FULL,
+        torch.linspace(1, 0, 21),
         callback=lambda step, x0, x, total: seen.append((step, x0.shape, x.shape, total)),
         disable_pbar=True,
         seed=7,

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from applying import empty, ksampler, on, quickly, sampler_node
+from applying import custom, empty, ksampler, on, quickly, sampler_node
 from comfy_execution.utils import CurrentNodeContext
 
 from driving import schedule_for
@@ -78,9 +78,27 @@ def test_where_it_cannot_help_it_samples_plainly(flux, case, monkeypatch, caplog
     assert logged.message == f"RALU sampled plainly: {line.removeprefix('Sampled plainly: ')}"
 
 
-def test_with_more_steps_of_the_same_run_it_helps(flux, caplog):
+ODD_LEVELS = {
+    "they rise": torch.linspace(0.1, 1, 10),
+    "one is there twice": torch.tensor([*torch.linspace(1, 0.5, 5), *torch.linspace(0.5, 0, 5)]),
+    "all are the same": torch.full((10,), 0.7),
+    "they begin again": torch.tensor([*torch.linspace(1, 0.2, 5), *torch.linspace(0.6, 0, 5)]),
+}
+
+
+@pytest.mark.parametrize("levels", ODD_LEVELS.values(), ids=ODD_LEVELS)
+def test_levels_that_do_not_fall_are_sampled_plainly(flux, levels, caplog):
+    """As unsampling has them, and restarts."""
     caplog.set_level("INFO")
-    ksampler(on(flux), steps=12)
+    samples, _ = custom(on(flux), levels)
+    assert torch.equal(samples, custom(flux, levels)[0])
+    assert "RALU sampled plainly: these noise levels do not fall at each step." in caplog.text
+
+
+@pytest.mark.parametrize("options", [{}, {"denoise": 0.3}, {"denoise": 0.1, "sampler": "uni_pc"}])
+def test_with_more_steps_of_the_same_run_it_helps(flux, options, caplog):
+    caplog.set_level("INFO")
+    ksampler(on(flux), steps=12, **options)
     assert "RALU 6 steps" in caplog.text and "plainly" not in caplog.text
 
 
@@ -93,6 +111,33 @@ def test_a_stage_of_a_run_is_told_on_the_node(flux, monkeypatch):
     heads = [line.split(":")[0] for line in server.lines]
     assert heads[:3] == ["Stage 1 of 3", "Stage 2 of 3", "Stage 3 of 3"]
     assert "20 plain steps of" in server.lines[-1]
+
+
+LEFT_OUT = "nothing grows early in this plan, so that it leaves {} out"
+MASKED = {"region_mask": torch.ones(1, 512, 512)}
+OTHERS_STEPS = "steps are those of sample_heun, and the plan was made for steps of second order"
+REMARKS = [
+    ({}, {}, None),
+    (MASKED, {}, LEFT_OUT.format("region_mask")),
+    (MASKED | {"edge_threshold": 0.1}, {}, LEFT_OUT.format("region_mask, edge_threshold")),
+    ({"upsampling": "dct"}, {}, LEFT_OUT.format("upsampling")),
+    (MASKED | {"quality": "paper"}, {}, None),
+    ({}, {"sampler": "heun"}, OTHERS_STEPS),
+    ({"quality": "paper"}, {"sampler": "heun"}, None),
+]
+
+
+@pytest.mark.parametrize(("inputs", "options", "told"), REMARKS)
+def test_what_has_no_effect_is_told_on_the_node(flux, monkeypatch, inputs, options, told):
+    server = Server()
+    monkeypatch.setattr(status, "running_server", lambda: server)
+    monkeypatch.setattr(Apply, "hidden", SimpleNamespace(unique_id="4"), raising=False)
+    with CurrentNodeContext("prompt", "12"):
+        ksampler(on(flux, **{"quality": "draft", **inputs}), steps=30, **options)
+    if told is None:
+        assert not any("grows early" in line or "those of" in line for line in server.lines)
+    else:
+        assert told in server.lines[-1]
 
 
 # The dial

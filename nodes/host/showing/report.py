@@ -23,6 +23,7 @@ class RunReport:
     plan           name of the plan that was run, "" where nobody asks.
     published      steps that it is published against, where `plain_steps` are the user's own.
     grown          how latents grew, "" where there is nothing to tell.
+    remarks        what of its settings the run took otherwise, as `remarks` has it.
     """
 
     stages: list[StageRecord]
@@ -36,6 +37,7 @@ class RunReport:
     published: int | None = None
     plan: str = ""
     grown: str = ""
+    remarks: tuple[str, ...] = ()
 
     @property
     def steps(self) -> int:
@@ -96,7 +98,8 @@ class RunReport:
         steps, seconds, loading, is_cold
                      of the whole run; loading is until the model was first there.
         plan         its name.
-        comparison   with plain sampling, the plan, and how it grew, a sentence.
+        comparison   with plain sampling, the plan, how it grew, and remarks, a sentence.
+        remarks      the last, part by part.
         plain_steps, predicted_equivalents, measured_equivalents, seconds_per_full_step
                      its numbers: what the run stands for (None where nobody says), what it takes
                      in plain steps by FLOPs and by the clock, and the seconds of one.
@@ -116,6 +119,7 @@ class RunReport:
             "is_cold": self.is_cold,
             "plan": self.plan,
             "comparison": f"{self.told[0].upper()}{self.told[1:]}.",
+            "remarks": list(self.remarks),
             "plain_steps": self.plain_steps,
             "published_steps": self.published,
             "predicted_equivalents": self.full_step_equivalents(),
@@ -145,9 +149,9 @@ class RunReport:
 
     @property
     def told(self) -> str:
-        """The comparison, which plan it was, and how it grew."""
+        """The comparison, which plan it was, how it grew, and the remarks."""
         plan = f"plan: {self.plan}" if self.plan else ""
-        return "; ".join(filter(None, [self.comparison, plan, self.grown]))
+        return "; ".join(filter(None, [self.comparison, plan, self.grown, *self.remarks]))
 
     @property
     def comparison(self) -> str:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import comfy.samplers
 import nodes as core_nodes
 import torch
+from comfy_extras.nodes_custom_sampler import Noise_RandomNoise, SamplerCustomAdvanced
 
-from driving import ralu, schedule_for
+from driving import guider_for, ralu, schedule_for
 from lab.models import tiny
 from ralu_pack.nodes.apply import Apply
 
 SIDE = 64  # of the latent: 512 pixels, the least that RALU draws at half size
+EULER = comfy.samplers.sampler_object("euler")
+FULL = torch.linspace(1, 0, 21)
 CFG = {"Flux": 1.0, "SD3": 4.0}
 
 
@@ -33,6 +37,14 @@ def on(model, **inputs):
 def quickly(model, **inputs):
     """The same with two steps in each stage."""
     return on(model, schedule=schedule_for(model), **inputs)
+
+
+def custom(model, sigmas=FULL, noise=None, latent=None, cfg=None) -> tuple:
+    """Both outputs of core's SamplerCustomAdvanced."""
+    guider = guider_for(model, cfg_of(model) if cfg is None else cfg)
+    noise = noise or Noise_RandomNoise(7)
+    outputs = SamplerCustomAdvanced.execute(noise, guider, EULER, sigmas, latent or empty())
+    return tuple(one["samples"] for one in outputs.args)
 
 
 def ksampler(model, latent=None, steps=20, **options) -> torch.Tensor:

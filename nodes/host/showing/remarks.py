@@ -1,0 +1,36 @@
+"""What of its settings a run takes otherwise than its user may think, told where it is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ....ralu_core.growth import DEFAULT_GROWTH
+from ....ralu_core.plans import Plan
+from ..asked import Settings
+from ..samplers import takes_own_steps
+from ..sampling.begin import sampler_name
+
+
+def remarks(plan: Plan, settings: Settings, sampler: Any) -> tuple[str, ...]:
+    """Parts of a sentence; none where all is as asked for."""
+    told = []
+    if takes_own_steps(plan, sampler):
+        told.append(
+            f"steps are those of {sampler_name(sampler)}, and the plan was made for steps of "
+            "second order: choose euler for these"
+        )
+    unused = list(_unused(plan, settings))
+    if unused:
+        told.append(f"nothing grows early in this plan, so that it leaves {', '.join(unused)} out")
+    return tuple(told)
+
+
+def _unused(plan: Plan, settings: Settings) -> Iterator[str]:
+    if plan.ratio is None:
+        if settings.region_mask is not None:
+            yield "region_mask"
+        if settings.threshold:
+            yield "edge_threshold"
+    if not plan.crossings and settings.upsampling != DEFAULT_GROWTH:
+        yield "upsampling"
