@@ -19,8 +19,11 @@ is refused, not how pictures look. No schedule was connected, the quality was *p
 `plain_steps` the template's own, by which turbo models and Lightning LoRAs get their plan
 ([plans.md](plans.md)). The last column names the plans that ran.
 
-{counts}.
+{counts}. {patched} of these are for a model patch
+that only plans with a mixed stage refuse: *paper*, schedules and the plans for few steps. *fine*,
+*balanced* and *draft* do not, from 10 steps on.
 """
+PATCHED = "RALU's mixed stage calls"  # so begins what is said of a patch
 COUNTED_ONLY = (NOT_PICTURES, SERVICES)  # too many to be named
 
 
@@ -30,7 +33,11 @@ def page(outcomes: Sequence[Outcome], host: str, package: str) -> str:
     counted = Counter(outcome.state for outcome in tried)
     said = {RUNS: "run", REFUSED: "are refused in one sentence", FAILED: "fail"}
     parts = [f"{counted[state]} {words}" for state, words in said.items() if counted[state]]
-    head = HEAD.format(total=len(outcomes), host=host, package=package, counts=", ".join(parts))
+    patched = sum(one.state == REFUSED and one.words.startswith(PATCHED) for one in tried)
+    counts = ", ".join(parts)
+    head = HEAD.format(
+        total=len(outcomes), host=host, package=package, counts=counts, patched=patched
+    )
     rows = sorted(tried, key=lambda one: (_models(one), one.template.name))
     lines = ["| template | model | with RALU |", "|---|---|---|", *map(row, rows)]
     return "\n".join([head, *lines, "", "## Not tried", "", *_left_out(outcomes)]) + "\n"

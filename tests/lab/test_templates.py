@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lab.models.by_file import KINDS, kind_of
 from lab.templates.flatten import ALWAYS, BYPASSED, MUTED, Flat
+from lab.templates.package import Template
+from lab.templates.running import REFUSED, RUNS, Outcome
+from lab.templates.table import page
 from lab.templates.widgets import named_values
 
 INFO = {
@@ -117,3 +121,11 @@ def test_files_have_stand_ins_by_name(file, kind):
 def test_every_stand_in_is_a_familys_or_refused():
     assert all(bool(kind.family) != bool(kind.refused) for kind in KINDS)
     assert len({kind.name for kind in KINDS}) == len(KINDS)
+
+
+def test_the_page_counts_the_patches_that_some_plans_refuse():
+    template = Template("one", "One", "Image", "image", True, (), Path("one.json"))
+    words = ("RALU's mixed stage calls the network", "RALU cannot run this MODEL")
+    refused = [Outcome(template, state=REFUSED, words=one) for one in words]
+    said = page([*refused, Outcome(template, state=RUNS)], "0.30.0", "0.11.27")
+    assert "1 run, 2 are refused in one sentence. 1 of these are for a model patch" in said
