@@ -79,7 +79,7 @@ def families_table() -> str:
     import comfy.ops
 
     lines = [
-        "| models | presets | one latent pixel | largest side | step caches |",
+        "| models | presets | one latent pixel | largest side | RALU Temporal Acceleration |",
         "|---|---|---|---|---|",
     ]
     for family in ralu_pack.table.FAMILIES:

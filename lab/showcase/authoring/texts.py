@@ -39,7 +39,8 @@ FLUX_5X = f"""## FLUX.1-dev, about 5x less work
 FLUX_7X = f"""## FLUX.1-dev, about 7x less work
 {HOW}
 
-{cost("10 steps in three stages (2 + 3 + 5)", "6.5", 50)} It is the draft of the two settings."""
+{cost("10 steps in three stages (2 + 3 + 5)", "6.5", 50)} It is faster than FLUX 5x
+and loses more."""
 
 BEGIN_HERE = """## Begin here: FLUX.1-dev out of one file
 One checkpoint holds the model, its text encoders and its VAE. Put it into the folder below, press
@@ -64,6 +65,7 @@ KNOBS_IN_FRONT = """### RALU
 - Everything else may stay as it is.
 
 ### KSampler
+- **sampler_name** stays *euler*; RALU puts steps of second order in its place.
 - **steps** are what the saving is told against; **scheduler** has no effect."""
 
 FLUX_SCHNELL = f"""## FLUX.1-schnell in 4 steps

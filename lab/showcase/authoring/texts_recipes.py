@@ -39,12 +39,9 @@ def _what_runs(recipe: Recipe) -> str:
         return (
             f"{HOW} Turbo needs {recipe.steps} steps anyway; RALU makes {parts} of them: {saved}."
         )
-    read = ""
-    if recipe.is_guided:
-        read = f", and reads the negative prompt in the first {plan.steps[0]} of them alone"
     return (
         "RALU Sampler stands in the KSampler's place. At *balanced* it takes "
-        f"{plan.total_steps} steps of second order{read}: {saved}."
+        f"{plan.total_steps} steps of second order at full size: {saved}."
     )
 
 

@@ -12,8 +12,8 @@ COMPARE = f"""## What RALU gives for its compute
 All three samplers get the same model, prompt, size and seed.
 
 - **50 plain steps**: what the paper compares FLUX 5x with.
-- **9 plain steps**: as much model compute as FLUX 5x. Against these RALU has to be better, so
-  look at both, with several seeds.
+- **9 plain steps**: as much model compute as FLUX 5x. RALU would have to be better than these to
+  be worth it, so look at both, with several seeds.
 - **RALU FLUX 5x**: it adds noise of its own between stages, so composition and colours often
   differ. The last picture, below on the right, is bright where RALU grew early."""
 
