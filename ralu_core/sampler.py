@@ -26,7 +26,8 @@ from .tasks import RunStage, StageTask, Start
 class Source:
     """Where a run begins.
 
-    noise    (B, C, H, W) standard normal; H and W split into whole coarse tokens, else ValueError.
+    noise    (B, C, H, W) standard normal; H and W split into whole coarse tokens where a stage
+             of the plan has such.
     clean    (B, C, H, W) clean latent to start from or to keep under a mask; zero for none.
     coarse   (B, C, H/2, W/2) the same at half size.
     is_zero  whether the clean latent is known to be zero, which saves the arithmetic on it.
@@ -39,9 +40,10 @@ class Source:
     is_zero: bool = False
     patch: int = PATCH
 
-    def __post_init__(self) -> None:
+    def check(self, plan: Plan) -> None:
+        """ValueError for a latent that a plan's coarse tokens do not split."""
         (h, w), side = self.noise.shape[-2:], 2 * self.patch
-        if h % side or w % side:
+        if not plan.is_full and (h % side or w % side):
             raise ValueError(
                 f"A latent must split into whole coarse tokens of {side}x{side}, got {h}x{w}: "
                 f"extend it to the next multiple of {side} each way, and crop the result."
@@ -100,6 +102,7 @@ def run_plan(
                     noise of it; asked once for each.
     keep_history    whether stages before a choice of regions keep their steps.
     """
+    source.check(plan)
     noises = _Noises(plan, source, draw_noise)
     layout: Layout | None = None
     end: StageEnd | None = None

@@ -10,7 +10,6 @@ import torch
 
 from ...ralu_core.latents.flow import shift_sigma
 from ...ralu_core.latents.frame import Frame
-from ...ralu_core.latents.grid import FULL
 from ...ralu_core.latents.noise import white_noise
 from ...ralu_core.plans import Plan
 from .sampling.finite import check_finite
@@ -62,8 +61,7 @@ def check_noise_level(noise: torch.Tensor, plan: Plan, last_start: float, shift:
     Shrinking averages it away, and at sigma 1 the latent does not count.
     last_start  where the whole plan's last stage starts.
     """
-    is_full = all(stage.grid is FULL for stage in plan.stages)
-    if noise.flatten(1).any(1).all() or (is_full and plan.stages[0].start < 1):
+    if noise.flatten(1).any(1).all() or (plan.is_full and plan.stages[0].start < 1):
         return
     denoise = math.floor(100 * float(shift_sigma(1 / shift, last_start))) / 100
     raise ValueError(

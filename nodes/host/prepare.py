@@ -24,6 +24,7 @@ from ...ralu_core.scores import Evidence, Regions, score_named
 from .asked import Settings, Wires
 from .enlarger.choice import with_enlarger
 from .families.inspect import ModelFacts, inspect_model, network_of
+from .families.patches import check_enlarged
 from .inputs import (
     always_regions,
     check_detector,
@@ -153,9 +154,9 @@ def prepare(wires: Wires, settings: Settings) -> Run:
         patcher.model,
         facts.space,
     )
-    chosen = replace(chosen, plan=plan)
+    chosen, frame = replace(chosen, plan=plan), replace(frame, exact=plan.is_full)
     check_sampler(wires.sampler, plan.steps)
-    _check_carried(wires.guider, facts, plan)
+    _check_carried(wires.guider, facts, plan, frame)
     name_unstoppable(wires.guider, plan)
     facts.family.check_size(network, frame)
     lettering = _lettering(plan, wires, facts)
@@ -198,13 +199,16 @@ def _progress(
     return CallersBar(work, stages, wires.tell, wires.callback, wires.steps, frame)
 
 
-def _check_carried(guider: Any, facts: ModelFacts, plan: Plan) -> None:
-    """Refuse, or name, what was put on the MODEL or its prompts and a mixed stage cannot carry."""
-    if plan.ratio is None:
-        return
+def _check_carried(guider: Any, facts: ModelFacts, plan: Plan, frame: Frame) -> None:
+    """Refuse, or name, what was put on the MODEL or its prompts and its stages cannot carry."""
     options = guider.model_options.get(OPTIONS, {})
+    wrappers = {"wrappers": guider.model_patcher.wrappers}
+    if plan.ratio is None:
+        for held in (options, wrappers):
+            check_enlarged(held, frame)
+        return
     facts.family.check_call(options)
-    facts.family.check_call({"wrappers": guider.model_patcher.wrappers})
+    facts.family.check_call(wrappers)
     references = references_of(guider.original_conds, facts.space).tokens
     facts.family.check_references(network_of(guider.model_patcher), references)
     for stage in plan.stages:

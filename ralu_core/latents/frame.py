@@ -19,11 +19,14 @@ class Frame:
 
     height, width  latent pixels of the picture. ValueError where it is too small or too large.
     space          what a latent pixel is.
+    exact          whether the picture's own size is sampled, whatever tokens it splits into; only
+                   plans that are at full size throughout can.
     """
 
     height: int
     width: int
     space: Space = field(default_factory=Space)
+    exact: bool = False
 
     def __post_init__(self) -> None:
         _check_least(self.height, self.width, self.space, self.size)
@@ -54,14 +57,17 @@ class Frame:
 
     @property
     def padded(self) -> tuple[int, int]:
-        """Height and width in latent pixels that split into whole coarse tokens."""
-        coarse = self.space.coarse
-        return -(-self.height // coarse) * coarse, -(-self.width // coarse) * coarse
+        """Height and width in latent pixels that are sampled: of whole coarse tokens, if not
+        `exact`."""
+        if self.exact:
+            return self.height, self.width
+        return self.grid[0] * self.space.coarse, self.grid[1] * self.space.coarse
 
     @property
     def grid(self) -> tuple[int, int]:
-        """Rows and columns of coarse tokens."""
-        return self.padded[0] // self.space.coarse, self.padded[1] // self.space.coarse
+        """Rows and columns of coarse tokens, which cover the picture."""
+        coarse = self.space.coarse
+        return -(-self.height // coarse), -(-self.width // coarse)
 
     @property
     def fine_grid(self) -> tuple[int, int]:

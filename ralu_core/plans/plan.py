@@ -101,6 +101,11 @@ class Plan:
         """Share of coarse tokens that grow early; None where no stage is mixed."""
         return next((stage.ratio for stage in self.stages if stage.grid.is_mixed), None)
 
+    @property
+    def is_full(self) -> bool:
+        """Whether all stages are at full size."""
+        return all(stage.grid is FULL for stage in self.stages)
+
     def levels_from(self, stage: Stage) -> tuple[float, ...]:
         """All steps of the run as one falling line of noise levels, seen from one of its stages.
 

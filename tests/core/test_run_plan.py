@@ -6,11 +6,13 @@ import weakref
 
 import pytest
 import torch
+from closed_form import gaussian
 from runs import LATENT, PLAN, SIZE, choose_by, normal
 
-from ralu_core import Source, StageEnd, StageTask, Start, run_plan
+from ralu_core import Source, StageEnd, StageTask, Start, run_plan, sample
 from ralu_core.latents.grid import FULL, HALF, MIXED
 from ralu_core.latents.tokens import pick, spread
+from ralu_core.plans import plain
 
 
 def test_a_crossing_is_computed_where_the_stage_ended() -> None:
@@ -101,9 +103,11 @@ def test_a_stage_alone_keeps_the_memory_of_its_state() -> None:
 @pytest.mark.parametrize(("patch", "size"), [(2, (16, 22)), (2, (6, 8)), (1, (16, 21))])
 def test_a_latent_must_split_into_coarse_tokens(patch: int, size: tuple[int, int]) -> None:
     side, (h, w) = 2 * patch, size
+    odd = Source.from_noise(torch.zeros(1, 4, *size), patch)
     with pytest.raises(ValueError, match=f"tokens of {side}x{side}, got {h}x{w}: extend it"):
-        Source.from_noise(torch.zeros(1, 4, *size), patch)
-    Source.from_noise(torch.zeros(1, 4, 2 * h, 2 * w), patch)
+        sample(gaussian(0.2, 0.8), None, odd, PLAN, 0, LATENT)
+    odd.check(plain(3.0))
+    Source.from_noise(torch.zeros(1, 4, 2 * h, 2 * w), patch).check(PLAN)
 
 
 def test_a_source_from_noise_is_clean_of_content() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -84,6 +86,9 @@ def test_a_frame_of_tokens_of_one_latent_pixel() -> None:
     assert mask.shape == (1, 1000, 520) and mask.dtype == torch.float32
     assert mask[0, :16, 16:32].all() and mask[0, 992:, 512:].all()
     assert mask.sum() == 16 * 16 + 8 * 8
+    exact = replace(frame, exact=True)
+    assert exact.padded == (125, 65) and exact.is_whole and exact.extend(latent) is latent
+    assert exact.grid == frame.grid and torch.equal(exact.mask(fine), mask)
 
 
 def test_a_frame_of_flux() -> None:

@@ -11,6 +11,8 @@ import torch
 from comfy.model_patcher import ModelPatcher
 from comfy.patcher_extension import WrappersMP
 
+from ....ralu_core.latents.frame import Frame
+
 VAE = ("encode", "decode", "decode_tiled")
 COLOURS = (3, 4)  # channels of an IMAGE, which come last
 DEPTH = 3  # a function's own, its owner's, and those of a patch that this one shares
@@ -23,14 +25,32 @@ def check_patches(options: dict) -> None:
     latent that the network sees; a packed call is one row of tokens, onto which it would be
     squeezed. Patches that bring numbers of no place, such as USO's style, are carried.
     """
+    name = _with_picture(options)
+    if name is not None:
+        raise ValueError(
+            f"RALU's mixed stage calls the network with one row of tokens, and the model patch "
+            f"{name} fits a picture to what it takes for the whole latent: remove the patch, use a "
+            "ControlNet instead, or use a KSampler."
+        )
+
+
+def check_enlarged(options: dict, frame: Frame) -> None:
+    """The same where a picture is sampled larger than it is, which would shift the patch's."""
+    name = None if frame.is_whole else _with_picture(options)
+    if name is not None:
+        side = frame.space.coarse_pixels
+        raise ValueError(
+            f"This plan samples {frame.size} as a part of a larger picture, onto which the model "
+            f"patch {name} would stretch its own: make width and height multiples of {side}, "
+            "remove the patch, or use a KSampler."
+        )
+
+
+def _with_picture(options: dict) -> str | None:
+    """Name of a patch that holds a VAE or an IMAGE."""
     wrappers = options.get("wrappers", {}).get(WrappersMP.DIFFUSION_MODEL, {})
-    for patch in _each([options.get("patches", {}), options.get("patches_replace", {}), wrappers]):
-        if _holds_picture(patch, DEPTH):
-            raise ValueError(
-                f"RALU's mixed stage calls the network with one row of tokens, and the model patch "
-                f"{_name(patch)} fits a picture to what it takes for the whole latent: remove the "
-                "patch, use a ControlNet instead, or use a KSampler."
-            )
+    patches = _each([options.get("patches", {}), options.get("patches_replace", {}), wrappers])
+    return next((_name(patch) for patch in patches if _holds_picture(patch, DEPTH)), None)
 
 
 def _each(value: Any) -> Iterator[Any]:

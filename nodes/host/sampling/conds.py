@@ -135,10 +135,19 @@ class _ControlPreparer:
             return control
         copied = copy_chain(control)
         for link in links(copied):
-            link.cond_hint_original = self.frame.extend(link.cond_hint_original)
-            link.extra_concat_orig = [self.frame.extend(c) for c in link.extra_concat_orig]
+            link.cond_hint_original = self._extended(link.cond_hint_original)
+            link.extra_concat_orig = [self._extended(c) for c in link.extra_concat_orig]
             link.vae = None if link.vae is None else RememberingVae(link.vae)
         return copied
+
+    def _extended(self, hint: torch.Tensor) -> torch.Tensor:
+        """A hint on the frame: of its middle, which the host takes where shapes differ."""
+        if self.frame.is_whole:
+            return hint
+        (h, w), (height, width) = hint.shape[-2:], self.frame.picture
+        top = max(0, round((h - w * height / width) / 2))
+        left = max(0, round((w - h * width / height) / 2))
+        return self.frame.extend(hint[..., top : h - top, left : w - left])
 
 
 def area_mask(area: tuple, frame: Frame) -> torch.Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -201,8 +202,8 @@ class GuiderStages:
     def _tokens(self, task: StageTask) -> list[int]:
         if task.layout is not None:
             return task.layout.counts
-        h, w = task.white.shape[-2:]
-        return [h * w // self._space.patch**2] * task.white.shape[0]
+        h, w = (math.ceil(side / self._space.patch) for side in task.white.shape[-2:])
+        return [h * w] * task.white.shape[0]
 
     def _unprocessed(self, task: StageTask) -> torch.Tensor:
         """The stage's clean latent as the host expects it, before its own latent scaling."""

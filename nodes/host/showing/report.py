@@ -66,7 +66,8 @@ class RunReport:
     def _equivalents(self, stage: StageRecord) -> float:
         """The same of one stage, had it skipped nothing."""
         coarse, references = self.grid[0] * self.grid[1], self.references
-        full = self.cost.flops(4 * coarse + references.tokens) * self.rows
+        plain = max(self.last_full_stage.tokens)
+        full = self.cost.flops(plain + references.tokens) * self.rows
         view, read = view_named(stage.views), references.on(stage.grid)
         one = self.cost.mixed_flops(max(stage.tokens), coarse, view, read)
         return stage.steps * one * stage.rows / full

@@ -7,6 +7,7 @@ import comfy.latent_formats
 import comfy.ops
 import pytest
 import torch
+import torch.nn.functional as F
 from comfy_extras.nodes_controlnet import (
     ControlNetInpaintingAliMamaApply,
     SetUnionControlNetType,
@@ -119,13 +120,16 @@ def test_control_of_one_prompt(model, kind, vae):
 
 
 @pytest.mark.promise("ControlNet at any picture size")
-def test_hint_of_a_picture_that_is_extended(model, kind, vae):
-    """All fine, on the padded frame, is plain sampling with the hint's last rows repeated."""
+@pytest.mark.parametrize("border", [(0, 0), (0, 56), (40, 0)], ids=["same", "wider", "higher"])
+def test_hint_of_a_picture_that_is_extended(model, kind, vae, border):
+    """All fine, on the padded frame, is plain sampling with the last rows of the hint's middle
+    repeated."""
     size = (176, 248)
     frame = Frame(size[0] // 8, size[1] // 8)
     assert frame.padded == LATENT
     image = hint(size=size)
-    odd = guider(model, *applied(controlnet(model, kind), vae, image=image))
+    bordered = F.pad(image, (0, 0, border[1], border[1], border[0], border[0]), value=0.3)
+    odd = guider(model, *applied(controlnet(model, kind), vae, image=bordered))
     odd.original_conds = fit_to_frame(odd.original_conds, frame)
     rows = torch.arange(LATENT[0] * 8).clamp(max=size[0] - 1)
     columns = torch.arange(LATENT[1] * 8).clamp(max=size[1] - 1)
@@ -138,7 +142,7 @@ def test_hint_of_a_picture_that_is_extended(model, kind, vae):
         model,
         vae,
         size=size,
-        positive=applied(controlnet(model, kind), vae, image=image)[0],
+        positive=applied(controlnet(model, kind), vae, image=bordered)[0],
         schedule=quick_schedule(3.0),
     )
     assert samples.shape[-2:] == (22, 31) and torch.isfinite(samples).all()
