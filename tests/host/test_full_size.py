@@ -13,6 +13,7 @@ from comfy.patcher_extension import WrappersMP
 from comfy.utils import common_upscale
 from controls import applied, controlnet, hint
 from in_core import steps_of_second_order
+from limits import with_values
 
 from driving import ralu
 from lab.models import tiny
@@ -117,3 +118,12 @@ def test_an_inpaint_mask(model):
     latent["noise_mask"] = torch.rand(1, 1, 8 * SIDES[0], 8 * SIDES[1], generator=generator).round()
     samples, _ = ralu(model, None, latent=latent, cfg=3.0, schedule=plan)
     assert torch.equal(samples, of_host(model, plan, latent, cfg=3.0))
+
+
+@pytest.mark.parametrize("order", [1, 2])
+def test_area_prompts_stay_areas(model, order):
+    area = with_values(tiny.conditioning(8), area=(8, 13, 4, 0), strength=1.0)
+    plan, latent, positive = full_size(order=order), empty(model), tiny.conditioning(5) + area
+    samples, _ = ralu(model, None, latent=latent, cfg=3.0, positive=positive, schedule=plan)
+    assert torch.equal(samples, of_host(model, plan, latent, 3.0, positive))
+    assert not torch.equal(samples, of_host(model, plan, latent, 3.0))

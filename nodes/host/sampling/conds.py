@@ -75,7 +75,8 @@ def fit_to_frame(conds: Conds, frame: Frame) -> Conds:
     """Turn areas into masks and extend everything spatial to the frame that is sampled.
 
     A cropped area cannot be packed, and its place would differ between stages; as a mask the same
-    prompt is weighed over the same part, and sees the whole frame.
+    prompt is weighed over the same part, and sees the whole frame. In a frame that is exact no
+    stage needs that, and the host crops the call to the area, which is less work.
     """
     prepare = _ControlPreparer(frame)
     return {
@@ -84,15 +85,25 @@ def fit_to_frame(conds: Conds, frame: Frame) -> Conds:
     }
 
 
+def has_areas(conds: Conds) -> bool:
+    """Whether a prompt is for a part of the picture alone."""
+    return any(_is_area(entry) for entries in conds.values() for entry in entries)
+
+
+def _is_area(entry: dict) -> bool:
+    bounded = entry.get("set_area_to_bounds", False) and "mask" in entry
+    return bounded or entry.get("area") is not None
+
+
 def _as_mask(entry: dict, frame: Frame) -> dict:
     """The entry with its area, and a mask's bounds, told by the mask alone."""
     fitted = dict(entry)
+    if frame.exact or not _is_area(entry):
+        return fitted
     area = fitted.pop("area", None)
     # The host takes the bounds of a mask for its area, whatever the area was.
     bounded_by_mask = fitted.pop("set_area_to_bounds", False) and "mask" in fitted
     if not bounded_by_mask:
-        if area is None:
-            return fitted
         mask = fitted.get("mask")
         whole = area_mask(area, frame) if mask is None else _inside(mask, area, frame)
         fitted["mask"] = whole
