@@ -178,7 +178,7 @@ def prepare(wires: Wires, settings: Settings) -> Run:
     check_noise_level(source.noise, plan, chosen.whole.stages[-1].start, chosen.shift)
     own, published = settings.plain_steps, chosen.published
     baselines = (own, published if published != own else None) if own else (published, None)
-    told = (grown, remarks(plan, settings, wires.sampler))
+    told = (grown, remarks(plan, settings, wires.sampler, wires.guider.original_conds))
     return Run(wires, facts, plan, *baselines, frame, regions, source, stages, progress, *told)
 
 

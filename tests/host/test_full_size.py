@@ -3,6 +3,7 @@ at any size, with all that is wired in. Equalities are of bytes."""
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 
 import comfy.sample
@@ -127,3 +128,11 @@ def test_area_prompts_stay_areas(model, order):
     samples, _ = ralu(model, None, latent=latent, cfg=3.0, positive=positive, schedule=plan)
     assert torch.equal(samples, of_host(model, plan, latent, 3.0, positive))
     assert not torch.equal(samples, of_host(model, plan, latent, 3.0))
+
+
+@pytest.mark.parametrize(("plan", "told"), [(full_size(), 0), (own_noise(3.158193, (1, 1)), 1)])
+def test_a_run_says_that_areas_are_not_counted(flux, caplog, plan, told):
+    caplog.set_level(logging.INFO)
+    area = with_values(tiny.conditioning(8), area=(8, 16, 0, 0), strength=1.0)
+    ralu(flux, None, positive=tiny.conditioning(5) + area, schedule=plan)
+    assert caplog.text.count("area prompts see the whole picture here, which the compari") == told

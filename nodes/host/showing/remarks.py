@@ -10,9 +10,10 @@ from ....ralu_core.plans import Plan
 from ..asked import Settings
 from ..samplers import takes_own_steps
 from ..sampling.begin import sampler_name
+from ..sampling.conds import Conds, has_areas
 
 
-def remarks(plan: Plan, settings: Settings, sampler: Any) -> tuple[str, ...]:
+def remarks(plan: Plan, settings: Settings, sampler: Any, conds: Conds) -> tuple[str, ...]:
     """Parts of a sentence; none where all is as asked for."""
     told = []
     if takes_own_steps(plan, sampler):
@@ -23,6 +24,8 @@ def remarks(plan: Plan, settings: Settings, sampler: Any) -> tuple[str, ...]:
     unused = list(_unused(plan, settings))
     if unused:
         told.append(f"nothing grows early in this plan, so that it leaves {', '.join(unused)} out")
+    if has_areas(conds) and not plan.is_full:
+        told.append("area prompts see the whole picture here, which the comparison does not count")
     return tuple(told)
 
 
