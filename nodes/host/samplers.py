@@ -16,9 +16,9 @@ from .sampling.second_order import is_euler, is_second_order, of_second_order
 
 log = logging.getLogger(__name__)
 
-# These leave a flow at another noise level than they were asked for: the first two choose levels of
-# their own, ipndm_v diverges where steps are uneven, sa_solver omits the last step of a stage in
-# ComfyUI 0.3.75, the others add noise as for other models.
+# In a plan of several stages: these leave a flow at another noise level than they were asked for.
+# The first two choose levels of their own, ipndm_v diverges where steps are uneven, sa_solver omits
+# the last step of a stage in ComfyUI 0.3.75, the others add noise as for other models.
 REFUSED_SAMPLERS = (
     "dpm_fast",
     "dpm_adaptive",
@@ -55,7 +55,7 @@ def sampler_for(plan: Plan, sampler: Any) -> Any:
 
 
 def check_sampler(sampler, steps: Sequence[int]) -> None:
-    """Refuse samplers that cannot be right in stages of so many steps."""
+    """Refuse samplers that cannot be right in stages of so many steps; in one, most can."""
     if getattr(sampler, "sampler_function", None) is None:
         raise ValueError(
             f"RALU cannot use the SAMPLER {type(sampler).__name__}: it has no sampler function "
@@ -64,9 +64,9 @@ def check_sampler(sampler, steps: Sequence[int]) -> None:
     names = list(names_within(sampler))
     for name in names:
         for refused in REFUSED_SAMPLERS:
-            if refused in name:
+            if refused in name and len(steps) > 1:
                 raise ValueError(
-                    "RALU changes the picture's size at exact noise levels, and the sampler "
+                    "The stages of this plan meet at exact noise levels, and the sampler "
                     f"{refused} does not keep to them: use euler, dpmpp_2m or another sampler."
                 )
         if "unipc" in name and min(steps) < 2:
@@ -74,7 +74,8 @@ def check_sampler(sampler, steps: Sequence[int]) -> None:
                 "The sampler uni_pc needs at least 2 steps in every stage, got "
                 f"{list(steps)}: use a longer schedule, another denoise, or another sampler."
             )
-    if any(isinstance(one, comfy.samplers.Sampler) for one in _options(sampler).values()):
+    holds = any(isinstance(one, comfy.samplers.Sampler) for one in _options(sampler).values())
+    if holds and len(steps) > 1:
         log.info(
             "The SAMPLER %s holds another, and RALU gives it the steps of one stage at a time: "
             "what it counts or spreads over a run starts anew in each stage.",

@@ -16,9 +16,10 @@ from controls import applied, controlnet, hint
 from in_core import steps_of_second_order
 from limits import with_values
 
-from driving import ralu
+from driving import advanced, ralu
 from lab.models import tiny
 from ralu_pack.nodes.host.families.inspect import inspect_model
+from ralu_pack.nodes.host.samplers import REFUSED_SAMPLERS
 from ralu_pack.ralu_core.plans import Plan, own_noise, plain
 
 SIDES = (17, 26)  # of the host's latent: an odd one, and one of no whole coarse tokens
@@ -35,13 +36,14 @@ def empty(model, batch: int = 1) -> dict:
     return {"samples": torch.zeros(batch, space.host_channels, *frames, *SIDES)}
 
 
-def of_host(model, plan, latent, cfg=1.0, positive=None, seed=7):
+def of_host(model, plan, latent, cfg=1.0, positive=None, seed=7, sampler=None):
     """The host's run of a plan of one stage."""
     guider = comfy.samplers.CFGGuider(model)
     guider.set_conds(positive or tiny.conditioning(5), tiny.conditioning(6))
     guider.set_cfg(cfg)
-    order = plan.stages[0].order
-    sampler = comfy.samplers.sampler_object("euler") if order == 1 else steps_of_second_order()
+    if sampler is None:
+        is_second = plan.stages[0].order == 2
+        sampler = steps_of_second_order() if is_second else comfy.samplers.sampler_object("euler")
     return guider.sample(
         comfy.sample.prepare_noise(latent["samples"], seed),
         latent["samples"],
@@ -136,3 +138,12 @@ def test_a_run_says_that_areas_are_not_counted(flux, caplog, plan, told):
     area = with_values(tiny.conditioning(8), area=(8, 16, 0, 0), strength=1.0)
     ralu(flux, None, positive=tiny.conditioning(5) + area, schedule=plan)
     assert caplog.text.count("area prompts see the whole picture here, which the compari") == told
+
+
+@pytest.mark.parametrize("name", sorted({*REFUSED_SAMPLERS} & {*comfy.samplers.SAMPLER_NAMES}))
+def test_samplers_that_cannot_run_in_stages_run_in_one(flux, name):
+    plan, latent = replace(plain(3.0, (6,)), model_shift=None), empty(flux)
+    sampler = comfy.samplers.sampler_object(name)
+    out = advanced(flux, sampler=sampler, schedule=plan, latent_image=latent)
+    samples = out.args[0]["samples"]
+    assert torch.equal(samples, of_host(flux, plan, latent, sampler=sampler))
