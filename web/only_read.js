@@ -1,6 +1,6 @@
 // RALU Temporal Acceleration shows the widgets that its method reads. The others keep their values,
 // and are saved and sent as before.
-import { forget, watch } from "./watch.js";
+import { watch } from "./watch.js";
 import { also, fitHeight, fittedHeight } from "./widget.js";
 
 export function showOnlyRead(node) {
@@ -22,8 +22,7 @@ export function showOnlyRead(node) {
     fitHeight(node, fitted);
   };
   look();
-  also(node, "onConfigure", look);
-  also(node, "onRemoved", () => forget(node));
+  also(node, "onConfigure", () => node.graph && look()); // not of a copy under the node's own id
   watch(node, look);
 }
 

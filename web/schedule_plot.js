@@ -2,6 +2,7 @@
 import { api } from "../../scripts/api.js";
 import { keep, kept } from "./kept.js";
 import { planMarkup, shiftWords } from "./markup.js";
+import { isThere } from "./watch.js";
 import { addElement, also, fromMarkup, paragraph } from "./widget.js";
 import { words } from "./words.js";
 
@@ -27,7 +28,7 @@ export function addPlot(node) {
     }
     if (asked.unknown) return panel.show(paragraph(words().wired(asked.unknown)));
     const [values, problem] = await solve(asked.numbers);
-    if (key !== shown) return; // the widgets have changed since
+    if (key !== shown || !isThere(node)) return; // the widgets have changed since
     if (problem) return panel.show(paragraph(problem));
     const shift = shiftWords(values);
     draw(values, asked.model ? words().model_decides(shift) : shift);
@@ -37,7 +38,7 @@ export function addPlot(node) {
 
   panel.watch(show);
   also(node, "onExecuted", (output) => {
-    ran = output?.ralu_schedule?.[0] ?? ran;
+    ran = output?.ralu_schedule?.at(-1) ?? ran;
     if (ran) keep(node, "schedule", ran);
     runs += 1;
   });

@@ -1,27 +1,40 @@
 // One timer for all nodes that show what nobody tells them of: widgets that a program has set, the
 // colours of the theme.
+import { app } from "../../scripts/app.js";
+import { also } from "./widget.js";
+
 const CHECK_MS = 150;
 const LIGHT = 0.4; // of a node's ground; below, text on it is light
 const looks = new Map();
 let timer;
 
-// Call `look` now and then, until the node is removed.
+// Call `look` now and then, for as long as the node is in the graph.
 export function watch(node, look) {
-  looks.set(node, [...(looks.get(node) ?? []), look]);
-  timer ??= setInterval(lookAtAll, CHECK_MS);
+  also(node, "onAdded", () => {
+    looks.set(node, (looks.get(node) ?? new Set()).add(look));
+    timer ??= setInterval(lookAtAll, CHECK_MS);
+  });
 }
 
-export function forget(node) {
-  looks.delete(node);
-  if (looks.size) return;
-  clearInterval(timer);
-  timer = undefined;
+// Whether a node is one of the open workflow. Neither of a copy that was never added, nor of what lay in
+// a subgraph as another workflow was opened, does the frontend tell that it is gone.
+export function isThere(node) {
+  const { graph, id } = node;
+  const root = app.rootGraph ?? app.graph;
+  const isOpen = graph && (graph === root || root.subgraphs.get(graph.id) === graph);
+  return !!isOpen && graph.getNodeById(id) === node;
 }
 
 function lookAtAll() {
   const light = lightness(LiteGraph.NODE_DEFAULT_BGCOLOR) > LIGHT;
   document.documentElement.classList.toggle("ralu-on-light", light);
-  for (const all of looks.values()) all.forEach((look) => look());
+  for (const [node, all] of looks) {
+    if (isThere(node)) all.forEach((look) => look());
+    else looks.delete(node);
+  }
+  if (looks.size) return;
+  clearInterval(timer);
+  timer = undefined;
 }
 
 function lightness(colour) {

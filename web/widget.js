@@ -1,5 +1,5 @@
 import { app } from "../../scripts/app.js";
-import { forget, watch } from "./watch.js";
+import { watch } from "./watch.js";
 
 const MARGIN = 10; // pixels that the classic renderer leaves around an element
 
@@ -39,7 +39,6 @@ export function addElement(node, name, height = 0) {
   };
   root.style.display = height ? "" : "none";
   widget.hidden = !height;
-  also(node, "onRemoved", () => forget(node));
   return { root, body, show, watch: (look) => watch(node, look) };
 }
 

@@ -65,6 +65,42 @@ def test_plot_reads_numbers_from_wires(tab):
     expect(tab.page.locator(PLOT)).to_contain_text("at 512x1024")
     tab.set_widget(2, "value", 768)
     expect(tab.page.locator(PLOT)).to_contain_text("at 768x1024")
+    # A copy that is made on the way has the wire and no graph to find the number in.
+    tab.page.evaluate(
+        "() => { app.rootGraph.convertToSubgraph(new Set([app.rootGraph.getNodeById(1)])); }"
+    )
+    tab.page.wait_for_timeout(500)
+
+
+LEFT = {
+    "copy": "() => app.rootGraph.getNodeById(1).clone()",
+    "subgraph": """async () => {
+      const { subgraph } = app.rootGraph.convertToSubgraph(new Set([app.rootGraph.getNodeById(1)]));
+      const [left] = subgraph.nodes;
+      await app.loadGraphData(app.rootGraph.serialize()); // as undo does
+      return left; }""",
+}
+
+
+@pytest.mark.parametrize("left", LEFT)
+def test_what_is_in_no_graph_is_not_looked_at(tab, left):
+    tab.load(graphs.schedule_only())
+    wait_for_plot(tab)
+    looks = tab.page.evaluate(
+        f"""async () => {{
+          const left = await ({LEFT[left]})();
+          const all = [app.rootGraph, ...app.rootGraph.subgraphs.values()];
+          const [live] = all.flatMap(({{ nodes }}) => nodes).filter(n => n.type === left.type);
+          const counts = [left, live].map(node => {{
+            const seen = {{ count: 0 }}, before = node.isInputConnected;
+            node.isInputConnected = (...args) => {{
+              seen.count++;
+              return before.apply(node, args); }};
+            return seen; }});
+          await new Promise(done => setTimeout(done, 600));
+          return counts.map(({{ count }}) => count); }}"""
+    )
+    assert looks[0] == 0 < looks[1]
 
 
 def test_more_flops_are_not_called_fewer(tab):
