@@ -99,21 +99,35 @@ export function runMarkup(run) {
   );
   const heads = [say.head_steps, say.head_calls, say.head_tokens, say.head_seconds];
   return `<table class="run"><tr><th></th>${heads.map((head) => `<th>${head}</th>`).join("")}
-    </tr>${rows.join("")}</table><p><b>${comparison(run)}</b></p>
+    </tr>${rows.join("")}</table><p><b>${told(run)}</b></p>
     <p class="origin">${say.seconds(fixed(run.seconds, 2), fixed(run.loading, 2))}</p>`;
 }
 
-// In English as the log tells it; other languages have its numbers.
-function comparison(run) {
-  const { compared, compared_cold, compared_free } = words();
+// In English as the log tells it; other languages have its numbers, and English for how latents grew
+// and for remarks.
+function told(run) {
+  const { compared, compared_plan } = words();
   if (!compared) return run.comparison;
+  const plan = run.plan && compared_plan(run.plan);
+  const english = [run.grown, ...(run.remarks ?? [])].filter(Boolean).join("; ");
+  return [comparison(run), plan, english].filter(Boolean).join(" ");
+}
+
+function comparison(run) {
+  const { compared, compared_cold, compared_free, compared_published_steps, compared_no_gain } = words();
   const predicted = run.predicted_equivalents;
   if (run.is_cold) return compared_cold(fixed(predicted, 1));
   const measured = run.measured_equivalents;
   const each = fixed(run.seconds_per_full_step, 2);
   const plain = run.plain_steps;
   if (plain == null) return compared_free(fixed(measured, 1), each, fixed(predicted, 1));
-  return compared(fixed(plain / measured, 2), plain, each, fixed(plain / predicted, 2));
+  const published = run.published_steps;
+  const said = [
+    compared(fixed(plain / measured, 2), plain, each, fixed(plain / predicted, 2)),
+    published != null && compared_published_steps(published, fixed(published / predicted, 2)),
+    measured > plain && compared_no_gain,
+  ];
+  return said.filter(Boolean).join(" ");
 }
 
 // RALU Temporal Acceleration skips some of the work in these calls.

@@ -17,6 +17,7 @@ export const en = {
   model_decides: (shift) => `${shift}; a run reads the MODEL's`,
   wired: (name) => `A wire sets ${name}: the plot is drawn after a run.`,
   no_server: "No plot: the server does not answer.",
+  earlier: (count) => `${count} earlier lines`,
   head_steps: "steps",
   head_calls: "calls",
   head_tokens: "tokens",

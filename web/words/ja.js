@@ -17,6 +17,7 @@ export const ja = {
   model_decides: (shift) => `${shift}。実行時はモデルの値を読みます`,
   wired: (name) => `${name} は接続先が決めるため、グラフは実行後に描かれます。`,
   no_server: "グラフなし：サーバーが応答しません。",
+  earlier: (count) => `以前の ${count} 行`,
   head_steps: "ステップ",
   head_calls: "呼び出し",
   head_tokens: "トークン",
@@ -26,9 +27,12 @@ export const ja = {
   compared_more: (times, steps, size) => `${size} での FLOPs は通常の ${steps} ステップの ${times} 倍`,
   compared_published: (said) => `(論文の比較：${said})`,
   compared_cold: (predicted) =>
-    `モデル計算量の予測は通常の ${predicted} ステップ分。重みの読み込み中だったため未計測です。もう一度実行してください。`,
+    `モデル計算量の予測は通常の ${predicted} ステップ分。重みの読み込み中だったため未計測です。もう一度実行してください。それでも変わらなければ、MODEL と VAE が同時にはメモリに収まりません。`,
   compared_free: (measured, each, predicted) =>
     `通常の ${measured} ステップ分の時間（1 ステップ実測 ${each} 秒）。予測は ${predicted}。`,
   compared: (times, plain, each, predicted) =>
     `通常の ${plain} ステップの ${times} 倍の速さ（1 ステップ実測 ${each} 秒）。予測は ${predicted} 倍。`,
+  compared_published_steps: (steps, times) => `論文の ${steps} ステップとの比較では ${times} 倍。`,
+  compared_no_gain: "ここでは効果がなく、通常のステップのほうが速くなります。",
+  compared_plan: (name) => `プラン：${name}。`,
 };

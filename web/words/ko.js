@@ -17,6 +17,7 @@ export const ko = {
   model_decides: (shift) => `${shift}; 실행할 때는 모델의 값을 읽습니다`,
   wired: (name) => `${name}은(는) 연결이 정하므로 실행한 뒤에 그립니다.`,
   no_server: "그래프 없음: 서버가 응답하지 않습니다.",
+  earlier: (count) => `이전 ${count}줄`,
   head_steps: "스텝",
   head_calls: "호출",
   head_tokens: "토큰",
@@ -26,9 +27,12 @@ export const ko = {
   compared_more: (times, steps, size) => `${size}에서 FLOPs가 일반 ${steps}스텝의 ${times}배`,
   compared_published: (said) => `(논문의 비교: ${said})`,
   compared_cold: (predicted) =>
-    `예상 모델 계산량은 일반 ${predicted}스텝. 가중치를 불러오는 중이라 재지 않았으니 한 번 더 실행하세요.`,
+    `예상 모델 계산량은 일반 ${predicted}스텝. 가중치를 불러오는 중이라 재지 않았으니 한 번 더 실행하세요. 그래도 그대로면 MODEL과 VAE가 함께 메모리에 들어가지 않는 것입니다.`,
   compared_free: (measured, each, predicted) =>
     `일반 ${measured}스텝만큼의 시간(스텝당 측정 ${each}초). 예상 ${predicted}.`,
   compared: (times, plain, each, predicted) =>
     `일반 ${plain}스텝보다 ${times}배 빠름(스텝당 측정 ${each}초). 예상 ${predicted}배.`,
+  compared_published_steps: (steps, times) => `논문의 ${steps}스텝과 비교하면 ${times}배.`,
+  compared_no_gain: "여기서는 효과가 없어 일반 스텝이 더 빠릅니다.",
+  compared_plan: (name) => `플랜: ${name}.`,
 };

@@ -16,6 +16,7 @@ export const zh = {
   model_decides: (shift) => `${shift}；运行时读取模型自身的值`,
   wired: (name) => `${name} 由连线设定，运行后才绘制曲线。`,
   no_server: "没有曲线：服务器没有响应。",
+  earlier: (count) => `此前 ${count} 行`,
   head_steps: "步数",
   head_calls: "调用",
   head_tokens: "token",
@@ -25,9 +26,12 @@ export const zh = {
   compared_more: (times, steps, size) => `${size} 下 FLOPs 是 ${steps} 个普通步的 ${times} 倍`,
   compared_published: (said) => `(论文的比较：${said})`,
   compared_cold: (predicted) =>
-    `预计模型计算量相当于 ${predicted} 个普通步；权重仍在载入，未作测量，请再运行一次。`,
+    `预计模型计算量相当于 ${predicted} 个普通步；权重仍在载入，未作测量，请再运行一次；若仍如此，MODEL 与 VAE 无法同时放入内存。`,
   compared_free: (measured, each, predicted) =>
     `耗时相当于 ${measured} 个普通步（每步实测 ${each} 秒）；预计 ${predicted} 个。`,
   compared: (times, plain, each, predicted) =>
     `速度是 ${plain} 个普通步的 ${times} 倍（每步实测 ${each} 秒）；预计 ${predicted} 倍。`,
+  compared_published_steps: (steps, times) => `与论文的 ${steps} 步相比为 ${times} 倍。`,
+  compared_no_gain: "此处没有收益，普通步更快。",
+  compared_plan: (name) => `方案：${name}。`,
 };

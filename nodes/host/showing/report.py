@@ -99,6 +99,7 @@ class RunReport:
         steps, seconds, loading, is_cold
                      of the whole run; loading is until the model was first there.
         plan         its name.
+        grown        how latents grew, "" where there is nothing to tell.
         comparison   with plain sampling, the plan, how it grew, and remarks, a sentence.
         remarks      the last, part by part.
         plain_steps, predicted_equivalents, measured_equivalents, seconds_per_full_step
@@ -119,6 +120,7 @@ class RunReport:
             "loading": self.loading,
             "is_cold": self.is_cold,
             "plan": self.plan,
+            "grown": self.grown,
             "comparison": f"{self.told[0].upper()}{self.told[1:]}.",
             "remarks": list(self.remarks),
             "plain_steps": self.plain_steps,

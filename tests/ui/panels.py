@@ -1,0 +1,17 @@
+"""What the tests of the panels on samplers, and on nodes before them, share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+PANEL, LINES = ".ralu_run", ".ralu_lines"
+
+
+def a_run(comparison: str, **more: Any) -> dict[str, Any]:
+    """What a sampler sends after it, in short."""
+    stage = {"number": 3, "steps": 6, "calls": 6, "tokens": [256], "seconds": 2, "share": 1}
+    run = {"stages": [stage], "seconds": 9, "loading": 1, "regions": [], "comparison": comparison}
+    return {**run, **more}
+
+
+SHOW = "(runs) => app.rootGraph.getNodeById(5).onExecuted({ralu_run: runs})"
