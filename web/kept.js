@@ -2,22 +2,29 @@
 // undone, show it again. Not in the workflow's file, which others read.
 import { app } from "../../scripts/app.js";
 
+const NO_ID = "00000000-0000-0000-0000-000000000000"; // of all graphs in the API's format
+
+// null where nothing tells one workflow from another.
 const place = ({ graph, id }, what) => {
   const root = (app.rootGraph ?? app.graph).id;
-  return graph && id >= 0 ? `ralu ${what} ${root} ${graph.id} ${id}` : null;
+  return graph && root !== NO_ID ? `ralu ${what} ${root} ${graph.id} ${id}` : null;
 };
 
 export function keep(node, what, values) {
+  const key = place(node, what);
+  if (!key) return;
   try {
-    sessionStorage.setItem(place(node, what), JSON.stringify(values));
+    sessionStorage.setItem(key, JSON.stringify(values));
   } catch {
     // Full, or forbidden: it is then shown until the page is reloaded.
   }
 }
 
 export function kept(node, what) {
+  const key = place(node, what);
+  if (!key) return undefined;
   try {
-    return JSON.parse(sessionStorage.getItem(place(node, what))) ?? undefined;
+    return JSON.parse(sessionStorage.getItem(key)) ?? undefined;
   } catch {
     return undefined;
   }

@@ -2,6 +2,9 @@
 import { app } from "../../scripts/app.js";
 import { api } from "../../scripts/api.js";
 import { addElement, paragraph } from "./widget.js";
+import { words } from "./words.js";
+
+const MOST = 10; // lines, the last; a tiled sampler samples many times
 
 export function addLines(node) {
   const panel = addElement(node, "ralu_lines");
@@ -11,7 +14,8 @@ export function addLines(node) {
     if (line.prompt_id !== prompt) lines = [];
     prompt = line.prompt_id;
     if (line.text) lines.push(paragraph(told(line)));
-    panel.show(...lines);
+    const more = lines.length - MOST;
+    panel.show(...(more > 0 ? [paragraph(words().earlier(more))] : []), ...lines.slice(-MOST));
   };
 }
 

@@ -2,6 +2,7 @@ import { app } from "../../scripts/app.js";
 import { watch } from "./watch.js";
 
 const MARGIN = 10; // pixels that the classic renderer leaves around an element
+const GAP = 4; // and below it
 
 // An element on a node, in both renderers, as tall as what it shows; empty it is not there. Neither
 // saved nor sent to the server. `height` is a guess, until it has been laid out.
@@ -39,6 +40,13 @@ export function addElement(node, name, height = 0) {
   };
   root.style.display = height ? "" : "none";
   widget.hidden = !height;
+  // Others who open the file see nothing here: a node that fits is saved as tall as without.
+  const leaveOut = (saved) => {
+    const [width, tall] = node.size;
+    const fits = height && fittedHeight(node) !== Infinity;
+    if (fits) saved.size = [width, Math.max(0, tall - height - 2 * MARGIN - GAP)];
+  };
+  if (!height) also(node, "onSerialize", leaveOut);
   return { root, body, show, watch: (look) => watch(node, look) };
 }
 

@@ -1,0 +1,89 @@
+"""The panels that tell of a run, in both renderers, without one."""
+
+from __future__ import annotations
+
+import graphs
+from panels import LINES, PANEL, SHOW, a_run
+from playwright.sync_api import expect
+
+from lab.comfy.browser import READY
+
+FIT = "() => { const node = app.rootGraph.getNodeById(5); node.setSize(node.computeSize()); }"
+SIZE = "() => app.rootGraph.getNodeById(5).serialize().size[1]"
+TOLD = "Predicted the model compute of 9.0 plain steps; not measured."
+
+
+def test_the_panel_tells_the_comparison_as_the_server_does(tab):
+    tab.load(graphs.sampling(seed=1))
+    tab.page.evaluate(FIT)
+    tab.settle()
+    saved = tab.page.evaluate(SIZE)
+    lost = {"filename": "none.png", "type": "temp", "subfolder": ""}  # the server was restarted
+    tab.page.evaluate(SHOW, [a_run("One of a list."), a_run(TOLD, regions=[lost])])
+    panel = tab.page.locator(PANEL)
+    expect(panel).to_contain_text(TOLD)
+    expect(panel).not_to_contain_text("One of a list.")
+    expect(panel.locator("img")).to_have_count(0)
+    expect(panel.locator(".pictures")).to_be_hidden()
+    tab.page.wait_for_timeout(500)
+    assert tab.page.evaluate("() => document.querySelector('.ralu_run').offsetHeight") < 160
+    # The panel is not in the file, and its height neither; Nodes 2.0 asks for as little as it can.
+    least = saved - 1 if tab.name == "classic" else 0
+    assert least <= tab.page.evaluate(SIZE) <= saved + 1
+    tab.screenshot("panel")
+
+
+def test_regions_shown_live_in_a_subgraph_are_not_shown_twice(tab):
+    tab.load(graphs.sampling(seed=1))
+    shown = tab.page.evaluate(
+        """(run) => {
+          const root = app.rootGraph.getNodeById(5);
+          const { subgraph } = app.rootGraph.convertToSubgraph(new Set([root]));
+          const [inside] = subgraph.nodes, previews = app.nodePreviewImages;
+          const key = `${subgraph.id}:${inside.id}`;
+          previews[key] = previews[inside.id] = ['blob:of another node'];
+          const widget = inside.widgets.find(({ name }) => name === 'ralu_run');
+          const count = () => widget.element.querySelectorAll('img').length;
+          inside.onExecuted({ ralu_run: [run] });
+          const once = count();
+          inside.onExecuted({ ralu_run: [{ ...run, live_previews: true }] });
+          return [once, count(), key in previews, inside.id in previews]; }""",
+        a_run(TOLD, regions=[{"filename": "none.png", "type": "temp", "subfolder": ""}]),
+    )
+    assert shown == [0, 1, False, True]
+
+
+def test_lines_of_a_tiled_sampler_are_the_last(tab):
+    tab.load(graphs.in_front(seed=1))
+    tab.page.evaluate(
+        """() => { for (let tile = 0; tile < 64; tile++) for (const stage of [1, 2, 3])
+          window.comfyAPI.api.api.dispatchCustomEvent('ralu_line',
+            { prompt_id: 'one', node: '4', by: '5', text: `Stage ${stage}, tile ${tile}` }); }"""
+    )
+    told = tab.page.locator(LINES).locator("p")
+    expect(told).to_have_count(11)
+    expect(told.first).to_have_text("182 earlier lines")
+    expect(told.last).to_have_text("KSampler, Stage 3, tile 63")
+
+
+def test_a_reloaded_page_shows_the_last_run_again(tab):
+    tab.load(graphs.sampling(seed=300 + len(tab.name)))
+    tab.page.evaluate(SHOW, [a_run("As told.")])
+    expect(tab.page.locator(PANEL)).to_contain_text("As told.")
+    saved = tab.page.evaluate("() => JSON.stringify(app.rootGraph.serialize())")
+    assert "As told." not in saved
+    tab.page.wait_for_timeout(1500)  # the frontend keeps the graph a little later
+    tab.page.reload()
+    tab.page.wait_for_function(READY)
+    expect(tab.page.locator(PANEL)).to_contain_text("As told.")
+    # An older file of the same workflow, with another plan, is not shown what this one did.
+    for preset in ("FLUX 7x", "FLUX 5x"):
+        tab.page.evaluate(
+            """async (preset) => {
+              const saved = app.rootGraph.serialize();
+              saved.nodes.find(({ id }) => id === 4).widgets_values[0] = preset;
+              await app.loadGraphData(saved); }""",
+            preset,
+        )
+        tab.page.wait_for_timeout(600)
+        expect(tab.page.locator(PANEL)).to_be_visible(visible=preset == "FLUX 5x")
