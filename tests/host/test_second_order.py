@@ -102,6 +102,18 @@ def test_an_inpaint_mask_keeps_what_it_covers(model, denoise, steps_of, cfg):
     assert (samples[..., :12] - latent[..., :12]).abs().mean() > 0.1
 
 
+@pytest.mark.parametrize("cfg", [1.0, 5.0])
+def test_with_a_mask_only_the_runs_last_step_is_eulers(model, cfg):
+    """Under a mask that keeps nothing, a run in two stages is the one without a mask."""
+    plan = plain(shift_of(model), (5,), order=2, guided_above=0.9, settles=1.0)
+    assert len(plan.stages) == 2 and all(stage.steps > 1 for stage in plan.stages)
+    latent = {"samples": torch.zeros(1, 16, 16, 24)}
+    bare, _ = ralu(model, None, SIZE, latent=latent, cfg=cfg, schedule=plan)
+    masked = {**latent, "noise_mask": torch.ones(1, 1, 16, 24)}
+    samples, _ = ralu(model, None, SIZE, latent=masked, cfg=cfg, schedule=plan)
+    assert_near(samples, bare)
+
+
 def test_nothing_but_the_noise_of_the_seed_is_needed(flux):
     """Two runs of the same seed are alike, another seed is another picture."""
     plan = own_noise(shift_of(flux), (2, 2))
