@@ -10,6 +10,8 @@ import comfy.samplers
 import pytest
 import torch
 from comfy.patcher_extension import WrappersMP
+from comfy_extras.nodes_perpneg import Guider_PerpNeg
+from guiders import dual
 from in_core import SIZE, assert_near, denoiser, run, shift_of, steps_of_second_order, white
 from limits import guider, native
 
@@ -125,20 +127,73 @@ def test_a_cache_that_answers_for_the_model_gets_eulers_step(model):
     assert_near(samples, model.model.process_latent_out(x))
 
 
-def test_a_guider_with_a_way_of_its_own_is_bent_as_a_whole(model):
-    """What it would tell of guidance is not what it steps by."""
+def perp_neg(model):
+    made = Guider_PerpNeg(model)
+    made.set_conds(*map(tiny.conditioning, (1, 2, 3)))
+    made.set_cfg(7.0, 1.0)
+    return made
 
-    class Own(comfy.samplers.CFGGuider):
-        def predict_noise(self, x, timestep, model_options={}, seed=None):  # noqa: B006
+
+def overridden(model):
+    """Guided by a node, though the GUIDER's own cfg is 1."""
+
+    def at_cfg(executor, *args, **kwargs):
+        executor.class_obj.cfg = 7.0
+        try:
+            return executor(*args, **kwargs)
+        finally:
+            executor.class_obj.cfg = 1.0
+
+    patched = model.clone()
+    patched.add_wrapper_with_key(WrappersMP.PREDICT_NOISE, "override", at_cfg)
+    return guider(patched, cfg=1.0)
+
+
+@pytest.mark.parametrize("made", [perp_neg, dual, overridden])
+def test_any_guidance_that_is_told_goes_straight(model, made):
+    """In a plan's stage as with the SAMPLER alone in the host."""
+    straight = plain(shift_of(model), (4,), order=2, straight_guidance=True)
+    bent = plain(shift_of(model), (4,), order=2)
+    empty = {"samples": torch.zeros(1, 16, *(side // 8 for side in SIZE))}
+
+    def in_plan(plan, sampler="euler"):
+        return run(model, sampler, plan, guider=made(model), latent_image=empty)
+
+    asked = steps_of_second_order(straight_guidance=True)
+    sigmas = torch.tensor(straight.stages[0].sigmas)
+    alone = native(made(model), white(model), sampler=asked, sigmas=sigmas)
+    assert_near(in_plan(straight), alone)
+    assert_near(in_plan(bent, asked), alone)
+    assert (in_plan(bent) - alone).abs().max() > 1e-2 * alone.std()
+
+
+class Silent(comfy.samplers.CFGGuider):
+    """Tells no hook of its guidance, before some noise level if one is set."""
+
+    until = 0.0
+
+    def predict_noise(self, x, timestep, model_options={}, seed=None):  # noqa: B006
+        if timestep[0] < self.until:
             return super().predict_noise(x, timestep, model_options, seed)
+        conds = [self.conds["negative"], self.conds["positive"]]
+        args = (self.inner_model, conds, x, timestep, model_options)
+        without, prompted = comfy.samplers.calc_cond_batch(*args)
+        return without + 7.0 * (prompted - without)
 
-    own = Own(model)
-    own.set_conds(tiny.conditioning(5), tiny.conditioning(6))
-    own.set_cfg(7.0)
-    bent, straight = (
-        run(
-            model, "euler", plain(shift_of(model), (4,), order=2, straight_guidance=one), guider=own
-        )
-        for one in (False, True)
-    )
-    assert torch.equal(bent, straight)
+
+@pytest.mark.parametrize("until", [0.0, 0.8])
+def test_guidance_bends_with_the_rest_until_it_is_told(model, until):
+    """Of one that is never told, all; else it goes on as a run that begins there."""
+    steps = {
+        straight: plain(shift_of(model), (5,), order=2, straight_guidance=straight)
+        for straight in (False, True)
+    }
+
+    def sampled(plan):
+        made = Silent(model)
+        made.until = until
+        made.set_conds(tiny.conditioning(5), tiny.conditioning(6))
+        made.set_cfg(7.0)
+        return run(model, "euler", plan, guider=made)
+
+    assert torch.equal(sampled(steps[False]), sampled(steps[True])) is (until == 0)

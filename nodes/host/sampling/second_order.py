@@ -19,10 +19,14 @@ from ....ralu_core.steps import Steps
 
 class Unguided:
     """The host's clean estimate without guidance, as each call of the model tells it; None after a
-    call that told nothing, as another node's cache answered in its place."""
+    call that told nothing, as another node's cache answered in its place.
+
+    is_told  whether any call told it. A GUIDER with a way of its own may never do.
+    """
 
     def __init__(self) -> None:
         self.denoised: torch.Tensor | None = None
+        self.is_told = False
 
     def heard(self, extra_args: dict) -> dict:
         """Arguments of a sampler's calls of the model, with which they tell it."""
@@ -32,7 +36,7 @@ class Unguided:
         return {**extra_args, "model_options": options}
 
     def _hear(self, told: dict) -> torch.Tensor:
-        self.denoised = told["cond_denoised"]
+        self.denoised, self.is_told = told["cond_denoised"], True
         return told["denoised"]
 
 
@@ -58,8 +62,8 @@ def sample_second_order(
     `settles`, and altogether with an inpaint mask, unless the run `goes_on` after it: what is kept
     would not come back as it was. What guidance adds may go on straight, and `unguided` hears then
     what the model says without it; a call that does not tell it takes Euler's step, and the next
-    one begins anew. `restrained` and `corrected` as `Stage` says; nothing is corrected where an
-    inpaint mask keeps what is there.
+    one begins anew; until one tells it, all bends. `restrained` and `corrected` as `Stage` says;
+    nothing is corrected where an inpaint mask keeps what is there.
     """
     extra_args = extra_args or {}
     mask = extra_args.get("denoise_mask")
@@ -70,6 +74,7 @@ def sample_second_order(
     of_rules = functools.partial(Steps, 2, restrained=restrained, corrected=corrected, within=mask)
     steps, rows, last = of_rules(memory=memory), x.new_ones(len(x)), len(sigmas) - 2
     for i in range(last + 1):
+        was_told = unguided is not None and unguided.is_told
         if unguided is not None:
             unguided.denoised = None
         denoised = model(x, sigmas[i] * rows, **extra_args)
@@ -77,11 +82,12 @@ def sample_second_order(
             step = {"x": x, "i": i, "sigma": sigmas[i], "sigma_hat": sigmas[i]}
             callback({**step, "denoised": denoised})
         levels, settling = (sigmas[i], sigmas[i + 1]), settles if i == last else 0.0
-        if unguided is None:
+        if unguided is None or not unguided.is_told:
             x = steps.take(x, denoised, *levels, settling)
         elif unguided.denoised is None:
             x, steps = Steps(1).take(x, denoised, *levels), of_rules()
         else:
+            steps = steps if was_told or i == 0 else of_rules()
             x = steps.take(x, denoised, *levels, settling, unguided.denoised)
     return x
 

@@ -27,7 +27,7 @@ from ..families.inspect import network_of
 from .begin import begin_at, sampler_name
 from .conds import Conds, fit_to_layout
 from .finite import all_finite
-from .guidance import GUIDED, calls_of, has_own_cfg, without_guidance
+from .guidance import calls_of, has_own_cfg, without_guidance
 from .keys import IN_STAGE, VIEWS
 from .mixed_call import MixedCall
 from .second_order import Unguided, for_stage, goes_straight
@@ -88,7 +88,7 @@ class GuiderStages:
         self._has_joined = False
         joined = functools.partial(self._check_joined, task)
         rows = calls_of(self.guider if stage.guided else without_guidance(self.guider))
-        unguided = Unguided() if rows == GUIDED and goes_straight(self.sampler, stage) else None
+        unguided = Unguided() if goes_straight(self.sampler, stage) else None
         sampler = for_stage(self.sampler, stage, start.memory, space, unguided)
         with self.watch.stage(task, self._tokens(task), rows) as callback:
             out = self._guider_for(task).sample(
@@ -111,7 +111,7 @@ class GuiderStages:
             # Back from the host's finished latent to the model's own scaling.
             out = self.guider.model_patcher.model.process_latent_in(out) * (1 - stage.end)
         history, last = self.watch.take_history(), self.watch.take_last()
-        if last is not None and unguided is not None:
+        if last is not None and unguided is not None and unguided.is_told:
             heard = unguided.denoised
             last = None if heard is None else replace(last, denoised=space.enter(heard))
         return StageEnd(space.enter(out), denoised, history, last)
