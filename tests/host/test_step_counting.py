@@ -112,3 +112,19 @@ def test_the_sampler_still_steps_through_the_stage_alone(flux, vae, denoise):
         assert (levels.diff() < 0).all() and levels[-1] == 0
         done += len(sigmas) - 1
     assert len(seen) > 1 and {len(levels) for _, levels in seen} == {done + 1}
+
+
+def test_a_masks_function_finds_its_step_in_the_whole_run(flux, vae):
+    """As Differential Diffusion does, whose mask grows over a run."""
+    seen = []
+
+    def note(sigma, mask, extra_options):
+        seen.append((by_match(extra_options["sigmas"], sigma[0]), len(extra_options["sigmas"])))
+        return mask
+
+    patched, plan = flux.clone(), schedule_for(flux)
+    patched.set_model_denoise_mask_function(note)
+    latent = {"samples": torch.randn(1, 16, 32, 32), "noise_mask": torch.ones(1, 1, 32, 32)}
+    ralu(patched, vae, latent=latent, schedule=plan)
+    assert seen == [(step, plan.total_steps + 1) for step in range(plan.total_steps)]
+    assert patched.model_options["denoise_mask_function"] is note

@@ -36,6 +36,7 @@ from .text_attention import TextAttention
 from .watch import Watch
 
 WRAPPER_KEY = "ralu_mixed_call"
+MASK_FUNCTION = "denoise_mask_function"  # of Differential Diffusion
 SEEDS = 2**64 - 1  # some samplers add one
 
 
@@ -122,6 +123,10 @@ class GuiderStages:
         guider.original_conds = self.half_conds if is_half else self.conds
         guider.model_options = create_model_options_clone(guider.model_options)
         guider.model_options[IN_STAGE] = True
+        if self.plan is not None and MASK_FUNCTION in guider.model_options:
+            function = guider.model_options[MASK_FUNCTION]
+            levels = torch.tensor(self.plan.levels_from(task.stage))
+            guider.model_options[MASK_FUNCTION] = functools.partial(_over_run, function, levels)
         options = guider.model_options.setdefault("transformer_options", {})
         if self._has_views and self.family.views.splits:
             options[VIEWS] = True
@@ -253,3 +258,9 @@ class GuiderStages:
                 f"RALU sets the size of every stage, and the SAMPLER {name} turned {tuple(shape)} "
                 f"into {tuple(out.shape)}: use a sampler that keeps the size."
             )
+
+
+def _over_run(function, levels: torch.Tensor, sigma, mask, extra_options: dict):
+    """A mask's function with the levels of the whole run in the place of the stage's."""
+    levels = levels.to(extra_options["sigmas"])
+    return function(sigma, mask, extra_options={**extra_options, "sigmas": levels})
