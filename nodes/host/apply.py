@@ -20,6 +20,7 @@ from .asked import Settings, Wires
 from .dial import dialled_plan
 from .families.inspect import inspect_model
 from .inputs import check_detector, check_text, latent_samples, score_for
+from .noise import numbers_of
 from .run import sample
 from .sampling.guidance import calls_of
 from .sampling.keys import APPLIED, IN_STAGE
@@ -85,7 +86,10 @@ class Applied:
             wires = Wires(
                 guider=_as_before(guider),
                 sampler=sampler,
-                latent=_latent(latent_image, denoise_mask),
+                latent={
+                    **_latent(latent_image, denoise_mask),
+                    "batch_index": numbers_of(noise, seed),
+                },
                 vae=self.vae,
                 draw_noise=lambda _: noise,
                 seed=0 if seed is None else seed % SEEDS,

@@ -14,6 +14,9 @@ from ...ralu_core.latents.noise import white_noise
 from ...ralu_core.plans import Plan
 from .sampling.finite import check_finite
 
+HEAD = 16  # numbers of a picture's noise, by which it is known
+DRAWS = 64  # pictures of a batch that Latent From Batch can name
+
 
 def batch_items(latent: dict, count: int) -> list[int]:
     """The number of each picture within its seed; Latent From Batch keeps the original ones."""
@@ -24,6 +27,22 @@ def batch_items(latent: dict, count: int) -> list[int]:
             "numbers: set it anew with Latent Batch Seed Behavior."
         )
     return items
+
+
+def numbers_of(noise: torch.Tensor, seed: int | None) -> list[int] | None:
+    """The number of each picture within its seed, found by what the host draws for it; None where
+    the noise is another. For a sampler's wrapper, which is not told them."""
+    if not isinstance(seed, int) or not noise.any():
+        return None
+    heads, found = noise.flatten(1)[:, :HEAD].cpu(), [-1] * len(noise)
+    generator = torch.Generator().manual_seed(seed % 2**64)
+    for number in range(max(len(noise), DRAWS)):
+        drawn = torch.randn(1, *noise.shape[1:], generator=generator).to(noise.dtype)
+        same = (heads == drawn.flatten(1)[:, :HEAD]).all(1).tolist()
+        found = [number if hit else known for hit, known in zip(same, found, strict=True)]
+        if min(found) >= 0:
+            return found
+    return None
 
 
 def seed_of(noise: Any) -> int:

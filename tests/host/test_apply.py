@@ -209,3 +209,13 @@ def test_an_interrupt_in_any_stage_leaves_nothing(flux, call):
         ksampler(stopped)
     assert len(calls) == call
     assert torch.equal(ksampler(patched), expected)
+
+
+@pytest.mark.parametrize("numbers", [[2], [0, 0], [3, 1], [0, 1]], ids=str)
+def test_a_picture_of_a_batch_is_the_same_alone(flux, numbers):
+    """By the numbers that Latent From Batch and Latent Batch Seed Behavior give, as RALU Sampler
+    reads them; the wrapper of a sampler is told none."""
+    latent = {**empty(len(numbers)), "batch_index": numbers}
+    samples = ksampler(quickly(flux), latent=latent)
+    expected = sampler_node(flux, latent=latent, edge_detector="latent_gradient")
+    assert torch.equal(samples, expected)
