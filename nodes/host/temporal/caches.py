@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Hashable
 from dataclasses import dataclass
@@ -34,10 +35,14 @@ class RunState:
         self._tracks: dict[Hashable, Track] = {}
         self._lock = threading.Lock()  # ComfyUI may run prompts on several GPUs at once
 
-    def track(self, key: Hashable) -> Track:
-        """The prompt's track; anew where it was left out of evaluations, as guiders may do."""
+    def track(self, prompt: Hashable) -> Track:
+        """The prompt's next track in this evaluation: each tile of a picture has its own. Anew
+        where it was left out of evaluations, as guiders may do."""
         with self._lock:
-            track = self._tracks.setdefault(key, Track())
+            for number in itertools.count():
+                track = self._tracks.setdefault((prompt, number), Track())
+                if track.seen != self.evaluation or not self.evaluation:  # 0: nobody counts them
+                    break
             if self.evaluation - track.seen > 1:
                 track.evaluations = 0
                 for memory in track.memories.values():

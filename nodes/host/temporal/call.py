@@ -111,7 +111,10 @@ class BlockHook:
 
 
 def tracks_of(state: RunState, options: dict) -> list[Track]:
-    """One track for each prompt of the call."""
-    kind = guidance_kind(options)
-    keys: list[Hashable] = [(uuid, kind) for uuid in options["uuids"]]
-    return [state.track(key) for key in keys]
+    """One track for each prompt of the call. The host puts a prompt with an area among the negative
+    ones, too, under the same uuid: their sides tell them apart."""
+    kind, sides = guidance_kind(options), tuple(options.get("cond_or_uncond", ()))
+    prompts: list[Hashable] = [
+        (uuid, sides[k : k + 1], kind) for k, uuid in enumerate(options["uuids"])
+    ]
+    return [state.track(prompt) for prompt in prompts]
