@@ -23,8 +23,9 @@ def multistep(denoise: Denoise) -> RunStage:
     """A stage runner whose steps have the order of the stage.
 
     denoise  (x, sigma, layout) -> clean estimate of x's shape, or `Guided`, which tells it without
-             guidance, too. With a layout, x is a mixed state: `packing.Packing` makes its tokens,
-             which see each other as `layout.views` says.
+             guidance, too: a stage that is not `guided` takes that one. To save the call of the
+             model as well, a denoiser leaves guidance out by sigma. With a layout, x is a mixed
+             state: `packing.Packing` makes its tokens, which see each other as `layout.views` says.
 
     Order 1 is Euler. Order 2 is Adams-Bashforth in velocity over sigma, for uneven steps; its first
     step is Euler's, but where the stage before left a memory.
@@ -49,9 +50,12 @@ def multistep(denoise: Denoise) -> RunStage:
 
 
 def _split(estimate: Estimate, stage: Stage) -> tuple[torch.Tensor, torch.Tensor | None]:
-    """The clean estimate, and that without guidance where guidance goes on straight."""
+    """The clean estimate that the stage takes, and that without guidance where guidance goes on
+    straight."""
     if not isinstance(estimate, Guided):
         return estimate, None
+    if not stage.guided:
+        return estimate.unguided, None
     return estimate.denoised, estimate.unguided if stage.straight_guidance else None
 
 

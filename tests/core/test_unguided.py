@@ -1,0 +1,38 @@
+"""Stages that guidance is not paid for, of a denoiser that always tells both estimates."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from closed_form import gaussian
+from runs import LATENT, normal
+
+from ralu_core import Layout, Source, sample
+from ralu_core.latents.states import Guided
+from ralu_core.plans import Plan, early, own_noise, plain
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        own_noise(3.0, (2, 3), switch=0.7, guide_full=False),
+        plain(3.0, (5,), order=2, guided_above=0.8),
+        early(3.0, (5,)),
+    ],
+    ids=lambda plan: plan.name,
+)
+def test_they_take_the_estimate_without_it(plan: Plan) -> None:
+    """As of a denoiser that leaves it out there."""
+    paid = {sigma for stage in plan.stages if stage.guided for sigma in stage.sigmas[:-1]}
+
+    def end_of(knows_levels: bool) -> torch.Tensor:
+        def denoise(x: torch.Tensor, sigma: float, layout: Layout | None) -> torch.Tensor | Guided:
+            base, pulled = (gaussian(mean, 0.6)(x, sigma, layout) for mean in (0.5, -0.7))
+            skips = knows_levels and sigma not in paid
+            return base if skips else Guided(base + 4 * (base - pulled), base)
+
+        source = Source.from_noise(normal(1, 1, 2, 8, 8))
+        return sample(denoise, None, source, plan, 0, LATENT).x
+
+    assert len(plan.stages) == 2 and paid
+    assert torch.equal(end_of(knows_levels=False), end_of(knows_levels=True))
