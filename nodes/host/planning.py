@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-import math
 from dataclasses import dataclass
 
 from ...ralu_core.latents.flow import shift_sigma
 from ...ralu_core.latents.frame import Frame
 from ...ralu_core.plans import Plan
+from ...ralu_core.plans.stage import steps_of_part
 from .asked import Settings
 from .dial import dialled_plan, plan_named
 from .families.dials import STEPS
@@ -52,7 +52,7 @@ def planned(settings: Settings, facts: ModelFacts, frame: Frame) -> Planned:
         plan = plan.ended_at(end)
     published = whole.baseline_steps
     if published is not None:
-        published = math.ceil(facts.plain_steps(published) * part)
+        published = steps_of_part(facts.plain_steps(published), part)
     return Planned(whole, plan, shift, published)
 
 

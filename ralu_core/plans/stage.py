@@ -138,6 +138,11 @@ class Stage:
 
     def _scaled(self, share: float, start: float, end: float) -> Stage:
         """A part of the stage, its steps in proportion, spread as they were."""
-        steps = max(1, math.ceil(self.steps * share - _ROUNDING))
+        steps = steps_of_part(self.steps, share)
         assert self.shift is not None  # the callers' case
         return replace(self, sigmas=spaced_levels(self.shift, start, end, steps, self.end_shift))
+
+
+def steps_of_part(steps: int, share: float) -> int:
+    """How many of so many even steps a part of them takes, rounded up; at least one."""
+    return max(1, math.ceil(steps * share - _ROUNDING))

@@ -60,6 +60,18 @@ def test_more_steps_or_none_leave_the_plan_to_the_quality(facts, steps, quality)
     assert chosen.plan == dialled_plan(quality, facts, frame)
 
 
+@pytest.mark.parametrize(("denoise", "steps"), [(0.14, 7), (0.28, 14), (0.56, 28), (0.57, 29)])
+def test_a_part_is_compared_with_that_part_of_the_published_steps(denoise, steps):
+    facts = ModelFacts.published(family_named("flux1"), FLUX_DEV_SHIFT)
+    assert planned(Settings(denoise=denoise), facts, frame_of(facts)).published == steps
+
+
+def test_a_whole_run_of_another_node_is_compared_with_as_many_steps(facts):
+    settings = Settings(), Settings(levels=(1.0, 0.0))
+    own, others = (planned(one, facts, frame_of(facts)).published for one in settings)
+    assert own == others
+
+
 PLAIN = "plain, as of {} none can be spared"
 BALANCED = "early second order 6, from 2.5 times the shift"
 CHOSEN = [
