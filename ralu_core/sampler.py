@@ -99,7 +99,7 @@ def run_plan(
     choose_regions  (end of the stage before, ratio) -> (B, rows, columns) bool, coarse tokens that
                     a mixed stage has fine. Where a run begins mixed, the end holds its source.
     draw_noise      number of a crossing, 1 for the plan's first -> (B, C, H, W) standard normal
-                    noise of it; asked once for each.
+                    noise of it, of the type of the source's; asked once for each.
     keep_history    whether stages before a choice of regions keep their steps.
     """
     source.check(plan)
@@ -203,6 +203,6 @@ def sample(
         source,
         multistep(denoise),
         lambda end, ratio: regions.choose(Evidence(end, grid, decode, draw=draw), ratio),
-        lambda stream: white_noise((c, h, w), seed, range(b), stream).to(source.noise.device),
+        lambda stream: white_noise((c, h, w), seed, range(b), stream).to(source.noise),
         regions.needs_history,
     )

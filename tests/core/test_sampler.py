@@ -21,6 +21,7 @@ from ralu_core import (
 )
 from ralu_core.growth import GROWTHS
 from ralu_core.latents.tokens import pick
+from ralu_core.plans import named_plan
 
 
 def chosen(denoised: torch.Tensor) -> torch.Tensor:
@@ -129,6 +130,21 @@ def test_mixed_states_repeat_what_is_coarse() -> None:
         return 0.3 * x
 
     sample(check, None, Source.from_noise(normal(3, *SIZE)), PLAN, 0, LATENT)
+
+
+@pytest.mark.parametrize("growth", GROWTHS)
+@pytest.mark.parametrize("name", ["RALU", "two sizes", "Bottleneck Sampling", "own noise 3-5"])
+def test_a_run_keeps_the_type_of_its_noise(name: str, growth: str) -> None:
+    types = set()
+
+    def denoise(x: torch.Tensor, sigma: float, layout: Layout | None) -> torch.Tensor:
+        types.add(x.dtype)
+        return 0.3 * x
+
+    source = Source.from_noise(normal(3, *SIZE).bfloat16())
+    plan = named_plan(name, 3.0).growing_by(growth)
+    result = sample(denoise, None, source, plan, 0, LATENT)
+    assert types == {result.x.dtype} == {torch.bfloat16}
 
 
 def run_one(items: list[int], regions: Regions, model, noise: torch.Tensor) -> Result:
