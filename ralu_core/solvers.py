@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 import torch
@@ -71,6 +72,13 @@ def over_tokens(
     is not enough.
     """
 
+    @functools.lru_cache(maxsize=1)  # all steps of a stage have one layout
+    def parts_of(layout: Layout) -> list[tuple[Packing, torch.Tensor]]:
+        """Its packings, each with its rows of the batch."""
+        device = layout.fine.device
+        parts = Packing.parts(layout)
+        return [(part, torch.tensor(part.items, device=device)) for part in parts]
+
     def denoise(x: torch.Tensor, sigma: float, layout: Layout | None) -> torch.Tensor:
         if layout is None:
             rows, columns = x.shape[-2] // patch, x.shape[-1] // patch
@@ -83,9 +91,9 @@ def over_tokens(
                 f"have two: set them to {PAPER!r}, or write a denoiser that reads layout.views."
             )
         out = torch.empty_like(x)
-        for part in Packing.parts(layout):
-            tokens = part.pack(x[part.items])
-            out[part.items] = part.unpack(network(tokens, part.positions, sigma))
+        for part, rows in parts_of(layout):
+            tokens = part.pack(x[rows])
+            out[rows] = part.unpack(network(tokens, part.positions, sigma))
         return out
 
     return denoise

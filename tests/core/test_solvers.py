@@ -131,11 +131,13 @@ class Toy:
     def __init__(self, width: int) -> None:
         self.mix = 0.3 * normal(9, width, width)
         self.lengths: list[int] = []
+        self.places: list[torch.Tensor] = []
         self.rows: list[int] = []
 
     def __call__(self, tokens: torch.Tensor, places: torch.Tensor, sigma: float) -> torch.Tensor:
         assert places.shape == (*tokens.shape[:2], 2)
         self.lengths.append(tokens.shape[1])
+        self.places.append(places)
         self.rows.append(tokens.shape[0])
         nearness = (-torch.cdist(places, places)).softmax(dim=-1)
         return (1 - sigma) * torch.tanh(nearness @ tokens @ self.mix)
@@ -197,6 +199,8 @@ def test_pictures_of_other_token_counts_are_called_apart(patch: int) -> None:
     assert kinds > 1
     steps = PLAN.steps
     assert len(network.lengths) == steps[0] + kinds * steps[1] + steps[2]
+    mixed = network.places[steps[0] : steps[0] + kinds * steps[1]]
+    assert all(one is mixed[k % kinds] for k, one in enumerate(mixed))  # one table for all steps
     for item in range(3):
         alone, own = run([item])
         assert torch.equal(own.fine[0], layout.fine[item])
