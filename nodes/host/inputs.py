@@ -172,14 +172,14 @@ def check_history(detector: str, plan: Plan, lettering: bool = False) -> None:
 
     lettering  whether words in quotes are watched in a step before it.
     """
-    needs = score_named(detector).needs
-    least = 2 if needs.has_steps else 1 if needs.has_text or lettering else 0
+    own = score_named(detector).least_steps
+    least = max(own, int(lettering))
     first = next(number for number, stage in enumerate(plan.stages) if stage.grid.is_mixed)
     steps = plan.stages[first - 1].steps if first else 0
     if steps < least:
-        what = "compares steps" if needs.has_steps else "watches a step"
+        what = "compares steps" if least > 1 else "watches a step"
         who, way_out = f"The {detector} detector", "choose another detector"
-        if not needs.of_a_stage:
+        if not own:
             who, way_out = LETTERED
         raise ValueError(
             f"{who} {what} of the stage before the regions are chosen, and this run takes {steps} "

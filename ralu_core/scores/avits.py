@@ -14,6 +14,7 @@ class AViTS(Score):
 
     name = "avits"
     needs = Need.STEPS_AND_TEXT
+    least_steps = 2
     words = "avits: half text_attention, half step_variance, as in AViTS"
 
     def __call__(self, evidence: Evidence) -> torch.Tensor:

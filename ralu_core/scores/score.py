@@ -130,12 +130,14 @@ class Score(ABC):
     name           as people choose it.
     needs          what it reads.
     words          what it does, for a tooltip.
+    least_steps    of the stage before that it can do with.
     on_device      whether it looks at a picture on the accelerator, wherever it was decoded.
     """
 
     name: str
     needs: Need
     words: str
+    least_steps = 0
     on_device = False
 
     @abstractmethod

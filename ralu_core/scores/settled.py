@@ -13,6 +13,7 @@ class Settled(Score):
 
     name = "settled"
     needs = Need.HISTORY
+    least_steps = 2
     words = "settled: the opposite, where they no longer changed"
 
     def __call__(self, evidence: Evidence) -> torch.Tensor:

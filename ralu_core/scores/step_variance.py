@@ -15,6 +15,7 @@ class StepVariance(Score):
 
     name = "step_variance"
     needs = Need.HISTORY
+    least_steps = 2
     words = "step_variance: no decode, no VAE; where the last steps of stage 1 still changed"
 
     def __call__(self, evidence: Evidence) -> torch.Tensor:

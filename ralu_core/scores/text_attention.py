@@ -12,6 +12,7 @@ class TextAttention(Score):
 
     name = "text_attention"
     needs = Need.ATTENTION
+    least_steps = 1
     words = "text_attention: no decode, no VAE; what attends most to the prompt"
 
     def __call__(self, evidence: Evidence) -> torch.Tensor:

@@ -16,6 +16,7 @@ class VelocityVariance(Score):
 
     name = "velocity_variance"
     needs = Need.HISTORY
+    least_steps = 1
     words = "velocity_variance: no decode, no VAE; where neighbours move apart, as in Just-in-Time"
 
     def __call__(self, evidence: Evidence) -> torch.Tensor:

@@ -39,6 +39,14 @@ def test_steps_to_compare_are_asked_for_before_anything_is_sampled(flux, options
         ralu(flux, None, schedule=plan, edge_detector="step_variance", **options)
 
 
+def test_the_last_velocity_is_there_after_one_step(flux):
+    plan = schedule_for(flux, steps=(1, 2, 2))
+    mask = ralu(flux, None, schedule=plan, edge_detector="velocity_variance")[1]
+    assert 0 < mask.mean() < 1
+    with pytest.raises(ValueError, match=r"velocity_variance .* watches a step .* takes 0 there"):
+        ralu(flux, None, schedule=plan, edge_detector="velocity_variance", denoise=0.68)
+
+
 def test_a_picture_alone_has_no_steps():
     with pytest.raises(ValueError, match="states of all steps of the stage, which only a run has"):
         EdgeMaskPreview.execute(0.3, "settled", image=torch.zeros(1, 64, 64, 3))
