@@ -30,7 +30,8 @@ def main(arguments: list[str] | None = None) -> str:
     plan = named_plan(asked.plan, asked.shift)
     frame = Frame.of_picture(asked.size, asked.size)
     cost = CallCost(asked.blocks, asked.width, asked.text)
-    steps = check_steps([asked.steps or plan.baseline_steps or plan.total_steps])[0]
+    published = plan.baseline_steps or plan.total_steps
+    steps = check_steps([published if asked.steps is None else asked.steps])[0]
     facts = PlanFacts(plan, frame, steps, cost.speed_up(plan, *frame.fine_grid, steps))
     return "\n".join(facts.lines())
 

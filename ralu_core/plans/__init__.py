@@ -76,8 +76,10 @@ def named_plan(name: str, shift: float | None = None) -> Plan:
 
     shift  None takes that of the model which the preset was published for.
     """
+    if shift is not None:
+        shift = check_shift("Model shift", shift)
     if name in PLANS:
         return PLANS[name](PUBLISHED_SHIFT if shift is None else shift)
     chosen = preset(name)
-    shift = check_shift("Model shift", chosen.model_shift if shift is None else shift)
+    shift = chosen.model_shift if shift is None else shift
     return matched_plan(chosen.at(shift), shift)

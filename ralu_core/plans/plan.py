@@ -136,15 +136,18 @@ class Plan:
         return tuple(stage.grid.tokens(coarse, stage.ratio) for stage in self.stages)
 
     def begun_at(self, sigma: float) -> Plan:
-        """The run that begins at sigma in (0, 1]. ValueError outside.
+        """The run that begins at sigma, at most where the plan does and above where it ends; 1 runs
+        the whole plan. ValueError outside.
 
         For denoise below 1: no stage may start above it, or its crossing would paint over more of
         the picture than was asked for. The first stage is the earliest, so the cheapest, for which
         that holds; it begins exactly there. Later stages run whole.
         """
-        if not 0 < sigma <= 1:
+        start = self.stages[0].start
+        if not (self.leaves < sigma <= start or sigma == 1):
             raise ValueError(
-                f"Start sigma must be above 0 and at most 1, got {sigma}; 1 runs the whole plan."
+                f"Start sigma must be above {self.leaves:.4g} and at most {start:.4g}, got "
+                f"{sigma}; 1 runs the whole plan."
             )
         first = next(k for k in range(len(self.stages)) if self._may_begin_in(k, sigma))
         stage, *later = self.stages[first:]

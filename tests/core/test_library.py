@@ -102,7 +102,10 @@ def test_the_command_knows_every_plan(name: str) -> None:
     [
         (["FLUX 6x"], r"A preset must be one of FLUX 5x, .*; got 'FLUX 6x'"),
         (["FLUX 7x", "--shift", "0"], "Model shift must be above 0"),
-        (["plain", "--shift", "0"], "must be above 0"),
+        (["plain", "--shift", "0"], "Model shift must be above 0"),
+        (["RALU", "--shift", "0"], "Model shift must be above 0"),
+        (["two sizes", "--shift", "-1"], "Model shift must be above 0"),
+        (["FLUX 7x", "--steps", "0"], "Steps must be whole numbers"),
         (["FLUX 7x", "--size", "32"], "at least 64 pixels each way"),
         (["FLUX 7x", "--steps", "-1"], "Steps must be whole numbers"),
     ],

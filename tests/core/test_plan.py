@@ -211,6 +211,14 @@ def test_no_later_stage_may_start_above_the_begin() -> None:
 def test_a_run_that_begins_late_is_not_made_longer() -> None:
     late = PLAN.begun_at(0.95)
     assert late.begun_at(1.0) == late
+    with pytest.raises(ValueError, match=r"above 0 and at most 0.95, got 0.97; 1 runs the whole"):
+        late.begun_at(0.97)
+
+
+@pytest.mark.parametrize("start", [0.2, 0.3])
+def test_a_run_begins_above_what_it_leaves(start: float) -> None:
+    with pytest.raises(ValueError, match=r"above 0.3 and at most 1, got 0.\d; 1 runs the whole"):
+        PLAN.ended_at(0.3).begun_at(start)
 
 
 def test_parts_of_a_stage_whose_shift_falls_are_spread_as_it_is() -> None:
