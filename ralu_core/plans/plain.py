@@ -46,7 +46,7 @@ def plain(
     if restrained:
         name += ", restrained"
     stages, crossings = guided_until(whole, guided_above)
-    if crossings:
+    if guided_above:
         name += f", guided above {guided_above:g}"
     if corrected:
         name += ", corrected"

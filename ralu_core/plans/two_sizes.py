@@ -34,5 +34,5 @@ def two_sizes(
         Stage(FULL, levels[low:], shift),
     )
     crossing = Renoised(levels[low]) if fresh else Repeated(levels[low])
-    name = "two sizes, fresh noise" if fresh else "two sizes"
+    name = "two sizes" if fresh else "two sizes, repeated"
     return Plan.of(name, stages, [crossing], model_shift=model_shift)

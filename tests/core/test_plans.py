@@ -34,6 +34,12 @@ def by_euler(plan: Plan) -> Plan:
     return replace(plan, stages=tuple(replace(stage, order=1) for stage in plan.stages))
 
 
+@pytest.mark.parametrize("shift", [1.0, 3.0, 25.0])
+@pytest.mark.parametrize("name", [name for name in PLANS if name != "RALU"])
+def test_a_named_plan_has_its_name(name: str, shift: float) -> None:
+    assert named_plan(name, shift).name == name
+
+
 def test_levels_fall_within_stages_from_one_to_zero(plan: Plan) -> None:
     assert plan.stages[0].start == 1 and plan.stages[-1].end == 0
     for stage in plan.stages:
@@ -133,6 +139,7 @@ def test_two_sizes_share_one_schedule(fresh: bool) -> None:
     assert (low.grid, high.grid, plan.steps) == (HALF, FULL, (8, 6))
     assert low.sigmas + high.sigmas[1:] == spaced_levels(3.0, 1.0, 0.0, 14)
     assert isinstance(plan.crossings[0], Renoised if fresh else Repeated)
+    assert plan.name == ("two sizes" if fresh else "two sizes, repeated")
     own = two_sizes(3.0, (1, 2), sigmas=(1.0, 0.6, 0.3, 0.0))
     assert [stage.sigmas for stage in own.stages] == [(1.0, 0.6), (0.6, 0.3, 0.0)]
 
