@@ -192,7 +192,7 @@ def sample(
     seed     of the noise at the crossings; picture i of the batch draws from (seed, i).
     ValueError, before anything is sampled, where the score of the regions has no decoder.
     """
-    regions = regions or Regions(plan.score or Regions.score)
+    regions = regions or Regions()
     if plan.ratio is not None:
         regions.check(decode)
     b, c, h, w = source.noise.shape

@@ -41,13 +41,6 @@ class Layout:
                 f"{tuple(self.fine.shape)}: make it with `select_ratio` or `select_threshold`."
             )
 
-    @classmethod
-    def uniform(cls, latent: torch.Tensor, fine: bool, patch: int = PATCH) -> Layout:
-        """All tokens fine, or none, for the full-size (B, C, H, W) latent."""
-        b, _, h, w = latent.shape
-        shape = (b, h // (2 * patch), w // (2 * patch))
-        return cls(torch.full(shape, fine, dtype=torch.bool, device=latent.device), patch)
-
     @property
     def view(self) -> View:
         return view_named(self.views)

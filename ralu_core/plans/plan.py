@@ -23,7 +23,6 @@ class Plan:
     crossings       one between each two stages.
     model_shift     h of the model that the plan is meant for, in (0, 100]; None for any.
     baseline_steps  plain steps that the run stands for; None where nobody says.
-    score           name of the region score that it was made for; None leaves it to the user.
     leaves          noise level that the run leaves; 0 but for a run that another one finishes.
 
     >>> from ralu_core.plans.ralu import ralu
@@ -37,7 +36,6 @@ class Plan:
     crossings: tuple[Crossing, ...] = ()
     model_shift: float | None = None
     baseline_steps: int | None = None
-    score: str | None = None
     leaves: float = 0.0
 
     def __post_init__(self) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from ralu_core import Evidence, Plan, Regions, Stage, StageEnd, ralu
+from ralu_core import Evidence, Layout, Plan, Regions, Stage, StageEnd, ralu
 from ralu_core.crossings import Crossing, Matched, Renoised
 from ralu_core.latents.grid import FULL, HALF, Grid
 
@@ -31,6 +31,13 @@ SIZE = (2, 4, 16, 24)  # (B, C, H, W): 4 x 6 coarse tokens, 7 of them early
 
 def normal(seed: int, *shape: int) -> torch.Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def uniform(latent: torch.Tensor, fine: bool, patch: int = 2) -> Layout:
+    """All tokens fine, or none, for the full-size (B, C, H, W) latent."""
+    b, _, h, w = latent.shape
+    shape = (b, h // (2 * patch), w // (2 * patch))
+    return Layout(torch.full(shape, fine, dtype=torch.bool), patch)
 
 
 def choose_by(

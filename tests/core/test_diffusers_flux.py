@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from runs import normal, plan_of
+from runs import normal, plan_of, uniform
 
-from ralu_core import Layout, Source, over_tokens, sample
+from ralu_core import Source, over_tokens, sample
 from ralu_core.latents.tokens import patchify, pick
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "diffusers_flux.py"
@@ -81,13 +81,13 @@ def plain(flux, example: dict, x: torch.Tensor) -> torch.Tensor:
 def test_all_fine_is_the_plain_full_size_model(flux, example: dict) -> None:
     x = normal(3, *SIZE)
     denoise, expected = over_tokens(flux), plain(flux, example, x)
-    assert torch.equal(denoise(x, SIGMA, Layout.uniform(x, True)), expected)
+    assert torch.equal(denoise(x, SIGMA, uniform(x, True)), expected)
     assert torch.equal(denoise(x, SIGMA, None), expected)
 
 
 def test_none_fine_is_the_plain_half_size_model(flux, example: dict) -> None:
     x = normal(3, *SIZE)
-    layout = Layout.uniform(x, False)
+    layout = uniform(x, False)
     denoise, expected = over_tokens(flux), plain(flux, example, pick(x))
     assert torch.equal(pick(denoise(layout.settle(x), SIGMA, layout)), expected)
     assert torch.equal(denoise(pick(x), SIGMA, None), expected)
@@ -95,7 +95,7 @@ def test_none_fine_is_the_plain_half_size_model(flux, example: dict) -> None:
 
 def test_places_and_prompts_count(flux) -> None:
     x = normal(3, *SIZE)
-    tokens, here = patchify(x), Layout.uniform(x, True).positions
+    tokens, here = patchify(x), uniform(x, True).positions
     answer = flux(tokens, here, SIGMA)
     assert not torch.allclose(flux(tokens, 1.5 * here, SIGMA), answer)
     pictures = [flux(tokens[i : i + 1], here[i : i + 1], SIGMA) for i in range(2)]

@@ -46,15 +46,6 @@ def test_tokens_of_one_latent_pixel() -> None:
 
 
 @pytest.mark.parametrize("patch", [1, 2])
-@pytest.mark.parametrize("fine", [True, False])
-def test_uniform_is_the_layout_of_a_plain_latent(fine: bool, patch: int) -> None:
-    latent = some_latent(2, 3, 4, patch)
-    layout = Layout.uniform(latent, fine, patch)
-    assert layout.latent_size == tuple(latent.shape[-2:]) and layout.batch == 2
-    assert layout.fine.all() if fine else not layout.fine.any()
-
-
-@pytest.mark.parametrize("patch", [1, 2])
 def test_settle_touches_coarse_regions_only(two_pictures: Layout, patch: int) -> None:
     x = some_latent(2, 2, 3, patch)
     layout = Layout(two_pictures.fine, patch)

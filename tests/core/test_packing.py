@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from runs import uniform
 from test_layout import mask, some_latent
 
 from ralu_core.latents.layout import Layout
@@ -32,7 +33,7 @@ def test_packed_tokens_are_the_picked_coarse_and_the_plain_fine_patches() -> Non
 @pytest.mark.parametrize("patch", [1, 2])
 def test_all_fine_is_the_native_full_sequence(patch: int) -> None:
     x = some_latent(2, 3, 4, patch)
-    packing = only(Layout.uniform(x, True, patch))
+    packing = only(uniform(x, True, patch))
     assert torch.equal(packing.pack(x), patchify(x, patch))
     assert torch.equal(packing.unpack(patchify(x, patch)), x)
     rows, columns = torch.meshgrid(torch.arange(6.0), torch.arange(8.0), indexing="ij")
@@ -44,7 +45,7 @@ def test_all_fine_is_the_native_full_sequence(patch: int) -> None:
 @pytest.mark.parametrize("patch", [1, 2])
 def test_all_coarse_is_the_native_low_resolution_sequence(patch: int) -> None:
     x = some_latent(2, 3, 4, patch)
-    packing = only(Layout.uniform(x, False, patch))
+    packing = only(uniform(x, False, patch))
     assert torch.equal(packing.pack(x), patchify(pick(x), patch))
     assert torch.equal(packing.unpack(patchify(pick(x), patch)), spread(pick(x)))
     rows, columns = torch.meshgrid(torch.arange(3.0), torch.arange(4.0), indexing="ij")

@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 import torch
 from closed_form import gaussian, gaussian_end
-from runs import LATENT, PLAN, choose_by, normal, plan_of
+from runs import LATENT, PLAN, choose_by, normal, plan_of, uniform
 
 from ralu_core import (
     Layout,
@@ -147,7 +147,7 @@ class Toy:
 @pytest.mark.parametrize("fine", [True, False])
 def test_uniform_layouts_are_the_plain_model(fine: bool, patch: int) -> None:
     x, network = normal(1, 2, 3, 10 * patch, 12 * patch), Toy(3 * patch**2)
-    layout = Layout.uniform(x, fine, patch)
+    layout = uniform(x, fine, patch)
     denoise = over_tokens(network, patch)
     mixed = denoise(layout.settle(x), 0.6, layout)
     plain_state = x if fine else pick(x)
