@@ -25,8 +25,9 @@ class SecondOrder(io.ComfyNode):
                     "last_step_euler",
                     default=False,
                     optional=True,
-                    tooltip="On: the last step ends on the model's own estimate, as euler's. For 4 "
-                    "to 6 steps, whose last one is long.",
+                    tooltip="On: the last step is euler's and ends on the model's own estimate; "
+                    "what corrected mends of the step before comes on top. For 4 to 6 steps, whose "
+                    "last one is long.",
                 ),
                 io.Boolean.Input(
                     "straight_guidance",

@@ -65,7 +65,8 @@ class Steps:
         """The state at the next level, from that at `sigma` and its clean estimate.
 
         settles   of a run's last step: how much of its bend it gives up, 0 to 1. At 1 it is
-                  Euler's, and to sigma 0 ends on the clean estimate. What guidance adds is whole.
+                  Euler's, and to sigma 0 ends on the clean estimate; what mends the step before
+                  comes on top. What guidance adds is whole.
         unguided  the clean estimate without guidance, whose velocity alone is of second order then;
                   what guidance adds goes on straight, see `_damped`. None bends both.
         Nothing that it is given is written to.

@@ -1,7 +1,8 @@
 """RALU's crossing: grow, rescale, add matched noise.
 
 x <- a * Up(x) + b * z puts the sample back on the model's own trajectory at `start_sigma`: signal
-1 - start_sigma, white noise of standard deviation start_sigma on every token (RALU eq. 4-6).
+1 - start_sigma, white noise of standard deviation start_sigma on every token (RALU eq. 4-6). Exact
+for growth by copies; by `dct` from half to full alone, see `growth.spectral`.
 """
 
 from __future__ import annotations

@@ -14,7 +14,8 @@ from .crossing import Crossing, Place, refuse
 
 @dataclass(frozen=True)
 class Onward(Crossing):
-    """Nothing happens to the state: multistep steps go on as if there were no crossing.
+    """Nothing happens to the state: multistep steps go on with the slope of the step before, which
+    nothing mends, as what guidance added to it may be gone.
 
     end_sigma  where the stage before it ended, in (0, 1), and where the next one starts.
     """

@@ -9,7 +9,7 @@ from .spectral import Spectral
 
 
 class Enlarged(Spectral):
-    """The noise of a state grows by DCT, with its exact law; its clean estimate by the enlarger.
+    """The noise of a state grows by DCT, with its law; its clean estimate by the enlarger.
 
     enlarger  fitted on the model's own latents; None grows all by DCT.
     """

@@ -3,6 +3,10 @@
 At z = 2 nothing that the coarse stages computed is noised again: noise joins only where no signal
 was. On Haar blocks instead of a DCT, `nearest.Pixel`, that is the expansion of Fresco (arXiv
 2601.07462).
+
+From half to full size the noise is exactly white. Into or out of a mixed stage a part of the coarse
+latent grows alone, and tokens on both sides of the border share noise: they correlate by up to .007
+at a z of 6.26, .016 at 4 and .11 at 2; published ones run from 4 to 8.
 """
 
 from __future__ import annotations

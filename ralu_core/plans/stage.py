@@ -31,12 +31,13 @@ class Stage:
             need none are not concerned.
     views   on the mixed grid: how tokens see each other, one of `latents.views.VIEWS_KNOWN`.
     settles  how much of its bend the step to sigma 0 gives up, in [0, 1]: at 1 it is Euler's, and a
-            run ends on the clean estimate.
+            run ends on the clean estimate; what mends the step before it comes on top.
     straight_guidance  whether what guidance adds to the velocity goes on by Euler's rule, and by
             less where it turned far, see `steps.Steps`: strong guidance turns faster than its slope
             tells.
     restrained  whether no step bends further than steps of equal length do, see `steps.Steps`.
-    corrected   whether the velocity at each step's end mends the step, see `steps.Steps`.
+    corrected   whether the velocity at each step's end mends the step, see `steps.Steps`; nothing
+            mends a stage's last.
     keeps_steps  whether a run that begins later takes all steps over what is left, as ComfyUI's own
              do at denoise below 1; else as many as lie there.
     """
