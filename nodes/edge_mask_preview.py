@@ -13,6 +13,7 @@ from .host.inputs import (
     FP32_VAE,
     check_memory,
     check_still,
+    check_threshold,
     colours,
     placed_for,
     score_for,
@@ -73,6 +74,7 @@ class EdgeMaskPreview(io.ComfyNode):
         check_choices(edge_detector=edge_detector)
         edge_detector = score_for(edge_detector, has_picture=True)
         score_named(edge_detector).check()
+        check_threshold(edge_detector, edge_threshold)
         picture = _picture(image, latent, vae)
         frame = Frame.of_picture(picture.shape[1], picture.shape[2])
         check_memory(frame, picture.shape[0])

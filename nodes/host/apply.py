@@ -48,7 +48,7 @@ def applied(patcher, settings: Settings, vae, tell: Callable[[str], None]):
     score_named(detector)
     if plan.ratio is not None:
         check_text(detector, facts.family, patcher.model_options.get("transformer_options", {}))
-        check_detector(settings.detector, vae, facts.space)
+        check_detector(settings.detector, vae, facts.space, settings.threshold)
     clone = patcher.clone()
     others = dict(clone.wrappers.get(KIND, {}))
     if others.pop(APPLIED, None):

@@ -187,11 +187,27 @@ def check_history(detector: str, plan: Plan, lettering: bool = False) -> None:
         )
 
 
-def check_detector(detector: str, vae, space: Space) -> None:
-    """Refuse, before anything is sampled, a detector that lacks a library or a VAE."""
-    detector = score_for(detector, vae is not None)
-    score_named(detector).check()
-    check_vae(vae, detector, space)
+def check_detector(detector: str, vae, space: Space, threshold: float = 0.0) -> None:
+    """Refuse, before anything is sampled, a detector that lacks a library or a VAE, and a threshold
+    of one that counts no edge pixels."""
+    chosen = score_for(detector, vae is not None)
+    score_named(chosen).check()
+    check_vae(vae, chosen, space)
+    check_threshold(chosen, threshold, by_auto=detector == AUTO)
+
+
+def check_threshold(detector: str, threshold: float, by_auto: bool = False) -> None:
+    """Refuse a threshold of a detector that counts no edge pixels; 0 is none.
+
+    by_auto  whether AUTO chose it, for want of a picture to look at.
+    """
+    if not threshold > 0 or score_named(detector).is_share:
+        return
+    way_out = "connect a vae" if by_auto else f"choose {Canny.name} or {CannyGpu.name}"
+    raise ValueError(
+        f"An edge_threshold is a share of edge pixels, and the {detector} detector counts none, "
+        f"got {threshold:g}: set edge_threshold to 0, or {way_out}."
+    )
 
 
 def placed_for(detector: str, picture: torch.Tensor) -> torch.Tensor:

@@ -240,7 +240,7 @@ def _regions(
         check_history(detector, plan, lettering)
         options = wires.guider.model_options.get(OPTIONS, {})
         check_text(detector, facts.family, options, lettering)
-        check_detector(detector, wires.vae, frame.space)
+        check_detector(settings.detector, wires.vae, frame.space, settings.threshold)
     always = always_regions(settings.region_mask, frame, batch)
     return Regions(detector, settings.threshold or None, always, lettering)
 

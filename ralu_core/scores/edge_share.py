@@ -16,6 +16,7 @@ class EdgeShare(Score):
     """The share of edge pixels under each coarse token."""
 
     needs = Need.PICTURE
+    is_share = True
 
     @abstractmethod
     def edges(self, levels: torch.Tensor) -> torch.Tensor:

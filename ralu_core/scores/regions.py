@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from ..latents.grid import selected_count
 from .lettering import lettering_first
 from .score import Decode, Evidence, Need, Score, needed_decoder
-from .table import score_named
+from .table import SCORES, score_named
 
 TIE = 2.0**-40  # a token of distance to an edge: less than scores differ by
 
@@ -22,7 +22,8 @@ class Regions:
     a threshold outside (0, 1].
 
     score      one of `scores.SCORES`, by name.
-    threshold  None takes the stage's fixed ratio; in (0, 1] the ratio adapts to the picture.
+    threshold  None takes the stage's fixed ratio; in (0, 1] all tokens with this share of edge
+               pixels grow early, so that the ratio adapts to the picture.
     always     (B, h, w) bool coarse tokens that grow early in any case, or None.
     lettering  whether tokens that attend to the words in quotes come before all others.
     """
@@ -53,8 +54,15 @@ class Regions:
 
     def check(self, decode: Decode | None) -> None:
         """Before anything is sampled: ImportError or ValueError where the score lacks a library
-        or a decoder, and for one that reads what only a network knows."""
+        or a decoder, for one that reads what only a network knows, and for a threshold of one that
+        counts no edge pixels."""
         self.scorer.check()
+        if self.threshold is not None and not self.scorer.is_share:
+            shares = " or ".join(one.name for one in SCORES.values() if one.is_share)
+            raise ValueError(
+                f"A threshold is a share of edge pixels, and the score {self.score} counts none, "
+                f"got {self.threshold:g}: set the threshold to None, or choose {shares}."
+            )
         if self.watches_text:
             who = f"The score {self.score}" if self.scorer.needs.has_text else "Lettering"
             raise ValueError(

@@ -131,6 +131,7 @@ class Score(ABC):
     needs          what it reads.
     words          what it does, for a tooltip.
     least_steps    of the stage before that it can do with.
+    is_share       whether it is a share of edge pixels, which a threshold can be compared with.
     on_device      whether it looks at a picture on the accelerator, wherever it was decoded.
     """
 
@@ -138,12 +139,12 @@ class Score(ABC):
     needs: Need
     words: str
     least_steps = 0
+    is_share = False
     on_device = False
 
     @abstractmethod
     def __call__(self, evidence: Evidence) -> torch.Tensor:
-        """(B, rows, columns) float32 in [0, 1]; the largest grow first. `select_ratio` takes any
-        scale, `select_threshold` this one."""
+        """(B, rows, columns) float32 in [0, 1]; the largest grow first."""
 
     def check(self) -> None:  # noqa: B027 -- most scores need no library of their own
         """ImportError, in one sentence, where a library that it needs is missing."""

@@ -4,7 +4,14 @@ import pytest
 import torch
 
 from ralu_core.latents.states import StageEnd
-from ralu_core.scores import Evidence, Regions, mask_regions, select_ratio, select_threshold
+from ralu_core.scores import (
+    SCORES,
+    Evidence,
+    Regions,
+    mask_regions,
+    select_ratio,
+    select_threshold,
+)
 from ralu_core.scores.latent_gradient import latent_scores
 
 
@@ -86,6 +93,18 @@ def test_the_threshold_adapts_to_each_picture() -> None:
 def test_the_ratio_must_lie_between_zero_and_one(ratio: float) -> None:
     with pytest.raises(ValueError, match=r"must lie in \(0, 1\), got .*: try 0.3"):
         select_ratio(some_scores(1, 2, 2), ratio)
+
+
+@pytest.mark.parametrize("score", SCORES)
+def test_a_threshold_is_of_edge_pixels(score: str) -> None:
+    """Other scores are relative: .1 of a picture's largest gradient is most of the picture."""
+    regions = Regions(score, threshold=0.1)
+    if score in ("canny", "canny_gpu"):
+        return regions.check(lambda latent: latent)
+    with pytest.raises(
+        ValueError, match=f"{score} counts none, got 0.1: set the threshold to None"
+    ):
+        regions.check(None)
 
 
 @pytest.mark.parametrize("threshold", [0.0, 1.01, -0.1, float("nan")])

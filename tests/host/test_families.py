@@ -162,11 +162,13 @@ def test_a_ksampler_behind_the_node_ralu_is_a_ralu_sampler(model):
     assert behind.std() > 0.1 and torch.equal(behind, expected)
 
 
+UNEQUAL = torch.zeros(2, 256, 256)
+UNEQUAL[0, :128] = 1
 RUNS = {
     "text to picture": {},
     "odd size": {"size": (200, 264)},
     "batch with guidance": {"batch": 2, "cfg": 3.0},
-    "adaptive regions": {"batch": 2, "edge_threshold": 0.7},
+    "regions of unequal number": {"batch": 2, "region_mask": UNEQUAL},
 }
 
 

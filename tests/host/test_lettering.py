@@ -208,11 +208,11 @@ def test_beside_every_detector(flux, detector):
     assert marked.sum() == plainly.sum() and not torch.equal(marked, plainly)
 
 
-def test_a_threshold_takes_the_words_on_top(flux):
-    options = {"edge_detector": "latent_gradient", "edge_threshold": 0.9}
+def test_a_threshold_takes_the_words_on_top(flux, vae):
+    options = {"edge_detector": "canny_gpu", "edge_threshold": 0.1}
     options["schedule"] = schedule_for(flux)
     plainly, marked = (
-        ralu(flux, None, positive=positive, **options)[1] for positive in (None, lettered(0))
+        ralu(flux, vae, positive=positive, **options)[1] for positive in (None, lettered(0))
     )
     assert (marked >= plainly).all() and marked.sum() > plainly.sum()
 

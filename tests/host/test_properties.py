@@ -78,7 +78,7 @@ CASE = st.builds(
     region_mask=seeds(),
     noise_mask=seeds(),
     seed=st.integers(0, 2**64 - 1),
-)
+).filter(lambda case: case.threshold == 0 or SCORES[case.detector].is_share)
 
 
 @functools.cache

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from driving import ralu, schedule_for
+from ralu_pack.nodes.apply import Apply
 from ralu_pack.nodes.edge_mask_preview import EdgeMaskPreview
 from ralu_pack.ralu_core.scores import SCORES, Need
 
@@ -45,6 +46,30 @@ def test_the_last_velocity_is_there_after_one_step(flux):
     assert 0 < mask.mean() < 1
     with pytest.raises(ValueError, match=r"velocity_variance .* watches a step .* takes 0 there"):
         ralu(flux, None, schedule=plan, edge_detector="velocity_variance", denoise=0.68)
+
+
+@pytest.mark.parametrize("node", ["sampler", "in front"])
+@pytest.mark.parametrize("detector", [*UNDECODED, "auto"])
+def test_a_threshold_is_of_edge_pixels(flux, detector, node):
+    """Without a VAE, so that auto finds none."""
+    name, way_out = detector, "choose canny or canny_gpu"
+    if detector == "auto":
+        name, way_out = "latent_gradient", "connect a vae"
+    told = rf"the {name} detector counts none, got 0.1: set edge_threshold to 0, or {way_out}"
+    plan = schedule_for(flux, steps=(3, 2, 2))
+    options = {"edge_detector": detector, "edge_threshold": 0.1, "schedule": plan}
+    with pytest.raises(ValueError, match=told):
+        ralu(flux, None, **options) if node == "sampler" else Apply.execute(flux, **options)
+
+
+def test_a_preview_knows_no_threshold_of_a_latents_gradient():
+    with pytest.raises(ValueError, match="choose canny or canny_gpu"):
+        EdgeMaskPreview.execute(0.3, "latent_gradient", 0.1, image=torch.zeros(1, 64, 64, 3))
+
+
+def test_a_threshold_is_no_matter_where_nothing_grows_early(flux):
+    options = {"schedule": None, "quality": "draft", "edge_threshold": 0.1}
+    assert ralu(flux, None, edge_detector="auto", **options)[0].isfinite().all()
 
 
 def test_a_picture_alone_has_no_steps():
