@@ -38,6 +38,7 @@ from .inputs import (
 from .lettering.marks import is_marked, lettering_of
 from .noise import batch_items, check_noise_level, extend_noise, noise_for
 from .planning import Planned, planned
+from .remarks import remarks
 from .samplers import check_sampler, sampler_for
 from .sampling.conds import Conds, check_conds, fit_to_frame
 from .sampling.finite import all_finite, check_finite
@@ -49,7 +50,6 @@ from .sampling.stages import GuiderStages
 from .sampling.watch import Watch
 from .showing.caller import CallersBar
 from .showing.progress import Bar, Progress
-from .showing.remarks import remarks
 from .showing.work import Work
 
 OPTIONS = "transformer_options"
@@ -66,7 +66,7 @@ class Run:
                  where nobody says.
     published    the latter, where they are others than the user's own.
     grown        how latents grew, where that is to be told.
-    remarks      what of its settings the run takes otherwise, as `showing.remarks` has it.
+    remarks      what of its settings the run takes otherwise, as `remarks` has it.
     """
 
     wires: Wires

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ....ralu_core.growth import DEFAULT_GROWTH
-from ....ralu_core.plans import Plan
-from ..asked import Settings
-from ..samplers import takes_own_steps
-from ..sampling.begin import sampler_name
-from ..sampling.conds import Conds, has_areas
+from ...ralu_core.growth import DEFAULT_GROWTH
+from ...ralu_core.plans import Plan
+from .asked import Settings
+from .samplers import takes_own_steps
+from .sampling.begin import sampler_name
+from .sampling.conds import Conds, has_areas
 
 
 def remarks(plan: Plan, settings: Settings, sampler: Any, conds: Conds) -> tuple[str, ...]:
