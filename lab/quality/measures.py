@@ -28,7 +28,7 @@ ARTIFACTS: dict[str, tuple[Measure, str]] = {
     "copies": (artifacts.sibling_copies, "tokens of one coarse token alike"),
 }
 BLUR = "blur"  # told, not judged: it has no better side
-PAIRED = {"SSIM": 1, "PSNR": 1}  # 1: more is better
+PAIRED = ("SSIM", "PSNR")  # more is better
 WINDOW = 11  # of SSIM
 MOST_DB = 100.0  # of PSNR, for equal pictures
 

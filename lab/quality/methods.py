@@ -65,19 +65,18 @@ class Budget:
     extra: int
 
 
+OF_FLUX = (
+    Budget("FLUX 5x", (9,), (8, 7), (1, 12, 5), 2),
+    Budget("FLUX 7x", (6, 7), (6, 5), (1, 6, 4), 1),
+)
 BUDGETS = {
-    "flux": (
-        Budget("FLUX 5x", (9,), (8, 7), (1, 12, 5), 2),
-        Budget("FLUX 7x", (6, 7), (6, 5), (1, 6, 4), 1),
-    ),
+    "flux": OF_FLUX,
+    "flux_guided": OF_FLUX,  # the same network
     "sd3": (
         Budget("SD3 2x", (13,), (12, 10), (2, 16, 7), 5),
         Budget("SD3 3x", (8,), (8, 6), (1, 12, 4), 2),
     ),
 }
-
-
-BUDGETS["flux_guided"] = BUDGETS["flux"]  # the same network
 
 
 def reference(steps: int) -> Method:
