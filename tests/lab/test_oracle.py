@@ -18,6 +18,9 @@ from ralu_core.plans.presets import matched_plan, preset, published_plan
 
 SHIFT = 3.158  # FLUX.1-dev's at 1024 pixels
 # From an independent calculation (linear algebra on the same spectrum, other code), 2 digits.
+# The two differ more in the coarsest band: it has 16 coefficients, over which what is kept falls
+# from .48 to .12 (FLUX 5x), and the picture's mean is one, for which half a cycle stands here
+# (SLOWEST). Of RALU's contrast there, .04 remain that no such choice explains.
 KNOWN = {
     "10 steps": (plain(SHIFT, (10,)), (0.62, 0.75, 0.76, 0.71, 0.58, 0.37)),
     "18 steps": (plain(SHIFT, (18,)), (0.77, 0.84, 0.85, 0.82, 0.74, 0.59)),
@@ -34,8 +37,11 @@ KEPT = {
 def test_known_figures_return(name: str) -> None:
     plan, variance = KNOWN[name]
     outcome = oracle.run(plan)
-    assert outcome.variance == pytest.approx(variance, abs=0.045)
-    assert outcome.coherence == pytest.approx(KEPT.get(name, ()), abs=0.035)
+    kept = KEPT.get(name, ())
+    assert outcome.variance[1:] == pytest.approx(variance[1:], abs=0.02)
+    assert outcome.coherence[1:] == pytest.approx(kept[1:], abs=0.02)
+    assert outcome.variance[:1] == pytest.approx(variance[:1], abs=0.045)
+    assert outcome.coherence[:1] == pytest.approx(kept[:1], abs=0.035)
 
 
 def two_sizes(z: float, order: int) -> Plan:
