@@ -19,7 +19,7 @@ from lab.bench.results import markdown
 from lab.comfy import ralu_pack
 from lab.models.miniature.fetch import fetch_emoji
 from lab.models.miniature.text_encoding import encode_prompts
-from lab.quality.subject import GUIDANCE, SIDE, Subject, load_subject, training_width
+from lab.quality.subject import SIDE, Subject, load_subject, training_width
 
 FLOOR, RATIO = "plain calls", 0.2
 
@@ -68,7 +68,7 @@ def velocity(subject: Subject, prompts: list[str], x: torch.Tensor, sigma: float
         torch.full((len(x),), sigma),
         c_crossattn=context,
         y=pooled,
-        guidance=torch.full((len(x),), GUIDANCE),
+        guidance=torch.full((len(x),), subject.told),
         transformer_options={"wrappers": wrappers},
     )
     return (x - denoised) / sigma

@@ -66,7 +66,12 @@ class Subject:
     @property
     def cfg(self) -> float:
         own = MINIATURES[self.kind].cfg
-        return self.guidance if self.guidance and own != 1 else own
+        return own if self.guidance is None or own == 1 else self.guidance
+
+    @property
+    def told(self) -> float:
+        """The number in the conditioning."""
+        return GUIDANCE if self.guidance is None else self.guidance
 
     def guider(self, prompts: list[str]):
         """A guider for a batch in which every picture has its own prompt."""
@@ -79,11 +84,15 @@ class Subject:
 
     def _conditioning(self, prompts: list[str]) -> list:
         context, pooled = encode_prompts(prompts)
-        return [[context, {"pooled_output": pooled, "guidance": self.guidance or GUIDANCE}]]
+        return [[context, {"pooled_output": pooled, "guidance": self.told}]]
 
 
 def weights_file(kind: str) -> Path:
     return Miniature(kind).files[0]
+
+
+def vae_file(kind: str) -> Path:
+    return Miniature(kind).files[1]
 
 
 def load_subject(kind: str, dtype: torch.dtype = torch.bfloat16) -> Subject:
@@ -112,7 +121,7 @@ def load_vae(kind: str):
     pixel by more than one or two levels of 255."""
     import comfy.sd
 
-    vae = comfy.sd.VAE(sd=load_file(Miniature(kind).files[1]), dtype=torch.bfloat16)
+    vae = comfy.sd.VAE(sd=load_file(vae_file(kind)), dtype=torch.bfloat16)
     network: Any = vae.first_stage_model
     network.to(memory_format=torch.channels_last)
     return vae

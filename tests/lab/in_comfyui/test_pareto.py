@@ -49,10 +49,12 @@ def test_the_seeds_picture_survives_on_its_own_noise_alone():
         assert distance(LINE, "6 steps") < distance("plain, Euler", "6 steps")
 
 
-@pytest.mark.parametrize("kind", ["flux", "sd3"])
-def test_just_in_time_with_all_tokens_is_plain_sampling_on_its_levels(kind):
+@pytest.mark.parametrize(
+    ("kind", "guidance"), [("flux", None), ("sd3", None), ("sd3", 7.0), ("flux_guided", 7.0)]
+)
+def test_just_in_time_with_all_tokens_is_plain_sampling_on_its_levels(kind, guidance):
     with torch.inference_mode():
-        subject = load_subject(kind, torch.float32)
+        subject = replace(load_subject(kind, torch.float32), guidance=guidance)
         batch, levels = Batch(subject, list_pairs(2)), jit.levels(4)
         whole = jit.sample(batch, 4, (1.0, 1.0, 1.0))
         euler, latent = comfy.samplers.sampler_object("euler"), batch.latent
