@@ -6,7 +6,6 @@ import argparse
 import importlib
 import logging
 import shlex
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,12 +14,12 @@ import torch
 from lab.comfy import ralu_pack
 from lab.comfy.locate import REPOSITORY
 from lab.models.architectures import MINIATURES
-from lab.quality.splits import REFERENCES, SPLITS, pairs_of
+from lab.quality.splits import OTHERS, REFERENCES, SPLITS, pairs_of
 
 PAIRS, ABLATION_PAIRS = 216, 72
 
 
-def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m lab.quality", description=__doc__)
     parser.add_argument(
         "what", nargs="?", choices=("tables", "pareto"), default="tables", help="the curve's table"
@@ -36,6 +35,13 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         type=int,
         default=REFERENCES,
         help="held-out pictures the curve is measured to",
+    )
+    parser.add_argument(
+        "--others",
+        nargs="+",
+        default=(OTHERS,),
+        metavar="SPLIT[:COUNT]",
+        help=f"whose pictures of many steps it is measured to; {OTHERS}: of no split's pairs",
     )
     parser.add_argument(
         "--only", nargs="+", default=(), help="lines of the curve, by their names or how they begin"
@@ -54,10 +60,26 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--commit", action="store_true", help="also write the results into lab/quality"
     )
-    options = parser.parse_args(arguments)
+    return parser
+
+
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    options = _parser().parse_args(arguments)
     if options.pairs is None:
         options.pairs = pairs_of(options.split) if options.what == "pareto" else PAIRS
     return options
+
+
+def command(options: argparse.Namespace) -> str:
+    """What makes the same again, wherever its pictures are kept."""
+    words = ["python", "-m", "lab.quality", options.what]
+    for name, value in vars(options).items():
+        if name in ("what", "out", "commit") or value == _parser().get_default(name):
+            continue
+        values = value if isinstance(value, list) else [value]
+        words.append(f"--{name.replace('_', '-')}")
+        words += [f"{one:g}" if isinstance(one, float) else str(one) for one in values]
+    return shlex.join(words)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -68,9 +90,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     run = importlib.import_module(f"lab.quality.{module}").run
 
     torch.set_num_threads(options.threads)
-    command = shlex.join(["python", "-m", "lab.quality", *(arguments or sys.argv[1:])])
     with torch.inference_mode():
-        run(options, command)
+        run(options, command(options))
 
 
 if __name__ == "__main__":

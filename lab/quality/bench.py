@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
+from pathlib import Path
 
 import torch
 
 from lab.models.miniature.fetch import fetch_emoji
+from lab.models.miniature.pictures import list_emoji
 from lab.quality import distances, measures, statistics
-from lab.quality.judge import FEATURES, Judge, NamedPictures, load_judge
+from lab.quality.judge import FEATURES, WEIGHTS, Judge, NamedPictures, load_judge
 from lab.quality.methods import Method
 from lab.quality.rivals import Batch
 from lab.quality.statistics import Estimate
-from lab.quality.store import Store, as_bytes, as_pictures
-from lab.quality.subject import SIDE, Pair, Subject, training_width
+from lab.quality.store import BATCH, Store, as_bytes, as_pictures, stamped
+from lab.quality.subject import SIDE, Pair, Subject, training_width, vae_file, weights_hash
 
 log = logging.getLogger(__name__)
 
@@ -60,10 +63,11 @@ class Bench:
         vae, width = self.subject.vae, training_width(self.subject.kind)
 
         def make(start: int, stop: int) -> torch.Tensor:
-            generator = torch.Generator().manual_seed(seed + start)
+            block = start - start % BATCH  # drawn whole, whatever is kept of it
+            generator = torch.Generator().manual_seed(seed + block)
             source = NamedPictures(fetch_emoji(), width, generator)
-            pictures = source.draw(stop - start, SIDE)[0].movedim(1, -1)
-            return as_bytes(vae.decode(vae.encode(pictures)))
+            pictures = source.draw(BATCH, SIDE)[0].movedim(1, -1)
+            return as_bytes(vae.decode(vae.encode(pictures)))[start - block : stop - block]
 
         return self._store_of(name).rows(f"samples/{name}".replace(" ", "_"), count, make)
 
@@ -83,52 +87,74 @@ class Bench:
             name = f"{kind}/{key}".replace(" ", "_")
             return self._store_of(key).rows(name, len(samples), make)
 
-        judged = rows("judge")
+        judged, texture = rows("judge"), rows("texture")
+        if key in (REFERENCE, REAL):
+            prompts = torch.zeros(len(samples), dtype=torch.long)  # their prompts are random, too
+        else:
+            prompts = torch.tensor([pair.number % len(list_emoji()) for pair in self.pairs])
         return Measured(
-            judged[:, :FEATURES], judged[:, FEATURES:], rows("texture"), rows("numbers")
+            judged[:, :FEATURES],
+            judged[:, FEATURES:],
+            texture,
+            rows("numbers"),
+            prompts[: len(samples)],
         )
 
     @cached_property
     def references(self) -> dict[str, distances.Reference]:
-        known = self.reference or self.measured(REFERENCE, self.held_out(REFERENCE))
-        return {space: distances.Reference(known.features(space)) for space in SPACES}
+        """Drawn once for all methods, so that differences stay paired."""
+        known, weights = self._known, self._known.draws(statistics.REFERENCE_SEED)
+        return {
+            space: distances.Reference(known.features(space), weights, known.strata)
+            for space in SPACES
+        }
+
+    @cached_property
+    def _known(self) -> Measured:
+        return self.reference or self.measured(REFERENCE, self.held_out(REFERENCE))
 
     def real(self) -> dict[str, Estimate]:
         """The held-out pictures in place of a method: what perfection measures."""
         measured = self.measured(REAL, self.held_out(REAL))
-        weights = statistics.draw_weights(len(measured.numbers))
-        return {**self._distances(measured, weights), **self._artifacts(measured, weights)}
+        return {**self._distances(measured), **_artifacts(measured, measured.draws())}
 
     def aimed_at(self) -> dict[str, Estimate]:
         """The artifacts of the pictures that distances are taken to."""
-        known = self.reference or self.measured(REFERENCE, self.held_out(REFERENCE))
-        return self._artifacts(known, statistics.draw_weights(len(known.numbers)))
+        return _artifacts(self._known, self._known.draws(statistics.REFERENCE_SEED))
 
-    def method(self, method: Method, count: int, many: torch.Tensor) -> dict[str, Estimate]:
-        """Every figure of a method over the first `count` pairs.
+    def method(self, method: Method, count: int, many: Method) -> dict[str, Estimate]:
+        """Every figure of a method over the first `count` pairs; many: plain many-step sampling."""
+        return {**self.distance_figures(method, count), **self.own_figures(method, count, many)}
 
-        many  (count, 3, H, W) uint8 pictures of plain many-step sampling of the same pairs.
-        """
-        samples = self.samples(method, count)
-        measured = self.measured(method.key, samples)
-        weights = statistics.draw_weights(count)
+    def distance_figures(self, method: Method, count: int) -> dict[str, Estimate]:
+        """Over the first `count` pairs, to the reference."""
+        return self._distances(self.measured(method.key, self.samples(method, count)))
+
+    def own_figures(self, method: Method, count: int, many: Method) -> dict[str, Estimate]:
+        """What needs no reference: artifacts, what is recognised, and likeness to `many`."""
+        measured = self.measured(method.key, self.samples(method, count))
+        weights, close = measured.draws(), self._closeness(method, count, many)
         hits = measures.recognised(measured.scores, [pair.prompt for pair in self.pairs[:count]])
-        close = torch.cat(
-            [
-                measures.closeness(as_pictures(some), as_pictures(same))
-                for some, same in zip(samples.split(8), many.split(8), strict=True)
-            ]
-        )
         paired = {
             name: statistics.mean_estimate(close[:, i], weights)
             for i, name in enumerate(measures.PAIRED)
         }
         return {
-            **self._distances(measured, weights),
-            **self._artifacts(measured, weights),
+            **_artifacts(measured, weights),
             "recognised": statistics.mean_estimate(hits, weights),
             **paired,
         }
+
+    def _closeness(self, method: Method, count: int, many: Method) -> torch.Tensor:
+        """(count, 2) as `measures.closeness` to the pictures of `many`, pair by pair."""
+        samples, others = self.samples(method, count), self.samples(many, count)
+
+        def make(start: int, stop: int) -> torch.Tensor:
+            return measures.closeness(
+                as_pictures(samples[start:stop]), as_pictures(others[start:stop])
+            )
+
+        return self.store.rows(f"closeness/{method.key}_to_{many.key}", count, make)
 
     def recognised(self, method: Method, count: int) -> dict[str, float]:
         """Share of recognised pictures by prompt, colours left out."""
@@ -140,37 +166,56 @@ class Bench:
             shares.setdefault(prompt.split(" on ")[0], []).append(hit)
         return {name: sum(row) / len(row) for name, row in shares.items()}
 
-    def _distances(self, measured: Measured, weights: torch.Tensor) -> dict[str, Estimate]:
-        found = {}
+    def _distances(self, measured: Measured) -> dict[str, Estimate]:
+        found, weights = {}, measured.draws()
         for space in SPACES:
             features, reference = measured.features(space), self.references[space]
-            for name, distance in (
-                ("KID", distances.kernel_distance),
-                ("Frechet", distances.frechet_distance),
-            ):
-                values = distance(features, reference, weights)
-                found[f"{name} {space}"] = statistics.estimate(values)
+            values = distances.kernel_distance(features, reference, weights, measured.strata)
+            found[f"KID {space}"] = statistics.estimate(values)
+            values = distances.frechet_distance(features, reference, weights)
+            found[f"Frechet {space}"] = statistics.estimate(values)
         return found
-
-    def _artifacts(self, measured: Measured, weights: torch.Tensor) -> dict[str, Estimate]:
-        names = (*measures.ARTIFACTS, measures.BLUR)
-        return {
-            name: statistics.mean_estimate(measured.numbers[:, i], weights)
-            for i, name in enumerate(names)
-        }
 
 
 @dataclass(frozen=True)
 class Measured:
-    """One row per picture: judge's features and scores, texture features, artifact numbers."""
+    """One row per picture: judge's features and scores, texture features, artifact numbers, and the
+    number of its prompt, grounds left out."""
 
     judged: torch.Tensor
     scores: torch.Tensor
     texture: torch.Tensor
     numbers: torch.Tensor
+    prompts: torch.Tensor
+
+    @classmethod
+    def joined(cls, parts: Sequence[Measured]) -> Measured:
+        return cls(*(torch.cat([getattr(one, f.name) for one in parts]) for f in fields(cls)))
 
     def features(self, space: str) -> torch.Tensor:
         return self.judged if space == "judge" else self.texture
+
+    @property
+    def strata(self) -> torch.Tensor:
+        return statistics.strata_of(self.prompts)
+
+    def draws(self, seed: int = statistics.SEED) -> torch.Tensor:
+        """As `draw_weights` makes them; reference pictures have a seed of their own."""
+        return statistics.draw_weights(self.strata, seed=seed)
+
+
+def _artifacts(measured: Measured, weights: torch.Tensor) -> dict[str, Estimate]:
+    return {
+        name: statistics.mean_estimate(measured.numbers[:, i], weights)
+        for i, name in enumerate((*measures.ARTIFACTS, measures.BLUR))
+    }
+
+
+def kept_in(out: Path, kind: str) -> Path:
+    """The folder of a miniature's pictures and measures. ValueError where the judge or the VAE that
+    made them are not those of now."""
+    made_with = hashlib.sha256(WEIGHTS.read_bytes() + vae_file(kind).read_bytes()).hexdigest()
+    return stamped(Path(out) / f"{kind}-{weights_hash(kind)[:12]}", made_with)
 
 
 def figure_names() -> Sequence[str]:

@@ -1,7 +1,8 @@
-"""Distances between a set of samples and a set of real pictures in a feature space.
+"""Distances between a set of samples and a set of reference pictures in a feature space.
 
-Samples may carry weights: how often each was drawn by a bootstrap. Features are divided by the
-spread of the real pictures' first (`Reference`), so that no feature counts more by its unit.
+Both sets may carry weights: how often each picture was drawn by a bootstrap, a row for each draw.
+Features are divided by the spread of the reference pictures first, the same in all draws, so that
+no feature counts more by its unit.
 """
 
 from __future__ import annotations
@@ -14,9 +15,16 @@ import torch
 
 @dataclass(frozen=True)
 class Reference:
-    """Features (n, d) of real pictures."""
+    """Features (n, d) of the pictures that distances are taken to.
+
+    weights  (R, n) how often each was drawn, rows in step with those of the samples; None: all
+             once, in every draw.
+    prompts  (n,) as `kernel_within` takes them.
+    """
 
     raw: torch.Tensor
+    weights: torch.Tensor | None = None
+    prompts: torch.Tensor | None = None
 
     def __post_init__(self) -> None:
         if self.raw.ndim != 2 or len(self.raw) <= self.raw.shape[1]:
@@ -30,22 +38,27 @@ class Reference:
         return self.standardised(self.raw)
 
     def standardised(self, features: torch.Tensor) -> torch.Tensor:
-        """Zero mean and unit variance per feature, by the real pictures; in double precision."""
+        """Zero mean and unit variance per feature, by these pictures; in double precision."""
         raw = self.raw.double()
         return (features.double() - raw.mean(0)) / raw.std(0).clamp(min=1e-6)
 
     @cached_property
-    def own_kernel(self) -> float:
-        """Mean kernel between two different real pictures."""
-        kernel = polynomial_kernel(self.features, self.features)
-        count = len(kernel)
-        return ((kernel.sum() - kernel.diagonal().sum()) / (count * (count - 1))).item()
+    def drawn(self) -> torch.Tensor:
+        """The weights (R, n), or one row of ones."""
+        once = torch.ones(1, len(self.raw))
+        return (once if self.weights is None else self.weights).double()
 
     @cached_property
-    def root(self) -> torch.Tensor:
-        """Square root of the covariance."""
-        values, vectors = torch.linalg.eigh(torch.cov(self.features.T))
-        return (vectors * values.clamp(min=0).sqrt()) @ vectors.T
+    def own_kernel(self) -> torch.Tensor:
+        """(R,) mean kernel between two different pictures."""
+        return kernel_within(self.features, self.drawn, self.prompts)
+
+    @cached_property
+    def gaussian(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Means (R, d), and square roots (R, d, d) of the covariances."""
+        mean, covariance = gaussian(self.features, self.drawn)
+        values, vectors = torch.linalg.eigh(covariance)
+        return mean, (vectors * values.clamp(min=0).sqrt()[:, None]) @ vectors.mT
 
 
 def polynomial_kernel(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
@@ -53,23 +66,52 @@ def polynomial_kernel(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     return (a @ b.T / a.shape[1] + 1) ** 3
 
 
+def kernel_within(
+    features: torch.Tensor, weights: torch.Tensor, prompts: torch.Tensor | None = None
+) -> torch.Tensor:
+    """Mean kernel between two different pictures of a set, one for each row of weights.
+
+    weights  (R, n) whole numbers; pairs of copies of one picture are left out, which keeps the
+             bootstrap free of the bias that drawing with replacement would bring.
+    prompts  (n,) of sets in which each has a fixed share: pairs of one prompt keep the weight that
+             they have between two such sets, as leaving pictures' pairs with themselves out takes
+             from it. None: pictures of all prompts at random.
+    """
+    kernel = polynomial_kernel(features, features).fill_diagonal_(0)
+    prompts = torch.zeros(len(features)) if prompts is None else prompts
+    same = (prompts[:, None] == prompts).to(kernel)
+    total, one, count = (
+        ((weights @ pairs) * weights).sum(1) for pairs in (kernel, kernel * same, same)
+    )
+    left = count / (count - weights.square().sum(1))
+    return (total + one * (left - 1)) / weights.sum(1).square()
+
+
 def kernel_distance(
-    samples: torch.Tensor, reference: Reference, weights: torch.Tensor
+    samples: torch.Tensor,
+    reference: Reference,
+    weights: torch.Tensor,
+    prompts: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Unbiased squared maximum mean discrepancy (KID), one for each row of weights.
 
-    samples  (n, d) features.
-    weights  (R, n) whole numbers; pairs of copies of one sample are left out, which keeps the
-             bootstrap free of the bias that drawing with replacement would bring.
+    samples  (n, d) features; weights and prompts as `kernel_within` takes them.
     """
     features, weights = reference.standardised(samples), weights.double()
-    own = polynomial_kernel(features, features)
-    own.fill_diagonal_(0)
-    cross = polynomial_kernel(features, reference.features).mean(1)
+    cross = (weights @ polynomial_kernel(features, reference.features)) * reference.drawn
+    between = cross.sum(1) / (weights.sum(1) * reference.drawn.sum(1))
+    return kernel_within(features, weights, prompts) - 2 * between + reference.own_kernel
+
+
+def gaussian(features: torch.Tensor, weights: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Means (R, d) and covariances (R, d, d) of a set, one for each row of weights."""
+    count, size = features.shape
     total = weights.sum(1)
-    pairs = total.square() - weights.square().sum(1)
-    inner = torch.einsum("ri,ij,rj->r", weights, own, weights) / pairs
-    return inner - 2 * (weights @ cross) / total + reference.own_kernel
+    mean = weights @ features / total[:, None]
+    products = (features[:, :, None] * features[:, None]).reshape(count, size**2)
+    square = (weights @ products / total[:, None]).view(-1, size, size)
+    covariance = square - mean[:, :, None] * mean[:, None]
+    return mean, covariance * (total / (total - 1))[:, None, None]
 
 
 def frechet_distance(
@@ -77,15 +119,10 @@ def frechet_distance(
 ) -> torch.Tensor:
     """Squared Frechet distance between the Gaussians of both sets, one for each row of weights.
 
-    It is biased upwards by the finite number of samples, alike for all sets of one size.
+    It is biased upwards by the finite number of pictures in both, alike for all sets of one size.
     """
-    features, weights = reference.standardised(samples), weights.double()
-    share = weights / weights.sum(1, keepdim=True)
-    mean = share @ features
-    spread = torch.einsum("ri,id,ie->rde", share, features, features)
-    spread = spread - mean[:, :, None] * mean[:, None, :]
-    spread = spread * (weights.sum(1) / (weights.sum(1) - 1))[:, None, None]
-    product = reference.root @ spread @ reference.root
-    cross = torch.linalg.eigvalsh(product).clamp(min=0).sqrt().sum(1)
-    trace = spread.diagonal(dim1=1, dim2=2).sum(1) + reference.root.square().sum()
-    return mean.square().sum(1) + trace - 2 * cross
+    mean, spread = gaussian(reference.standardised(samples), weights.double())
+    other_mean, root = reference.gaussian
+    cross = torch.linalg.eigvalsh(root @ spread @ root).clamp(min=0).sqrt().sum(1)
+    trace = spread.diagonal(dim1=1, dim2=2).sum(1) + root.square().sum((1, 2))
+    return (mean - other_mean).square().sum(1) + trace - 2 * cross

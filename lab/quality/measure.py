@@ -16,7 +16,7 @@ from lab.bench.results import Results
 from lab.models.architectures import MINIATURES
 from lab.models.viewing import Grid, picture_grid
 from lab.quality import methods, ralu, report
-from lab.quality.bench import Bench
+from lab.quality.bench import Bench, kept_in
 from lab.quality.judge import WEIGHTS as JUDGE
 from lab.quality.methods import Budget, Cost, Method, cost
 from lab.quality.report import DISTANCES, Row
@@ -55,15 +55,14 @@ class Run:
     def __init__(self, options: argparse.Namespace) -> None:
         kind = options.model
         self.options, self.kind = options, kind
-        self.folder = Path(options.out) / f"{kind}-{weights_hash(kind)[:12]}"
         self.subject = load_subject(kind)
-        self.bench = Bench(self.subject, list_pairs(options.pairs), Store(self.folder))
+        store = Store(kept_in(options.out, kind))
+        self.bench = Bench(self.subject, list_pairs(options.pairs), store)
         self.counting = meta_subject(kind)
         self.many = methods.reference(MINIATURES[kind].steps)
 
     def rows(self, some: Sequence[Method], count: int) -> list[Row]:
-        many = self.bench.samples(self.many, count)
-        return [Row(m, self._cost(m), self.bench.method(m, count, many)) for m in some]
+        return [Row(m, self._cost(m), self.bench.method(m, count, self.many)) for m in some]
 
     def _cost(self, method: Method) -> Cost | None:
         if "adaptive" in method.group:
@@ -86,6 +85,8 @@ def run(options: argparse.Namespace, command: str) -> None:
     if options.ablation_pairs:
         _ablations(going, results, methods.BUDGETS[options.model][0])
     results.say(f"{time.perf_counter() - started:.0f} s, pictures kept from earlier runs excepted.")
+    file = f"quality_{options.model}.json"
+    results.say(f"All figures as data: [{file}]({file}).")
     results.save(Path(options.out))
     if options.commit:
         commit(Path(options.out))
@@ -134,22 +135,23 @@ def _budget(going: Run, results: Results, budget: Budget) -> None:
         results.say(report.figures_table(rows, names, extra))
     results.say(report.verdict_table(found))
     results.say(report.in_words(budget.preset, found))
-    _sheet(going, budget, compared)
+    _sheet(going, results, budget, compared)
 
 
 def _many(going: Run, count: int) -> report.Figures:
-    many = going.bench.samples(going.many, count)
-    return going.bench.method(going.many, count, many)
+    return going.bench.method(going.many, count, going.many)
 
 
-def _sheet(going: Run, budget: Budget, compared: Sequence[Method]) -> None:
+def _sheet(going: Run, results: Results, budget: Budget, compared: Sequence[Method]) -> None:
     count = going.options.pairs
     chosen = [n for n in SHEET_PAIRS if n < count]
     shown = (going.many, *compared)
     columns = [(one.name, going.bench.samples(one, count)[chosen]) for one in shown]
     sheet = picture_grid(columns, [going.bench.pairs[n].prompt for n in chosen], Grid())
     name = budget.preset.replace(" ", "_").lower()
-    sheet.save(Path(going.options.out) / f"quality_{going.kind}_{name}.webp", quality=85)
+    file = f"quality_{going.kind}_{name}.webp"
+    sheet.save(Path(going.options.out) / file, quality=85)
+    results.say(f"Pictures of some pairs: [{file}]({file}).")
 
 
 def _ablations(going: Run, results: Results, budget: Budget) -> None:

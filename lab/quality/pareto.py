@@ -8,8 +8,8 @@ from __future__ import annotations
 import argparse
 import shutil
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -17,17 +17,13 @@ import torch
 
 from lab.bench import machine
 from lab.bench.results import Results
-from lab.models.architectures import MINIATURES
 from lab.quality import methods, pareto_methods, pareto_report
-from lab.quality.bench import Bench, Measured
-from lab.quality.judge import FEATURES
-from lab.quality.methods import Method
+from lab.quality.bench import Bench
 from lab.quality.pareto_methods import HARDNESS, LINE, RALU, Line
+from lab.quality.pareto_part import Part, part_of
 from lab.quality.report import Row, figures_as_data
-from lab.quality.splits import OTHERS, REFERENCES, SPLITS, pairs_of
 from lab.quality.statistics import Estimate
-from lab.quality.store import Store
-from lab.quality.subject import Subject, list_pairs, load_subject, meta_subject, weights_hash
+from lab.quality.subject import Subject, meta_subject, weights_hash
 
 HERE = Path(__file__).resolve().parent
 CURVES = HERE / "curves"
@@ -39,125 +35,53 @@ Written by `make bench-quality ARGS="pareto --commit"`. Each page has a curve, a
 and the differences to the line to beat; `docs/figures.md` says what follows.
 """
 INTRODUCTION = """\
-{pairs} prompt-seed pairs ({first} to {last}, split "{split}"), miniature {kind} (weights SHA-256 \
+{pairs} prompt-seed pairs ({numbers}, split "{split}"), miniature {kind} (weights SHA-256 \
 {hash}), {guided}256x256 pixels, {dtype} network, {day}. Made by `{command}`.
 
-Brackets: bootstrap intervals of 95 % over the pairs. KID, Frechet: distance to {references} \
-{references_are}, in the judge's features and in texture statistics, less is better. SSIM, PSNR: \
+Brackets: bootstrap intervals of 95 % over the noise of the pairs and over the pictures that \
+distances are taken to; the prompts are given. KID, Frechet: distance to {references}, in the \
+judge's features and in texture statistics, less is better. SSIM, PSNR: \
 against {many} plain Euler steps of the same seed. FLOPs: of the network's calls, counted as run. \
 Differences are paired, against plain second-order steps of the nearest FLOPs not below the \
 method's (else the dearest there are): the line to beat. Those against RALU as shipped likewise."""
 ARTIFACTS_ARE = """\
 Artifacts (`lab/quality/artifacts.py`), and blur: closer to the last row is better, not less."""
-# What distances are taken to: the world, or what the model itself draws when it has the time.
-AGAINST = {
-    "real": "held-out training pictures through the same autoencoder",
-    "model": "pictures of {many} plain Euler steps of other seeds, the same prompts",
-}
 TITLES = {"real": "real pictures", "model": "the model's own pictures"}
-
-
-@dataclass(frozen=True)
-class Part:
-    """Some pairs of one miniature, sampled and measured in pieces that are kept."""
-
-    kind: str
-    split: str
-    pairs: int
-    references: int
-    folder: Path
-    dtype: torch.dtype
-    guidance: float | None = None
-    steps: int = 0
-
-    @property
-    def name(self) -> str:
-        """Of its results."""
-        strong = f"_at_{self.guidance:g}" if self.guidance else ""
-        return f"{self.kind}{strong}_{self.split}"
-
-    @property
-    def many(self) -> Method:
-        """What all is compared with: that many plain Euler steps, or the miniature's own."""
-        return methods.reference(self.steps or MINIATURES[self.kind].steps)
-
-    def bench(self) -> Bench:
-        """Distances of it are to real pictures."""
-        subject = replace(load_subject(self.kind, self.dtype), guidance=self.guidance)
-        return self._bench(self.split, SPLITS[self.split], self.pairs, subject)
-
-    def drawn(self, subject: Subject) -> Measured:
-        """What the model draws of other seeds with many steps."""
-        bench = self._bench("others", OTHERS, self.references, subject)
-        return bench.measured(self.many.key, bench.samples(self.many, self.references))
-
-    def _bench(self, name: str, first: int, count: int, subject: Subject) -> Bench:
-        kept = self.folder / f"{self.kind}-{weights_hash(self.kind)[:12]}"
-        digits = str(self.dtype).removeprefix("torch.")
-        strong = f"-at-{self.guidance:g}" if self.guidance else ""
-        return Bench(
-            subject,
-            list_pairs(first + count)[first:],
-            Store(kept / f"{name}-{digits}{strong}"),
-            held=Store(kept),
-            reference_count=self.references,
-        )
-
-
-def best_dtype() -> torch.dtype:
-    """bfloat16 where the processor multiplies it, else float32, which is then faster."""
-    can = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
-    return torch.bfloat16 if can() else torch.float32
 
 
 def run(options: argparse.Namespace, command: str) -> None:
     """Measure what is missing, line by line, and write the report after each line."""
-    most = pairs_of(options.split)
-    if not 8 <= options.pairs <= most:
-        raise ValueError(
-            f"The split {options.split} has 8 to {most} pairs to measure, got {options.pairs}: set "
-            "--pairs."
-        )
-    if options.references <= FEATURES:
-        raise ValueError(
-            f"Distances are taken to more pictures than the judge has features, {FEATURES}, got "
-            f"{options.references}: set --references."
-        )
-    if options.references > REFERENCES:
-        raise ValueError(
-            f"Distances are taken to at most {REFERENCES} pictures, as those after them are of a "
-            f"split, got {options.references}: set --references."
-        )
-    kind, out = options.model, Path(options.out)
-    part = Part(
-        kind,
-        options.split,
-        options.pairs,
-        options.references,
-        out,
-        best_dtype(),
-        options.guidance,
-        options.many,
-    )
-    bench, counting, many = part.bench(), meta_subject(kind), part.many
-    pictures = bench.samples(many, part.pairs)
+    part = part_of(options)
+    bench = part.bench()
+    counting = replace(meta_subject(part.kind), guidance=part.guidance)
+    lines = chosen_lines(pareto_methods.lines(bench.subject), options.only, options.methods)
     benches = {"real": bench, "model": replace(bench, reference=part.drawn(bench.subject))}
     aims = {against: one.aimed_at() for against, one in benches.items()}
+    reference = measured_line(part, Line("reference", (part.many,)), benches, counting)
     measured: dict[str, list[tuple[Line, list[Row]]]] = {against: [] for against in benches}
     started = time.perf_counter()
-    lines = chosen_lines(pareto_methods.lines(bench.subject), options.only, options.methods)
     for line in lines:
-        costs = [methods.cost(one, counting) for one in line.methods]
-        for against, one in benches.items():
-            found = [one.method(method, part.pairs, pictures) for method in line.methods]
-            rows = [Row(*row) for row in zip(line.methods, costs, found, strict=True)]
+        for against, rows in measured_line(part, line, benches, counting).items():
             measured[against].append((line, rows))
-            figures = one.method(many, part.pairs, pictures)
-            reference = Row(many, methods.cost(many, counting), figures)
-            write(part, against, reference, measured[against], aims[against], command)
+            (last,) = reference[against]
+            write(part, against, last, measured[against], aims[against], command)
         print(f"{line.name}: {time.perf_counter() - started:.0f} s", flush=True)
     if options.commit:
-        commit(out)
+        commit(part.folder)
+
+
+def measured_line(
+    part: Part, line: Line, benches: Mapping[str, Bench], counting: Subject
+) -> dict[str, list[Row]]:
+    """The rows of a line's methods by what distances are taken to."""
+    rows: dict[str, list[Row]] = {against: [] for against in benches}
+    for method in line.methods:
+        cost, own = methods.cost(method, counting), None
+        for against, bench in benches.items():
+            own = own or bench.own_figures(method, part.pairs, part.many)
+            figures = {**bench.distance_figures(method, part.pairs), **own}
+            rows[against].append(Row(method, cost, figures))
+    return rows
 
 
 def chosen_lines(
@@ -206,23 +130,19 @@ def write(
     name = f"pareto_{part.name}_{against}"
     title = f"Pareto, {part.name.replace('_', ' ')}, distances to {TITLES[against]}"
     results = Results(name, title, facts)
-    first = SPLITS[part.split]
-    many = reference.method.name.removeprefix("plain, ").removesuffix(" steps")
     results.say(
         INTRODUCTION.format(
             pairs=part.pairs,
-            references=part.references,
-            references_are=AGAINST[against].format(many=many),
-            first=first,
-            last=first + part.pairs - 1,
+            numbers=part.numbers(part.split, part.pairs),
+            references=part.referred(against),
             split=part.split,
             kind=part.kind,
             hash=weights_hash(part.kind)[:16],
             dtype=str(part.dtype).removeprefix("torch."),
             day=date.today().isoformat(),
             command=command,
-            many=many,
-            guided=f"guidance {part.guidance:g}, " if part.guidance else "",
+            many=part.count,
+            guided=f"guidance {part.guidance:g}, " if part.guidance is not None else "",
         )
     )
     results.say(f"![curve]({name}.svg)")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 # First pair of each part. Plans were chosen on `tuned`, and on `wide` once it had reported on those
-# before; what was chosen there is reported on `confirming`, whose noise and grounds nothing had
-# seen, and what that left open on `repeated`.
+# before; what was chosen there is reported on `confirming`, whose noise nothing had seen, and what
+# that left open on `repeated`. Prompts, with their grounds, come again every 720 pairs.
 SPLITS = {
     "tuned": 0,
     "reported": 108,
@@ -16,11 +16,16 @@ SPLITS = {
 SPLIT_PAIRS = 108
 # More pairs, for differences that 108 do not tell.
 WIDE_PAIRS = {"wide": 432, "confirming": 432, "repeated": 864}
-# Pictures that distances are taken to, and the first pair of those that the model draws itself.
-REFERENCES = 576
-OTHERS = 324
+# Pairs of no split, whose pictures of many steps distances may be taken to: first and most.
+OTHERS = "others"
+FIRST_OTHER, REFERENCES = 324, 576
 
 
 def pairs_of(split: str) -> int:
-    """How many it holds."""
-    return WIDE_PAIRS.get(split, SPLIT_PAIRS)
+    """How many it holds, or OTHERS."""
+    return REFERENCES if split == OTHERS else WIDE_PAIRS.get(split, SPLIT_PAIRS)
+
+
+def first_of(split: str) -> int:
+    """Its first pair, or that of OTHERS."""
+    return FIRST_OTHER if split == OTHERS else SPLITS[split]

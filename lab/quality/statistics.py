@@ -1,4 +1,5 @@
-"""Bootstrap over prompt-seed pairs: intervals of one set, and of the difference of two."""
+"""Bootstrap over prompt-seed pairs, and over the pictures that distances are taken to: intervals
+of one set, and of the difference of two."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ import torch
 
 DRAWS = 1000
 LEVEL = 0.95
-SEED = 20
+SEED, REFERENCE_SEED = 20, 21  # of the pairs, and of what distances are taken to
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Estimate:
         return torch.quantile(self.draws, (1 + LEVEL) / 2).item()
 
     def minus(self, other: Estimate) -> Estimate:
-        """The difference, draw by draw: both must come from the same pairs."""
+        """The difference, draw by draw: both must come from the same pairs and references."""
         return Estimate(self.value - other.value, self.draws - other.draws)
 
     def departure(self, target: float) -> Estimate:
@@ -35,12 +36,27 @@ class Estimate:
         return Estimate(abs(self.value - target), (self.draws - target).abs())
 
 
-def draw_weights(count: int, draws: int = DRAWS) -> torch.Tensor:
-    """(draws + 1, count): ones, then how often each pair was drawn; the same for each method."""
-    generator = torch.Generator().manual_seed(SEED)
-    picks = torch.randint(count, (draws, count), generator=generator)
-    weights = torch.zeros(draws, count).scatter_add_(1, picks, torch.ones(draws, count))
-    return torch.cat([torch.ones(1, count), weights])
+def strata_of(prompts: torch.Tensor) -> torch.Tensor:
+    """The prompts, each of which keeps its share; all one stratum where some has one picture."""
+    counts = torch.bincount(prompts)
+    return prompts if counts[counts > 0].min() > 1 else torch.zeros_like(prompts)
+
+
+def draw_weights(strata: torch.Tensor, draws: int = DRAWS, seed: int = SEED) -> torch.Tensor:
+    """(draws + 1, n): ones, then how often each picture was drawn; the same for each method.
+
+    strata  (n,) the prompt of each: prompts are given, and noise alone is a sample. So each keeps
+            its share, and one fewer of it than there are is drawn, which leaves variances without
+            bias (McCarthy and Snowden 1985).
+    """
+    generator = torch.Generator().manual_seed(seed)
+    weights = torch.zeros(draws, len(strata))
+    for one in strata.unique():
+        rows = (strata == one).nonzero().flatten()
+        size = (draws, len(rows) - 1)
+        picks = rows[torch.randint(len(rows), size, generator=generator)]
+        weights.scatter_add_(1, picks, torch.ones(size))
+    return torch.cat([torch.ones(1, len(strata)), weights])
 
 
 def estimate(values: torch.Tensor) -> Estimate:

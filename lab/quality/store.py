@@ -13,6 +13,20 @@ import torch
 BATCH = 8
 
 
+def stamped(folder: Path, made_with: str) -> Path:
+    """The folder, which keeps what its first use was made with. ValueError for anything else."""
+    stamp = folder / "made_with.txt"
+    if not stamp.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        stamp.write_text(made_with, encoding="utf-8")
+    if stamp.read_text(encoding="utf-8") != made_with:
+        raise ValueError(
+            f"What is kept must be measured by this judge and decoded by this VAE, got {folder} of "
+            "others: set --out, or delete that folder."
+        )
+    return folder
+
+
 @dataclass(frozen=True)
 class Store:
     """A folder for one model and its weights; every array's rows are pictures in order."""

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import shlex
 from xml.etree import ElementTree
 
 import pytest
 import torch
 
 from lab.quality import pareto, pareto_report
-from lab.quality.__main__ import parse
+from lab.quality.__main__ import command, parse
 from lab.quality.bench import figure_names
 from lab.quality.judge import FEATURES
 from lab.quality.measures import ARTIFACTS, BLUR
 from lab.quality.methods import Cost, Method
 from lab.quality.pareto_methods import LINE, Line
 from lab.quality.report import Row
-from lab.quality.splits import OTHERS, REFERENCES, SPLITS, pairs_of
+from lab.quality.splits import OTHERS, REFERENCES, SPLITS, first_of, pairs_of
 from lab.quality.statistics import Estimate
 
 
@@ -94,8 +95,7 @@ def test_the_curve_draws_every_method_and_names_every_line():
 
 
 def test_no_pair_serves_two_uses():
-    used = [range(first, first + pairs_of(name)) for name, first in SPLITS.items()]
-    used.append(range(OTHERS, OTHERS + REFERENCES))
+    used = [range(first_of(name), first_of(name) + pairs_of(name)) for name in (OTHERS, *SPLITS)]
     numbers = [number for some in used for number in some]
     assert len(numbers) == len(set(numbers))
     options = parse(["pareto", "--split", "wide"])
@@ -115,3 +115,34 @@ def test_too_many_pictures_would_be_of_a_split():
     options = parse(["pareto", "--split", "new", "--pairs", "109"])
     with pytest.raises(ValueError, match="The split new has 8 to 108 pairs to measure, got 109"):
         pareto.run(options, "")
+
+
+@pytest.mark.parametrize(
+    "asked", ["wide", "others:577", "repeated:0", "nothing"], ids=["own", "many", "none", "unknown"]
+)
+def test_references_are_of_other_pairs_and_of_no_more_than_there_are(asked):
+    options = parse(["pareto", "--split", "wide", "--others", "confirming:80", asked])
+    with pytest.raises(ValueError, match=f"others:576, .*repeated:864 at most, got {asked}: set"):
+        pareto.run(options, "")
+
+
+def test_few_of_other_pairs_are_refused_as_well():
+    options = parse(["pareto", "--split", "wide", "--others", "repeated:32", "others:32"])
+    with pytest.raises(ValueError, match=f"features, {FEATURES}, got {FEATURES}: set --others"):
+        pareto.run(options, "")
+
+
+@pytest.mark.parametrize("guidance", ["0", "-1"])
+def test_no_guidance_is_not_taken_for_the_models_own(guidance):
+    with pytest.raises(ValueError, match=f"above 0, got {guidance}: leave --guidance out"):
+        pareto.run(parse(["pareto", "--guidance", guidance]), "")
+
+
+def test_a_page_says_what_makes_it_again_without_private_folders():
+    asked = "pareto --split new --pairs 36 --others wide 'repeated:80' --only 'RALU, views' RALU"
+    words = shlex.split(f"{asked} --guidance 4.0 --out /home/me/kept --commit")
+    told = command(parse(words))
+    assert "--only 'RALU, views' RALU" in told and "--guidance 4" in told
+    assert "/home/me" not in told and "--commit" not in told
+    again, first = vars(parse(shlex.split(told)[3:])), vars(parse(words))
+    assert all(again[name] == first[name] for name in first if name not in ("out", "commit"))

@@ -14,11 +14,23 @@ import torch
 from PIL import Image
 
 from lab.quality import artifacts, defects
-from lab.quality.distances import Reference, frechet_distance, kernel_distance
+from lab.quality.distances import (
+    Reference,
+    frechet_distance,
+    kernel_distance,
+    polynomial_kernel,
+)
 from lab.quality.judge import load_judge
 from lab.quality.measures import closeness, recognised
-from lab.quality.statistics import draw_weights, estimate, mean_estimate, verdict
-from lab.quality.store import Store
+from lab.quality.statistics import (
+    REFERENCE_SEED,
+    draw_weights,
+    estimate,
+    mean_estimate,
+    strata_of,
+    verdict,
+)
+from lab.quality.store import Store, stamped
 from lab.quality.texture import texture_features
 
 EMOJI = """cactus, avocado, pig face, grinning face, cat face, grinning face, fox face, doughnut,
@@ -141,6 +153,23 @@ def test_kernel_distance_is_unbiased():
     assert draws.min() < 0
 
 
+def test_kernel_distance_is_unbiased_where_each_prompt_has_its_share():
+    generator = torch.Generator().manual_seed(9)
+    prompts = torch.arange(40) % 20
+    place = 2 * torch.randn(20, 3, generator=generator)[prompts]
+
+    def mean(known: torch.Tensor | None) -> tuple[float, float]:
+        draws = torch.empty(150)
+        for index in range(len(draws)):
+            a, b = (place + torch.randn(40, 3, generator=generator) for _ in range(2))
+            reference = Reference(b, None, known)
+            draws[index] = kernel_distance(a, reference, torch.ones(1, 40), known).item()
+        return draws.mean().item(), (draws.std() / len(draws) ** 0.5).item()
+
+    (at_random, error), (shared, _) = mean(None), mean(prompts)
+    assert at_random < -20 * error and abs(shared) < 4 * error
+
+
 def test_kernel_distance_leaves_copies_out():
     generator = torch.Generator().manual_seed(2)
     reference = Reference(torch.randn(50, 3, generator=generator))
@@ -152,7 +181,7 @@ def test_kernel_distance_leaves_copies_out():
     inner = torch.stack([kernel[i, j] for i, j in kept]).mean()
     cross = ((features @ reference.features.T / 3 + 1) ** 3).mean()
     expected = inner - 2 * cross + reference.own_kernel
-    torch.testing.assert_close(kernel_distance(samples, reference, weights)[0], expected)
+    torch.testing.assert_close(kernel_distance(samples, reference, weights), expected)
 
 
 def test_frechet_distance_of_known_gaussians():
@@ -174,6 +203,29 @@ def test_frechet_distance_weights_are_repeats():
         frechet_distance(samples, reference, weights),
         frechet_distance(repeated, reference, torch.ones(1, 13)),
     )
+
+
+@pytest.mark.parametrize("distance", [kernel_distance, frechet_distance])
+def test_weights_of_a_reference_are_repeats(distance):
+    """Of its own spread, too, but not of the scale, which is the same in all draws."""
+    generator = torch.Generator().manual_seed(7)
+    raw, samples = (torch.randn(12, 2, generator=generator, dtype=torch.double) for _ in range(2))
+    raw = (raw - raw.mean(0)) / raw.std(0)
+    picks = torch.tensor([0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
+    weights = torch.bincount(picks, minlength=12)[None]
+    found = distance(samples, Reference(raw, weights), torch.ones(1, 12))
+    if distance is frechet_distance:
+        a, b = samples, raw[picks]
+        product = torch.linalg.eigvals(torch.cov(a.T) @ torch.cov(b.T)).real.sqrt().sum()
+        trace = (torch.cov(a.T) + torch.cov(b.T)).trace()
+        expected = (a.mean(0) - b.mean(0)).square().sum() + trace - 2 * product
+    else:
+        apart = torch.tensor([[i != j for j in picks] for i in picks])
+        kernel = [polynomial_kernel(*two) for two in ((raw[picks],) * 2, (samples, raw[picks]))]
+        alone = kernel_distance(samples, Reference(raw), torch.ones(1, 12))
+        inner = alone + 2 * polynomial_kernel(samples, raw).mean() - Reference(raw).own_kernel
+        expected = inner - 2 * kernel[1].mean() + kernel[0][apart].mean()
+    torch.testing.assert_close(found.squeeze(), expected.squeeze())
 
 
 def test_reference_needs_more_pictures_than_features():
@@ -200,7 +252,7 @@ def test_judge_knows_real_emoji_in_spite_of_slight_blur(pictures):
 
 def test_interval_covers_the_mean_as_often_as_it_says():
     generator = torch.Generator().manual_seed(5)
-    weights = draw_weights(60, 300)
+    weights = draw_weights(torch.zeros(60), 300)
     hits = 0
     for _ in range(200):
         interval = mean_estimate(torch.randn(60, generator=generator), weights)
@@ -208,9 +260,46 @@ def test_interval_covers_the_mean_as_often_as_it_says():
     assert 0.88 <= hits / 200 <= 0.98
 
 
+def test_prompts_keep_their_share_in_every_draw():
+    prompts = strata_of(torch.arange(36) % 4)
+    weights = draw_weights(prompts, 50)
+    shares = torch.stack([weights[:, prompts == one].sum(1) for one in range(4)], 1)
+    assert shares[0].tolist() == [9] * 4 and (shares[1:] == 8).all()
+    assert len(weights.unique(dim=0)) == 51
+    assert not torch.equal(weights, draw_weights(prompts, 50, seed=REFERENCE_SEED))
+    alone = draw_weights(strata_of(torch.arange(9)), 50)
+    assert (alone[1:].sum(1) == 8).all() and alone.max() > 1
+
+
+@pytest.mark.parametrize("distance", [kernel_distance, frechet_distance])
+def test_an_interval_covers_only_with_the_error_of_the_reference(distance):
+    """Two methods on either side of the truth, equally far: the reference decides which is nearer.
+
+    Prompts lie far apart in another feature; as all have their share, that adds no error.
+    """
+    generator = torch.Generator().manual_seed(8)
+    prompts = torch.arange(40) % 4
+    place = torch.stack([torch.zeros(40), 3.0 * prompts], 1)
+    ours, known = draw_weights(prompts, 200), draw_weights(prompts, 200, REFERENCE_SEED)
+    hits, widths = torch.zeros(2), torch.zeros(2)
+    for _ in range(100):
+        clean, raw = (place + torch.randn(40, 2, generator=generator) for _ in range(2))
+        aside = torch.tensor([0.5, 0.0])
+        for index, weights in enumerate((None, known)):
+            reference = Reference(raw, weights)
+            a, b = (estimate(distance(clean + s * aside, reference, ours)) for s in (1, -1))
+            gap = a.minus(b)
+            hits[index] += gap.low <= 0 <= gap.high
+            widths[index] += gap.high - gap.low
+            assert a.minus(a).draws.abs().max() == 0
+    fixed, drawn = (hits / 100).tolist()
+    assert fixed < 0.88 < 0.9 <= drawn <= 0.99
+    assert widths[1] > 1.2 * widths[0]
+
+
 def test_paired_difference_sees_what_separate_intervals_do_not():
     generator = torch.Generator().manual_seed(6)
-    weights = draw_weights(100)
+    weights = draw_weights(torch.zeros(100))
     hard = torch.randn(100, generator=generator)
     ours = mean_estimate(hard, weights)
     slightly_worse = hard + 0.1 + 0.05 * torch.randn(100, generator=generator)
@@ -238,3 +327,11 @@ def test_store_goes_on_where_it_stopped(tmp_path):
     assert Store(tmp_path).rows("some/name", 18, make).tolist() == list(range(18))
     assert store.rows("some/name", 3, make).tolist() == [0, 1, 2]
     assert made == [(0, 5), (5, 8), (8, 16), (16, 18)]
+
+
+def test_what_another_judge_or_vae_made_is_refused(tmp_path):
+    folder = stamped(tmp_path / "kept", "these")
+    assert stamped(folder, "these") == folder
+    with pytest.raises(ValueError, match=r"by this judge and decoded by this VAE, got .*kept"):
+        stamped(folder, "those")
+    assert stamped(folder, "these") == folder

@@ -16,7 +16,7 @@ from lab.quality.bench import REFERENCE, Bench, Measured, figure_names
 from lab.quality.pareto_methods import LINE, RALU, Line
 from lab.quality.report import Row
 from lab.quality.rivals import Batch
-from lab.quality.statistics import Estimate, draw_weights
+from lab.quality.statistics import Estimate
 from lab.quality.store import Store
 from lab.quality.subject import list_pairs, load_subject, meta_subject
 
@@ -135,12 +135,14 @@ def test_parts_share_the_held_out_pictures_alone(tmp_path):
 def test_distances_are_taken_to_what_the_bench_is_given(tmp_path):
     generator = torch.Generator().manual_seed(2)
     one, other = (
-        Measured(*(torch.rand(80, size, generator=generator) + k for size in (64, 36, 44, 9)))
+        Measured(
+            *(torch.rand(80, size, generator=generator) + k for size in (64, 36, 44, 9)),
+            torch.zeros(80, dtype=torch.long),
+        )
         for k in range(2)
     )
     bench = Bench(meta_subject("flux"), [], Store(tmp_path), reference=one)
-    weights = draw_weights(80, draws=2)
-    same, apart = (bench._distances(found, weights) for found in (one, other))
+    same, apart = (bench._distances(found) for found in (one, other))
     for space in ("judge", "texture"):
         assert abs(same[f"Frechet {space}"].value) < 1e-6 < apart[f"Frechet {space}"].value
         assert same[f"KID {space}"].value < apart[f"KID {space}"].value
