@@ -67,6 +67,11 @@ def made_by(node: Any, *args: Any, **inputs: Any) -> tuple[Any, ...]:
     return out.args if hasattr(out, "args") else tuple(out)
 
 
+def is_refused(preset: str, shifts: str) -> bool:
+    """No shifts are published for plans of few steps."""
+    return preset.endswith("distilled") and shifts == "published"
+
+
 def empty(batch: int = 1, size: tuple[int, int] = SIZE) -> dict[str, Any]:
     return {"samples": torch.zeros(batch, 16, *size)}
 

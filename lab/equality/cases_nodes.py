@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from comfy_extras.nodes_model_advanced import ModelSamplingSD3
 
-from .bench import FAMILIES, FLUX, SD3, Bench, Case, Outputs, empty
+from .bench import FAMILIES, FLUX, SD3, Bench, Case, Outputs, empty, is_refused
 from .wires import painted, patched, photo, picture, square
 
 Named = Iterator[tuple[str, Case]]
@@ -77,7 +77,7 @@ def _published(bench: Bench, node: str) -> Outputs:
 
 def _schedules(bench: Bench, preset: str) -> Named:
     for shifts in bench.options("RALU_Schedule", "shifts"):
-        refused = "refused/" if (preset, shifts) == ("4-step distilled", "published") else ""
+        refused = "refused/" if is_refused(preset, shifts) else ""
         run = partial(_schedule, bench, None, preset=preset, shifts=shifts)
         yield f"{refused}schedule/{preset}/{shifts}", run
     for kind in (*FAMILIES, "flux schnell"):

@@ -7,7 +7,7 @@ from functools import partial
 
 import torch
 
-from .bench import FAMILIES, FLUX, PRESET, QUICK, SD3, SIZE, Bench, Case, empty
+from .bench import FAMILIES, FLUX, PRESET, QUICK, SD3, SIZE, Bench, Case, empty, is_refused
 from .wires import painted, picture, ramp, square
 
 Named = Iterator[tuple[str, Case]]
@@ -50,7 +50,7 @@ def cases(bench: Bench) -> Named:
 def _presets(bench: Bench, kind: str) -> Named:
     for preset in bench.options("RALU_Schedule", "preset"):
         for shifts in bench.options("RALU_Schedule", "shifts"):
-            refused = "refused/" if (preset, shifts) == ("4-step distilled", "published") else ""
+            refused = "refused/" if is_refused(preset, shifts) else ""
             widgets = {"preset": preset, "shifts": shifts}
             yield f"{refused}preset/{preset}/{shifts}", partial(bench.sample, kind, widgets=widgets)
     for name, widgets in OVERRIDES.items():
