@@ -1,0 +1,85 @@
+"""Intervals: what they cover, and what a paired difference sees."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from lab.quality.distances import (
+    Reference,
+    frechet_distance,
+    kernel_distance,
+)
+from lab.quality.statistics import (
+    REFERENCE_SEED,
+    draw_weights,
+    estimate,
+    mean_estimate,
+    strata_of,
+    verdict,
+)
+
+
+def test_interval_covers_the_mean_as_often_as_it_says():
+    generator = torch.Generator().manual_seed(5)
+    weights = draw_weights(torch.zeros(60), 300)
+    hits = 0
+    for _ in range(200):
+        interval = mean_estimate(torch.randn(60, generator=generator), weights)
+        hits += interval.low <= 0 <= interval.high
+    assert 0.88 <= hits / 200 <= 0.98
+
+
+def test_prompts_keep_their_share_in_every_draw():
+    prompts = strata_of(torch.arange(36) % 4)
+    weights = draw_weights(prompts, 50)
+    shares = torch.stack([weights[:, prompts == one].sum(1) for one in range(4)], 1)
+    assert shares[0].tolist() == [9] * 4 and (shares[1:] == 8).all()
+    assert len(weights.unique(dim=0)) == 51
+    assert not torch.equal(weights, draw_weights(prompts, 50, seed=REFERENCE_SEED))
+    alone = draw_weights(strata_of(torch.arange(9)), 50)
+    assert (alone[1:].sum(1) == 8).all() and alone.max() > 1
+
+
+@pytest.mark.parametrize("distance", [kernel_distance, frechet_distance])
+def test_an_interval_covers_only_with_the_error_of_the_reference(distance):
+    """Two methods on either side of the truth, equally far: the reference decides which is nearer.
+
+    Prompts lie far apart in another feature; as all have their share, that adds no error.
+    """
+    generator = torch.Generator().manual_seed(8)
+    prompts = torch.arange(40) % 4
+    place = torch.stack([torch.zeros(40), 3.0 * prompts], 1)
+    ours, known = draw_weights(prompts, 200), draw_weights(prompts, 200, REFERENCE_SEED)
+    hits, widths = torch.zeros(2), torch.zeros(2)
+    for _ in range(100):
+        clean, raw = (place + torch.randn(40, 2, generator=generator) for _ in range(2))
+        aside = torch.tensor([0.5, 0.0])
+        for index, weights in enumerate((None, known)):
+            reference = Reference(raw, weights)
+            a, b = (estimate(distance(clean + s * aside, reference, ours)) for s in (1, -1))
+            gap = a.minus(b)
+            hits[index] += gap.low <= 0 <= gap.high
+            widths[index] += gap.high - gap.low
+            assert a.minus(a).draws.abs().max() == 0
+    fixed, drawn = (hits / 100).tolist()
+    assert fixed < 0.88 < 0.9 <= drawn <= 0.99
+    assert widths[1] > 1.2 * widths[0]
+
+
+def test_paired_difference_sees_what_separate_intervals_do_not():
+    generator = torch.Generator().manual_seed(6)
+    weights = draw_weights(torch.zeros(100))
+    hard = torch.randn(100, generator=generator)
+    ours = mean_estimate(hard, weights)
+    slightly_worse = hard + 0.1 + 0.05 * torch.randn(100, generator=generator)
+    assert verdict(ours, mean_estimate(slightly_worse, weights), -1) == "wins"
+    assert verdict(ours, mean_estimate(slightly_worse, weights), 1) == "loses"
+    assert verdict(ours, mean_estimate(hard + 9, weights), -1) == "wins clearly"
+    other = mean_estimate(torch.randn(100, generator=generator), weights)
+    assert verdict(ours, other, -1) == "ties"
+
+
+def test_estimate_keeps_the_value_in_the_middle_of_biased_draws():
+    biased = estimate(torch.tensor([1.0, 5.0, 6.0, 7.0]))
+    assert biased.value == 1.0 and biased.low < 1.0 < biased.high
