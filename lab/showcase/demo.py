@@ -22,10 +22,8 @@ from lab.showcase.contact_sheet import GAIN, Section, contact_sheet, difference,
 from ralu_core.cost import CallCost
 
 OUT = REPOSITORY / "out" / "demo"
-COMPARISON, COMPARED = (
-    "comparison.jpg",
-    2,
-)  # the picture of docs/figures.md, and its rows of each model
+# The picture of docs/figures.md, and its rows of each model.
+COMPARISON, COMPARED = "comparison.jpg", 2
 FULL_SIZE = 1024  # pixels a side of the picture that the full-size model would make
 # A named ground, or every method would choose a colour of its own.
 PROMPTS = (

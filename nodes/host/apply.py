@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -86,16 +87,14 @@ class Applied:
             wires = Wires(
                 guider=_as_before(guider),
                 sampler=sampler,
-                latent={
-                    **_latent(latent_image, denoise_mask),
-                    "batch_index": numbers_of(noise, seed),
-                },
+                latent=_latent(latent_image, denoise_mask),
                 vae=self.vae,
                 draw_noise=lambda _: noise,
                 seed=0 if seed is None else seed % SEEDS,
                 callback=callback or _nobody,
                 steps=steps,
                 tell=self.tell,
+                numbers=functools.partial(numbers_of, noise, seed),
             )
             with for_node_in_front():
                 why = None if _do_fall(sigmas) else "these noise levels do not fall at each step"

@@ -9,7 +9,6 @@ import torch
 from ...ralu_core.cost import NO_REFERENCES, References
 from ...ralu_core.latents.flow import shift_sigma
 from ...ralu_core.latents.frame import Frame
-from ...ralu_core.latents.grid import FULL
 from .asked import Settings
 from .families.dials import DIALLED, LEAST_SIDE
 from .families.inspect import ModelFacts
@@ -55,10 +54,9 @@ def why_plain(
             f"({full_from:.2f})"
         )
     plan = planned(settings, facts, frame).plan
-    is_full = all(stage.grid is FULL for stage in plan.stages)
-    if not is_full and min(frame.picture) < LEAST_SIDE:
+    if not plan.is_full and min(frame.picture) < LEAST_SIDE:
         return f"half of {frame.size} is too small to draw in, {LEAST_SIDE} pixels are the least"
-    if not noise.any() and (not is_full or start >= 1):
+    if not noise.any() and (not plan.is_full or start >= 1):
         return "this sampler goes on with the noise of its latent, and the plan makes new noise"
     share = 1 / facts.cost.speed_up(plan, *frame.fine_grid, steps, guided, references)
     if share > WORTH:

@@ -28,6 +28,8 @@ class Wires:
     callback    of another node's sampler, which has the bar and the previews; None: RALU's own.
     steps       that this sampler was asked for, by which its callback counts.
     tell        shows a line about the run.
+    numbers     finds the number of each picture within its seed, where the LATENT does not tell; it
+                is asked where a plan draws noise of its own.
     """
 
     guider: Any
@@ -39,6 +41,7 @@ class Wires:
     callback: Step | None = None
     steps: int = 0
     tell: Callable[[str], None] = show_status
+    numbers: Callable[[], list[int] | None] | None = None
 
 
 @dataclass(frozen=True)

@@ -155,6 +155,8 @@ def prepare(wires: Wires, settings: Settings) -> Run:
         facts.space,
     )
     chosen, frame = replace(chosen, plan=plan), replace(frame, exact=plan.is_full)
+    if wires.numbers is not None and not plan.is_full:
+        wires = replace(wires, latent={**wires.latent, "batch_index": wires.numbers()})
     check_sampler(wires.sampler, plan.steps)
     _check_carried(wires.guider, facts, plan, frame)
     name_unstoppable(wires.guider, plan)

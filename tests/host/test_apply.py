@@ -28,6 +28,7 @@ from wires import controlled
 
 from driving import advanced, guider_for, lora, plain, schedule_for
 from lab.models import tiny
+from ralu_pack.nodes.host import apply
 
 PROMISE = "RALU on the MODEL of KSampler, SamplerCustomAdvanced and detailers"
 pytestmark = pytest.mark.promise(PROMISE)
@@ -219,3 +220,13 @@ def test_a_picture_of_a_batch_is_the_same_alone(flux, numbers):
     samples = ksampler(quickly(flux), latent=latent)
     expected = sampler_node(flux, latent=latent, edge_detector="latent_gradient")
     assert torch.equal(samples, expected)
+
+
+def test_numbers_are_looked_for_where_noise_is_drawn_alone(flux, monkeypatch):
+    """Up to 64 draws of a picture's size: too many for a run that adds no noise."""
+    asked = []
+    monkeypatch.setattr(apply, "numbers_of", lambda *given: asked.append(given))
+    ksampler(on(flux))
+    assert not asked
+    ksampler(quickly(flux))
+    assert len(asked) == 1
