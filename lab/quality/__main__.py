@@ -53,6 +53,12 @@ def _parser() -> argparse.ArgumentParser:
         "--guidance", type=float, help="of the curve's model: its cfg, or its conditioning's"
     )
     parser.add_argument(
+        "--denoise",
+        type=float,
+        default=1.0,
+        help="below 1 pictures are sampled again, without rivals",
+    )
+    parser.add_argument(
         "--many", type=int, default=0, help="steps of the curve's reference, 0: as published"
     )
     parser.add_argument("--threads", type=int, default=2, help="of torch")

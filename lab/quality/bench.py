@@ -14,18 +14,19 @@ import torch
 
 from lab.models.miniature.fetch import fetch_emoji
 from lab.models.miniature.pictures import list_emoji
-from lab.quality import distances, measures, statistics
+from lab.quality import distances, measures, rivals, statistics
 from lab.quality.judge import FEATURES, WEIGHTS, Judge, NamedPictures, load_judge
 from lab.quality.methods import Method
 from lab.quality.rivals import Batch
 from lab.quality.statistics import Estimate
 from lab.quality.store import BATCH, Store, as_bytes, as_pictures, stamped
-from lab.quality.subject import SIDE, Pair, Subject, training_width, vae_file, weights_hash
+from lab.quality.subject import SEED, SIDE, Pair, Subject, training_width, vae_file, weights_hash
 
 log = logging.getLogger(__name__)
 
 REFERENCE_PICTURES, REAL_PICTURES = 576, 216
 REFERENCE_SEED, REAL_SEED = 3501, 3502  # of neither training
+BASE, BASE_SEED = 20, SEED + 1  # Euler steps, and seed, of pictures that are sampled again
 REFERENCE, REAL = "held-out reference", "held-out pictures"
 SPACES = ("judge", "texture")
 
@@ -34,7 +35,8 @@ SPACES = ("judge", "texture")
 class Bench:
     """Pictures and measures of every method, kept in `store`; `held` keeps those of the held-out
     pictures, which depend on no pair, and is `store` where not given. Distances are taken to
-    `reference`: where it is None, to the held-out pictures."""
+    `reference`: where it is None, to the held-out pictures. `denoise` below 1 samples pictures of
+    another seed again, as a KSampler's."""
 
     subject: Subject
     pairs: list[Pair]
@@ -43,18 +45,30 @@ class Bench:
     held: Store | None = None
     reference_count: int = REFERENCE_PICTURES
     reference: Measured | None = None
+    denoise: float = 1.0
 
     def samples(self, method: Method, count: int) -> torch.Tensor:
         """(count, 3, H, W) uint8, sampled and decoded where they are not kept."""
 
         def make(start: int, stop: int) -> torch.Tensor:
             started = time.perf_counter()
-            latents = method.run(Batch(self.subject, self.pairs[start:stop]))
+            latents = method.run(self._batch(start, stop))
             pictures = as_bytes(self.subject.vae.decode(latents))
             log.info("%s %d-%d %.1f s", method.key, start, stop, time.perf_counter() - started)
             return pictures
 
         return self.store.rows(f"samples/{method.key}", count, make)
+
+    def _batch(self, start: int, stop: int) -> Batch:
+        pairs = self.pairs[start:stop]
+        if self.denoise == 1:
+            return Batch(self.subject, pairs)
+
+        def make(start: int, stop: int) -> torch.Tensor:
+            return rivals.plain(Batch(self.subject, self.pairs[start:stop]), BASE, seed=BASE_SEED)
+
+        base = self.store.rows("base", stop, make)[start:]
+        return Batch(self.subject, pairs, base, self.denoise)
 
     def held_out(self, name: str) -> torch.Tensor:
         """Fresh training pictures through the autoencoder, whose losses no sampler can undo."""

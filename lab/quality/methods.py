@@ -217,10 +217,10 @@ def _jumps(subject: Subject, preset: str) -> list[Method]:
     return found
 
 
-def cost(method: Method, subject: Subject) -> Cost:
+def cost(method: Method, subject: Subject, denoise: float = 1.0) -> Cost:
     """Counted on one picture. Where the ratio adapts to the picture, noise stands for it."""
     calls = subject.patcher.model.diffusion_model.calls
     calls.clear()
-    (method.counted or method.run)(Batch(subject, list_pairs(1)))
+    (method.counted or method.run)(Batch(subject, list_pairs(1), denoise=denoise))
     total = sum(call.count.total for call in calls)
     return Cost(total / 1e9, len(calls))

@@ -36,7 +36,7 @@ and the differences to the line to beat; `docs/figures.md` says what follows.
 """
 INTRODUCTION = """\
 {pairs} prompt-seed pairs ({numbers}, split "{split}"), miniature {kind} (weights SHA-256 \
-{hash}), {guided}256x256 pixels, {dtype} network, {day}. Made by `{command}`.
+{hash}), {settings}256x256 pixels, {dtype} network, {day}. Made by `{command}`.
 
 Brackets: bootstrap intervals of 95 % over the noise of the pairs and over the pictures that \
 distances are taken to; the prompts are given. KID, Frechet: distance to {references}, in the \
@@ -54,7 +54,10 @@ def run(options: argparse.Namespace, command: str) -> None:
     part = part_of(options)
     bench = part.bench()
     counting = replace(meta_subject(part.kind), guidance=part.guidance)
-    lines = chosen_lines(pareto_methods.lines(bench.subject), options.only, options.methods)
+    known = pareto_methods.lines(bench.subject)
+    if part.denoise < 1:  # rivals start from noise
+        known = [line for line in known if not line.is_rival]
+    lines = chosen_lines(known, options.only, options.methods)
     benches = {"real": bench, "model": replace(bench, reference=part.drawn(bench.subject))}
     aims = {against: one.aimed_at() for against, one in benches.items()}
     reference = measured_line(part, Line("reference", (part.many,)), benches, counting)
@@ -76,7 +79,7 @@ def measured_line(
     """The rows of a line's methods by what distances are taken to."""
     rows: dict[str, list[Row]] = {against: [] for against in benches}
     for method in line.methods:
-        cost, own = methods.cost(method, counting), None
+        cost, own = methods.cost(method, counting, part.denoise), None
         for against, bench in benches.items():
             own = own or bench.own_figures(method, part.pairs, part.many)
             figures = {**bench.distance_figures(method, part.pairs), **own}
@@ -142,7 +145,7 @@ def write(
             day=date.today().isoformat(),
             command=command,
             many=part.count,
-            guided=f"guidance {part.guidance:g}, " if part.guidance is not None else "",
+            settings=part.settings,
         )
     )
     results.say(f"![curve]({name}.svg)")

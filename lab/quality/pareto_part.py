@@ -10,7 +10,7 @@ import torch
 
 from lab.models.architectures import MINIATURES
 from lab.quality import methods
-from lab.quality.bench import Bench, Measured, kept_in
+from lab.quality.bench import BASE, Bench, Measured, kept_in
 from lab.quality.judge import FEATURES
 from lab.quality.methods import Method
 from lab.quality.splits import OTHERS, REFERENCES, SPLITS, first_of, pairs_of
@@ -31,12 +31,14 @@ class Part:
     guidance: float | None = None
     steps: int = 0
     others: tuple[tuple[str, int], ...] = ((OTHERS, REFERENCES),)
+    denoise: float = 1.0
 
     @property
     def name(self) -> str:
         """Of its results."""
         strong = "" if self.guidance is None else f"_at_{self.guidance:g}"
-        return f"{self.kind}{strong}_{self.split}"
+        again = "" if self.denoise == 1 else f"_denoise_{self.denoise:g}"
+        return f"{self.kind}{strong}{again}_{self.split}"
 
     @property
     def count(self) -> int:
@@ -47,6 +49,14 @@ class Part:
     def many(self) -> Method:
         """What all is compared with: that many plain Euler steps, or the miniature's own."""
         return methods.reference(self.count)
+
+    @property
+    def settings(self) -> str:
+        """What is not the miniature's own, in words."""
+        guided = "" if self.guidance is None else f"guidance {self.guidance:g}, "
+        if self.denoise == 1:
+            return guided
+        return f"{guided}pictures of {BASE} Euler steps sampled again at denoise {self.denoise:g}, "
 
     @staticmethod
     def numbers(split: str, count: int) -> str:
@@ -79,12 +89,14 @@ class Part:
         kept, first = kept_in(self.folder, self.kind), first_of(name)
         digits = str(self.dtype).removeprefix("torch.")
         strong = "" if self.guidance is None else f"-at-{self.guidance:g}"
+        again = "" if self.denoise == 1 else f"-denoise-{self.denoise:g}"
         return Bench(
             subject,
             list_pairs(first + count)[first:],
-            Store(kept / f"{name}-{digits}{strong}"),
+            Store(kept / f"{name}-{digits}{strong}{again}"),
             held=Store(kept),
             reference_count=self.references,
+            denoise=self.denoise,
         )
 
 
@@ -112,6 +124,10 @@ def part_of(options: argparse.Namespace) -> Part:
             f"A guidance is above 0, got {options.guidance:g}: leave --guidance out for the "
             "model's own."
         )
+    if not 0 < options.denoise <= 1:
+        raise ValueError(
+            f"--denoise lies in (0, 1], got {options.denoise:g}: 1 samples from noise."
+        )
     others = others_of(options)
     for count, option in (
         (options.references, "references"),
@@ -132,6 +148,7 @@ def part_of(options: argparse.Namespace) -> Part:
         options.guidance,
         options.many,
         others,
+        options.denoise,
     )
 
 

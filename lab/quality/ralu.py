@@ -90,7 +90,7 @@ def sampled(batch: Batch, plan, **settings: Any):
         batch.noise,
         SEED,
     )
-    return run.sample(wires, run.Settings(plan, **settings))
+    return run.sample(wires, run.Settings(plan, denoise=batch.denoise, **settings))
 
 
 def by_core(

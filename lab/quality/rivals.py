@@ -14,26 +14,33 @@ from lab.quality.subject import SEED, SIDE, Pair, Subject
 
 @dataclass(frozen=True)
 class Batch:
-    """Pictures that are sampled together; each one's noise depends on its number alone."""
+    """Pictures that are sampled together; each one's noise depends on its number alone.
+
+    base     latents (B, 16, H, W) that are sampled again; None samples from noise.
+    denoise  how much of them, as a KSampler's.
+    """
 
     subject: Subject
     pairs: Sequence[Pair]
+    base: torch.Tensor | None = None
+    denoise: float = 1.0
 
     @property
     def latent(self) -> dict:
         side = SIDE // 8
         numbers = [pair.number for pair in self.pairs]
-        return {"samples": torch.zeros(len(numbers), 16, side, side), "batch_index": numbers}
+        empty = torch.zeros(len(numbers), 16, side, side)
+        return {"samples": empty if self.base is None else self.base, "batch_index": numbers}
 
     @property
     def guider(self) -> Any:
         return self.subject.guider([pair.prompt for pair in self.pairs])
 
-    def noise(self, latent: dict) -> torch.Tensor:
+    def noise(self, latent: dict, seed: int = SEED) -> torch.Tensor:
         """The noise that a KSampler with this seed draws."""
         import comfy.sample
 
-        noise = comfy.sample.prepare_noise(latent["samples"], SEED, latent["batch_index"])
+        noise = comfy.sample.prepare_noise(latent["samples"], seed, latent["batch_index"])
         assert isinstance(noise, torch.Tensor)  # nested for latents of videos only
         return noise
 
@@ -70,11 +77,14 @@ class Batch:
         return sampler.run_plan(plan, source, self.stages(plan), choose, self.fresh_noise).x
 
     def sigmas(self, steps: int) -> list[float]:
-        """The MODEL's own noise levels, ComfyUI's "simple" schedule: steps + 1, falling to 0."""
+        """The noise levels of a KSampler, "simple" schedule: steps + 1, falling to 0."""
         import comfy.samplers
 
-        sampling = self.subject.patcher.get_model_object("model_sampling")
-        return comfy.samplers.calculate_sigmas(sampling, "simple", steps).tolist()
+        model, device = self.subject.patcher, torch.device("cpu")
+        wanted = comfy.samplers.KSampler(
+            model, steps, device, "euler", "simple", self.denoise, model.model_options
+        )
+        return wanted.sigmas.tolist()
 
 
 def by_plan(batch: Batch, plan: Any) -> torch.Tensor:
@@ -82,18 +92,18 @@ def by_plan(batch: Batch, plan: Any) -> torch.Tensor:
     return batch.sample(plan)
 
 
-def plain(batch: Batch, steps: int, sampler: Any = None) -> torch.Tensor:
+def plain(batch: Batch, steps: int, sampler: Any = None, seed: int = SEED) -> torch.Tensor:
     """A KSampler: steps at full size, Euler's unless a SAMPLER is given."""
     import comfy.samplers
 
     latent = batch.latent
     return batch.guider.sample(
-        batch.noise(latent),
+        batch.noise(latent, seed),
         latent["samples"],
         sampler or comfy.samplers.sampler_object("euler"),
         torch.tensor(batch.sigmas(steps)),
         disable_pbar=True,
-        seed=SEED,
+        seed=seed,
     )
 
 

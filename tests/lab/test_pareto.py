@@ -132,6 +132,12 @@ def test_few_of_other_pairs_are_refused_as_well():
         pareto.run(options, "")
 
 
+@pytest.mark.parametrize("denoise", ["0", "-1", "1.5"])
+def test_denoise_is_a_share(denoise):
+    with pytest.raises(ValueError, match=rf"lies in \(0, 1\], got {denoise}"):
+        pareto.run(parse(["pareto", "--denoise", denoise]), "")
+
+
 @pytest.mark.parametrize("guidance", ["0", "-1"])
 def test_no_guidance_is_not_taken_for_the_models_own(guidance):
     with pytest.raises(ValueError, match=f"above 0, got {guidance}: leave --guidance out"):
