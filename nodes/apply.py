@@ -40,8 +40,9 @@ class Apply(io.ComfyNode):
             display_name="RALU",
             category=CATEGORY,
             description="Put it on the MODEL wire, and the sampler behind it draws "
-            f"{ENGLISH.models()} in fewer steps. Set that sampler to euler. For KSampler, "
-            "SamplerCustomAdvanced, detailers and other packs' samplers.",
+            f"{ENGLISH.models()} in fewer steps; other flow models, too, but for paper and "
+            "schedules. Set that sampler to euler. For KSampler, SamplerCustomAdvanced, detailers "
+            "and other packs' samplers.",
             inputs=[
                 model_input(),
                 quality_input(BALANCED, optional=False),

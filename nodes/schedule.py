@@ -13,7 +13,7 @@ from ..ralu_core.latents.space import Space
 from ..ralu_core.plans import Plan, presets
 from ..ralu_core.plans.text import PlanFacts, published_line
 from .early import MISSING, why_refused
-from .host.families.inspect import ModelFacts, inspect_model
+from .host.families.inspect import ModelFacts, check_stages, inspect_model
 from .host.families.table import family_named
 from .host.families.words import ENGLISH
 from .host.sampling.conds import check_conds
@@ -113,6 +113,7 @@ class Schedule(io.ComfyNode):
         changes = (steps_1, steps_2, steps_3), (end_sigma_1, end_sigma_2), ratio
         references = _references(positive, facts.space)
         chosen, told = plan_facts(base, changes, shifts, facts, frame, plain_steps, references)
+        check_stages(told.plan, facts.family)
         widgets = {
             "preset": preset,
             "shifts": shifts,

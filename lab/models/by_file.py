@@ -1,7 +1,7 @@
 """What stands in for a model file that ComfyUI's own templates name, by the file's name.
 
-A model of a family becomes the family's tiny network. One that the pack refuses by its class
-becomes the host's class around an empty network: it is refused before anything runs.
+A model of a family becomes the family's tiny network. One that *paper* refuses by its class becomes
+the host's class around an empty network: it is refused before anything runs.
 """
 
 from __future__ import annotations

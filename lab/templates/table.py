@@ -19,11 +19,11 @@ is refused, not how pictures look. No schedule was connected, the quality was *p
 `plain_steps` the template's own, by which turbo models and Lightning LoRAs get their plan
 ([plans.md](plans.md)). The last column names the plans that ran.
 
-{counts}. {patched} of these are for a model patch
-that only plans with a mixed stage refuse: *paper*, schedules and the plans for few steps. *fine*,
-*balanced* and *draft* do not, from 10 steps on.
+{counts}. {kept} of these are for a model patch
+or a model that only plans of several sizes refuse: *paper*, schedules and the plans for few steps.
+*fine*, *balanced* and *draft* do not, from 10 steps on.
 """
-PATCHED = "RALU's mixed stage calls"  # so begins what is said of a patch
+KEPT = "RALU's mixed stage calls", "RALU runs this MODEL"  # so begins what only these plans say
 COUNTED_ONLY = (NOT_PICTURES, SERVICES)  # too many to be named
 
 
@@ -33,11 +33,9 @@ def page(outcomes: Sequence[Outcome], host: str, package: str) -> str:
     counted = Counter(outcome.state for outcome in tried)
     said = {RUNS: "run", REFUSED: "are refused in one sentence", FAILED: "fail"}
     parts = [f"{counted[state]} {words}" for state, words in said.items() if counted[state]]
-    patched = sum(one.state == REFUSED and one.words.startswith(PATCHED) for one in tried)
+    kept = sum(one.state == REFUSED and one.words.startswith(KEPT) for one in tried)
     counts = ", ".join(parts)
-    head = HEAD.format(
-        total=len(outcomes), host=host, package=package, counts=counts, patched=patched
-    )
+    head = HEAD.format(total=len(outcomes), host=host, package=package, counts=counts, kept=kept)
     rows = sorted(tried, key=lambda one: (_models(one), one.template.name))
     lines = ["| template | model | with RALU |", "|---|---|---|", *map(row, rows)]
     return "\n".join([head, *lines, "", "## Not tried", "", *_left_out(outcomes)]) + "\n"

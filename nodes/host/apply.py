@@ -19,7 +19,7 @@ from ...ralu_core.scores import score_named
 from .aside import why_plain
 from .asked import Settings, Wires
 from .dial import dialled_plan
-from .families.inspect import inspect_model
+from .families.inspect import check_stages, inspect_model
 from .inputs import check_detector, check_text, latent_samples, score_for
 from .noise import numbers_of
 from .run import sample
@@ -45,6 +45,8 @@ def applied(patcher, settings: Settings, vae, tell: Callable[[str], None]):
         facts = inspect_model(patcher)
     usual = Frame.of_picture(1024, 1024, facts.space)
     plan = settings.schedule or dialled_plan(settings.quality, facts, usual)
+    with for_node_in_front():
+        check_stages(plan, facts.family)
     detector = score_for(settings.detector, vae is not None)
     score_named(detector)
     if plan.ratio is not None:

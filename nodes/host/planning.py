@@ -11,8 +11,8 @@ from ...ralu_core.plans import Plan
 from ...ralu_core.plans.stage import steps_of_part
 from .asked import Settings
 from .dial import dialled_plan, plan_named
-from .families.dials import STEPS
-from .families.inspect import ModelFacts, check_shift_fits
+from .families.dials import DIALLED, STEPS
+from .families.inspect import ModelFacts, check_shift_fits, check_stages
 from .few_steps import as_many_plain, few_steps_preset, too_few, whole_run
 
 log = logging.getLogger(__name__)
@@ -40,6 +40,7 @@ def planned(settings: Settings, facts: ModelFacts, frame: Frame) -> Planned:
         raise ValueError(f"Denoise must lie in (0, 1], got {settings.denoise:g}: 1 samples anew.")
     whole = settings.schedule or _few_steps(settings, facts, frame)
     whole = whole or dialled_plan(settings.quality, facts, frame)
+    check_stages(whole, facts.family)
     shift = facts.shift_for(frame, whole.baseline_steps)
     check_shift_fits(whole.model_shift, shift, facts.is_sized)
     if settings.levels is None:
@@ -65,7 +66,8 @@ def _few_steps(settings: Settings, facts: ModelFacts, frame: Frame) -> Plan | No
     whole = whole_run(own, part)
     name = few_steps_preset(whole)
     of_dial = STEPS.get(settings.quality, 0) if name is None else 0
-    if too_few(whole, facts.family.few_from) or 0 < own < of_dial:
+    no_preset = facts.family.why_full is not None and settings.quality in DIALLED
+    if too_few(whole, facts.family.few_from) or (name and no_preset) or 0 < own < of_dial:
         return as_many_plain(facts.shift_for(frame, int(own / part)), own, part)
     if name is None:
         return None

@@ -31,7 +31,10 @@ def test_unsupported_model(flux, vae):
         pass
 
     flux.model.__class__ = Other
-    with pytest.raises(ValueError, match=r"MODEL \(Other\): it supports Flux.1.*; use a KS"):
+    told = (
+        r"this MODEL \(Other\) at full size alone, and .*: RALU does not know where .*, or use a KS"
+    )
+    with pytest.raises(ValueError, match=told):
         ralu(flux, vae)
 
 

@@ -1,6 +1,8 @@
-"""MODELs that look like one of a family and are none are refused for what they are."""
+"""MODELs that look like one of a family and are none run at full size alone, and say why."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import comfy.ops
 import pytest
@@ -13,6 +15,7 @@ from limits import assert_limits, guider
 from driving import ralu
 from lab.models import tiny
 from ralu_pack.nodes.schedule import Schedule
+from ralu_pack.ralu_core.plans import plain
 
 
 class ComfyFluxWrapper(torch.nn.Module):
@@ -31,17 +34,20 @@ class ComfyFluxWrapper(torch.nn.Module):
 
 @pytest.mark.parametrize("where", ["model", "patch"])
 def test_a_network_of_another_pack(model, vae, where):
+    at_full_size = replace(plain(3.0, (3,), order=2), model_shift=None)
+    known, _ = ralu(model, vae, schedule=at_full_size)
     wrapped = ComfyFluxWrapper(model.model.diffusion_model)
     if where == "model":
         model.model.diffusion_model = wrapped
     else:
         model.add_object_patch("diffusion_model", wrapped)
     name = type(model.model).__name__
-    phrase = rf"MODEL \({name}, whose network a ComfyFluxWrapper of another pack replaces\)"
+    phrase = rf"MODEL \({name}, whose network a ComfyFluxWrapper of another pack replaces\) at full"
     with pytest.raises(ValueError, match=phrase):
         ralu(model, vae)
     with pytest.raises(ValueError, match=phrase):
         Schedule.execute("FLUX 5x", "match the model", 1024, 1024, model=model)
+    assert torch.equal(ralu(model, vae, schedule=at_full_size)[0], known)
 
 
 def ovis_weights() -> dict:
@@ -76,7 +82,7 @@ def ovis_weights() -> dict:
 def test_ovis(vae):
     model = tiny.load_model(ovis_weights())
     with pytest.raises(
-        ValueError, match=r"\(Ovis-Image, which ComfyUI runs by its class Flux\): its blocks"
+        ValueError, match=r"\(Ovis-Image, which ComfyUI runs by its class Flux\) .*: its blocks"
     ):
         ralu(model, vae)
 

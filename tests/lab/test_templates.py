@@ -123,9 +123,9 @@ def test_every_stand_in_is_a_familys_or_refused():
     assert len({kind.name for kind in KINDS}) == len(KINDS)
 
 
-def test_the_page_counts_the_patches_that_some_plans_refuse():
+def test_the_page_counts_what_only_some_plans_refuse():
     template = Template("one", "One", "Image", "image", True, (), Path("one.json"))
-    words = ("RALU's mixed stage calls the network", "RALU cannot run this MODEL")
+    words = ("RALU's mixed stage calls", "RALU runs this MODEL", "RALU cannot run this MODEL")
     refused = [Outcome(template, state=REFUSED, words=one) for one in words]
     said = page([*refused, Outcome(template, state=RUNS)], "0.30.0", "0.11.27")
-    assert "1 run, 2 are refused in one sentence. 1 of these are for a model patch" in said
+    assert "1 run, 3 are refused in one sentence. 2 of these are for a model patch" in said

@@ -90,6 +90,7 @@ class Family(ABC):
                  known, and none are offered.
     tiny_config  what of `tiny` the host cannot tell from its weights: its own configuration's keys.
     tiny_kind    the host's class in `comfy.supported_models`, where the sizes of `tiny` hide it.
+    why_full     why its models run at full size alone, in a few words; None where all plans run.
     """
 
     name: str
@@ -113,6 +114,7 @@ class Family(ABC):
     blocks: type[Blocks] | None = None
     tiny_config: Mapping[str, Any] = MappingProxyType({})
     tiny_kind: str | None = None
+    why_full: str | None = None
 
     @property
     def is_known(self) -> bool:

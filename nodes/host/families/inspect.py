@@ -10,12 +10,15 @@ import comfy.model_sampling
 from ....ralu_core.cost import CallCost
 from ....ralu_core.latents.frame import Frame
 from ....ralu_core.latents.space import Space
+from ....ralu_core.plans import Plan
 from ....ralu_core.plans.presets import fits
 from .family import Family, Size
-from .refused import STRANGERS, why_refused
+from .refused import FULL_SIZE, PLACES, STRANGERS, why_refused
 from .table import FAMILIES, supported
+from .unplaced import Unplaced
 
 USUAL_STEPS = 20
+USUAL_CFG = 1, 7
 
 
 @dataclass(frozen=True)
@@ -74,9 +77,10 @@ class ModelFacts:
 def inspect_model(patcher: Any) -> ModelFacts:
     """Read the facts off a MODEL, or ValueError where RALU cannot run it."""
     network = network_of(patcher)
-    family = _family(patcher.model, network)
     sampling = patcher.get_model_object("model_sampling")
-    if not isinstance(sampling, comfy.model_sampling.CONST):
+    is_flow = isinstance(sampling, comfy.model_sampling.CONST)
+    family = _family(patcher.model, network, is_flow)
+    if not is_flow:
         kind = type(sampling).__bases__[-1].__name__
         raise ValueError(
             f"RALU samples flow models, and this MODEL is set to {kind} prediction: "
@@ -105,6 +109,15 @@ def check_shift_fits(plan_shift: float | None, model_shift: float, sized: bool =
         )
 
 
+def check_stages(plan: Plan, family: Family) -> None:
+    """ValueError for a plan of several sizes where a MODEL runs at full size alone."""
+    if family.why_full is not None and not plan.is_full:
+        raise ValueError(
+            f"RALU runs this MODEL ({family.short}) at full size alone, and {plan.name} changes "
+            f"size: {family.why_full}; choose fine, balanced or draft, or use a KSampler."
+        )
+
+
 def network_of(patcher: Any) -> Any:
     """The diffusion model of a MODEL as it is patched now, compiled or not."""
     return unwrapped(patcher.get_model_object("diffusion_model"))
@@ -115,12 +128,17 @@ def unwrapped(network: Any) -> Any:
     return getattr(network, "_orig_mod", network)
 
 
-def _family(model: Any, network: Any) -> Family:
+def _family(model: Any, network: Any, is_flow: bool) -> Family:
     for family in FAMILIES:
         if family.matches(model, network):
             return family
-    why = STRANGERS.get(_stranger(model, network) or "") or why_refused(model, network)
-    why = why or f"it supports {supported()}"
+    why = why_refused(model, network)
+    latents = getattr(model, "latent_format", None)
+    if why is None and is_flow and getattr(latents, "latent_dimensions", 1) > 1:
+        why_full = STRANGERS.get(_stranger(model, network) or "")
+        why_full = why_full or FULL_SIZE.get(type(model).__name__, PLACES)
+        return Unplaced(_shown(model, network), why_full, latents, _cfg_of(model))
+    why = why or f"it supports {supported()}, and other flow models at full size"
     raise ValueError(
         f"RALU cannot run this MODEL ({_shown(model, network)}): {why}; use a KSampler for it."
     )
@@ -130,6 +148,13 @@ def _stranger(model: Any, network: Any) -> str | None:
     """Name of a model that the host runs by some family's class."""
     strangers = (family.stranger(model, network) for family in FAMILIES)
     return next(filter(None, strangers), None)
+
+
+def _cfg_of(model: Any) -> tuple[float, float]:
+    """From where to where people set it, by the family whose class the model is of."""
+    kinds = {kind.__name__ for kind in type(model).__mro__}
+    known = (family.cfg for family in FAMILIES if family.model_class in kinds)
+    return next(known, USUAL_CFG)
 
 
 def _shown(model: Any, network: Any) -> str:

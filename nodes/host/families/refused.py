@@ -1,34 +1,32 @@
-"""Models that are known and not run: why, each in a few words of its own."""
+"""Models that are known, and not run or at full size alone: why, each in a few words of its own."""
 
 from __future__ import annotations
 
 from typing import Any
 
-_PIXELS = "it samples pixels without a VAE, and RALU works on latents"
+_PIXELS = "it samples pixels without a VAE"
 _VIDEO = "it is made for videos, and RALU samples still pictures"
-_PLACES = "RALU does not know yet where it places its tokens"
+PLACES = "RALU does not know where it places its tokens"
 
 # By the host's class.
-REFUSED = {
+FULL_SIZE = {
     "ChromaRadiance": _PIXELS,
     "ZImagePixelSpace": _PIXELS,
     "PixelDiTT2I": _PIXELS,
-    "PiD": _PIXELS,
-    "HiDreamO1": _PIXELS,
-    "HunyuanImage21": "its tokens are single latent pixels, which RALU has not been tried with",
-    "HunyuanImage21Refiner": "it refines pictures at their full size, in few steps",
-    "HiDream": "its experts choose their tokens by the picture, and it reads several texts",
-    "Lens": f"{_PLACES} (Lens)",
-    "Ideogram4": "its own scheduler follows no shift map, which RALU's schedules need",
-    "JoyImage": f"{_PLACES} (JoyImage)",
-    "Omnigen2": f"{_PLACES} (OmniGen2)",
-    "Boogu": f"{_PLACES} (Boogu)",
+    "HunyuanImage21": "its tokens are single latent pixels",
+    "HiDream": "its experts choose their tokens by the picture",
+    "AuraFlow": "its table of positions is unlike those that RALU knows",
+}
+REFUSED = {
+    "Ideogram4": "its own scheduler follows no shift map, which RALU's steps need",
+    "HiDreamO1": "its noise is eight times as strong as its levels say",
+    "HunyuanImage21Refiner": "it refines pictures in few steps",
+    "PiD": "it decodes latents in few steps",
     "WAN21_Vace": _VIDEO,
     "WAN21_Camera": _VIDEO,
     "WAN22": _VIDEO,
     "WAN22_Animate": _VIDEO,
     "WAN22_S2V": _VIDEO,
-    "AuraFlow": "its latents and its table of positions are unlike those that RALU knows",
     "CosmosPredict2": "its noise levels are no straight flow",
     "LTXV": _VIDEO,
     "LTXAV": _VIDEO,
@@ -39,6 +37,9 @@ REFUSED = {
     "CogVideoX": _VIDEO,
     "MiniMaxH3": _VIDEO,
     "Kandinsky5": _VIDEO,
+    "SeedVR2": "it restores videos in one step",
+    "ACEStep": "it makes sound",
+    "TripoSplat": "it makes shapes",
 }
 # Models that the host runs by the class of a family, by what the family calls them.
 STRANGERS = {"Ovis-Image": "its blocks are gated, and its text has places of its own"}

@@ -1,0 +1,50 @@
+"""Flow models whose tokens RALU cannot place: they run what stays at full size, as any sampler."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from ....ralu_core.latents.packing import Packing
+from ....ralu_core.latents.space import Space
+from . import views
+from .family import Family, Presets, Size
+
+# Picture pixels along one of a latent, by its channels, where older hosts do not say.
+PIXELS = {3: 1, 64: 32, 128: 16}
+USUAL_PIXELS = 8
+
+
+class Unplaced(Family):
+    """A model of no family in the table.
+
+    short     what it is, for people.
+    why_full  why RALU cannot place its tokens, in a few words.
+    latents   the host's latent format, which tells the space.
+    cfg       its relatives'.
+    """
+
+    name = "unplaced"
+    full = Size(1, 1)  # all its calls are alike, so any size compares them
+    full_shift = 1.0
+    presets = Presets("FLUX 5x")
+    model_class = ""
+    text_tokens = 0
+    views = views.Refused("RALU cannot place its tokens")
+
+    def __init__(self, short: str, why_full: str, latents: Any, cfg: tuple[float, float]):
+        self.short = self.label = short
+        self.why_full, self.cfg = why_full, cfg
+        channels = latents.latent_channels
+        pixels = getattr(latents, "spacial_downscale_ratio", PIXELS.get(channels, USUAL_PIXELS))
+        self.space = Space(channels, pixels, patch=1, has_frames=latents.latent_dimensions == 3)
+
+    def size(self, network: Any) -> Size:
+        return self.full
+
+    def positions(self, network: Any, packing: Packing, rows: int):
+        raise ValueError(f"RALU cannot place the tokens of {self.short}: {self.why_full}.")
+
+    def tiny(self, **factory: Any) -> torch.nn.Module:
+        raise ValueError(f"There is no network of {self.short} to make small.")

@@ -1,0 +1,133 @@
+"""Flow models of no family of the pack run what stays at full size, as the host would sample it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import comfy.sample
+import comfy.samplers
+import pytest
+import torch
+import unplaced
+from in_core import steps_of_second_order
+from nodes import common_ksampler
+
+from ralu_pack.nodes.apply import Apply
+from ralu_pack.nodes.host.families.inspect import inspect_model
+from ralu_pack.nodes.sampler import Sampler
+from ralu_pack.nodes.schedule import Schedule
+from ralu_pack.ralu_core.plans import plain
+
+SIDES = (17, 26)
+SEED, CFG = 7, 3.0
+
+
+@pytest.fixture(scope="module", params=unplaced.KINDS)
+def kind(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def loaded(kind):
+    return unplaced.load(kind)
+
+
+def conds(kind):
+    return unplaced.prompt(kind, 5), unplaced.prompt(kind, 6)
+
+
+def empty(model, batch=2) -> dict:
+    return {"samples": torch.zeros(batch, model.model.latent_format.latent_channels, *SIDES)}
+
+
+def ksampler(kind, model, latent, steps=20, denoise=1.0):
+    options = steps, CFG, "euler", "simple"
+    return common_ksampler(model, SEED, *options, *conds(kind), latent, denoise)[0]["samples"]
+
+
+def of_ralu(kind, model, steps=0, **options):
+    positive, negative = conds(kind)
+    out = Sampler.execute(
+        model=model,
+        positive=positive,
+        negative=negative,
+        latent_image=empty(model),
+        seed=SEED,
+        cfg=CFG,
+        sampler_name="euler",
+        denoise=1.0,
+        plain_steps=steps,
+        **options,
+    )
+    return out.args[0]["samples"], out.args[1]
+
+
+@pytest.mark.parametrize("order", [1, 2])
+def test_a_plan_of_full_size_is_the_hosts_own_run(kind, loaded, order):
+    plan = replace(plain(3.0, (3,), order=order), model_shift=None)
+    samples, mask = of_ralu(kind, loaded, schedule=plan)
+    guider = comfy.samplers.CFGGuider(loaded)
+    guider.set_conds(*conds(kind))
+    guider.set_cfg(CFG)
+    latent = empty(loaded)["samples"]
+    noise = comfy.sample.prepare_noise(latent, SEED)
+    euler = comfy.samplers.sampler_object("euler")
+    sampler = steps_of_second_order() if order == 2 else euler
+    levels = torch.tensor(plan.stages[0].sigmas)
+    by_host = guider.sample(noise, latent, sampler, levels, disable_pbar=True, seed=SEED)
+    assert torch.equal(samples, by_host)
+    side = 32 if kind == "HunyuanImage21" else 8
+    assert mask.shape == (2, side * SIDES[0], side * SIDES[1]) and not mask.any()
+
+
+@pytest.mark.parametrize("denoise", [1.0, 0.4])
+def test_the_dial_in_front_of_a_ksampler_is_the_ralu_samplers(kind, loaded, denoise):
+    """Six steps of the model, and none of what wraps them stays on it."""
+    latent, calls = empty(loaded), []
+    hook = loaded.model.diffusion_model.register_forward_pre_hook(lambda *_: calls.append(1))
+    front = Apply.execute(model=loaded).args[0]
+    samples = ksampler(kind, front, latent, denoise=denoise)
+    hook.remove()
+    assert len(calls) == 6 and not loaded.wrappers
+    assert torch.isfinite(samples).all()
+    if denoise == 1:
+        assert torch.equal(samples, of_ralu(kind, loaded, quality="balanced")[0])
+
+
+def test_few_steps_stay_plain(kind, loaded):
+    calls = []
+    hook = loaded.model.diffusion_model.register_forward_pre_hook(lambda *_: calls.append(1))
+    of_ralu(kind, loaded, steps=8, quality="balanced")
+    hook.remove()
+    assert len(calls) == 8
+
+
+def test_plans_of_several_sizes_are_refused(kind, loaded):
+    told = rf"this MODEL \({kind}\) at full size alone, and FLUX 5x changes size: .*; choose fine, "
+    with pytest.raises(ValueError, match=f"{told}balanced or draft, or use a KSampler"):
+        of_ralu(kind, loaded, quality="paper")
+    with pytest.raises(ValueError, match="at full size alone, and 8-step distilled changes size"):
+        of_ralu(kind, loaded, steps=8, quality="paper")
+    with pytest.raises(ValueError, match=f"{told}balanced or draft, or bypass the RALU node"):
+        Apply.execute(model=loaded, quality="paper")
+    with pytest.raises(ValueError, match=told):
+        Schedule.execute("FLUX 5x", "match the model", 1024, 1024, model=loaded)
+
+
+@pytest.mark.parametrize(
+    ("channels", "says", "pixels"), [(16, 8, 8), (16, None, 8), (3, None, 1), (64, None, 32)]
+)
+def test_how_large_a_latent_pixel_is(channels, says, pixels):
+    model = unplaced.load("AuraFlow")
+    told = {} if says is None else {"spacial_downscale_ratio": says}
+    told |= {"latent_channels": channels, "latent_dimensions": 2}
+    model.model.latent_format = type("Latents", (), told)()
+    space = inspect_model(model).space
+    assert (space.channels, space.pixels, space.has_frames) == (channels, pixels, False)
+
+
+def test_sound_is_no_picture():
+    model = unplaced.load("AuraFlow")
+    model.model.latent_format = type("Sound", (), {"latent_channels": 64, "latent_dimensions": 1})()
+    with pytest.raises(ValueError, match=r"cannot run this MODEL \(AuraFlow\): it supports Flux"):
+        inspect_model(model)
