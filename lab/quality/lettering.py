@@ -62,7 +62,7 @@ def marked(subject: Subject, pair: Pair) -> dict[str, Marked]:
     name = slice(0, len(named.split()))
     colour = slice(name.stop + 1, name.stop + 2)
     words = {EDGES: None, NAME: name, COLOUR: colour}
-    return {what: Marked(subject, [pair], some) for what, some in words.items()}
+    return {what: Marked(subject, [pair], words=some) for what, some in words.items()}
 
 
 def found(subject: Subject, plan, pair: Pair) -> dict[str, float]:

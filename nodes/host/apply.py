@@ -101,7 +101,13 @@ class Applied:
             with for_node_in_front():
                 why = None if _do_fall(sigmas) else "these noise levels do not fall at each step"
                 if why is None:
-                    settings = replace(self.settings, levels=_levels(sigmas), plain_steps=steps)
+                    levels = _levels(sigmas)
+                    settings = replace(
+                        self.settings,
+                        levels=levels,
+                        continues=levels[0] < 1 and not noise.any(),
+                        plain_steps=steps,
+                    )
                     why = _why_plain(wires, settings, noise)
                 if why is None:
                     return sample(wires, settings).samples

@@ -12,11 +12,10 @@ from ...ralu_core.latents.frame import Frame
 from .asked import Settings
 from .families.dials import DIALLED, LEAST_SIDE
 from .families.inspect import ModelFacts
-from .few_steps import whole_run
+from .few_steps import MOST, whole_run
 from .planning import planned
 
 FEW = 4  # steps, of which none can be spared
-DISTILLED = 8  # steps of a whole run: who takes so few has a model that was distilled to them
 WORTH = 0.9  # of the sampler's own FLOPs; above, a plan is not worth its changes
 
 
@@ -45,7 +44,7 @@ def why_plain(
     if settings.schedule is None and settings.quality in DIALLED:
         part = shift_sigma(1 / whole.shift, start) - shift_sigma(1 / whole.shift, end)
         of_whole = whole_run(steps, float(part))
-        if of_whole <= DISTILLED:
+        if of_whole <= MOST:
             return f"runs of {of_whole} steps are for distilled models"
     full_from = whole.plan.full_from
     if end >= full_from:

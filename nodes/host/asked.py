@@ -55,6 +55,8 @@ class Settings:
     region_mask  MASK of what grows early in any case, or None.
     quality      one of `dial.QUALITIES`.
     levels       first and last noise level of the run, in place of denoise; None for all of it.
+    continues    whether the latent holds the noise of a run that another sampler began, so that the
+                 rest of it has its share of the steps.
     plain_steps  that the user would take without RALU; 0 leaves that to the plan. Without a
                  schedule few of them choose the plan, see `few_steps`.
     enlarger     for upsampling by one; None takes what is saved for the VAE.
@@ -69,6 +71,7 @@ class Settings:
     region_mask: torch.Tensor | None = None
     quality: str = PAPER
     levels: tuple[float, float] | None = None
+    continues: bool = False
     plain_steps: int = 0
     enlarger: Enlarger | None = None
     references: str = IN_FULL

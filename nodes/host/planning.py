@@ -48,7 +48,8 @@ def planned(settings: Settings, facts: ModelFacts, frame: Frame) -> Planned:
     else:
         start, end = settings.levels
         part = float(shift_sigma(1 / shift, start) - shift_sigma(1 / shift, end))
-    plan = whole.growing_by(settings.upsampling).begun_at(start)
+    plan = whole.sharing_steps() if settings.continues else whole
+    plan = plan.growing_by(settings.upsampling).begun_at(start)
     if end > 0:
         plan = plan.ended_at(end)
     published = whole.baseline_steps

@@ -39,7 +39,7 @@ from .lettering.marks import is_marked, lettering_of
 from .noise import batch_items, check_noise_level, extend_noise, noise_for
 from .planning import Planned, planned
 from .remarks import remarks
-from .samplers import check_sampler, sampler_for
+from .samplers import check_sampler, sampler_for, unread_by
 from .sampling.conds import Conds, check_conds, fit_to_frame
 from .sampling.finite import all_finite, check_finite
 from .sampling.guidance import calls_of, name_unstoppable
@@ -142,7 +142,8 @@ def prepare(wires: Wires, settings: Settings) -> Run:
     if wires.callback is None and APPLIED in patcher.wrappers.get(WrappersMP.OUTER_SAMPLE, {}):
         log.warning("A RALU Sampler runs its own plan; the RALU node in front of it does nothing.")
     check_guider(wires.guider)
-    check_conds(wires.guider.original_conds, facts.family.text_width(network))
+    unread = unread_by(wires.guider, wires.sampler)
+    check_conds(wires.guider.original_conds, facts.family.text_width(network), unread)
     samples = latent_samples(patcher, wires.latent, facts.space)
     frame = Frame(samples.shape[-2], samples.shape[-1], facts.space)
     chosen = planned(settings, facts, frame)
@@ -156,7 +157,10 @@ def prepare(wires: Wires, settings: Settings) -> Run:
     )
     chosen, frame = replace(chosen, plan=plan), replace(frame, exact=plan.is_full)
     if wires.numbers is not None and not plan.is_full:
-        wires = replace(wires, latent={**wires.latent, "batch_index": wires.numbers()})
+        numbers = wires.numbers()
+        if numbers is None:
+            log.info("No picture's number is known, so this plan's own noise counts them from 0.")
+        wires = replace(wires, latent={**wires.latent, "batch_index": numbers})
     check_sampler(wires.sampler, plan.steps)
     _check_carried(wires.guider, facts, plan, frame)
     name_unstoppable(wires.guider, plan)
@@ -243,7 +247,8 @@ def _regions(
         options = wires.guider.model_options.get(OPTIONS, {})
         check_text(detector, facts.family, options, lettering)
         check_detector(settings.detector, wires.vae, frame.space, settings.threshold)
-    always = always_regions(settings.region_mask, frame, batch)
+    mask = None if plan.ratio is None else settings.region_mask
+    always = always_regions(mask, frame, batch)
     return Regions(detector, settings.threshold or None, always, lettering)
 
 

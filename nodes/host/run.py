@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import dataclass
+from functools import cached_property
 
 import comfy.model_management
 import torch
@@ -24,16 +25,38 @@ __all__ = ["Sampled", "Settings", "Wires", "sample"]
 
 @dataclass(frozen=True)
 class Sampled:
-    """samples and denoised as LATENT tensors, the edge mask as MASK, and what happened.
+    """What a run made, and what happened; tensors are made when they are asked for.
 
     regions  chosen in the run, on its picture; None where no stage before chose any.
     """
 
-    samples: torch.Tensor
-    denoised: torch.Tensor
-    edge_mask: torch.Tensor
+    run: Run
+    result: Result
     report: RunReport
     regions: Overlay | None
+
+    @cached_property
+    def samples(self) -> torch.Tensor:
+        """A LATENT's."""
+        x = self.run.frame.crop(self.result.x)
+        return self.run.facts.space.leave(x).to(comfy.model_management.intermediate_device())
+
+    @cached_property
+    def denoised(self) -> torch.Tensor:
+        """The last clean estimate, a LATENT's samples."""
+        space, frame = self.run.facts.space, self.run.frame
+        model = self.run.wires.guider.model_patcher.model
+        latent = model.process_latent_out(space.leave(self.result.denoised).float())
+        cropped = space.leave(frame.crop(space.enter(latent)))
+        return cropped.to(comfy.model_management.intermediate_device())
+
+    @cached_property
+    def edge_mask(self) -> torch.Tensor:
+        """A MASK of the regions that grew early."""
+        frame, layout = self.run.frame, self.result.layout
+        if layout is None:
+            return torch.zeros(len(self.result.x), *frame.picture)
+        return frame.mask(layout.fine)
 
 
 def sample(wires: Wires, settings: Settings) -> Sampled:
@@ -55,17 +78,15 @@ def sample(wires: Wires, settings: Settings) -> Sampled:
 
 
 def finish(run: Run, result: Result, started: float) -> Sampled:
-    """The outputs of a run, and its report to the log and to the node."""
-    space, frame = run.facts.space, run.frame
-    model = run.wires.guider.model_patcher.model
+    """A run's outputs, and its report to the log and to the node."""
     report = RunReport(
         run.watch.records,
         time.perf_counter() - started,
         run.facts.cost,
-        frame.grid,
+        run.frame.grid,
         run.plain_steps,
         run.progress.has_previews,
-        references_of(run.stages.conds, space, run.stages.half_conds),
+        references_of(run.stages.conds, run.facts.space, run.stages.half_conds),
         calls_of(run.wires.guider),
         run.published,
         run.plan.name,
@@ -74,14 +95,4 @@ def finish(run: Run, result: Result, started: float) -> Sampled:
     )
     run.wires.tell(report.summary())
     log.info(report.line())
-    device = comfy.model_management.intermediate_device()
-    denoised = model.process_latent_out(space.leave(result.denoised).float())
-    layout = result.layout
-    fine = torch.zeros(len(result.x), *frame.grid) if layout is None else layout.fine
-    return Sampled(
-        space.leave(frame.crop(result.x)).to(device),
-        space.leave(frame.crop(space.enter(denoised))).to(device),
-        frame.mask(fine),
-        report,
-        run.progress.overlay,
-    )
+    return Sampled(run, result, report, run.progress.overlay)

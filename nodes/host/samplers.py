@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ import comfy.samplers
 from ...ralu_core.plans import Plan
 from .families.patches import closed_over
 from .sampling.begin import sampler_name
+from .sampling.guidance import has_own_cfg
 from .sampling.second_order import is_euler, is_second_order, of_second_order
 
 log = logging.getLogger(__name__)
@@ -81,6 +83,14 @@ def check_sampler(sampler, steps: Sequence[int]) -> None:
             "what it counts or spreads over a run starts anew in each stage.",
             sampler_name(sampler),
         )
+
+
+def unread_by(guider: Any, sampler: Any) -> tuple[str, ...]:
+    """Names of the prompts that no call reads, as the host leaves the negative one out at cfg 1."""
+    asked = guider.model_options.get("disable_cfg1_optimization", False)
+    asked = asked or any("cfg_pp" in name for name in names_within(sampler))
+    is_one = has_own_cfg(guider) and math.isclose(guider.cfg, 1.0)
+    return ("negative",) if is_one and not asked else ()
 
 
 def names_within(sampler: Any) -> Iterator[str]:

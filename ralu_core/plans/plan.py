@@ -187,6 +187,11 @@ class Plan:
         )
         return replace(self, stages=stages)
 
+    def sharing_steps(self) -> Plan:
+        """The plan whose stages give a run that begins later its share of their steps, not all."""
+        stages = tuple(replace(stage, keeps_steps=False) for stage in self.stages)
+        return replace(self, stages=stages)
+
     def growing_by(self, growth: str | Growth) -> Plan:
         """The plan with another way to grow at its matched crossings. Those on the run's own noise
         take it where half size begins with the same noise for it."""

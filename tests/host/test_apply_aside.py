@@ -40,7 +40,7 @@ ASIDE = {
         "early second order 10, from 2.5 times the shift takes 100% of the compute of these 10 "
         "steps",
     ),
-    "a distilled model": ({}, {"steps": 8}, "runs of 8 steps are for distilled models"),
+    "a distilled model": ({}, {"steps": 9}, "runs of 9 steps are for distilled models"),
     "a part of its run": (
         {},
         {"steps": 5, "denoise": 0.7},
@@ -115,10 +115,12 @@ def test_a_stage_of_a_run_is_told_on_the_node(flux, monkeypatch):
 
 LEFT_OUT = "nothing grows early in this plan, so that it leaves {} out"
 MASKED = {"region_mask": torch.ones(1, 512, 512)}
+OF_ANOTHER_PICTURE = {"region_mask": torch.ones(3, 512, 1024)}
 OTHERS_STEPS = "steps are those of sample_heun, and the plan was made for steps of second order"
 REMARKS = [
     ({}, {}, None),
     (MASKED, {}, LEFT_OUT.format("region_mask")),
+    (OF_ANOTHER_PICTURE, {}, LEFT_OUT.format("region_mask")),
     (MASKED | {"edge_threshold": 0.1}, {}, LEFT_OUT.format("region_mask, edge_threshold")),
     ({"upsampling": "dct"}, {}, LEFT_OUT.format("upsampling")),
     (MASKED | {"quality": "paper"}, {}, None),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import comfy.model_base
 import comfy.model_sampling
 
 from ....ralu_core.cost import CallCost
@@ -25,14 +26,14 @@ USUAL_CFG = 1, 7
 class ModelFacts:
     """What is read off a MODEL, or known of a family's published one.
 
-    shift   the paper's h_ori of the model as it is patched now.
-    is_set  whether a node in front of the MODEL set it.
+    shift      the paper's h_ori of the model as it is patched now.
+    own_shift  the same without the node in front of the MODEL that set it; None where none did.
     """
 
     family: Family
     shift: float
     size: Size
-    is_set: bool = False
+    own_shift: float | None = None
 
     @classmethod
     def published(cls, family: Family, shift: float) -> ModelFacts:
@@ -46,7 +47,7 @@ class ModelFacts:
     @property
     def is_sized(self) -> bool:
         """Whether the shift depends on the picture."""
-        return self.family.sized and not self.is_set
+        return self.family.sized and self.own_shift is None
 
     def shift_for(self, frame: Frame, baseline: int | None) -> float:
         """The shift of a plain run of such a picture, which a plan of that baseline stands for."""
@@ -67,11 +68,16 @@ class ModelFacts:
     @property
     def preset_name(self) -> str:
         """The preset for this model where no schedule is connected."""
-        return self.family.preset(self.shift)
+        return self.family.preset(self._told_by)
 
     def dialled_name(self, quality: str) -> str:
         """The plan that one of `family.DIALLED` means for this model."""
-        return self.family.dialled(quality, self.shift)
+        return self.family.dialled(quality, self._told_by)
+
+    @property
+    def _told_by(self) -> float:
+        """The shift that tells a distilled model, whatever a node sets."""
+        return self.shift if self.own_shift is None else self.own_shift
 
 
 def inspect_model(patcher: Any) -> ModelFacts:
@@ -91,8 +97,12 @@ def inspect_model(patcher: Any) -> ModelFacts:
             f"RALU needs a model with noise scale 1, got {sampling.noise_scale:g}: "
             "remove the node that changes it."
         )
-    is_set = "model_sampling" in patcher.object_patches
-    return ModelFacts(family, family.shift(sampling), family.size(network), is_set)
+    own_shift = None
+    if "model_sampling" in patcher.object_patches:
+        model = patcher.model
+        own = comfy.model_base.model_sampling(model.model_config, model.model_type)
+        own_shift = family.shift(own)
+    return ModelFacts(family, family.shift(sampling), family.size(network), own_shift)
 
 
 def check_shift_fits(plan_shift: float | None, model_shift: float, sized: bool = False) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import torch
@@ -26,12 +26,15 @@ BIAS = "attention_mask"
 AREA_FADE = 8  # the host's latent pixels over which the host fades an area's inner borders
 
 
-def check_conds(conds: Conds, width: int | None) -> None:
+def check_conds(conds: Conds, width: int | None, unread: Collection[str] = ()) -> None:
     """Refuse empty conditioning, which the host would silently sample as if nothing were asked.
 
-    width  of the text vectors that the MODEL reads; others belong to another model. None: any.
+    width   of the text vectors that the MODEL reads; others belong to another model. None: any.
+    unread  names of those that no call of the model reads.
     """
     for name, entries in conds.items():
+        if name in unread:
+            continue
         if not entries:
             raise ValueError(
                 f"RALU needs conditioning, and the {name} input is empty: connect a text encode "

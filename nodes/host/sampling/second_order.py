@@ -53,21 +53,23 @@ def sample_second_order(
     restrained: bool = False,
     corrected: bool = False,
     unguided: Unguided | None = None,
-    goes_on: bool = False,
+    goes_on: bool | None = None,
 ) -> torch.Tensor:
     """Adams-Bashforth steps of order 2 in velocity over sigma, one call of the model each.
 
     As the host's own samplers: x (B, ...) at sigmas[0], sigmas falling; the first step is Euler's,
-    unless there is a memory of one before it. The last step is Euler's as far as it
-    `settles`, and altogether with an inpaint mask, unless the run `goes_on` after it: what is kept
-    would not come back as it was. What guidance adds may go on straight, and `unguided` hears then
-    what the model says without it; a call that does not tell it takes Euler's step, and the next
-    one begins anew; until one tells it, all bends. `restrained` and `corrected` as `Stage` says;
-    nothing is corrected where an inpaint mask keeps what is there.
+    unless there is a memory of one before it. Unless the run `goes_on` after it, which None asks
+    the last level, the last step is Euler's as far as it `settles`, and altogether with an inpaint
+    mask: what is kept would not come back as it was. What guidance adds may go on straight, and
+    `unguided` hears then what the model says without it; a call that does not tell it takes Euler's
+    step, and the next one begins anew; until one tells it, all bends. `restrained` and `corrected`
+    as `Stage` says; nothing is corrected where an inpaint mask keeps what is there.
     """
     extra_args = extra_args or {}
     mask = extra_args.get("denoise_mask")
-    settles = settles if mask is None or goes_on else 1.0
+    if goes_on is None:
+        goes_on = bool(sigmas[-1] > 0)
+    settles = 0.0 if goes_on else settles if mask is None else 1.0
     if straight_guidance:
         unguided = unguided or Unguided()
         extra_args = unguided.heard(extra_args)
@@ -144,7 +146,7 @@ def for_stage(
         return sampler
     asked = sampler.extra_options
     options = {
-        "settles": max(asked.get("settles", 0.0), stage.settles) if stage.end == 0 else 0.0,
+        "settles": max(asked.get("settles", 0.0), stage.settles),
         "straight_guidance": unguided is not None,
         "restrained": asked.get("restrained") or stage.restrained,
         "corrected": asked.get("corrected") or stage.corrected,

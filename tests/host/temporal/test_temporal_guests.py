@@ -79,7 +79,7 @@ def test_other_families_are_refused(flux, monkeypatch):
         pass
 
     monkeypatch.setattr(flux.model, "__class__", Chroma)
-    with pytest.raises(ValueError, match=r"cannot run this MODEL \(Chroma\)"):
+    with pytest.raises(ValueError, match=r"and those of this MODEL \(Chroma\) it does not"):
         accelerated(flux)
 
 

@@ -1,0 +1,86 @@
+"""Runs that several samplers share, prompts that none reads, and shifts that a node sets."""
+
+from __future__ import annotations
+
+import comfy.samplers
+import pytest
+import torch
+from applying import custom, empty, ksampler, on
+from comfy_extras.nodes_custom_sampler import Noise_RandomNoise
+from comfy_extras.nodes_model_advanced import ModelSamplingSD3
+
+from driving import advanced
+from lab.models import tiny
+from ralu_pack.nodes.host.families.inspect import inspect_model
+from ralu_pack.nodes.second_order import SecondOrder
+
+# Steps that two samplers take of 20, where one of them stops for the other to go on.
+SHARED = {"balanced": (6, 7), "fine": (10, 11)}
+
+
+def calls(model) -> list[int]:
+    counted: list[int] = []
+    model.model.diffusion_model.register_forward_pre_hook(lambda *_: counted.append(1))
+    return counted
+
+
+@pytest.mark.parametrize("stop", [5, 10, 15])
+@pytest.mark.parametrize("quality", SHARED)
+def test_two_samplers_of_one_run_share_its_steps(flux, quality, stop):
+    """As KSampler (Advanced) has them: the second begins with the noise that the first left."""
+    counted, faster = calls(flux), on(flux, quality=quality)
+    half = ksampler(faster, last_step=stop, force_full_denoise=False)
+    rest = {"start_step": stop, "disable_noise": True}
+    assert torch.isfinite(ksampler(faster, latent={"samples": half}, **rest)).all()
+    assert SHARED[quality][0] <= len(counted) <= SHARED[quality][1]
+
+
+def test_a_picture_sampled_again_has_all_of_them(flux):
+    """As KSampler (Advanced) does that adds noise of its own."""
+    counted = calls(flux)
+    ksampler(on(flux), start_step=10)
+    assert len(counted) == 6
+
+
+@pytest.mark.parametrize("negative", [[], tiny.conditioning(6)], ids=["nothing", "wide"])
+@pytest.mark.parametrize("quality", ["balanced", "paper"])
+def test_a_negative_prompt_that_no_call_reads(flux, quality, negative):
+    wide = [[context.repeat(1, 1, 2), options] for context, options in negative]
+
+    def run(cfg, prompt, sampler="euler"):
+        guider = comfy.samplers.CFGGuider(flux)
+        guider.set_conds(tiny.conditioning(5), prompt)
+        guider.set_cfg(cfg)
+        sampler = comfy.samplers.sampler_object(sampler)
+        given = {"guider": guider, "sampler": sampler, "schedule": None, "quality": quality}
+        return advanced(flux, latent_image=empty(), **given).args[0]["samples"]
+
+    assert torch.equal(run(1.0, wide), run(1.0, tiny.conditioning(6)))
+    for cfg, sampler in ((2.0, "euler"), (1.0, "euler_cfg_pp")):
+        with pytest.raises(ValueError, match="the negative input"):
+            run(cfg, wide, sampler)
+
+
+@pytest.mark.parametrize("shift", [1.0, 1.3, 3.0])
+def test_a_shift_that_a_node_sets_tells_no_distilled_model(flux, shift):
+    schnell, few = tiny.load_model(tiny.flux_weights(guidance=False)), "4-step distilled"
+    for model, is_few in ((flux, False), (schnell, True)):
+        facts = inspect_model(ModelSamplingSD3().patch(model, shift, 1.0)[0])
+        assert facts.shift == pytest.approx(shift)
+        assert (facts.preset_name == few) is (facts.dialled_name("fine") == few) is is_few
+
+
+LEVELS = torch.tensor([1.0, 0.9, 0.7, 0.5, 0.0])
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_the_last_step_is_eulers_where_the_run_ends(sd3, masked):
+    """Not where another sampler goes on."""
+    latent = empty() | ({"noise_mask": torch.ones(1, 1, 512, 512)} if masked else {})
+
+    def run(levels, settles):
+        sampler = SecondOrder.execute(last_step_euler=settles).args[0]
+        return custom(sd3, levels, Noise_RandomNoise(7), latent, 4.0, sampler)[0]
+
+    assert torch.equal(run(LEVELS[:-1], 1.0), run(LEVELS[:-1], 0.0))
+    assert torch.equal(run(LEVELS, 1.0), run(LEVELS, 0.0)) is masked
