@@ -7,9 +7,10 @@ PYTHON ?= python3
 PY := .venv/bin/python
 HOST_VERSIONS := $(if $(COMFYUI_PATH),existing,0.30.0 0.3.75)
 TEST_HOSTS := $(addprefix test-host-,$(HOST_VERSIONS))
+LAB_HOST := $(firstword $(HOST_VERSIONS))
 
 .DEFAULT_GOAL := help
-.PHONY: help host venv test test-lint test-core test-lab test-host $(TEST_HOSTS) test-ui test-slow browser demo bench bench-quality bench-real equality clean
+.PHONY: help host venv test test-lint test-core test-lab test-host $(TEST_HOSTS) test-lab-host test-ui test-slow browser demo bench bench-quality bench-real equality clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 26
@@ -33,12 +34,17 @@ test-core: host ## The mathematics, without ComfyUI
 test-lab: host ## The lab's parts that need no ComfyUI
 	$(PY) -m pytest tests/lab --ignore=tests/lab/in_comfyui $(ARGS)
 
-test-host: host ## The nodes inside the real ComfyUI; two versions at once, each printed when done
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target $(TEST_HOSTS)
+test-host: host ## Nodes and lab inside the real ComfyUI; two runs at once, each printed when done
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target $(TEST_HOSTS) test-lab-host
 
 $(TEST_HOSTS): test-host-%:
 	@echo "== ComfyUI $*"
-	OMP_NUM_THREADS=1 RALU_HOST=$* $(PY) -m pytest tests/host tests/lab/in_comfyui $(ARGS)
+	OMP_NUM_THREADS=1 RALU_HOST=$* $(PY) -m pytest tests/host $(ARGS)
+
+# In one version; in the others they are with the slow tests.
+test-lab-host:
+	@echo "== the lab in ComfyUI $(LAB_HOST)"
+	OMP_NUM_THREADS=1 RALU_HOST=$(LAB_HOST) $(PY) -m pytest tests/lab/in_comfyui $(ARGS)
 
 browser: ## Install Debian's chromium if there is no browser and apt-get may be used
 	@test -n "$$CHROMIUM" || command -v chromium || command -v chromium-browser || \
@@ -50,6 +56,8 @@ test-ui: host browser ## The nodes in a browser, in both renderers
 test-slow: host ## The long tests that `make test` leaves out
 	$(PY) -m pytest tests/core -m slow $(ARGS)
 	$(PY) -m pytest tests/host tests/lab/in_comfyui -m slow $(ARGS)
+	for version in $(filter-out $(LAB_HOST),$(HOST_VERSIONS)); do \
+		RALU_HOST=$$version $(PY) -m pytest tests/lab/in_comfyui $(ARGS) || exit; done
 
 demo: host ## Make pictures with the real ComfyUI server
 	$(PY) -m lab.showcase.demo $(ARGS)

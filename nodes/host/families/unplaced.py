@@ -44,7 +44,9 @@ class Unplaced(Family):
         return self.full
 
     def positions(self, network: Any, packing: Packing, rows: int):
-        raise ValueError(f"RALU cannot place the tokens of {self.short}: {self.why_full}.")
+        raise ValueError(
+            f"RALU cannot place the tokens of {self.short}, as {self.why_full}: use a KSampler."
+        )
 
     def tiny(self, **factory: Any) -> torch.nn.Module:
-        raise ValueError(f"There is no network of {self.short} to make small.")
+        raise ValueError(f"No small network is known of {self.short}: use one of a family.")
