@@ -11,7 +11,19 @@ import torch
 from lab.bench.results import record
 from lab.comfy import ralu_pack
 
-NAMES = ("flops", "families", "overhead", "latency", "temporal", "trace")
+DEFAULT = ("flops", "families", "overhead", "latency")
+NAMES = (*DEFAULT, "temporal", "trace")
+# Options of some benches alone.
+READ_BY = {
+    "sizes": ("latency", "trace"),
+    "models": ("latency", "trace"),
+    "repeats": ("latency",),
+    "steps": ("latency",),
+    "preset": ("trace",),
+    "prompts": ("temporal",),
+    "seeds": ("temporal",),
+    "weights": ("temporal",),
+}
 ON_CPU = ("flops", "families", "overhead", "temporal")  # also where there is a GPU
 
 
@@ -35,23 +47,31 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--threads", type=int, help="of torch; default 1 on a CPU")
     parser.add_argument("--out", type=Path, help="folder of the results, or file of the trace")
     parser.add_argument("--record", type=Path, metavar="FILE", help="all results, as one Markdown")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    chosen = chosen_benches(options)
+    for name, readers in READ_BY.items():
+        if getattr(options, name) != parser.get_default(name) and not {*chosen} & {*readers}:
+            parser.error(f"--{name} is of {' and '.join(readers)} alone, got {', '.join(chosen)}.")
+    if options.record and chosen != list(DEFAULT):
+        parser.error(
+            f"--record keeps {', '.join(DEFAULT)} together: name no bench and no --models."
+        )
+    return options
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     options = parse(arguments)
-    ralu_pack.start(cpu=options.device == "cpu")
+    ralu_pack.start(cpu=options.device == "cpu", stays_loaded=True)
     from lab.bench.benches import BENCHES, OUT  # imports ComfyUI
 
     device = _device(options.device)
     threads = torch.get_num_threads()
-    chosen = [options.what] if options.what else _default(options)
-    for name in chosen:
+    for name in chosen_benches(options):
         alone = device.type == "cpu" or name in ON_CPU
         torch.set_num_threads(options.threads or (1 if alone else threads))
         BENCHES[name](options, device)
     if options.record:
-        record(options.out or OUT, options.record)
+        record(options.out or OUT, options.record, DEFAULT)
 
 
 def _device(kind: str | None) -> torch.device:
@@ -62,11 +82,12 @@ def _device(kind: str | None) -> torch.device:
     return torch.device("cuda", 0) if found and kind != "cpu" else torch.device("cpu")
 
 
-def _default(options: argparse.Namespace) -> list[str]:
-    """Options of latency alone ask for latency."""
-    if options.device or options.models:
-        return ["latency"]
-    return ["flops", "families", "overhead", "latency"]
+def chosen_benches(options: argparse.Namespace) -> list[str]:
+    """By name; options of latency alone ask for latency."""
+    if options.what:
+        return [options.what]
+    of_latency = (options.device, options.models, options.sizes, options.repeats, options.steps)
+    return ["latency"] if any(of_latency) and not options.record else list(DEFAULT)
 
 
 if __name__ == "__main__":

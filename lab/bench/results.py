@@ -30,9 +30,10 @@ class Results:
         (folder / f"{self.name}.json").write_text(figures + "\n", encoding="utf-8")
 
 
-def record(folder: Path, out: Path) -> None:
-    """Put the Markdown of all results in a folder into one file."""
-    parts = [path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.md"))]
+def record(folder: Path, out: Path, benches: Sequence[str]) -> None:
+    """Put the Markdown of some benches' results in a folder into one file."""
+    made = sorted(path for name in benches for path in folder.glob(f"{name}*.md"))
+    parts = [path.read_text(encoding="utf-8") for path in made]
     title = "# Results\n\nWritten by `python -m lab.bench --record`; README.md explains them.\n"
     out.write_text("\n".join((title, *parts)), encoding="utf-8")
 

@@ -93,10 +93,11 @@ def import_pack() -> ModuleType:
     return sys.modules[NAME]
 
 
-def start(cpu: bool = False) -> None:
+def start(cpu: bool = False, stays_loaded: bool = False) -> None:
     """Import ComfyUI, then the pack; once per process. cpu keeps ComfyUI off a GPU.
 
-    On a GPU the host keeps every model there, so that no run is timed with weights on the way.
+    stays_loaded  keeps every model on the GPU, so that no run is timed with weights on the way;
+                  else the host loads as much as fits.
     """
     if NAME in sys.modules:
         return
@@ -104,7 +105,7 @@ def start(cpu: bool = False) -> None:
     from comfy.cli_args import args
 
     args.cpu = args.cpu or cpu
-    args.highvram = not args.cpu
+    args.highvram = stays_loaded and not args.cpu
     import comfy.utils
 
     comfy.utils.set_progress_bar_enabled(False)

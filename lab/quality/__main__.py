@@ -69,8 +69,19 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+# Options that the other one would leave out without a word.
+OF_CURVE = ("split", "references", "others", "only", "methods", "guidance", "denoise", "many")
+OF_TABLES = ("ablation_pairs",)
+
+
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    unread = OF_TABLES if options.what == "pareto" else OF_CURVE
+    asked = [name for name in unread if getattr(options, name) != parser.get_default(name)]
+    if asked:
+        names = ", ".join(f"--{name.replace('_', '-')}" for name in asked)
+        parser.error(f"{names}: not of {options.what}, but of the other.")
     if options.pairs is None:
         options.pairs = pairs_of(options.split) if options.what == "pareto" else PAIRS
     return options

@@ -14,6 +14,7 @@ import torch
 from lab.bench import machine
 from lab.bench.results import Results
 from lab.models.architectures import MINIATURES
+from lab.models.miniature.pictures import list_emoji
 from lab.models.viewing import Grid, picture_grid
 from lab.quality import methods, ralu, report
 from lab.quality.bench import Bench, kept_in
@@ -21,6 +22,7 @@ from lab.quality.judge import WEIGHTS as JUDGE
 from lab.quality.methods import Budget, Cost, Method, cost
 from lab.quality.report import DISTANCES, Row
 from lab.quality.rivals import Batch
+from lab.quality.statistics import what_is_given
 from lab.quality.store import Store
 from lab.quality.subject import (
     SEED,
@@ -39,13 +41,15 @@ INTRODUCTION = """\
 ComfyUI seed {seed} and picture numbers 0 to {last} of its batch; ablations: the first {few} \
 pairs. Made by `{command}`.
 
-Brackets hold bootstrap intervals of 95 % over the pairs. KID and Frechet: distances to held-out \
-training pictures in the feature space of the judge (`judge.json`) and in that of untrained \
-texture statistics, less is better. Artifact measures (`artifacts.py`): closer to real pictures, \
-which stand in the last line, is better. SSIM and PSNR: against plain many-step pictures of the \
-same noise, which RALU's fresh noise leaves by design. "clearly" means that the intervals of both \
-do not overlap; without it only the paired difference is told from zero. FLOPs are those of the \
-network's calls. RALU decodes one half-size picture besides: 0.5 % of FLUX.1's FLOPs, much more of \
+Brackets hold bootstrap intervals of 95 % over the noise of the pairs and over the pictures that \
+distances are taken to; {given} (of the ablations: {few_given}). KID and Frechet: distances to \
+held-out training pictures in the feature space of the judge (`judge.json`) and in that of \
+untrained texture statistics, less is better. Artifact measures (`artifacts.py`): closer to real \
+pictures, which stand in the last line, is better. SSIM and PSNR: against plain many-step \
+pictures of the same noise, which RALU's fresh noise leaves by design. "clearly" means that the \
+intervals of both do not overlap; without it only the paired difference is told from zero. FLOPs \
+are those of the network's calls. RALU decodes one half-size picture besides: 0.5 % of FLUX.1's \
+FLOPs, much more of \
 the miniature's."""
 
 
@@ -85,14 +89,13 @@ def run(options: argparse.Namespace, command: str) -> None:
     if options.ablation_pairs:
         _ablations(going, results, methods.BUDGETS[options.model][0])
     results.say(f"{time.perf_counter() - started:.0f} s, pictures kept from earlier runs excepted.")
-    file = f"quality_{options.model}.json"
-    results.say(f"All figures as data: [{file}]({file}).")
     results.save(Path(options.out))
     if options.commit:
         commit(Path(options.out))
 
 
 def _introduction(options: argparse.Namespace, command: str) -> str:
+    prompts = len(list_emoji())
     return INTRODUCTION.format(
         pairs=options.pairs,
         kind=options.model,
@@ -100,6 +103,8 @@ def _introduction(options: argparse.Namespace, command: str) -> str:
         seed=SEED,
         last=options.pairs - 1,
         few=options.ablation_pairs,
+        given=what_is_given(options.pairs, prompts),
+        few_given=what_is_given(options.ablation_pairs or prompts, prompts),
         command=command,
     )
 
@@ -192,5 +197,5 @@ def commit(out: Path) -> None:
     texts = sorted(out.glob("quality_*.md"))
     parts = [HEADING, *(text.read_text(encoding="utf-8") for text in texts)]
     (HERE / "RESULTS.md").write_text("\n".join(parts), encoding="utf-8")
-    for path in (*out.glob("quality_*.json"), *out.glob("quality_*.webp")):
+    for path in out.glob("quality_*.webp"):
         shutil.copyfile(path, HERE / path.name)

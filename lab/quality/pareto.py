@@ -31,15 +31,16 @@ HARD = "How hard a judge this model is: "
 INDEX = """\
 # Quality over FLOPs
 
-Written by `make bench-quality ARGS="pareto --commit"`. Each page has a curve, a table of figures
-and the differences to the line to beat; `docs/figures.md` says what follows.
+Kept page by page by `make bench-quality ARGS="pareto ... --commit"`; each page says its command,
+and has a curve, a table of figures and the differences to the line to beat. `docs/figures.md` says
+what follows.
 """
 INTRODUCTION = """\
 {pairs} prompt-seed pairs ({numbers}, split "{split}"), miniature {kind} (weights SHA-256 \
 {hash}), {settings}256x256 pixels, {dtype} network, {day}. Made by `{command}`.
 
 Brackets: bootstrap intervals of 95 % over the noise of the pairs and over the pictures that \
-distances are taken to; the prompts are given. KID, Frechet: distance to {references}, in the \
+distances are taken to; {given}. KID, Frechet: distance to {references}, in the \
 judge's features and in texture statistics, less is better. SSIM, PSNR: \
 against {many} plain Euler steps of the same seed. FLOPs: of the network's calls, counted as run. \
 Differences are paired, against plain second-order steps of the nearest FLOPs not below the \
@@ -60,7 +61,7 @@ def run(options: argparse.Namespace, command: str) -> None:
     lines = chosen_lines(known, options.only, options.methods)
     benches = {"real": bench, "model": replace(bench, reference=part.drawn(bench.subject))}
     aims = {against: one.aimed_at() for against, one in benches.items()}
-    reference = measured_line(part, Line("reference", (part.many,)), benches, counting)
+    reference = measured_line(part, Line(pareto_report.REFERENCE, (part.many,)), benches, counting)
     measured: dict[str, list[tuple[Line, list[Row]]]] = {against: [] for against in benches}
     started = time.perf_counter()
     for line in lines:
@@ -146,6 +147,7 @@ def write(
             command=command,
             many=part.count,
             settings=part.settings,
+            given=part.given,
         )
     )
     results.say(f"![curve]({name}.svg)")
@@ -155,7 +157,7 @@ def write(
     results.say(pareto_report.differences(measured, beaten, LINE))
     shipped = [row for line, rows in measured if line.name == RALU for row in rows]
     if shipped:
-        whole = [*measured, (Line("reference", ()), [reference])]
+        whole = [*measured, (Line(pareto_report.REFERENCE, ()), [reference])]
         results.say(pareto_report.differences(whole, shipped, RALU))
     results.say(ARTIFACTS_ARE)
     results.say(pareto_report.artifact_table(measured, reference, aimed, TITLES[against]))

@@ -9,11 +9,13 @@ from pathlib import Path
 import torch
 
 from lab.models.architectures import MINIATURES
+from lab.models.miniature.pictures import list_emoji
 from lab.quality import methods
 from lab.quality.bench import BASE, Bench, Measured, kept_in
 from lab.quality.judge import FEATURES
 from lab.quality.methods import Method
 from lab.quality.splits import OTHERS, REFERENCES, SPLITS, first_of, pairs_of
+from lab.quality.statistics import what_is_given
 from lab.quality.store import Store
 from lab.quality.subject import Subject, list_pairs, load_subject
 
@@ -57,6 +59,11 @@ class Part:
         if self.denoise == 1:
             return guided
         return f"{guided}pictures of {BASE} Euler steps sampled again at denoise {self.denoise:g}, "
+
+    @property
+    def given(self) -> str:
+        """What its intervals are not over, in words."""
+        return what_is_given(self.pairs, len(list_emoji()))
 
     @staticmethod
     def numbers(split: str, count: int) -> str:

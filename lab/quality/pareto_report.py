@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 
 from lab.bench.results import markdown
-from lab.quality.measures import ARTIFACTS, BLUR
+from lab.quality.measures import ARTIFACTS, BLUR, PAIRED
 from lab.quality.pareto_methods import Line
 from lab.quality.report import DISTANCES, Row, show
 from lab.quality.statistics import Estimate
@@ -20,6 +20,7 @@ COLOURS = (
     "#111111", "#999999", "#d62728", "#ff7f0e", "#1f77b4", "#17becf",
     "#2ca02c", "#9467bd", "#8c564b", "#e377c2", "#bcbd22",
 )  # fmt: skip
+REFERENCE = "reference"  # the line of many steps
 WANTED = (6, 10)  # steps that must be worse than many for a model to judge plans by
 PANELS = ("KID judge", "Frechet texture", "PSNR")
 WIDTH, HEIGHT, LEFT, TOP, ROW = 420, 300, 56, 28, 16
@@ -45,7 +46,7 @@ def table(measured: Measured, reference: Row) -> str:
             figures = (show(row.figures[name], DIGITS.get(name, 2)) for name in SHOWN)
             lines.append([line.name, row.method.name, f"{giga(row):.1f}", *figures])
     figures = (show(reference.figures[name], DIGITS.get(name, 2)) for name in SHOWN)
-    lines.append(["reference", reference.method.name, f"{giga(reference):.1f}", *figures])
+    lines.append([REFERENCE, reference.method.name, f"{giga(reference):.1f}", *figures])
     return markdown(["line", "method", "GFLOP", *SHOWN], lines)
 
 
@@ -59,7 +60,7 @@ def artifact_table(
         for _, rows in measured
         for row in sorted(rows, key=giga)
     ]
-    lines.append(["reference", reference.method.name, *_artifacts(reference.figures)])
+    lines.append([REFERENCE, reference.method.name, *_artifacts(reference.figures)])
     lines.append([words, "", *_artifacts(aimed)])
     return markdown(["line", "method", *TOLD], lines)
 
@@ -78,8 +79,10 @@ def differences(measured: Measured, beaten: Sequence[Row], name: str) -> str:
         for row in sorted(rows, key=giga):
             other = nearest(beaten, giga(row))
             share = f"{100 * (giga(row) / giga(other) - 1):+.0f} %"
-            gaps = [_signed(row.figures[n].minus(other.figures[n]), n) for n in COMPARED]
-            lines.append([line.name, row.method.name, other.method.name, share, *gaps])
+            gaps = {n: _signed(row.figures[n].minus(other.figures[n]), n) for n in COMPARED}
+            if line.name == REFERENCE:  # its likeness to itself says nothing
+                gaps |= {n: "" for n in PAIRED if n in gaps}
+            lines.append([line.name, row.method.name, other.method.name, share, *gaps.values()])
     if not lines:
         return "No other line measured yet."
     return markdown(["line", "method", f"minus {name}", "FLOPs", *COMPARED], lines)

@@ -37,17 +37,26 @@ class Estimate:
 
 
 def strata_of(prompts: torch.Tensor) -> torch.Tensor:
-    """The prompts, each of which keeps its share; all one stratum where some has one picture."""
+    """The prompts, where all have as many pictures, three or more; else all are one stratum, so
+    that prompts are drawn with the noise: of two pictures a draw would leave no pair."""
     counts = torch.bincount(prompts)
-    return prompts if counts[counts > 0].min() > 1 else torch.zeros_like(prompts)
+    counts = counts[counts > 0]
+    is_even = bool((counts == counts[0]).all()) and counts[0] > 2
+    return prompts if is_even else torch.zeros_like(prompts)
+
+
+def what_is_given(count: int, prompts: int) -> str:
+    """Whether an interval over so many pictures, of prompts in turn, is over prompts, in words."""
+    is_given = strata_of(torch.arange(count) % prompts).any()
+    return "the prompts are given" if is_given else "prompts are drawn with their noise"
 
 
 def draw_weights(strata: torch.Tensor, draws: int = DRAWS, seed: int = SEED) -> torch.Tensor:
     """(draws + 1, n): ones, then how often each picture was drawn; the same for each method.
 
-    strata  (n,) the prompt of each: prompts are given, and noise alone is a sample. So each keeps
-            its share, and one fewer of it than there are is drawn, which leaves variances without
-            bias (McCarthy and Snowden 1985).
+    strata  (n,) as `strata_of` has them: prompts are given, and noise alone is a sample. So each
+            keeps its share, and one fewer of it than there are is drawn, which leaves variances
+            without bias (McCarthy and Snowden 1985).
     """
     generator = torch.Generator().manual_seed(seed)
     weights = torch.zeros(draws, len(strata))
@@ -65,6 +74,8 @@ def estimate(values: torch.Tensor) -> Estimate:
     The draws are moved to have the value as their mean: drawing with replacement biases a Frechet
     distance upwards, by as much as having half the pictures.
     """
+    if values.isnan().any():
+        raise ValueError("Figures of pictures are numbers, got none: measure more pictures.")
     value, draws = values[0].item(), values[1:]
     return Estimate(value, draws - draws.mean() + value)
 

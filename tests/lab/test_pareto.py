@@ -52,6 +52,13 @@ def test_a_difference_told_from_zero_is_bold():
     assert cells[4] == "**-0.30 [-0.30, -0.30]**" and "**" not in cells[5]
 
 
+def test_many_steps_are_not_compared_by_their_likeness_to_themselves():
+    many = row("plain, 50 steps", 147.0, "reference", PSNR=100.0)
+    text = pareto_report.differences([(Line("reference", ()), [many])], PLAIN, LINE)
+    *_, recognised, likeness = text.splitlines()[-1].strip("|").split("|")
+    assert recognised.strip() and not likeness.strip()
+
+
 @pytest.mark.parametrize("gap, hard", [(1.0, True), (0.0, False)])
 def test_hardness_is_said_in_words(gap, hard):
     reference = row("plain, 50 steps", 147.0)
@@ -136,6 +143,20 @@ def test_few_of_other_pairs_are_refused_as_well():
 def test_denoise_is_a_share(denoise):
     with pytest.raises(ValueError, match=rf"lies in \(0, 1\], got {denoise}"):
         pareto.run(parse(["pareto", "--denoise", denoise]), "")
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ("--guidance 7", "--guidance: not of tables"),
+        ("tables --split new --only RALU", "--split, --only: not of tables"),
+        ("pareto --ablation-pairs 8", "--ablation-pairs: not of pareto"),
+    ],
+)
+def test_what_a_bench_does_not_read_is_refused(asked, said, capsys):
+    with pytest.raises(SystemExit):
+        parse(asked.split())
+    assert said in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("guidance", ["0", "-1"])

@@ -17,6 +17,7 @@ from lab.quality.statistics import (
     mean_estimate,
     strata_of,
     verdict,
+    what_is_given,
 )
 
 
@@ -37,8 +38,29 @@ def test_prompts_keep_their_share_in_every_draw():
     assert shares[0].tolist() == [9] * 4 and (shares[1:] == 8).all()
     assert len(weights.unique(dim=0)) == 51
     assert not torch.equal(weights, draw_weights(prompts, 50, seed=REFERENCE_SEED))
-    alone = draw_weights(strata_of(torch.arange(9)), 50)
-    assert (alone[1:].sum(1) == 8).all() and alone.max() > 1
+
+
+@pytest.mark.parametrize("count", [9, 35, 72, 80])
+def test_few_or_unequal_prompts_are_drawn_with_their_noise(count):
+    """Of two pictures of each prompt a draw would leave no pair to compare."""
+    strata = strata_of(torch.arange(count) % 36)
+    assert not strata.any()
+    weights = draw_weights(strata, 50)
+    assert (weights[1:].sum(1) == count - 1).all() and weights.max() > 1
+    assert what_is_given(count, 36) == "prompts are drawn with their noise"
+    features = torch.randn(count, 3, generator=torch.Generator().manual_seed(2))
+    within = kernel_distance(features, Reference(features.flip(0), weights), weights, strata)
+    assert within.isfinite().all()
+
+
+@pytest.mark.parametrize("count", [108, 432])
+def test_even_prompts_are_given(count):
+    assert what_is_given(count, 36) == "the prompts are given"
+
+
+def test_what_is_no_number_is_no_figure():
+    with pytest.raises(ValueError, match="numbers, got none: measure more pictures"):
+        estimate(torch.tensor([1.0, float("nan"), 2.0]))
 
 
 @pytest.mark.parametrize("distance", [kernel_distance, frechet_distance])

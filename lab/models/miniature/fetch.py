@@ -6,6 +6,7 @@ import hashlib
 import shutil
 import subprocess
 import tarfile
+import tempfile
 from pathlib import Path
 
 PACKAGE = "@lobehub/fluent-emoji-3d@1.1.0"
@@ -32,8 +33,9 @@ def fetch_emoji(cache: Path = CACHE) -> Path:
     digest = hashlib.sha256(archive.read_bytes()).hexdigest()
     if digest != SHA256:
         raise ValueError(f"{archive.name} must have sha256 {SHA256}, got {digest}; delete it")
-    with tarfile.open(archive) as tar:
-        tar.extractall(cache, filter="data")
+    with tempfile.TemporaryDirectory(dir=cache) as fresh, tarfile.open(archive) as tar:
+        tar.extractall(fresh, filter="data")
+        (Path(fresh) / "package").rename(cache / "package")  # complete, or not there
     return folder
 
 
