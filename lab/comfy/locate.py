@@ -74,7 +74,10 @@ def find_host(version: str | None = None, environment: Mapping[str, str] = os.en
         raise HostError(f"ComfyUI {version} is not pinned, only {offered} are: set RALU_HOST.")
     tree = REPOSITORY / ".comfyui" / version
     if not tree.is_dir():
-        raise HostError(f"ComfyUI {version} is not installed in {tree}: run `make host` first.")
+        raise HostError(
+            f"ComfyUI {version} is not installed in {tree}: run `make host` first, without "
+            "COMFYUI_PATH."
+        )
     own_web = (tree.with_name(f"{version}-web"),) if pin.web else ()
     return Host(version, tree, python, (*web, *own_web))
 

@@ -12,6 +12,7 @@ import signal
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from .borrowed import VERSIONS, HostError
@@ -37,7 +38,7 @@ def compare_trees(
     return found
 
 
-def main() -> int:
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m lab.equality",
         description=__doc__,
@@ -52,7 +53,22 @@ def main() -> int:
     parser.add_argument(
         "--record", action="store_true", help="write what tests/host/test_recorded.py expects"
     )
-    asked = parser.parse_args()
+    asked = parser.parse_args(arguments)
+    others = [
+        name
+        for name in ("base", "version", "only", "jobs")
+        if asked.record and getattr(asked, name) != parser.get_default(name)
+    ]
+    if others:
+        parser.error(
+            "--record runs cases of its own in every version, got "
+            f"--{', --'.join(others)} with it: leave that out."
+        )
+    return asked
+
+
+def main() -> int:
+    asked = parse()
     for name in ("SIGTERM", "SIGHUP"):  # so that the base's worktree goes then, too
         signal.signal(getattr(signal, name), lambda number, _: sys.exit(128 + number))
     versions = [asked.version] if asked.version else list(VERSIONS)
