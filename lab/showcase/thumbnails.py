@@ -279,9 +279,20 @@ def main() -> int:
         print(f"thumbnails: {error}", file=sys.stderr)
         return 1
     icon().save(DOCS / "icon.png")
-    if (OUT / COMPARISON).is_file():
-        shutil.copy(OUT / COMPARISON, DOCS / COMPARISON)
-        first(DOCS / COMPARISON).save(DOCS / "first.jpg", quality=90)
+    return keep_comparison(OUT / COMPARISON, DOCS)
+
+
+def keep_comparison(made: Path, docs: Path) -> int:
+    """Copy `make demo`'s sheet, and cut the README's first picture of it; 1 where it is absent."""
+    if not made.is_file():
+        print(
+            f"thumbnails: {made} is not there, so {COMPARISON} and first.jpg stay the old ones: "
+            "run `make demo` first.",
+            file=sys.stderr,
+        )
+        return 1
+    shutil.copy(made, docs / COMPARISON)
+    first(docs / COMPARISON).save(docs / "first.jpg", quality=90)
     return 0
 
 
