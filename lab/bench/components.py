@@ -13,7 +13,7 @@ from functools import partial
 import torch
 import torch.nn.functional as F
 
-from ralu_core.crossings import Matched, Place
+from ralu_core.crossings import Place
 from ralu_core.latents.grid import FULL, HALF, MIXED
 from ralu_core.latents.layout import Layout
 from ralu_core.latents.noise import REGIONS, white_noise
@@ -23,7 +23,7 @@ from ralu_core.plans.presets import matched_plan, preset
 from ralu_core.scores import SCORES, Evidence, select_ratio
 
 SIDES = (512, 1024, 2048, 4096)
-RATIO, END_SIGMA, Z = 0.1, 0.8, 6.26  # FLUX 7x
+PRESET, RATIO = "FLUX 7x", 0.1
 CHANNELS = 16
 ROUNDS = 4
 CLOCK_STEP = 0.002  # seconds for which the clock of CPU time may stand still
@@ -53,7 +53,9 @@ def components(side: int, pictures: int = 1) -> dict[str, Callable[[], object]]:
     scores = SCORES["canny"](Evidence(small, grid, lambda _: picture))
     fine = select_ratio(scores, RATIO)
     (packing,) = built_packings(fine)
-    layout, tokens, crossing = packing.layout, packing.pack(white), Matched(END_SIGMA, Z)
+    layout, tokens = packing.layout, packing.pack(white)
+    chosen = preset(PRESET)
+    crossing = matched_plan(chosen, chosen.model_shift).crossings[0]
     grown, whole = (
         Place(HALF, MIXED, layout, layout.patch),
         Place(MIXED, FULL, layout, layout.patch),
@@ -141,7 +143,7 @@ def measure(level: bool = False, sides: tuple[int, ...] = SIDES) -> dict[str, li
 
 def schedule_seconds() -> tuple[float, float]:
     """Solving FLUX 7x for FLUX.1-dev: the first time in a process, and every time after."""
-    chosen = preset("FLUX 7x")
+    chosen = preset(PRESET)
     shift = chosen.model_shift
 
     def cold() -> None:
