@@ -7,7 +7,6 @@ import logging
 from comfy_api.latest import ComfyExtension, io
 
 from lab.models.blocks import blocks_of
-from lab.models.miniature.text_encoding import encode_prompt
 from lab.models.stand_ins import STAND_INS, load_control, load_stand_in
 
 from .template_nodes import TEMPLATE_NODES
@@ -78,26 +77,6 @@ class Again(io.ComfyNode):
         return io.NodeOutput(latent)
 
 
-class MiniatureTextEncode(io.ComfyNode):
-    """Stands where CLIPTextEncode stands in a graph of a full-size model."""
-
-    @classmethod
-    def define_schema(cls) -> io.Schema:
-        return io.Schema(
-            node_id="MiniatureTextEncode",
-            display_name="Miniature Text Encode",
-            category="lab/models/miniature",
-            description="Turns a prompt into conditioning for the miniature Flux and SD3 models.",
-            inputs=[io.String.Input("text", multiline=True, tooltip="At most eight words count.")],
-            outputs=[io.Conditioning.Output()],
-        )
-
-    @classmethod
-    def execute(cls, text: str) -> io.NodeOutput:
-        context, pooled = encode_prompt(text)
-        return io.NodeOutput([[context.unsqueeze(0), {"pooled_output": pooled.unsqueeze(0)}]])
-
-
 def log_calls(network) -> None:
     """Write a line to the log for every forward pass: pictures and image tokens it works on.
 
@@ -114,4 +93,4 @@ def log_calls(network) -> None:
 
 class LabExtension(ComfyExtension):
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
-        return [Models, ControlNet, Again, MiniatureTextEncode, *TEMPLATE_NODES]
+        return [Models, ControlNet, Again, *TEMPLATE_NODES]
