@@ -16,16 +16,16 @@ from lab.quality.judge import Judge
 from lab.quality.texture import texture_features
 
 Measure = Callable[[torch.Tensor], torch.Tensor]
-# Name, meaning. An artifact raises them; what lies below real pictures is no better than above.
-ARTIFACTS: dict[str, tuple[Measure, str]] = {
-    "aliasing": (artifacts.edge_aliasing, "share of gradient energy along edges"),
-    "block 8": (partial(artifacts.block_energy, period=8), "kinks at latent pixels"),
-    "block 16": (partial(artifacts.block_energy, period=16), "kinks at tokens"),
-    "block 32": (partial(artifacts.block_energy, period=32), "kinks at coarse tokens"),
-    "grid 8": (partial(artifacts.grid_energy, period=8), "spectral lines of latent pixels"),
-    "grid 16": (partial(artifacts.grid_energy, period=16), "spectral lines of tokens"),
-    "grid 32": (partial(artifacts.grid_energy, period=32), "spectral lines of coarse tokens"),
-    "copies": (artifacts.sibling_copies, "tokens of one coarse token alike"),
+# An artifact raises them; what lies below real pictures is no better than above.
+ARTIFACTS: dict[str, Measure] = {
+    "aliasing": artifacts.edge_aliasing,
+    "block 8": partial(artifacts.block_energy, period=8),
+    "block 16": partial(artifacts.block_energy, period=16),
+    "block 32": partial(artifacts.block_energy, period=32),
+    "grid 8": partial(artifacts.grid_energy, period=8),
+    "grid 16": partial(artifacts.grid_energy, period=16),
+    "grid 32": partial(artifacts.grid_energy, period=32),
+    "copies": artifacts.sibling_copies,
 }
 BLUR = "blur"  # told, not judged: it has no better side
 PAIRED = ("SSIM", "PSNR")  # more is better
@@ -35,7 +35,7 @@ MOST_DB = 100.0  # of PSNR, for equal pictures
 
 def numbers(pictures: torch.Tensor) -> torch.Tensor:
     """(B, 9): the artifact measures in their order, then blur."""
-    columns = [measure(pictures) for measure, _ in ARTIFACTS.values()]
+    columns = [measure(pictures) for measure in ARTIFACTS.values()]
     return torch.stack([*columns, artifacts.blur_amount(pictures)], 1)
 
 
