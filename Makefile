@@ -57,6 +57,7 @@ test-slow: host ## The long tests that `make test` leaves out
 	$(PY) -m pytest tests/core -m slow $(ARGS)
 	$(PY) -m pytest tests/host tests/lab/in_comfyui -m slow $(ARGS)
 	for version in $(filter-out $(LAB_HOST),$(HOST_VERSIONS)); do \
+		RALU_HOST=$$version $(PY) -m pytest tests/host -m slow $(ARGS) && \
 		RALU_HOST=$$version $(PY) -m pytest tests/lab/in_comfyui $(ARGS) || exit; done
 
 demo: host ## Make pictures with the real ComfyUI server

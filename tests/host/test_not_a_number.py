@@ -40,6 +40,7 @@ def advanced(model, vae=None, **changes):
 def prompted(model, positive=None, negative=None):
     made = comfy.samplers.CFGGuider(model)
     made.set_conds(positive or tiny.conditioning(5), negative or tiny.conditioning(6))
+    made.set_cfg(2.0)  # at 1 no call reads the negative
     return made
 
 

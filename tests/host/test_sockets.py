@@ -46,7 +46,7 @@ def given(node, model, vae) -> dict:
             "negative": tiny.conditioning(6),
             "region_mask": torch.ones(1, 256, 256),
             "seed": 7,
-            "cfg": 1.0,
+            "cfg": 2.0,
             "sampler_name": "euler",
             **shared,
         },
