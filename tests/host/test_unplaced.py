@@ -9,6 +9,8 @@ import comfy.samplers
 import pytest
 import torch
 import unplaced
+from comfy.model_base import ModelType
+from comfy_extras.nodes_model_advanced import ModelSamplingSD3
 from in_core import steps_of_second_order
 from nodes import common_ksampler
 
@@ -124,6 +126,14 @@ def test_how_large_a_latent_pixel_is(channels, says, pixels):
     model.model.latent_format = type("Latents", (), told)()
     space = inspect_model(model).space
     assert (space.channels, space.pixels, space.has_frames) == (channels, pixels, False)
+
+
+def test_a_node_may_make_a_model_a_flow():
+    """As fine-tunes of models of another prediction need it."""
+    model = unplaced.load("AuraFlow")
+    model.model.model_type = ModelType.EPS
+    facts = inspect_model(ModelSamplingSD3().patch(model, 2.5, 1.0)[0])
+    assert facts.shift == facts.own_shift == pytest.approx(2.5)
 
 
 def test_sound_is_no_picture():

@@ -97,12 +97,13 @@ def inspect_model(patcher: Any) -> ModelFacts:
             f"RALU needs a model with noise scale 1, got {sampling.noise_scale:g}: "
             "remove the node that changes it."
         )
-    own_shift = None
+    shift, own_shift = family.shift(sampling), None
     if "model_sampling" in patcher.object_patches:
         model = patcher.model
         own = comfy.model_base.model_sampling(model.model_config, model.model_type)
-        own_shift = family.shift(own)
-    return ModelFacts(family, family.shift(sampling), family.size(network), own_shift)
+        is_own = isinstance(own, comfy.model_sampling.CONST)  # else the node made it a flow
+        own_shift = family.shift(own) if is_own else shift
+    return ModelFacts(family, shift, family.size(network), own_shift)
 
 
 def check_shift_fits(plan_shift: float | None, model_shift: float, sized: bool = False) -> None:
