@@ -45,9 +45,9 @@ class Sampler(io.ComfyNode):
             node_id="RALU_Sampler",
             display_name="RALU Sampler",
             category=CATEGORY,
-            description=f"A KSampler that takes fewer steps of {ENGLISH.models()}: 1/2 to 1/4 of "
-            "20, for the same picture size and without training. paper and schedules work in three "
-            "stages: half size, edges early, full size.",
+            description=f"A KSampler that takes fewer steps of {ENGLISH.models()}: a half to a "
+            "third of 20, for the same picture size and without training. paper and schedules work "
+            "in three stages: half size, edges early, full size.",
             inputs=[
                 model_input(),
                 io.Conditioning.Input("positive", tooltip="What the picture shows."),

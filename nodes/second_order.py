@@ -17,7 +17,8 @@ class SecondOrder(io.ComfyNode):
             category=CATEGORY,
             description="A SAMPLER for flow models that goes on with the slope of the step before, "
             "at no further model call (Adams-Bashforth of order 2). With few steps it keeps the "
-            "contrast that euler loses. For RALU Sampler (Advanced), SamplerCustomAdvanced and "
+            "contrast that euler loses; at cfg 4 and more that takes straight_guidance, restrained "
+            "and corrected, too. For RALU Sampler (Advanced), SamplerCustomAdvanced and "
             "whatever takes a SAMPLER; it starts anew where RALU changes the size, but for plans "
             "on the seed's own noise.",
             inputs=[

@@ -18,7 +18,7 @@ from .host.sampling.references import IN_FULL, REFERENCES
 
 CATEGORY = "model/sampling/RALU"
 PICTURE, LATENT = Need.PICTURE, Need.LATENT
-USED_BY = "Only paper, schedules and few-step presets use it."
+USED_BY = "Only the quality paper, schedules and few-step presets use it."
 ScheduleType, EnlargerType = io.Custom("RALU_SCHEDULE"), io.Custom("RALU_ENLARGER")
 
 
@@ -43,8 +43,10 @@ def advanced(widget: io.Input) -> io.Input:
     return widget
 
 
-def model_input() -> io.Input:
-    return io.Model.Input("model", tooltip=f"{ENGLISH.any_model()}, with any LoRAs.")
+def model_input(models: str | None = None) -> io.Input:
+    """models  that the node takes; None is all that RALU knows."""
+    models = models or ENGLISH.any_model()
+    return io.Model.Input("model", tooltip=f"{models}, with any LoRAs.")
 
 
 def latent_input() -> io.Input:
@@ -98,8 +100,11 @@ def denoise_input() -> io.Input:
 def plain_steps_input(in_a_run: bool = True) -> io.Input:
     """in_a_run  whether few of them choose the plan."""
     chosen = (
-        " Runs of 9 or fewer are for distilled models: without a schedule 4 to 6 take 4-step "
-        "distilled, 7 to 9 8-step distilled, and 1 to 3 stay plain steps, whatever the quality."
+        "; with fine, balanced and draft no saving is told. Runs of 9 or fewer are for distilled "
+        "models: without a schedule 4 to 6 take 4-step distilled, 7 to 9 8-step distilled, and 1 "
+        "to 3 stay plain steps, whatever the quality."
+        if in_a_run
+        else "."
     )
     return io.Int.Input(
         "plain_steps",
@@ -108,8 +113,7 @@ def plain_steps_input(in_a_run: bool = True) -> io.Input:
         max=10000,
         optional=True,
         tooltip="The saving is told against so many plain steps: those that you would take in a "
-        "KSampler, where 20 is the default. 0: those of the published comparison."
-        f"{chosen if in_a_run else ''}",
+        f"KSampler, where 20 is the default. 0: those of the published comparison{chosen}",
     )
 
 
@@ -132,7 +136,7 @@ def expert_inputs() -> list[io.Input]:
 def _growths() -> str:
     told = [growth.words for growth in GROWTHS.values() if growth.words != growth.name]
     others = [growth.name for growth in GROWTHS.values() if growth.words == growth.name]
-    return f"{', '.join(told)}; {ENGLISH.all_of(others)} interpolate (paper's ablation)"
+    return f"{', '.join(told)}; {ENGLISH.all_of(others)} interpolate (the RALU paper's ablation)"
 
 
 def enlarger_input() -> io.Input:
@@ -155,12 +159,13 @@ def detector_input(in_a_run: bool = True) -> io.Input:
     scores = [one for one in SCORES.values() if in_a_run or one.needs in (PICTURE, LATENT)]
     told = " ".join(f"{score.words}." for score in scores)
     used = f" {USED_BY}" if in_a_run else ""
+    chosen = "canny where a VAE is connected, else latent_gradient" if in_a_run else "canny"
     return advanced(
         io.Combo.Input(
             "edge_detector",
             options=[*(score.name for score in scores), AUTO],
             default=AUTO,
-            tooltip=f"{told} {AUTO}: canny where a VAE is connected, else latent_gradient.{used}",
+            tooltip=f"{told} {AUTO}: {chosen}.{used}",
         )
     )
 
@@ -185,9 +190,10 @@ def quality_input(default: str = PAPER, optional: bool = True) -> io.Input:
         options=list(QUALITIES),
         default=default,
         optional=optional,
-        tooltip="Which plan runs: fine (10 steps) keeps most detail, balanced (6) is the usual "
-        "choice, draft (5) is the fastest. paper: the preset that was published for the MODEL, "
-        "half size first. custom: the connected schedule, which is the plan in any case.",
+        tooltip="Which plan runs: fine (10 steps) keeps most detail, balanced (7) is the usual "
+        "choice, draft (6) is the fastest. paper: the preset that was published for the MODEL, "
+        "half size first. custom: the connected schedule, which is the plan in any case. "
+        "FLUX.1-schnell has one plan, 4-step distilled.",
     )
 
 

@@ -31,7 +31,7 @@ class TemporalAcceleration(io.ComfyNode):
             "nothing. Works inside each stage of a RALU Sampler and in a plain KSampler, on "
             f"{ENGLISH.forecast()}.",
             inputs=_with_readers(
-                model_input(),
+                model_input(ENGLISH.forecast()),
                 io.Combo.Input(
                     "method",
                     options=list(POLICIES),
@@ -46,7 +46,7 @@ class TemporalAcceleration(io.ComfyNode):
                     min=1,
                     max=100,
                     tooltip="TaylorSeer, Delta-DiT, ToCa: every N-th step is computed, the rest "
-                    "skipped; 1 skips nothing. Papers: 2 to 6.",
+                    "skipped; 1 skips nothing. Their papers: 2 to 6.",
                 ),
                 io.Int.Input(
                     "order",

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ...ralu_core.plans import Plan
 
 EULER, LINE = "plain, Euler", "plain, second order"  # the second is the line to beat
-STEPS = (3, 4, 5, 6, 10, 20)
+STEPS = (3, 4, 5, 6, 7, 10, 20)
 HARDNESS = (4, 6, 10, 20)  # steps whose distance to many steps says how hard a judge a model is
 RALU = "RALU"  # as shipped
 # By family: with guidance, a step is two calls.
@@ -158,7 +158,7 @@ def _settled(shift: float) -> dict[str, Plan]:
 def _early(shift: float, **settings: float) -> dict[str, Plan]:
     """More steps at high noise; guided in all of them, or above a noise level."""
     make = partial(ralu_pack.plans.early, shift, **settings)
-    return {f"{n} steps": make((n,)) for n in (4, 5, 6, 10)}
+    return {f"{n} steps": make((n,)) for n in (4, 5, 6, 7, 10)}
 
 
 def _waiting(subject: Subject) -> dict[str, Plan]:

@@ -27,6 +27,7 @@ def why_plain(
     noise: torch.Tensor,
     guided: bool,
     references: References = NO_REFERENCES,
+    least: int = 1,
 ) -> str | None:
     """Why the plan cannot help, in a few words; None where it can.
 
@@ -36,6 +37,7 @@ def why_plain(
     guided    whether guidance takes a second call of the model.
     references
               that each call reads.
+    least     steps that the sampler needs in a stage.
     """
     start, end = settings.levels or (1.0, 0.0)
     if steps <= FEW and settings.schedule is None:
@@ -53,6 +55,8 @@ def why_plain(
             f"({full_from:.2f})"
         )
     plan = planned(settings, facts, frame).plan
+    if min(plan.steps) < least:
+        return f"this sampler needs {least} steps, and the plan has {min(plan.steps)} left"
     if not plan.is_full and min(frame.picture) < LEAST_SIDE:
         return f"half of {frame.size} is too small to draw in, {LEAST_SIDE} pixels are the least"
     if not noise.any() and (not plan.is_full or start >= 1):

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import comfy.samplers
+from comfy.patcher_extension import WrappersMP
 
 from ...ralu_core.plans import Plan
 from .families.patches import closed_over
@@ -32,6 +33,7 @@ REFUSED_SAMPLERS = (
     "res_multistep_ancestral",
     "res_multistep_ancestral_cfg_pp",
 )
+KEEP_CFG = "ralu_temporal", "lazycache"  # keys of wrappers of predictions that change no cfg
 SAMPLER_NAMES = [name for name in comfy.samplers.SAMPLER_NAMES if name not in REFUSED_SAMPLERS]
 
 
@@ -71,11 +73,11 @@ def check_sampler(sampler, steps: Sequence[int]) -> None:
                     "The stages of this plan meet at exact noise levels, and the sampler "
                     f"{refused} does not keep to them: use euler, dpmpp_2m or another sampler."
                 )
-        if "unipc" in name and min(steps) < 2:
-            raise ValueError(
-                "The sampler uni_pc needs at least 2 steps in every stage, got "
-                f"{list(steps)}: use a longer schedule, another denoise, or another sampler."
-            )
+    if min(steps) < least_steps(sampler):
+        raise ValueError(
+            "The sampler uni_pc needs at least 2 steps in every stage, got "
+            f"{list(steps)}: use a longer schedule, another denoise, or another sampler."
+        )
     holds = any(isinstance(one, comfy.samplers.Sampler) for one in _options(sampler).values())
     if holds and len(steps) > 1:
         log.info(
@@ -85,12 +87,24 @@ def check_sampler(sampler, steps: Sequence[int]) -> None:
         )
 
 
+def least_steps(sampler: Any) -> int:
+    """How many a stage must have for a SAMPLER to run."""
+    return 2 if any("unipc" in name for name in names_within(sampler)) else 1
+
+
 def unread_by(guider: Any, sampler: Any) -> tuple[str, ...]:
     """Names of the prompts that no call reads, as the host leaves the negative one out at cfg 1."""
     asked = guider.model_options.get("disable_cfg1_optimization", False)
-    asked = asked or any("cfg_pp" in name for name in names_within(sampler))
+    asked = asked or any("_pp" in name for name in names_within(sampler))
+    asked = asked or _may_change_cfg(guider)
     is_one = has_own_cfg(guider) and math.isclose(guider.cfg, 1.0)
     return ("negative",) if is_one and not asked else ()
+
+
+def _may_change_cfg(guider: Any) -> bool:
+    """Whether a node wraps what a guider predicts, as CFG Override does."""
+    wrappers = guider.model_patcher.wrappers.get(WrappersMP.PREDICT_NOISE, {})
+    return any(found and key not in KEEP_CFG for key, found in wrappers.items())
 
 
 def names_within(sampler: Any) -> Iterator[str]:

@@ -46,17 +46,17 @@ PLANS: dict[str, Callable[[float], Plan]] = {
     "second order 4, last step Euler": partial(plain, steps=(4,), order=2, settles=True),
     **{
         f"early second order {count}": partial(early, steps=(count,), guided_above=0.0)
-        for count in (10, 6, 5, 4)
+        for count in (10, 7, 6, 5, 4)
     },
     **{
         f"early second order {count}, from {CONDITIONED:g} times the shift": partial(
             early, steps=(count,), times=CONDITIONED, guided_above=0.0
         )
-        for count in (10, 6, 5, 4)
+        for count in (10, 7, 6, 5, 4)
     },
     **{
         f"early second order {count}, guided above 0.7": partial(early, steps=(count,))
-        for count in (10, 6, 5, 4)
+        for count in (10, 7, 6, 5, 4)
     },
     "early own noise 2-4": partial(early_own, guided_above=0.0),
     "early own noise 2-4, guided above 0.7": early_own,

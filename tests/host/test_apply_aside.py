@@ -99,7 +99,7 @@ def test_levels_that_do_not_fall_are_sampled_plainly(flux, levels, caplog):
 def test_with_more_steps_of_the_same_run_it_helps(flux, options, caplog):
     caplog.set_level("INFO")
     ksampler(on(flux), steps=12, **options)
-    assert "RALU 6 steps" in caplog.text and "plainly" not in caplog.text
+    assert "RALU 7 steps" in caplog.text and "plainly" not in caplog.text
 
 
 def test_a_stage_of_a_run_is_told_on_the_node(flux, monkeypatch):

@@ -112,7 +112,7 @@ def test_one_of_other_latents_is_refused(flux):
 
 @pytest.mark.parametrize(
     "upsampling, plan",
-    [("dct", "own noise 2-2"), ("enlarger", "early second order 6, from 2.5 times the shift")],
+    [("dct", "own noise 2-2"), ("enlarger", "early second order 7, from 2.5 times the shift")],
 )
 def test_one_that_nothing_grows_by_is_told(flux, upsampling, plan, caplog):
     caplog.set_level("INFO")

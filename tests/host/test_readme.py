@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from ralu_core.plans.presets import PRESETS, Preset, matched_plan
+from ralu_pack.nodes.host.families.dials import STEPS
 from ralu_pack.nodes.host.families.table import FAMILIES, family_named
 from ralu_pack.nodes.host.samplers import REFUSED_SAMPLERS
+from ralu_pack.nodes.shared_inputs import quality_input
 
 PAGES = "".join(
     (Path(__file__).parents[2] / page).read_text(encoding="utf-8")
@@ -32,6 +34,22 @@ def test_the_refused_samplers_are_all_named() -> None:
 def test_every_family_has_a_line(family) -> None:
     _, presets, *_ = cells(f"{family.label} |")
     assert family.presets.default in presets.split(", ")
+
+
+@pytest.mark.parametrize("quality", STEPS)
+def test_the_dials_steps_and_what_they_save(quality: str) -> None:
+    steps = STEPS[quality]
+    assert f"*{quality}* {'takes ' if quality == 'fine' else ''}{steps}" in PAGES
+    _, told, *saved = cells(f"*{quality}* |")
+    assert told == str(steps)
+    for times, plain in zip(saved, (20, 28, 50), strict=True):
+        assert float(times.rstrip("x")) == pytest.approx(plain / steps, abs=0.05)
+
+
+@pytest.mark.parametrize("quality", STEPS)
+def test_the_tooltip_tells_the_dials_steps(quality: str) -> None:
+    (told,) = re.findall(rf"{quality} \((\d+)[ )]", quality_input().tooltip)
+    assert int(told) == STEPS[quality]
 
 
 @pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: preset.name)

@@ -6,6 +6,7 @@ import comfy.samplers
 import pytest
 import torch
 from applying import custom, empty, ksampler, on
+from comfy.patcher_extension import WrappersMP
 from comfy_extras.nodes_custom_sampler import Noise_RandomNoise
 from comfy_extras.nodes_model_advanced import ModelSamplingSD3
 
@@ -15,7 +16,7 @@ from ralu_pack.nodes.host.families.inspect import inspect_model
 from ralu_pack.nodes.second_order import SecondOrder
 
 # Steps that two samplers take of 20, where one of them stops for the other to go on.
-SHARED = {"balanced": (6, 7), "fine": (10, 11)}
+SHARED = {"balanced": (7, 8), "fine": (10, 11)}
 
 
 def calls(model) -> list[int]:
@@ -39,7 +40,7 @@ def test_a_picture_sampled_again_has_all_of_them(flux):
     """As KSampler (Advanced) does that adds noise of its own."""
     counted = calls(flux)
     ksampler(on(flux), start_step=10)
-    assert len(counted) == 6
+    assert len(counted) == 7
 
 
 @pytest.mark.parametrize("negative", [[], tiny.conditioning(6)], ids=["nothing", "wide"])
@@ -59,14 +60,30 @@ def test_a_negative_prompt_that_no_call_reads(flux, quality, negative):
     for cfg, sampler in ((2.0, "euler"), (1.0, "euler_cfg_pp")):
         with pytest.raises(ValueError, match="the negative input"):
             run(cfg, wide, sampler)
+    flux.add_wrapper(WrappersMP.PREDICT_NOISE, lambda call, *args: call(*args))  # as CFG Override
+    with pytest.raises(ValueError, match="the negative input"):
+        run(1.0, wide)
+
+
+@pytest.mark.parametrize("steps", [(34, 40), (42, 50), (10, 50)])
+def test_a_sampler_that_needs_two_steps_has_them_or_its_own(flux, caplog, steps):
+    caplog.set_level("INFO")
+    start, last = steps
+    part = {"sampler": "uni_pc", "steps": 50, "start_step": start, "last_step": last}
+    part |= {"disable_noise": True, "latent": {"samples": torch.randn(1, 16, 64, 64)}}
+    faster, own = ksampler(on(flux), **part), ksampler(flux, **part)
+    is_plain = "RALU sampled plainly: this sampler needs 2 steps" in caplog.text
+    assert torch.equal(faster, own) is is_plain is (steps == (34, 40))
 
 
 @pytest.mark.parametrize("shift", [1.0, 1.3, 3.0])
 def test_a_shift_that_a_node_sets_tells_no_distilled_model(flux, shift):
+    """But that one is none any more, as those who use schnell's fine-tunes set it."""
     schnell, few = tiny.load_model(tiny.flux_weights(guidance=False)), "4-step distilled"
     for model, is_few in ((flux, False), (schnell, True)):
         facts = inspect_model(ModelSamplingSD3().patch(model, shift, 1.0)[0])
         assert facts.shift == pytest.approx(shift)
+        is_few = is_few and shift < 1.5
         assert (facts.preset_name == few) is (facts.dialled_name("fine") == few) is is_few
 
 

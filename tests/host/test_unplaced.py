@@ -9,13 +9,13 @@ import comfy.samplers
 import pytest
 import torch
 import unplaced
-from comfy.model_base import ModelType
+from comfy.model_base import Chroma, Flux, ModelType
 from comfy_extras.nodes_model_advanced import ModelSamplingSD3
 from in_core import steps_of_second_order
 from nodes import common_ksampler
 
 from ralu_pack.nodes.apply import Apply
-from ralu_pack.nodes.host.families.inspect import inspect_model
+from ralu_pack.nodes.host.families.inspect import _cfg_of, inspect_model
 from ralu_pack.nodes.sampler import Sampler
 from ralu_pack.nodes.schedule import Schedule
 from ralu_pack.ralu_core.plans import plain
@@ -84,13 +84,13 @@ def test_a_plan_of_full_size_is_the_hosts_own_run(kind, loaded, order):
 
 @pytest.mark.parametrize("denoise", [1.0, 0.4])
 def test_the_dial_in_front_of_a_ksampler_is_the_ralu_samplers(kind, loaded, denoise):
-    """Six steps of the model, and none of what wraps them stays on it."""
+    """Seven steps of the model, and none of what wraps them stays on it."""
     latent, calls = empty(loaded), []
     hook = loaded.model.diffusion_model.register_forward_pre_hook(lambda *_: calls.append(1))
     front = Apply.execute(model=loaded).args[0]
     samples = ksampler(kind, front, latent, denoise=denoise)
     hook.remove()
-    assert len(calls) == 6 and not loaded.wrappers
+    assert len(calls) == 7 and not loaded.wrappers
     assert torch.isfinite(samples).all()
     if denoise == 1:
         assert torch.equal(samples, of_ralu(kind, loaded, quality="balanced")[0])
@@ -141,3 +141,9 @@ def test_sound_is_no_picture():
     model.model.latent_format = type("Sound", (), {"latent_channels": 64, "latent_dimensions": 1})()
     with pytest.raises(ValueError, match=r"cannot run this MODEL \(AuraFlow\): it supports Flux"):
         inspect_model(model)
+
+
+@pytest.mark.parametrize(("known", "cfg"), [(Chroma, (3, 5)), (Flux, (1, 1))])
+def test_the_nearest_relative_tells_the_cfg(known, cfg):
+    """Chroma, and what is made of it, is also a Flux to the host."""
+    assert _cfg_of(object.__new__(type("Relative", (known,), {}))) == cfg

@@ -15,7 +15,7 @@ from ralu_core.plans import Plan, named_plan
 from ralu_core.plans.presets import FLUX_DEV_SHIFT, PUBLISHED_SHIFT
 
 BALANCED, CUSTOM = "balanced", "custom"
-EARLY = "early second order 6"  # what balanced means
+EARLY = "early second order 7"  # what balanced means
 SD3_LATENT, OLD_LATENT, FLUX2_LATENT = (
     "EmptySD3LatentImage",
     "EmptyLatentImage",

@@ -47,8 +47,8 @@ One checkpoint holds the model, its text encoders and its VAE. Put it into the f
 Run, then try the dial **quality** of the node RALU.
 
 RALU lies on the MODEL wire, and the KSampler behind it takes fewer steps than it asks for: at
-*balanced* 6 steps of second order, near the picture that many steps draw of the same seed. They
-cost as much model compute as 6 of the KSampler's 20.
+*balanced* 7 steps of second order, near the picture that many steps draw of the same seed. They
+cost as much model compute as 7 of the KSampler's 20.
 
 In your own workflows: right-click the KSampler, *Put RALU in front*."""
 
@@ -56,8 +56,8 @@ FLUX_IN_FRONT = """## RALU in front of a KSampler
 The node RALU lies on the MODEL wire, and the KSampler behind it takes fewer steps than it asks
 for. In your own workflows: right-click the KSampler, *Put RALU in front*.
 
-At *balanced* FLUX.1-dev is sampled in 6 steps of second order, near the picture that many steps
-draw of the same seed. They cost as much model compute as 6 of the KSampler's 20."""
+At *balanced* FLUX.1-dev is sampled in 7 steps of second order, near the picture that many steps
+draw of the same seed. They cost as much model compute as 7 of the KSampler's 20."""
 
 KNOBS_IN_FRONT = """### RALU
 - **quality**: *fine* is nearer to the picture of many steps, *draft* farther and faster; *paper* is
@@ -142,7 +142,7 @@ FLUX_5X_TAYLORSEER = f"""## FLUX.1-dev, RALU 5x and TaylorSeer
 {HOW}
 
 Inside each stage TaylorSeer computes some steps and forecasts the others from them, so that they
-cost almost nothing. For drafts: expect some loss of small detail against RALU alone."""
+cost almost nothing. For quick previews: expect some loss of small detail against RALU alone."""
 
 FLUX_TAYLORSEER = """## FLUX.1-dev with TaylorSeer alone
 TaylorSeer computes some of the 50 steps and forecasts the others from them, at full size

@@ -6,8 +6,8 @@ from lab.showcase.authoring.recipes import Recipe
 from lab.showcase.authoring.texts import HOW
 
 UNSEEN = (
-    "Nobody has looked at this plan on these weights yet: it was chosen on small trained models. "
-    "Compare it with plain steps before you rely on it."
+    "Nobody has looked at this plan on these weights yet. Compare it with plain steps before you "
+    "rely on it."
 )
 QUALITY = """- **quality**: *fine* is nearer to the picture of many steps, *draft* farther and
   faster; *paper* is RALU as published, which draws half size first and regions with edges next."""
@@ -17,8 +17,8 @@ are read in every call, wired as in ComfyUI's own template. Without a second pic
 node.""",
     "chroma": """ComfyUI's own template sets shift 1 and the scheduler *beta*. RALU has levels of
 its own for the MODEL's shift, so both are left out here.""",
-    "krea2_turbo": """A schedule has to say that the model is Turbo: nothing in its file tells. The
-larger the picture, the more it pays.""",
+    "krea2_turbo": """Nothing in the file tells that the model is Turbo: `plain_steps` 8 or this
+schedule does. The larger the picture, the more it pays.""",
 }
 
 

@@ -19,7 +19,7 @@ All three samplers get the same model, prompt, size and seed.
 
 COMPARE_SLIDER = """## Plain or RALU? Drag the line
 The same model, prompt and seed twice: 20 plain steps on the left, RALU in front of the same
-KSampler on the right, which takes 6 steps at *balanced*. Move the pointer over the upper picture.
+KSampler on the right, which takes 7 steps at *balanced*. Move the pointer over the upper picture.
 
 *Compare Images* came with ComfyUI 0.9 and moves in **Nodes 2.0** (main menu) only; both pictures
 are below it, too. *flux_dev_compare* runs everywhere and stitches its pictures."""
@@ -99,5 +99,5 @@ KNOBS_ADVANCED = f"""{SCHEDULE}
 GUIDERS = """- **BasicGuider** suits Flux, which has no negative prompt. CFGGuider,
   DualCFGGuider and PerpNegGuider fit too, for SD3 and SD3.5.
 - **Noise**: one seed, one picture. RALU's own noise comes from it as well.
-- **Sampler**: any with fixed steps; *dpm_fast* and *dpm_adaptive* are refused. Samplers with
-  options, such as SamplerEulerAncestral, connect here."""
+- **Sampler**: *euler* is best. Nine others are refused in three stages, by name, *dpm_adaptive*
+  among them. Samplers with options, such as SamplerEulerAncestral, connect here."""

@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 DIALLED = ("fine", "balanced", "draft")
 # Of each, also over what is left of a run that begins later; `docs/figures.md` says why these.
-STEPS: Mapping[str, int] = MappingProxyType(dict(zip(DIALLED, (10, 6, 5), strict=True)))
+STEPS: Mapping[str, int] = MappingProxyType(dict(zip(DIALLED, (10, 7, 6), strict=True)))
 # Names as `ralu_core.plans.named_plan` takes them. What a second call of the model adds bends a
 # picture's way more at high noise, so steps are closer there.
 GUIDED: Mapping[str, str] = MappingProxyType(

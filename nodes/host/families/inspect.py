@@ -76,8 +76,8 @@ class ModelFacts:
 
     @property
     def _told_by(self) -> float:
-        """The shift that tells a distilled model, whatever a node sets."""
-        return self.shift if self.own_shift is None else self.own_shift
+        """The shift that tells a distilled model: a node's may tell that it is none, no more."""
+        return max(self.shift, self.own_shift or 0.0)
 
 
 def inspect_model(patcher: Any) -> ModelFacts:
@@ -163,9 +163,9 @@ def _stranger(model: Any, network: Any) -> str | None:
 
 def _cfg_of(model: Any) -> tuple[float, float]:
     """From where to where people set it, by the family whose class the model is of."""
-    kinds = {kind.__name__ for kind in type(model).__mro__}
-    known = (family.cfg for family in FAMILIES if family.model_class in kinds)
-    return next(known, USUAL_CFG)
+    of_class = {family.model_class: family.cfg for family in reversed(FAMILIES)}
+    kinds = (kind.__name__ for kind in type(model).__mro__)
+    return next((of_class[kind] for kind in kinds if kind in of_class), USUAL_CFG)
 
 
 def _shown(model: Any, network: Any) -> str:
