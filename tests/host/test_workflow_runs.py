@@ -178,7 +178,7 @@ def test_a_ksampler_with_ralu_in_front_runs_the_plan_of_the_dial(bench, name):
     prompt = small(bench, name, IN_FRONT.index(name))
     run = bench.run(prompt)
     (node,) = workflow.nodes_of(prompt, "SaveImage")
-    steps = 6  # of balanced, second order, all at full size
+    steps = 7  # of balanced, second order, all at full size
     assert [call.tokens for call in run.calls] == [WIDTH * HEIGHT // 16**2] * steps
     (line,) = run.reports
     assert "20 plain steps of" in line and f"second order {steps}" in line
@@ -189,7 +189,7 @@ def test_the_slider_gets_a_plain_picture_and_ralus(bench):
     skip_if_newer(bench, "flux_dev_compare_slider")
     prompt = small(bench, "flux_dev_compare_slider")
     run = bench.run(prompt)
-    assert [call.tokens for call in run.calls] == [WIDTH * HEIGHT // 16**2] * (20 + 6)
+    assert [call.tokens for call in run.calls] == [WIDTH * HEIGHT // 16**2] * (20 + 7)
     (line,) = run.reports
     assert "20 plain steps of" in line
     (slider,) = workflow.nodes_of(prompt, "ImageCompare")
