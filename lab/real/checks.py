@@ -15,7 +15,7 @@ from lab.models.viewing import psnr
 from lab.real.sampling import Case, Sampling
 from ralu_core.growth.spectral import half_band
 
-COUNTS = (4, 5, 6, 10)  # the last three the dial's
+COUNTS = (4, 5, 6, 7, 10)  # the last three the dial's
 SWITCHES = (0.7, 0.8, 0.85)
 OWN_STEPS = ((4, 3), (4, 5))
 GUIDED_STEPS, GUIDED_SWITCH, GUIDANCE_LEVEL = (4, 6), 0.7, 0.8
