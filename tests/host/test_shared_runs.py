@@ -7,12 +7,14 @@ import pytest
 import torch
 from applying import custom, empty, ksampler, on
 from comfy.patcher_extension import WrappersMP
+from comfy_extras.nodes_advanced_samplers import SamplerEulerCFGpp
 from comfy_extras.nodes_custom_sampler import Noise_RandomNoise
 from comfy_extras.nodes_model_advanced import ModelSamplingSD3
 
 from driving import advanced
 from lab.models import tiny
 from ralu_pack.nodes.host.families.inspect import inspect_model
+from ralu_pack.nodes.host.samplers import KEEP_CFG
 from ralu_pack.nodes.second_order import SecondOrder
 
 # Steps that two samplers take of 20, where one of them stops for the other to go on.
@@ -52,14 +54,19 @@ def test_a_negative_prompt_that_no_call_reads(flux, quality, negative):
         guider = comfy.samplers.CFGGuider(flux)
         guider.set_conds(tiny.conditioning(5), prompt)
         guider.set_cfg(cfg)
-        sampler = comfy.samplers.sampler_object(sampler)
+        if isinstance(sampler, str):
+            sampler = comfy.samplers.sampler_object(sampler)
         given = {"guider": guider, "sampler": sampler, "schedule": None, "quality": quality}
         return advanced(flux, latent_image=empty(), **given).args[0]["samples"]
 
     assert torch.equal(run(1.0, wide), run(1.0, tiny.conditioning(6)))
-    for cfg, sampler in ((2.0, "euler"), (1.0, "euler_cfg_pp")):
+    alternative = SamplerEulerCFGpp.execute("alternative").args[0]
+    for cfg, sampler in ((2.0, "euler"), (1.0, "euler_cfg_pp"), (1.0, alternative)):
         with pytest.raises(ValueError, match="the negative input"):
             run(cfg, wide, sampler)
+    for key in KEEP_CFG:
+        flux.add_wrapper_with_key(WrappersMP.PREDICT_NOISE, key, lambda call, *args: call(*args))
+    assert torch.isfinite(run(1.0, wide)).all()
     flux.add_wrapper(WrappersMP.PREDICT_NOISE, lambda call, *args: call(*args))  # as CFG Override
     with pytest.raises(ValueError, match="the negative input"):
         run(1.0, wide)
