@@ -24,7 +24,7 @@ from lab.bench import (
 from lab.bench.clock import export_trace
 from lab.bench.flops import Counters, paper_table, size_table
 from lab.bench.results import Results, limit
-from lab.bench.runs import Setting, Subject, published
+from lab.bench.runs import Setting, Subject, published, settings
 from lab.comfy.locate import REPOSITORY
 from lab.models.architectures import ARCHITECTURES
 from lab.models.blueprint import Blueprint
@@ -85,31 +85,35 @@ def overhead_bench(options: argparse.Namespace, device: torch.device) -> None:
         "Parts by themselves, the fastest call each:\n\n" + overhead.parts_table(parts, level)
     )
     results.say(f"Schedule: {1000 * first:.1f} ms when first solved, {1e6 * again:.1f} us after.")
-    results.say("\n".join(_limits(runs["RALU 7x"], parts, level, again)))
+    results.say("\n".join(_limits(runs, parts, level, again)))
     _mid_size(results)
     results.save(_folder(options))
 
 
 def _outside(results: Results) -> dict[str, overhead.Outside]:
-    counters = Counters()
-    settings = [Setting("50 plain steps", steps=50), Setting("RALU 7x", preset=overhead.PRESET)]
-    runs = {one.name: overhead.outside(counters, one) for one in settings}
-    results.data["outside"] = {name: vars(run) for name, run in runs.items()}
+    """The pack's runs by model and name; the table that is said has the plain ones, too."""
+    counters, runs, plain = Counters(), {}, {}
+    for key, preset in overhead.SUBJECTS.items():
+        model = ARCHITECTURES[key].blueprint
+        for one in settings(model, [preset]):
+            found = runs if one.preset else plain
+            found[f"{model.name}, {one.name}"] = overhead.outside(counters, key, one)
+    results.data["outside"] = {name: vars(run) for name, run in (plain | runs).items()}
     results.say(
-        f"FLUX.1-dev at {overhead.SIDE}x{overhead.SIDE}, CPU time of all but its forward passes "
-        f"and decodes; those by their FLOPs:\n\n{overhead.outside_table(runs)}"
+        f"At {overhead.SIDE}x{overhead.SIDE}, CPU time of all but forward passes "
+        f"and decodes; those by their FLOPs:\n\n{overhead.outside_table(plain | runs)}"
     )
     results.say(
-        f"Shares of a RALU 7x run of the pack's own part; the second column leaves to a GPU what "
+        f"Shares of the pack's own part; the second column leaves to a GPU what "
         f"{', '.join(overhead.ON_DEVICE)} spend on tensors, and leaves out "
         f"{', '.join(overhead.WHILE_SAMPLING)}, drawn while the GPU still samples:\n\n"
-        + overhead.shares_table(runs["RALU 7x"])
+        + overhead.shares_table(runs)
     )
     return runs
 
 
 def _limits(
-    run: overhead.Outside,
+    runs: dict[str, overhead.Outside],
     parts: dict[str, list[float]],
     level: dict[str, list[float]],
     schedule: float,
@@ -119,10 +123,11 @@ def _limits(
     lines = [
         limit("layout, noise and schedule of a run", 1000 * together, overhead.PARTS_LIMIT, "ms")
     ]
-    for device, rate in overhead.RATES.items():
-        share = run.beside_gpu().share(rate)
-        label = f"the pack's share of a RALU 7x run, {device}"
-        lines.append(limit(label, share, overhead.OUTSIDE_LIMIT, "%"))
+    for run, outside in runs.items():
+        for device, rate in overhead.RATES.items():
+            share = outside.beside_gpu().share(rate)
+            label = f"the pack's share of {run}, {device}"
+            lines.append(limit(label, share, overhead.OUTSIDE_LIMIT, "%"))
     for name, seconds in level.items():
         exponent = components.growth(components.SIDES, seconds)
         lines.append(limit(f"growth of {name}", exponent, overhead.GROWTH_LIMIT, "(exponent)"))

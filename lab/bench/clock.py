@@ -104,8 +104,8 @@ def instrumented(subject: Subject, clock: Clock) -> Iterator[None]:
 
     The model's: forward, decode. ComfyUI's, in plain sampling too: host sampling (its noise, steps,
     guidance) and host call (casts around a forward pass). The pack's: noise, edges, crossing,
-    packing, preview (the picture of the regions) and stage 1 to 3, what a stage does around host
-    sampling.
+    packing, preview (the picture of the regions), stage 1 to 3, what a stage does around host
+    sampling, and steps, what it does in it: its SAMPLER, and its watch over calls of the model.
     """
     import comfy.sample
     import comfy.samplers
@@ -114,6 +114,7 @@ def instrumented(subject: Subject, clock: Clock) -> Iterator[None]:
         (subject.patcher.model.diffusion_model, "forward", FORWARD),
         (subject.patcher.model, "_apply_model", CALL),
         (comfy.samplers.CFGGuider, "sample", SAMPLING),
+        (comfy.samplers.KSamplerX0Inpaint, "__call__", SAMPLING),
         (comfy.sample, "prepare_noise", SAMPLING),
         (subject.vae, "decode", DECODE),
         (ralu_pack.prepare, "white_noise", "noise"),
@@ -121,6 +122,8 @@ def instrumented(subject: Subject, clock: Clock) -> Iterator[None]:
         (ralu_pack.matched.Matched, "cross", "crossing"),
         (ralu_pack.mixed_call.MixedCall, "__call__", "packing"),
         (ralu_pack.progress.Bar, "regions_chosen", "preview"),
+        (ralu_pack.second_order, "sample_second_order", "steps"),
+        (ralu_pack.watch._Counted, "__call__", "steps"),
     ]
     with ExitStack() as stack:
         for owner, name, label in places:

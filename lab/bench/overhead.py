@@ -14,7 +14,9 @@ from lab.bench.runs import Setting, Subject
 from lab.bench.text_encoders import host_tokens
 from lab.models.architectures import ARCHITECTURES
 
-SUBJECT, PRESET = "flux-dev", "FLUX 7x"
+# Names of architectures, and the preset that each is measured at beside its dial.
+SUBJECTS = {"flux-dev": "FLUX 7x", "sd3-medium": "SD3 3x"}
+PRESET = SUBJECTS["flux-dev"]
 SIDE, SMALLEST = 1024, 64
 # TFLOP/s. The paper's A100 took 25.1 s for the 3734.6 TFLOP of FLUX.1-dev's 50 steps, 48 % of its
 # dense bf16 peak of 312; an H100 has 989. At 80 % it is faster than any that samples: a bound.
@@ -23,18 +25,18 @@ RATES = {
     "H100 at the same 48 % of its peak": 472.0,
     "H100 at 80 % of its peak": 790.0,
 }
-OUTSIDE_LIMIT = 1.0  # percent of a RALU 7x run
+OUTSIDE_LIMIT = 1.0  # percent of a run
 PARTS_LIMIT = 3.0  # milliseconds: layout, noise and schedule of one run
 GROWTH_LIMIT = 1.1  # 1 is proportional to the tokens; the rest is the spread of such a fit
 # Sections whose tensor arithmetic is the GPU's where there is one; the rest of them is the CPU's.
-ON_DEVICE = ("crossing", "packing", *HOST)
+ON_DEVICE = ("crossing", "packing", "steps", *HOST)
 WHILE_SAMPLING = ("noise",)  # the CPU does it before it waits for the GPU, whose time it costs none
 REPEATS = 60
 
 
 @dataclass(frozen=True)
 class Outside:
-    """What a run of full-size FLUX.1 does outside forward passes and VAE decodes.
+    """What a run of a full-size model does outside forward passes and VAE decodes.
 
     pack, host  CPU seconds of sections, the fastest of several runs each: the pack's own, and
                 ComfyUI's own, which plain sampling has too.
@@ -68,11 +70,14 @@ class Outside:
         return 100 * outside / (outside + self.flops / TERA / rate)
 
 
-def outside(counters: Counters, setting: Setting, side: int = SIDE) -> Outside:
-    """Run the real sampling code at full size; the network's inside is on the meta device."""
-    text = host_tokens(ARCHITECTURES[SUBJECT].family)
-    run = counters.count(SUBJECT, setting, text, side, side)
-    subject = counters.subject(SUBJECT, text)
+def outside(counters: Counters, key: str, setting: Setting, side: int = SIDE) -> Outside:
+    """Run the real sampling code at full size; the network's inside is on the meta device.
+
+    key  one of SUBJECTS.
+    """
+    text = host_tokens(ARCHITECTURES[key].family)
+    run = counters.count(key, setting, text, side, side)
+    subject = counters.subject(key, text)
     best, fixed = (_fastest_sections(subject, setting, pixels) for pixels in (side, SMALLEST))
     pack = {name: s for name, s in best.items() if name not in MODEL + HOST}
     host = {name: best.get(name, 0.0) for name in HOST}
@@ -118,18 +123,19 @@ def outside_table(runs: dict[str, Outside]) -> str:
     return markdown(("ms", *names, "all of the pack", *(f"model, {name}" for name in RATES)), rows)
 
 
-def shares_table(run: Outside) -> str:
-    """Markdown of the percent of a run that is neither a forward pass nor a decode."""
-    beside = run.beside_gpu()
+def shares_table(runs: dict[str, Outside]) -> str:
+    """Markdown of the percent of each run that is neither a forward pass nor a decode."""
     rows = [
         (
+            label,
             f"{name} ({rate:g} TFLOP/s)",
-            *(f"{share:.2f} %" for share in (run.share(rate), beside.share(rate))),
-            f"{beside.share(rate, host=True):.2f} %",
+            *(f"{share:.2f} %" for share in (run.share(rate), run.beside_gpu().share(rate))),
+            f"{run.beside_gpu().share(rate, host=True):.2f} %",
         )
+        for label, run in runs.items()
         for name, rate in RATES.items()
     ]
-    header = ("device", "all on this CPU", "tensors on the GPU", "and ComfyUI's own")
+    header = ("run", "device", "all on this CPU", "tensors on the GPU", "and ComfyUI's own")
     return markdown(header, rows)
 
 

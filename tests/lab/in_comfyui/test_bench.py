@@ -10,7 +10,7 @@ import torch
 
 from lab.bench import overhead, per_token, room, syncs
 from lab.bench.__main__ import main
-from lab.bench.clock import MODEL, Clock, export_trace, instrumented
+from lab.bench.clock import MODEL, SAMPLING, Clock, export_trace, instrumented
 from lab.bench.counting import MetaNetwork, counted
 from lab.bench.flops import Counters, predicted
 from lab.bench.paper import ROWS
@@ -182,6 +182,17 @@ def test_random_weights_decode_to_a_picture_with_edges() -> None:
         picture = vae.decode(latent)
     assert picture.shape == (1, 64, 64, 3) and torch.isfinite(picture).all()
     assert picture.std() > 0.1
+
+
+def test_steps_of_the_dial_are_not_counted_as_the_host_s(small) -> None:
+    clock = Clock(CPU)
+    setting = Setting("draft", preset=ralu_pack.dials.CONDITIONED["draft"])
+    overhead.timed_sections(small, setting, 128, clock)
+    steps = ralu_pack.dials.STEPS["draft"]
+    # Its SAMPLER, and the watch over each call of the model, which is the host's again.
+    assert len(clock.visits("steps")) == 1 + steps
+    assert len(clock.visits(SAMPLING, within="steps")) == steps
+    assert all(seconds > 0 for seconds in clock.visits("steps"))
 
 
 def test_sizes_without_room_on_the_device_are_refused(small) -> None:
