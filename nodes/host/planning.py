@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ...ralu_core.latents.flow import shift_sigma
 from ...ralu_core.latents.frame import Frame
@@ -13,7 +13,7 @@ from .asked import Settings
 from .dial import dialled_plan, plan_named
 from .families.dials import DIALLED, STEPS
 from .families.inspect import ModelFacts, check_shift_fits, check_stages
-from .few_steps import as_many_plain, few_steps_preset, too_few, whole_run
+from .few_steps import MOST, as_many_plain, few_steps_preset, too_few, whole_run
 
 log = logging.getLogger(__name__)
 
@@ -39,15 +39,12 @@ def planned(settings: Settings, facts: ModelFacts, frame: Frame) -> Planned:
     if not 0 < settings.denoise <= 1:
         raise ValueError(f"Denoise must lie in (0, 1], got {settings.denoise:g}: 1 samples anew.")
     whole = settings.schedule or _few_steps(settings, facts, frame)
-    whole = whole or dialled_plan(settings.quality, facts, frame)
+    whole = whole or dialled_plan(settings.quality, _told(facts, settings), frame)
     check_stages(whole, facts.family)
     shift = facts.shift_for(frame, whole.baseline_steps)
     check_shift_fits(whole.model_shift, shift, facts.is_sized)
-    if settings.levels is None:
-        start, end, part = float(shift_sigma(shift, settings.denoise)), 0.0, settings.denoise
-    else:
-        start, end = settings.levels
-        part = float(shift_sigma(1 / shift, start) - shift_sigma(1 / shift, end))
+    start, end = settings.levels or (float(shift_sigma(shift, settings.denoise)), 0.0)
+    part = _part(settings, shift)
     plan = whole.sharing_steps() if settings.continues else whole
     plan = plan.growing_by(settings.upsampling).begun_at(start)
     if end > 0:
@@ -56,6 +53,20 @@ def planned(settings: Settings, facts: ModelFacts, frame: Frame) -> Planned:
     if published is not None:
         published = steps_of_part(facts.plain_steps(published), part)
     return Planned(whole, plan, shift, published)
+
+
+def _part(settings: Settings, shift: float) -> float:
+    """The share of a whole run that is asked for, on the time of a model of that shift."""
+    if settings.levels is None:
+        return settings.denoise
+    start, end = settings.levels
+    return float(shift_sigma(1 / shift, start) - shift_sigma(1 / shift, end))
+
+
+def _told(facts: ModelFacts, settings: Settings) -> ModelFacts:
+    """The facts, with what the user's own steps tell of the model."""
+    whole = whole_run(settings.plain_steps, _part(settings, facts.shift))
+    return replace(facts, takes_many=whole > MOST)
 
 
 def _few_steps(settings: Settings, facts: ModelFacts, frame: Frame) -> Plan | None:

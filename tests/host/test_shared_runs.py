@@ -13,9 +13,12 @@ from comfy_extras.nodes_model_advanced import ModelSamplingSD3
 
 from driving import advanced
 from lab.models import tiny
+from ralu_pack.nodes.host.asked import Settings
 from ralu_pack.nodes.host.families.inspect import inspect_model
+from ralu_pack.nodes.host.planning import planned
 from ralu_pack.nodes.host.samplers import KEEP_CFG
 from ralu_pack.nodes.second_order import SecondOrder
+from ralu_pack.ralu_core.latents.frame import Frame
 
 # Steps that two samplers take of 20, where one of them stops for the other to go on.
 SHARED = {"balanced": (7, 8), "fine": (10, 11)}
@@ -92,6 +95,24 @@ def test_a_shift_that_a_node_sets_tells_no_distilled_model(flux, shift):
         assert facts.shift == pytest.approx(shift)
         is_few = is_few and shift < 1.5
         assert (facts.preset_name == few) is (facts.dialled_name("fine") == few) is is_few
+
+
+@pytest.mark.parametrize("quality", ["fine", "draft", "paper"])
+def test_many_steps_tell_no_distilled_model(quality):
+    """Of a fine-tune of schnell without a node that sets its shift; few leave it one."""
+    facts = inspect_model(tiny.load_model(tiny.flux_weights(guidance=False)))
+    frame = Frame.of_picture(512, 512, facts.space)
+    names = {"fine": facts.family.dialled("fine", 3.0), "draft": facts.family.dialled("draft", 3.0)}
+    own = names.get(quality, "FLUX 5x")
+    for settings in (
+        Settings(quality=quality, plain_steps=20),
+        Settings(quality=quality, plain_steps=10, denoise=0.5),
+        Settings(quality=quality, plain_steps=20, levels=(1.0, 0.0)),
+        Settings(quality=quality, plain_steps=5, levels=(0.5, 0.0)),
+    ):
+        assert planned(settings, facts, frame).whole.name == own
+    for settings in (Settings(quality=quality), Settings(quality=quality, plain_steps=4)):
+        assert planned(settings, facts, frame).whole.name == "4-step distilled"
 
 
 LEVELS = torch.tensor([1.0, 0.9, 0.7, 0.5, 0.0])

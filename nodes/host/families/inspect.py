@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,12 +29,14 @@ class ModelFacts:
 
     shift      the paper's h_ori of the model as it is patched now.
     own_shift  the same without the node in front of the MODEL that set it; None where none did.
+    takes_many whether its user's own steps are too many for a distilled model.
     """
 
     family: Family
     shift: float
     size: Size
     own_shift: float | None = None
+    takes_many: bool = False
 
     @classmethod
     def published(cls, family: Family, shift: float) -> ModelFacts:
@@ -77,7 +80,7 @@ class ModelFacts:
     @property
     def _told_by(self) -> float:
         """The shift that tells a distilled model: a node's may tell that it is none, no more."""
-        return max(self.shift, self.own_shift or 0.0)
+        return math.inf if self.takes_many else max(self.shift, self.own_shift or 0.0)
 
 
 def inspect_model(patcher: Any) -> ModelFacts:
