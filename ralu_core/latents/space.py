@@ -14,7 +14,7 @@ class Space:
 
     channels    C of a latent of one frame.
     pixels      picture pixels along one latent pixel.
-    patch       latent pixels along one token, 1 or 2.
+    patch       latent pixels along one token: 1 or 2, or any where all stages are at full size.
     fold        1; or 2 where the host folds 2x2 latent pixels into channels, in the order of
                 `torch.pixel_shuffle`: its latent is (B, 4*C, H/2, W/2).
     has_frames  whether the host's latent is (B, C, T, H, W); T is 1 for still pictures.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import comfy.sample
@@ -126,6 +127,24 @@ def test_how_large_a_latent_pixel_is(channels, says, pixels):
     model.model.latent_format = type("Latents", (), told)()
     space = inspect_model(model).space
     assert (space.channels, space.pixels, space.has_frames) == (channels, pixels, False)
+
+
+@pytest.mark.parametrize(
+    ("told", "patch"), [(2, 2), ((1, 2, 2), 2), ([1, 1], 1), (16, 16), (None, 1), ("large", 1)]
+)
+def test_how_large_a_token_is(told, patch):
+    """As the node's line counts them; networks of other packs may not tell."""
+    model = unplaced.load("AuraFlow")
+    model.model.diffusion_model.patch_size = told
+    assert inspect_model(model).space.patch == patch
+
+
+def test_the_log_counts_the_tokens_of_the_network(kind, loaded, caplog):
+    caplog.set_level("INFO")
+    of_ralu(kind, loaded, quality="draft")
+    side = 1 if kind == "HunyuanImage21" else 2
+    rows, columns = (math.ceil(length / side) for length in SIDES)
+    assert f"stage 1: 6 steps x {rows * columns} tokens" in caplog.text
 
 
 def test_a_node_may_make_a_model_a_flow():

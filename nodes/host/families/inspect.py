@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -151,7 +152,8 @@ def _family(model: Any, network: Any, is_flow: bool) -> Family:
     if why is None and is_flow and getattr(latents, "latent_dimensions", 1) > 1:
         why_full = STRANGERS.get(_stranger(model, network) or "")
         why_full = why_full or FULL_SIZE.get(type(model).__name__, PLACES)
-        return Unplaced(_shown(model, network), why_full, latents, _cfg_of(model))
+        patch = _patch_of(network)
+        return Unplaced(_shown(model, network), why_full, latents, patch, _cfg_of(model))
     why = why or f"it supports {supported()}, and other flow models at full size"
     raise ValueError(
         f"RALU cannot run this MODEL ({_shown(model, network)}): {why}; use a KSampler for it."
@@ -169,6 +171,13 @@ def _cfg_of(model: Any) -> tuple[float, float]:
     of_class = {family.model_class: family.cfg for family in reversed(FAMILIES)}
     kinds = (kind.__name__ for kind in type(model).__mro__)
     return next((of_class[kind] for kind in kinds if kind in of_class), USUAL_CFG)
+
+
+def _patch_of(network: Any) -> int:
+    """Latent pixels along one token of a network of no family; 1 where it does not tell."""
+    told = getattr(network, "patch_size", 1)
+    side = told[-1] if isinstance(told, Sequence) and told else told
+    return side if isinstance(side, int) and side > 0 else 1
 
 
 def _shown(model: Any, network: Any) -> str:

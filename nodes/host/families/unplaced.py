@@ -22,6 +22,7 @@ class Unplaced(Family):
     short     what it is, for people.
     why_full  why RALU cannot place its tokens, in a few words.
     latents   the host's latent format, which tells the space.
+    patch     latent pixels along one token.
     cfg       its relatives'.
     """
 
@@ -33,12 +34,14 @@ class Unplaced(Family):
     text_tokens = 0
     views = views.Refused("RALU cannot place its tokens")
 
-    def __init__(self, short: str, why_full: str, latents: Any, cfg: tuple[float, float]):
+    def __init__(
+        self, short: str, why_full: str, latents: Any, patch: int, cfg: tuple[float, float]
+    ):
         self.short = self.label = short
         self.why_full, self.cfg = why_full, cfg
         channels = latents.latent_channels
         pixels = getattr(latents, "spacial_downscale_ratio", PIXELS.get(channels, USUAL_PIXELS))
-        self.space = Space(channels, pixels, patch=1, has_frames=latents.latent_dimensions == 3)
+        self.space = Space(channels, pixels, patch, has_frames=latents.latent_dimensions == 3)
 
     def size(self, network: Any) -> Size:
         return self.full
