@@ -14,7 +14,7 @@ from pathlib import Path
 
 from lab.comfy import shim
 from lab.comfy.errors import HostError
-from lab.comfy.pins import HOSTS
+from lab.comfy.pins import HOSTS, VERSIONS
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 BASE_FOLDERS = ("models", "custom_nodes", "input", "output", "temp", "user")
@@ -67,10 +67,10 @@ def find_host(version: str | None = None, environment: Mapping[str, str] = os.en
     if path:
         tree = Path(path).expanduser().resolve()
         return Host(read_version(tree), tree, python, web, ours=False)
-    version = version or environment.get("RALU_HOST") or HOSTS[0].version
+    version = version or environment.get("RALU_HOST") or VERSIONS[0]
     pin = next((pin for pin in HOSTS if pin.version == version), None)
     if pin is None:
-        offered = " and ".join(pin.version for pin in HOSTS)
+        offered = " and ".join(VERSIONS)
         raise HostError(f"ComfyUI {version} is not pinned, only {offered} are: set RALU_HOST.")
     tree = REPOSITORY / ".comfyui" / version
     if not tree.is_dir():

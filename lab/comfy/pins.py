@@ -51,6 +51,8 @@ HOSTS = (
     ),
 )
 
+VERSIONS = tuple(pin.version for pin in HOSTS)
+
 TORCH = "torch==2.13.0"
 
 # They ask for exactly this torch; without their dependencies they cannot bring another one.

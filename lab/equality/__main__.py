@@ -15,7 +15,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from .borrowed import VERSIONS, HostError
+from lab.comfy import HostError
+from lab.comfy.pins import VERSIONS
+
 from .compare import Comparison, compare
 from .trees import ROOT, run_cases, tree_of
 

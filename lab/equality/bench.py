@@ -17,8 +17,8 @@ import comfy.utils
 import torch
 from comfy_extras.nodes_custom_sampler import Noise_RandomNoise
 
-from .borrowed import tiny
-from .controls import controlnet
+from lab.models import tiny
+from lab.models.controlnets import controlnet
 
 NAME = "compared_pack"  # beside this tree's own, whose families make the tiny models
 SIZE = (24, 32)  # of the latents: no square, so that rows are not taken for columns
@@ -83,7 +83,7 @@ class Bench:
         comfy.utils.set_progress_bar_enabled(False)
         listed = asyncio.run(asyncio.run(pack.comfy_entrypoint()).get_node_list())
         self.nodes: dict[str, Any] = {node.define_schema().node_id: node for node in listed}
-        self.vae = tiny().load_vae(tiny().taesd_weights(seed=3))
+        self.vae = tiny.load_vae(tiny.taesd_weights(seed=3))
         self._models: dict[str, Any] = {}
         self._controlnets: dict[tuple[str, int], Any] = {}
 
@@ -197,7 +197,7 @@ def family(kind: str) -> str:
 
 
 def prompt(kind: str = FLUX, seed: int = 5, batch: int = 1) -> list:
-    return tiny().conditioning(seed, batch, GUIDANCE[family(kind)])
+    return tiny.conditioning(seed, batch, GUIDANCE[family(kind)])
 
 
 def _latent(name: str, latent: dict[str, Any]) -> Outputs:
@@ -214,7 +214,7 @@ def _shown(out: Any) -> Outputs:
 
 
 def _loaded(make: str, load: dict[str, Any] | None = None, **options: Any) -> Callable[[], Any]:
-    return lambda: tiny().load_model(getattr(tiny(), make)(**options), **(load or {}))
+    return lambda: tiny.load_model(getattr(tiny, make)(**options), **(load or {}))
 
 
 MODELS: dict[str, Callable[[], Any]] = {

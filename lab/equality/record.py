@@ -12,7 +12,8 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from .borrowed import VERSIONS
+from lab.comfy.pins import VERSIONS
+
 from .trees import ROOT, run_cases
 
 FILE = ROOT / "tests" / "data" / "recorded_latents.safetensors"

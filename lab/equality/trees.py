@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from .borrowed import HostError
+from lab.comfy import HostError
 
 ROOT = Path(__file__).resolve().parents[2]
 

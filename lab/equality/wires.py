@@ -12,8 +12,9 @@ import comfy.sd
 import torch
 from comfy_extras.nodes_controlnet import ControlNetInpaintingAliMamaApply, SetUnionControlNetType
 
+from lab.models import tiny
+
 from .bench import FLUX, SIZE, Bench, Wire, core, family, made_by, prompt
-from .borrowed import tiny
 
 PIXELS = (8 * SIZE[0], 8 * SIZE[1])
 QKV = {
@@ -120,7 +121,7 @@ def redux(strength: float = 0.3, size: tuple[int, int] = (SIZE[0] // 2, SIZE[1] 
     """An attention bias as core's Apply Style Model makes it."""
 
     def wire(bench: Bench, model: Any) -> dict[str, Any]:
-        texts, places = tiny().TEXT_TOKENS, size[0] * size[1]
+        texts, places = tiny.TEXT_TOKENS, size[0] * size[1]
         bias = torch.zeros(1, texts + places, texts + places)
         place = torch.rand(places, generator=torch.Generator().manual_seed(35))
         bias[:, texts:, 3:6] = (strength * place)[:, None].log()

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 
-from .borrowed import activate
+from lab.comfy import activate
 
 KEPT = 2**17  # numbers of the largest tensor that is kept to be subtracted; a plot has a million
 

@@ -8,10 +8,11 @@ import gc
 import comfy.model_management
 import pytest
 import torch
-from controls import applied, controlnet
+from controls import applied
 from torch.profiler import ProfilerActivity, profile, record_function
 
 from driving import quick_schedule, ralu
+from lab.models.controlnets import controlnet
 from ralu_pack.nodes.edge_mask_preview import EdgeMaskPreview
 from ralu_pack.nodes.host import run
 from ralu_pack.nodes.host.inputs import placed_for

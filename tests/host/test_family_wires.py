@@ -10,7 +10,7 @@ import comfy.latent_formats
 import comfy.sd
 import pytest
 import torch
-from controls import FP32, applied
+from controls import applied
 from limits import (
     LATENT,
     assert_limits,
@@ -25,6 +25,7 @@ from limits import (
 
 from driving import ralu, short_plan
 from lab.models import tiny
+from lab.models.controlnets import FP32
 from ralu_pack.nodes.host.families.family import Family
 from ralu_pack.nodes.host.families.inspect import inspect_model, network_of
 from ralu_pack.nodes.host.families.table import FAMILIES, family_named

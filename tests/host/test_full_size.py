@@ -12,12 +12,13 @@ import pytest
 import torch
 from comfy.patcher_extension import WrappersMP
 from comfy.utils import common_upscale
-from controls import applied, controlnet, hint
+from controls import applied, hint
 from in_core import steps_of_second_order
 from limits import with_values
 
 from driving import advanced, ralu
 from lab.models import tiny
+from lab.models.controlnets import controlnet
 from ralu_pack.nodes.host.families.inspect import inspect_model
 from ralu_pack.nodes.host.samplers import REFUSED_SAMPLERS
 from ralu_pack.ralu_core.plans import Plan, own_noise, plain

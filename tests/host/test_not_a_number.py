@@ -7,11 +7,12 @@ import comfy.samplers
 import pytest
 import torch
 from comfy_extras.nodes_custom_sampler import Guider_DualCFG, Noise_RandomNoise
-from controls import applied, controlnet, hint
+from controls import applied, hint
 from limits import with_values
 
 from driving import guider_for, quick_schedule
 from lab.models import tiny
+from lab.models.controlnets import controlnet
 from ralu_pack.nodes.edge_mask_preview import EdgeMaskPreview
 from ralu_pack.nodes.sampler_advanced import SamplerAdvanced
 

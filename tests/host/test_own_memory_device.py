@@ -12,7 +12,7 @@ import pytest
 import torch
 from accelerating import METHODS, accelerated
 from comfy.patcher_extension import WrappersMP
-from controls import applied, controlnet, hint
+from controls import applied, hint
 from limits import LATENT, noise, scattered, with_values
 from own_memory_device import DEVICE, separate_device
 from wires import PROMPT, WIRES, middle, picture
@@ -20,6 +20,7 @@ from wires import PROMPT, WIRES, middle, picture
 from driving import SHIFT, mixed_call, plain, ralu, schedule_for
 from driving import family as name_of
 from lab.models import tiny
+from lab.models.controlnets import controlnet
 from ralu_pack.nodes.edge_mask_preview import EdgeMaskPreview
 from ralu_pack.ralu_core.latents.views import PAPER, VIEWS
 from ralu_pack.ralu_core.plans import own_noise

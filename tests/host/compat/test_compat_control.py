@@ -12,7 +12,7 @@ from comfy_extras.nodes_controlnet import (
     ControlNetInpaintingAliMamaApply,
     SetUnionControlNetType,
 )
-from controls import applied, controlnet, hint
+from controls import applied, hint
 from limits import (
     LATENT,
     all_fine,
@@ -27,6 +27,7 @@ from limits import (
 
 from driving import quick_schedule, ralu
 from lab.models import tiny
+from lab.models.controlnets import controlnet
 from ralu_pack.nodes.host.sampling.conds import fit_to_frame, fit_to_layout
 from ralu_pack.nodes.host.sampling.control import TwoPassControl
 from ralu_pack.ralu_core.latents.frame import Frame

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from accelerating import METHODS, accelerated
-from controls import applied, controlnet, hint
+from controls import applied, hint
 from own_memory_device import DEVICE
 from two_devices import (
     CPU,
@@ -22,6 +22,7 @@ from wires import WIRES
 
 from driving import Calls, family, ralu, schedule_for
 from lab.models import tiny
+from lab.models.controlnets import controlnet
 
 pytestmark = [
     needs_nodes,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import torch
-from controls import applied, controlnet, hint
+from controls import applied, hint
 from limits import with_values
 
 from lab.models import tiny
+from lab.models.controlnets import controlnet
 
 PROMPT = tiny.conditioning(5, guidance=3.5)
 SIDE = 32  # of the latent

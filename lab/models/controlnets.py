@@ -12,7 +12,7 @@ from comfy.cldm.dit_embedder import ControlNetEmbedder
 from comfy.cldm.mmdit import ControlNet as SD3ControlNet
 from comfy.ldm.flux.controlnet import ControlNetFlux
 
-from .borrowed import tiny
+from lab.models import tiny
 
 FLUX_KINDS: dict[str, dict[str, Any]] = {
     "flux instantx": {"latent_input": True, "control_latent_channels": 16},
@@ -42,7 +42,7 @@ def controlnet(model: Any, kind: str, seed: int = 11) -> Any:
         large = kind == "sd3.5 large"
         network = _embedder(config["depth"]) if large else _sd3(config)
         wrapped = {"compression_ratio": 1, "latent_format": comfy.latent_formats.SD3()}
-    network.load_state_dict(tiny().seeded(network.state_dict(), seed))
+    network.load_state_dict(tiny.seeded(network.state_dict(), seed))
     wrapper = comfy.controlnet.ControlNet
     if kind == "sd3.5 large":
         wrapper = comfy.controlnet.ControlNetSD35
@@ -63,6 +63,6 @@ def _embedder(depth: int) -> ControlNetEmbedder:
         double_y_emb=False,
         attention_head_dim=64,
         num_attention_heads=depth,
-        adm_in_channels=tiny().POOLED,
+        adm_in_channels=tiny.POOLED,
         **FP32,
     )
