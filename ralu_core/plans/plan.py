@@ -23,6 +23,8 @@ class Plan:
     crossings       one between each two stages.
     model_shift     h of the model that the plan is meant for, in (0, 100]; None for any.
     baseline_steps  plain steps that the run stands for; None where nobody says.
+    shift_steps     plain steps whose shift is `model_shift`, of models whose shift depends on them;
+                    None where nobody says.
     leaves          noise level that the run leaves; 0 but for a run that another one finishes.
 
     >>> from ralu_core.plans.ralu import ralu
@@ -36,6 +38,7 @@ class Plan:
     crossings: tuple[Crossing, ...] = ()
     model_shift: float | None = None
     baseline_steps: int | None = None
+    shift_steps: int | None = None
     leaves: float = 0.0
 
     def __post_init__(self) -> None:

@@ -233,7 +233,7 @@ def published_plan(chosen: Preset) -> Plan:
 
 
 def _plan(chosen: Preset, shifts: Sequence[float], z: float, model_shift: float) -> Plan:
-    return ralu(
+    plan = ralu(
         chosen.steps,
         chosen.end_sigmas,
         shifts,
@@ -243,3 +243,4 @@ def _plan(chosen: Preset, shifts: Sequence[float], z: float, model_shift: float)
         name=chosen.name,
         baseline_steps=published_baseline(chosen.steps, chosen.end_sigmas, model_shift),
     )
+    return replace(plan, shift_steps=chosen.baseline_steps)

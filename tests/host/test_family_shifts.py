@@ -70,6 +70,14 @@ def test_the_schedule_takes_the_pictures_size(model):
         ralu(model, None, schedule=schedule(model, 1280), edge_detector="latent_gradient")
 
 
+@pytest.mark.parametrize("changes", [{"steps_3": 3}, {"end_sigma_1": 0.97}, {}])
+def test_a_changed_schedule_keeps_the_steps_that_its_shift_is_of(model, changes):
+    """Of 4 steps here, whose shift is another than that of the usual 20."""
+    plan = Schedule.execute("4-step distilled", MATCH, 256, 256, model=model, **changes).args[0]
+    samples, _ = ralu(model, None, schedule=plan, edge_detector="latent_gradient")
+    assert samples.shape == (1, 128, 16, 16)
+
+
 def test_ends_move_with_the_shift_unless_they_are_given(model, flux):
     assert schedule(flux, 1024).ends == (0.7, 0.55, 0.0)
     moved = schedule(model, 1024).ends

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from unittest.mock import patch
 
 import comfy.sample
 import comfy.samplers
@@ -15,8 +16,10 @@ from comfy_extras.nodes_model_advanced import ModelSamplingSD3
 from in_core import steps_of_second_order
 from nodes import common_ksampler
 
+from lab.models import tiny
 from ralu_pack.nodes.apply import Apply
 from ralu_pack.nodes.host.families.inspect import _cfg_of, inspect_model
+from ralu_pack.nodes.host.families.table import family_named
 from ralu_pack.nodes.sampler import Sampler
 from ralu_pack.nodes.schedule import Schedule
 from ralu_pack.ralu_core.plans import plain
@@ -145,6 +148,24 @@ def test_the_log_counts_the_tokens_of_the_network(kind, loaded, caplog):
     side = 1 if kind == "HunyuanImage21" else 2
     rows, columns = (math.ceil(length / side) for length in SIDES)
     assert f"stage 1: 6 steps x {rows * columns} tokens" in caplog.text
+
+
+def test_wan_from_pictures_runs_the_dial_alone():
+    """The host takes Wan 2.2's for text to video, as it reads the picture beside the latent."""
+    family = family_named("wan")
+    told = {**family.tiny_config, "in_dim": 36}
+    with patch.object(type(family), "tiny_config", told):
+        model = tiny.load_model(tiny.family_weights(family), family)
+    assert model.model.diffusion_model.in_dim == 36
+    with pytest.raises(ValueError, match=r"\(WAN21\) at full size alone, .* it reads a picture"):
+        Apply.execute(model=model, quality="paper")
+    wide = tiny.conditioning(5, family=family), tiny.conditioning(6, family=family)
+    latent = {"samples": torch.zeros(1, 16, 1, *SIDES)}
+    front = Apply.execute(model=model).args[0]
+    faster = common_ksampler(front, SEED, 20, CFG, "euler", "simple", *wide, latent)[0]["samples"]
+    own = common_ksampler(model, SEED, 50, CFG, "euler", "simple", *wide, latent)[0]["samples"]
+    assert faster.shape == own.shape and not torch.equal(faster, own)
+    assert torch.isfinite(faster).all()
 
 
 def test_a_node_may_make_a_model_a_flow():

@@ -15,6 +15,7 @@ FULL_SIZE = {
     "PixelDiTT2I": _PIXELS,
     "HunyuanImage21": "its tokens are single latent pixels",
     "HiDream": "its experts choose their tokens by the picture",
+    "WAN21": "it reads a picture beside its latent",
     "AuraFlow": "its table of positions is unlike those that RALU knows",
 }
 REFUSED = {

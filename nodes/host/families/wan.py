@@ -40,8 +40,9 @@ class Wan(Family):
     }
 
     def matches(self, model: Any, network: Any) -> bool:
-        is_text = getattr(network, "model_type", "") == "t2v"
-        return super().matches(model, network) and is_text and network.out_dim == 16
+        is_text = getattr(network, "model_type", "") == "t2v"  # Wan 2.2 from pictures says so, too
+        sides = getattr(network, "in_dim", 0), getattr(network, "out_dim", 0)
+        return super().matches(model, network) and is_text and sides == (16, 16)
 
     def size(self, network: Any) -> Size:
         return Size(len(network.blocks), network.dim)
