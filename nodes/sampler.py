@@ -16,7 +16,7 @@ from .host.families.words import ENGLISH
 from .host.run import sample
 from .host.samplers import SAMPLER_NAMES, sampler_named
 from .host.sampling.references import IN_FULL, check_references
-from .host.sockets import check_choices, check_numbers, check_sockets
+from .host.sockets import check_choices, check_counts, check_numbers, check_sockets
 from .outputs import latent_output, run_view
 from .shared_inputs import (
     CATEGORY,
@@ -134,7 +134,7 @@ class Sampler(io.ComfyNode):
         check_sockets(model=model, positive=positive, negative=negative, latent_image=latent_image)
         check_sockets(vae=vae, schedule=schedule, region_mask=region_mask, enlarger=enlarger)
         check_numbers(seed=seed, cfg=cfg, denoise=denoise, edge_threshold=edge_threshold)
-        check_numbers(plain_steps=plain_steps)
+        check_counts(plain_steps=plain_steps)
         check_choices(edge_detector=edge_detector, upsampling=upsampling, quality=quality)
         check_references(references)
         check_quality(quality, schedule is not None)

@@ -11,7 +11,7 @@ from .host.dial import PAPER, check_quality
 from .host.noise import seed_of
 from .host.run import sample
 from .host.sampling.references import IN_FULL, check_references
-from .host.sockets import check_choices, check_numbers, check_sockets
+from .host.sockets import check_choices, check_counts, check_numbers, check_sockets
 from .outputs import latent_output, run_view
 from .shared_inputs import (
     CATEGORY,
@@ -107,7 +107,7 @@ class SamplerAdvanced(io.ComfyNode):
         check_sockets(noise=noise, guider=guider, sampler=sampler, latent_image=latent_image)
         check_sockets(vae=vae, schedule=schedule, region_mask=region_mask, enlarger=enlarger)
         check_numbers(denoise=denoise, edge_threshold=edge_threshold)
-        check_numbers(plain_steps=plain_steps)
+        check_counts(plain_steps=plain_steps)
         check_choices(edge_detector=edge_detector, upsampling=upsampling, quality=quality)
         check_references(references)
         check_quality(quality, schedule is not None)

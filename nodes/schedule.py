@@ -18,7 +18,7 @@ from .host.families.table import family_named
 from .host.families.words import ENGLISH
 from .host.sampling.conds import check_conds
 from .host.sampling.references import references_of
-from .host.sockets import check_numbers, check_sockets
+from .host.sockets import check_counts, check_numbers, check_sockets
 from .schedule_plot import plot_plan
 from .schedule_values import schedule_values
 from .shared_inputs import CATEGORY, ScheduleType, advanced, plain_steps_input, search_words
@@ -106,7 +106,8 @@ class Schedule(io.ComfyNode):
     ) -> io.NodeOutput:
         given = {"model": model, "positive": positive}
         check_sockets(**{name: value for name, value in given.items() if value is not None})
-        check_numbers(width=width, height=height, ratio=ratio, plain_steps=plain_steps)
+        check_numbers(width=width, height=height, ratio=ratio)
+        check_counts(steps_1=steps_1, steps_2=steps_2, steps_3=steps_3, plain_steps=plain_steps)
         base = presets.preset(preset)
         facts = published_facts(base) if model is None else inspect_model(model)
         frame = Frame.of_picture(height, width, facts.space)

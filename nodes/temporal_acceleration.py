@@ -10,11 +10,12 @@ from comfy_api.latest import io
 from .host.families.inspect import inspect_model
 from .host.families.words import ENGLISH
 from .host.showing.status import show_line
-from .host.sockets import check_sockets
+from .host.sockets import check_counts, check_sockets
 from .host.temporal.acceleration import Acceleration
 from .host.temporal.attach import accelerate
 from .host.temporal.policies import POLICIES
 from .host.temporal.policies.taylorseer import MAX_ORDER
+from .host.way_out import for_node_in_front
 from .shared_inputs import CATEGORY, advanced, model_input, search_words
 
 DEFAULT = Acceleration()
@@ -96,11 +97,12 @@ class TemporalAcceleration(io.ComfyNode):
         max_memory=DEFAULT.max_memory,
     ) -> io.NodeOutput:
         check_sockets(model=model)
+        check_counts(interval=interval, order=order, warm_up=warm_up)
         settings = Acceleration(
             method=method,
-            interval=interval,
-            order=order,
-            warm_up=warm_up,
+            interval=int(interval),
+            order=int(order),
+            warm_up=int(warm_up),
             range_start=range_start,
             range_end=range_end,
             cached_ratio=cached_ratio,
@@ -115,8 +117,9 @@ def accelerated(model, settings: Acceleration, node_id: str | None = None):
 
     node_id  of the node to show on what each sampling call skipped, if any.
     """
-    facts, tell = inspect_model(model), partial(show_line, node_id)
-
+    with for_node_in_front():
+        facts = inspect_model(model)
+    tell = partial(show_line, node_id)
     blocks = facts.family.blocks
     if blocks is None:
         raise ValueError(

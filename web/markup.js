@@ -1,5 +1,5 @@
-// The plot of a plan and the table of a run, as HTML. Numbers and words of this pack only, so that
-// nothing in it needs escaping.
+// The plot of a plan and the table of a run, as HTML. Numbers and words of this pack, but in lines
+// that the server tells: they name samplers and patches of others.
 import { words } from "./words.js";
 
 const COLOURS = 4; // stages take them in turn, as in ralu.css
@@ -8,6 +8,9 @@ const BOX = { left: 22, top: 17, right: 196, bottom: 92 };
 const fixed = (value, digits) => Number(value).toFixed(digits);
 // At most that many significant digits, without trailing zeros.
 const short = (value, digits) => String(Number(Number(value).toPrecision(digits)));
+
+const ENTITIES = { "&": "&amp;", "<": "&lt;", ">": "&gt;" };
+const escaped = (line) => line.replace(/[&<>]/g, (sign) => ENTITIES[sign]);
 
 const colour = (number) => `stage${((number - 1) % COLOURS) + 1}`;
 
@@ -26,7 +29,7 @@ export function planMarkup(values, origin) {
   const { matching } = values;
   return `<div class="plots">${sigmaPlot(values.stages)}${matching ? densityPlot(matching) : ""}</div>
     <table>${stages.join("")}</table>
-    <p><b>${saving(values)}</b></p>
+    <p><b>${escaped(saving(values))}</b></p>
     <p class="origin">${matching ? solved(matching) : ""}${origin}</p>`;
 }
 
@@ -99,7 +102,7 @@ export function runMarkup(run) {
   );
   const heads = [say.head_steps, say.head_calls, say.head_tokens, say.head_seconds];
   return `<table class="run"><tr><th></th>${heads.map((head) => `<th>${head}</th>`).join("")}
-    </tr>${rows.join("")}</table><p><b>${told(run)}</b></p>
+    </tr>${rows.join("")}</table><p><b>${escaped(told(run))}</b></p>
     <p class="origin">${say.seconds(fixed(run.seconds, 2), fixed(run.loading, 2))}</p>`;
 }
 

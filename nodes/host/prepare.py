@@ -9,7 +9,6 @@ from typing import Any
 
 import comfy.model_management
 import torch
-import torch.nn.functional as F
 from comfy.patcher_extension import WrappersMP
 
 from ...ralu_core.cost import References
@@ -36,14 +35,15 @@ from .inputs import (
     score_for,
 )
 from .lettering.marks import is_marked, lettering_of
-from .noise import batch_items, check_noise_level, extend_noise, noise_for
+from .noise import batch_items, check_noise_level
 from .planning import Planned, planned
 from .remarks import remarks
 from .samplers import check_sampler, sampler_for, unread_by
 from .sampling.conds import Conds, check_conds, fit_to_frame
-from .sampling.finite import all_finite, check_finite
+from .sampling.finite import all_finite
 from .sampling.guidance import calls_of, name_unstoppable
 from .sampling.keys import APPLIED
+from .sampling.mixed_call import check_cached
 from .sampling.references import half_conds, references_of
 from .sampling.spatial import name_unknown
 from .sampling.stages import GuiderStages
@@ -51,6 +51,7 @@ from .sampling.watch import Watch
 from .showing.caller import CallersBar
 from .showing.progress import Bar, Progress
 from .showing.work import Work
+from .source import on_frame, source_of
 
 OPTIONS = "transformer_options"
 
@@ -162,7 +163,7 @@ def prepare(wires: Wires, settings: Settings) -> Run:
             log.info("No picture's number is known, so this plan's own noise counts them from 0.")
         wires = replace(wires, latent={**wires.latent, "batch_index": numbers})
     check_sampler(wires.sampler, plan.steps)
-    _check_carried(wires.guider, facts, plan, frame)
+    _check_carried(wires.guider, facts, plan, frame, len(samples))
     name_unstoppable(wires.guider, plan)
     facts.family.check_size(network, frame)
     lettering = _lettering(plan, wires, facts)
@@ -170,22 +171,39 @@ def prepare(wires: Wires, settings: Settings) -> Run:
     conds = fit_to_frame(wires.guider.original_conds, frame)
     half = half_conds(settings.references, conds, frame.space)
     _name_unpooled(half, plan)
-    progress = _progress(wires, facts, chosen, frame, references_of(conds, frame.space, half))
-    source, stages = _source_and_stages(
-        wires,
-        facts,
-        plan,
-        frame,
-        samples,
-        (conds, half),
-        progress,
-        (regions.watches_text, lettering),
-    )
+    latent, mask = on_frame(wires.latent, samples, frame)
+    source = source_of(wires, facts, frame, samples, latent)
     check_noise_level(source.noise, plan, chosen.whole.stages[-1].start, chosen.shift)
+    progress = _progress(wires, facts, chosen, frame, references_of(conds, frame.space, half))
+    stages = GuiderStages(
+        guider=wires.guider,
+        sampler=sampler_for(plan, wires.sampler),
+        conds=conds,
+        half_conds=half,
+        family=facts.family,
+        latent=latent,
+        mask=mask,
+        seed=wires.seed,
+        watch=Watch(patcher, facts.space, (progress,)),
+        plan=plan,
+        watches_text=regions.watches_text,
+        lettering=lettering,
+    )
     own, published = settings.plain_steps, chosen.published
-    baselines = (own, published if published != own else None) if own else (published, None)
-    told = (grown, remarks(plan, settings, wires.sampler, wires.guider.original_conds))
-    return Run(wires, facts, plan, *baselines, frame, regions, source, stages, progress, *told)
+    return Run(
+        wires=wires,
+        facts=facts,
+        plan=plan,
+        plain_steps=own or published,
+        published=published if own and published != own else None,
+        frame=frame,
+        regions=regions,
+        source=source,
+        stages=stages,
+        progress=progress,
+        grown=grown,
+        remarks=remarks(plan, settings, wires.sampler, wires.guider.original_conds),
+    )
 
 
 def _name_unpooled(half: Conds | None, plan: Plan) -> None:
@@ -205,7 +223,7 @@ def _progress(
     return CallersBar(work, stages, wires.tell, wires.callback, wires.steps, frame)
 
 
-def _check_carried(guider: Any, facts: ModelFacts, plan: Plan, frame: Frame) -> None:
+def _check_carried(guider: Any, facts: ModelFacts, plan: Plan, frame: Frame, batch: int) -> None:
     """Refuse, or name, what was put on the MODEL or its prompts and its stages cannot carry."""
     options = guider.model_options.get(OPTIONS, {})
     wrappers = {"wrappers": guider.model_patcher.wrappers}
@@ -215,6 +233,7 @@ def _check_carried(guider: Any, facts: ModelFacts, plan: Plan, frame: Frame) -> 
         return
     facts.family.check_call(options)
     facts.family.check_call(wrappers)
+    check_cached(guider.model_patcher.wrappers, facts.family, batch)
     references = references_of(guider.original_conds, facts.space).tokens
     facts.family.check_references(network_of(guider.model_patcher), references)
     for stage in plan.stages:
@@ -250,44 +269,3 @@ def _regions(
     mask = None if plan.ratio is None else settings.region_mask
     always = always_regions(mask, frame, batch)
     return Regions(detector, settings.threshold or None, always, lettering)
-
-
-def _source_and_stages(
-    wires: Wires,
-    facts: ModelFacts,
-    plan: Plan,
-    frame: Frame,
-    samples: torch.Tensor,
-    conds: tuple[Conds, Conds | None],
-    progress: Progress,
-    watched: tuple[bool, torch.Tensor | None],
-) -> tuple[Source, GuiderStages]:
-    patcher, space = wires.guider.model_patcher, facts.space
-    device = comfy.model_management.intermediate_device()
-    latent = frame.extend(samples.to(device=device, dtype=torch.float32))
-    asked = space.leave(samples)
-    noise = noise_for(wires.draw_noise({**wires.latent, "samples": asked}), asked)
-    noise = space.enter(noise)
-    items = batch_items(wires.latent, len(samples))
-    noise = extend_noise(noise.to(device, torch.float32), frame, wires.seed, items)
-    mask = wires.latent.get("noise_mask")
-    if mask is not None:
-        check_finite(mask, "inpaint mask", "paint it anew")
-    stages = GuiderStages(
-        guider=wires.guider,
-        sampler=sampler_for(plan, wires.sampler),
-        conds=conds[0],
-        half_conds=conds[1],
-        family=facts.family,
-        latent=latent,
-        mask=None if mask is None else frame.extend(mask),
-        seed=wires.seed,
-        watch=Watch(patcher, space, (progress,)),
-        plan=plan,
-        watches_text=watched[0],
-        lettering=watched[1],
-    )
-    if stages.is_empty:
-        return Source.from_noise(noise, space.patch), stages
-    clean = space.enter(patcher.model.process_latent_in(space.leave(latent)))
-    return Source(noise, clean, F.avg_pool2d(clean, 2), patch=space.patch), stages

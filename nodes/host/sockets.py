@@ -126,6 +126,16 @@ def check_numbers(**values: Any) -> None:
             raise ValueError(f"The {name} must be a number, got {_shown(value)}: set it anew.")
 
 
+def check_counts(**values: Any) -> None:
+    """ValueError for the first widget's value that counts nothing."""
+    check_numbers(**values)
+    for name, value in values.items():
+        if value < 0 or value % 1:
+            raise ValueError(
+                f"The {name} must be a whole number from 0 on, got {_shown(value)}: set it anew."
+            )
+
+
 def check_choices(**values: Any) -> None:
     """ValueError for the first value that is no text, so none of its widget's choices."""
     for name, value in values.items():

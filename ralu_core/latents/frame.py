@@ -104,7 +104,8 @@ class Frame:
 def _check_least(height: int, width: int, space: Space, size: str) -> None:
     """Refuse a latent of that height and width; `size` says the picture's for the message."""
     if min(height, width) <= (MIN_COARSE - 1) * space.coarse:
+        least = (MIN_COARSE - 1) * space.coarse_pixels
         raise ValueError(
-            f"RALU needs a picture of at least {MIN_COARSE * space.coarse_pixels} pixels each way, "
+            f"RALU needs a picture of more than {least} pixels each way, "
             f"got {size}: make it larger, or sample it without RALU."
         )

@@ -106,7 +106,7 @@ def test_the_command_knows_every_plan(name: str) -> None:
         (["RALU", "--shift", "0"], "Model shift must be above 0"),
         (["two sizes", "--shift", "-1"], "Model shift must be above 0"),
         (["FLUX 7x", "--steps", "0"], "Steps must be whole numbers"),
-        (["FLUX 7x", "--size", "32"], "at least 64 pixels each way"),
+        (["FLUX 7x", "--size", "32"], "more than 32 pixels each way"),
         (["FLUX 7x", "--steps", "-1"], "Steps must be whole numbers"),
     ],
 )

@@ -107,14 +107,15 @@ def test_a_map_at_picture_resolution_is_extended_alike() -> None:
 
 
 @pytest.mark.parametrize(
-    ("space", "least"), [(Space(), 64), (FOLDED, 32), (Space(pixels=16), 128)], ids=["2", "1", "16"]
+    ("space", "least"), [(Space(), 32), (FOLDED, 16), (Space(pixels=16), 64)], ids=["2", "1", "16"]
 )
 def test_a_picture_may_be_too_small_or_too_large(space: Space, least: int) -> None:
-    Frame.of_picture(least, least, space)
+    """More than one coarse token, whole or not."""
+    Frame.of_picture(least + space.pixels, least + space.pixels, space)
     with pytest.raises(
-        ValueError, match=f"at least {least} pixels each way, got .*: make it larger"
+        ValueError, match=f"more than {least} pixels each way, got .*: make it larger"
     ):
-        Frame.of_picture(least // 2, 4 * least, space)
+        Frame.of_picture(least, 4 * least, space)
     Frame.of_picture(16384, 64 * 4, space)
     with pytest.raises(ValueError, match=r"at most 16384 pixels each way, got 256x16400: make it"):
         Frame.of_picture(16384 + 16, 256, space)

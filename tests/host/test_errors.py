@@ -68,7 +68,7 @@ def test_foreign_vae(flux, vae, monkeypatch):
 
 @pytest.mark.parametrize("size", [(32, 512), (256, 24)])
 def test_picture_too_small_for_a_coarse_grid(flux, vae, size):
-    with pytest.raises(ValueError, match="at least 64 pixels each way"):
+    with pytest.raises(ValueError, match="more than 32 pixels each way"):
         ralu(flux, vae, size=size)
 
 
@@ -122,7 +122,7 @@ def test_model_that_returns_nothing_finite(flux, vae):
         ({"end_sigma_1": 0.4, "end_sigma_2": 0.5}, "set end_sigma_2 below end_sigma_1"),
         ({"preset": "FLUX 6x"}, "FLUX 5x"),
         ({"ratio": 1.0}, "Ratio must lie between 0 and 1"),
-        ({"width": 32}, "at least 64 pixels"),
+        ({"width": 32}, "more than 32 pixels"),
         ({"steps_2": 5000}, "from 1 to 1000"),
     ],
 )

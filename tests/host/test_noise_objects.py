@@ -87,11 +87,12 @@ def test_noise_of_another_shape(flux, noise):
 
 @pytest.mark.parametrize("denoise", [1.0, 0.9, 0.7])
 @pytest.mark.parametrize("batch", [1, 2])
-def test_no_noise_where_stages_are_smaller(flux, denoise, batch):
+def test_no_noise_where_stages_are_smaller(flux, capsys, denoise, batch):
     """The latent holds the noise, which shrinking would average away."""
     latent = {"samples": drawn(batch)}
     with pytest.raises(ValueError, match=r"this NOISE is empty.*: set denoise below 0"):
         advanced(flux, Noise_EmptyNoise(), latent_image=latent, denoise=denoise)
+    assert not capsys.readouterr().err  # no bar of a run that never began
 
 
 def test_the_denoise_that_is_named_runs(flux):

@@ -47,7 +47,7 @@ def test_channels_of_no_picture(channels):
 @pytest.mark.parametrize("size", [(1, 1), (7, 300), (30, 30)])
 def test_small_pictures_are_told_their_own_size(size):
     height, width = size
-    with pytest.raises(ValueError, match=rf"at least 64 pixels each way, got {width}x{height}:"):
+    with pytest.raises(ValueError, match=rf"more than 32 pixels each way, got {width}x{height}:"):
         preview(torch.rand(1, height, width, 3))
     with pytest.raises(ValueError, match=f"got {width}x{height}:"):
         Schedule.execute("FLUX 5x", "match the model", width, height)

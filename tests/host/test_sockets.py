@@ -136,6 +136,25 @@ def test_a_wire_in_the_place_of_a_number(flux, vae, widget, value):
         Sampler.execute(**{**given(Sampler, flux, vae), widget: value})
 
 
+@pytest.mark.parametrize("value", [-5, 2.5, float("inf")], ids=repr)
+@pytest.mark.parametrize(
+    ("node", "widget"),
+    [
+        (Sampler, "plain_steps"),
+        (SamplerAdvanced, "plain_steps"),
+        (Schedule, "steps_2"),
+        (Schedule, "plain_steps"),
+        *((TemporalAcceleration, name) for name in ("interval", "order", "warm_up")),
+    ],
+    ids=lambda one: getattr(one, "__name__", one),
+)
+def test_a_wire_in_the_place_of_a_count(flux, vae, node, widget, value):
+    """As any-switches bring it; what counts nothing is told before anything runs."""
+    told = f"The {widget} must be a whole number from 0 on, got .*: set it anew"
+    with pytest.raises(ValueError, match=told):
+        node.execute(**{**given(node, flux, vae), widget: value})
+
+
 @pytest.mark.parametrize("value", [None, 1, ["canny"], {}], ids=repr)
 @pytest.mark.parametrize("widget", ["edge_detector", "upsampling", "quality", "sampler_name"])
 def test_a_wire_in_the_place_of_a_choice(flux, vae, widget, value):

@@ -140,6 +140,16 @@ def _was_skipped(transformer_options: dict) -> bool:
     return getattr(transformer_options.get(CACHE), "skip_current_step", False)
 
 
+def check_cached(wrappers: dict, family: Family, batch: int) -> None:
+    """ValueError, before a run, for EasyCache on a family whose pictures are called one by one."""
+    if batch > 1 and family.one_table and CACHE in wrappers.get(WrappersMP.DIFFUSION_MODEL, {}):
+        raise ValueError(
+            "EasyCache remembers one set of tokens, and pictures of a batch that grow other "
+            f"regions need a call of {family.short} each: sample one picture at a time, or remove "
+            "EasyCache."
+        )
+
+
 def _check_cache(transformer_options: dict) -> None:
     wrappers = transformer_options.get("wrappers", {}).get(WrappersMP.DIFFUSION_MODEL, {})
     if CACHE in wrappers:

@@ -8,7 +8,9 @@ import torch
 from comfy_extras.nodes_easycache import EasyCacheNode, LazyCacheNode
 from limits import guider
 
-from driving import Calls, sample
+from driving import Calls, sample, short_plan
+from lab.models import tiny
+from ralu_pack.nodes.host.families.table import family_named
 from ralu_pack.ralu_core.plans import ralu
 
 CACHES = {"EasyCache": EasyCacheNode, "LazyCache": LazyCacheNode}
@@ -83,3 +85,19 @@ def test_easycache_over_pictures_of_unequal_counts_is_refused(flux, vae):
         sample(cached(flux, EasyCacheNode, 0.2), vae, batch=2, region_mask=painted)
     samples = sample(cached(flux, LazyCacheNode, 0.2), vae, batch=2, region_mask=painted)
     assert torch.isfinite(samples).all()
+
+
+def test_easycache_over_a_batch_of_a_family_of_one_table_is_refused_at_once():
+    """Anima is called for each picture by itself where regions differ, as they mostly do."""
+    family = family_named("anima")
+    if not family.is_known:
+        pytest.skip(f"this ComfyUI has no {family.model_class}")
+    model = tiny.load_model(tiny.family_weights(family), family)
+    counted: list[int] = []
+    model.model.diffusion_model.register_forward_pre_hook(lambda *_: counted.append(1))
+    options = {"schedule": short_plan(model), "edge_detector": "latent_gradient"}
+    lazy = cached(model, EasyCacheNode, 0.2)
+    with pytest.raises(ValueError, match="a call of Anima each: sample one picture at a time"):
+        sample(lazy, None, batch=2, **options)
+    assert not counted
+    assert torch.isfinite(sample(lazy, None, **options)).all()

@@ -48,6 +48,12 @@ for (const [name, values] of Object.entries(plans)) {
   });
 }
 
+test("names of other packs' functions are text, not elements", () => {
+  const [run] = Object.values(runs);
+  const html = runMarkup({ ...run, comparison: "steps are those of <lambda> & more" });
+  assert.ok(html.includes("<p><b>steps are those of &lt;lambda&gt; &amp; more</b></p>"));
+});
+
 for (const [name, run] of Object.entries(runs)) {
   const html = runMarkup(run);
 
