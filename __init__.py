@@ -1,4 +1,4 @@
-"""RALU for ComfyUI: Flux and Stable Diffusion 3 with 2-7x less model compute, without training."""
+"""RALU for ComfyUI: Flux, SD3.5 and other flow models with less model compute, no training."""
 
 from __future__ import annotations
 

@@ -191,9 +191,9 @@ def quality_input(default: str = PAPER, optional: bool = True) -> io.Input:
         default=default,
         optional=optional,
         tooltip="Which plan runs: fine (10 steps) keeps most detail, balanced (7) is the usual "
-        "choice, draft (6) is the fastest. paper: the preset that was published for the MODEL, "
-        "half size first. custom: the connected schedule, which is the plan in any case. "
-        "FLUX.1-schnell has one plan, 4-step distilled.",
+        "choice, draft (6) is the fastest. paper: RALU as published, half size first, by the "
+        "preset nearest to the MODEL. custom: the connected schedule, which is the plan in any "
+        "case. RALU Sampler runs FLUX.1-schnell by 4-step distilled.",
     )
 
 

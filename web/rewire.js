@@ -7,7 +7,6 @@ const SAMPLER = "RALU_Sampler";
 const IN_FRONT = "RALU_Apply";
 const QUALITY = "balanced"; // as where RALU is put in front
 const RENAMED = { steps: "plain_steps" }; // what RALU is compared with; few steps choose its plan
-const WITHOUT_VAE = "latent_gradient"; // the detector that needs no picture
 const SAMPLED = ["LATENT", "IMAGE", "GUIDER"]; // what nodes that sample a MODEL give
 const TITLE = 30;
 const GAP = 40; // canvas units
@@ -77,11 +76,8 @@ function rewire(made, into, from, vae) {
   }
   for (const wire of from) wireFrom(made, wire);
   const left = lost.length ? [words().lost(lost.join(", "))] : [];
-  if (vae && wireTo(vae, made, "vae")) return left;
-  const detector = made.widgets.find(({ name }) => name === "edge_detector");
-  if (detector.options.values.includes("auto")) return left;
-  detector.value = WITHOUT_VAE;
-  return [...left, words().no_vae(WITHOUT_VAE)];
+  if (vae) wireTo(vae, made, "vae");
+  return left;
 }
 
 // The wire of the VAE that decodes what the sampler makes.

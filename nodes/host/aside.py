@@ -10,6 +10,7 @@ from ...ralu_core.cost import NO_REFERENCES, References
 from ...ralu_core.latents.flow import shift_sigma
 from ...ralu_core.latents.frame import Frame
 from .asked import Settings
+from .dial import words_of
 from .families.dials import DIALLED, LEAST_SIDE
 from .families.inspect import ModelFacts
 from .few_steps import MOST, whole_run
@@ -41,13 +42,19 @@ def why_plain(
     """
     start, end = settings.levels or (1.0, 0.0)
     if steps <= FEW and settings.schedule is None:
-        return f"of {steps} step{'s' if steps > 1 else ''} none can be spared"
+        return (
+            f"of {steps} step{'s' if steps > 1 else ''} none can be spared; for a distilled model "
+            "use RALU Sampler, else set more steps"
+        )
     whole = planned(replace(settings, levels=(start, 0.0)), facts, frame)
     if settings.schedule is None and settings.quality in DIALLED:
         part = shift_sigma(1 / whole.shift, start) - shift_sigma(1 / whole.shift, end)
         of_whole = whole_run(steps, float(part))
         if of_whole <= MOST:
-            return f"runs of {of_whole} steps are for distilled models"
+            return (
+                f"runs of {of_whole} steps are for distilled models; if yours is one, use RALU "
+                f"Sampler, else set {MOST + 1} steps or more"
+            )
     full_from = whole.plan.full_from
     if end >= full_from:
         return (
@@ -64,7 +71,7 @@ def why_plain(
     share = 1 / facts.cost.speed_up(plan, *frame.fine_grid, steps, guided, references)
     if share > WORTH:
         return (
-            f"{plan.name} takes {share:.0%} of the compute of these {steps} step"
-            f"{'s' if steps > 1 else ''}"
+            f"{words_of(plan, settings.quality)} takes {share:.0%} of the compute of these {steps} steps; set more, or a "
+            "cheaper quality"
         )
     return None

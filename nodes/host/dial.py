@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...ralu_core.latents.frame import Frame
 from ...ralu_core.plans import Plan, named_plan
 from ...ralu_core.plans.presets import PRESETS
-from .families.dials import DIALLED
+from .families.dials import CONDITIONED, DIALLED, GUIDED
 from .families.inspect import ModelFacts
 
 PAPER, CUSTOM = "paper", "custom"
@@ -28,6 +28,12 @@ def dialled_plan(quality: str, facts: ModelFacts, frame: Frame) -> Plan:
     check_quality(quality, has_schedule=False)
     name = facts.preset_name if quality == PAPER else facts.dialled_name(quality)
     return plan_named(name, facts, frame)
+
+
+def words_of(plan: Plan, quality: str) -> str:
+    """A plan's name, after the quality whose own it is."""
+    is_own = plan.name in (GUIDED.get(quality), CONDITIONED.get(quality))
+    return f"{quality} ({plan.name})" if is_own else plan.name
 
 
 def plan_named(name: str, facts: ModelFacts, frame: Frame) -> Plan:

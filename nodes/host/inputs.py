@@ -43,8 +43,8 @@ def latent_samples(patcher, latent: dict, space: Space) -> torch.Tensor:
         )
     if samples.ndim == 5 and samples.shape[2] != 1:
         raise ValueError(
-            f"RALU samples still pictures, got a latent of {samples.shape[2]} frames: use a latent "
-            "of one, or use a KSampler."
+            f"RALU samples still pictures, got a latent of {samples.shape[2]} frames: set "
+            "its length to 1, or use a KSampler."
         )
     check_finite(samples, "LATENT", FP32_VAE)
     return space.enter(samples)

@@ -21,6 +21,7 @@ from ...ralu_core.plans import Plan
 from ...ralu_core.sampler import Source
 from ...ralu_core.scores import Evidence, Regions, score_named
 from .asked import Settings, Wires
+from .dial import words_of
 from .enlarger.choice import with_enlarger
 from .families.inspect import ModelFacts, inspect_model, network_of
 from .families.patches import check_enlarged
@@ -62,7 +63,7 @@ log = logging.getLogger(__name__)
 class Run:
     """A run that can begin.
 
-    plan         what of the plan is run.
+    plan         what of the plan is run; name, how its user knows it.
     plain_steps  full-size steps that the run stands for: the user's own, or published ones; None
                  where nobody says.
     published    the latter, where they are others than the user's own.
@@ -73,6 +74,7 @@ class Run:
     wires: Wires
     facts: ModelFacts
     plan: Plan
+    name: str
     plain_steps: int | None
     published: int | None
     frame: Frame
@@ -194,6 +196,7 @@ def prepare(wires: Wires, settings: Settings) -> Run:
         wires=wires,
         facts=facts,
         plan=plan,
+        name=words_of(plan, settings.quality),
         plain_steps=own or published,
         published=published if own and published != own else None,
         frame=frame,

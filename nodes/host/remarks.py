@@ -8,6 +8,7 @@ from typing import Any
 from ...ralu_core.growth import DEFAULT_GROWTH
 from ...ralu_core.plans import Plan
 from .asked import Settings
+from .families.dials import DIALLED
 from .samplers import takes_own_steps
 from .sampling.begin import sampler_name
 from .sampling.conds import Conds, has_areas
@@ -21,6 +22,8 @@ def remarks(plan: Plan, settings: Settings, sampler: Any, conds: Conds) -> tuple
             f"steps are those of {sampler_name(sampler)}, and the plan was made for steps of "
             "second order: choose euler for these"
         )
+    if settings.schedule is not None and settings.quality in DIALLED:
+        told.append(f"the connected schedule is the plan, so that {settings.quality} has no effect")
     unused = list(_unused(plan, settings))
     if unused:
         told.append(f"nothing grows early in this plan, so that it leaves {', '.join(unused)} out")

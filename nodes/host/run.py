@@ -89,7 +89,7 @@ def finish(run: Run, result: Result, started: float) -> Sampled:
         references_of(run.stages.conds, run.facts.space, run.stages.half_conds),
         calls_of(run.wires.guider),
         run.published,
-        run.plan.name,
+        run.name,
         run.grown,
         run.remarks,
     )

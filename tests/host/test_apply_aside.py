@@ -21,7 +21,7 @@ from ralu_pack.ralu_core.latents.frame import Frame
 from ralu_pack.ralu_core.latents.grid import FULL
 
 ASIDE = {
-    "few steps": ({}, {"steps": 4}, "of 4 steps none can be spared"),
+    "few steps": ({}, {"steps": 4}, "of 4 steps none can be spared; for a distilled model use RALU"),
     "the last steps": ({}, {"start_step": 17}, "of 3 steps none can be spared"),
     "a small picture": (
         {"quality": "paper"},
@@ -37,10 +37,14 @@ ASIDE = {
     "few plain steps": (
         {"quality": "fine"},
         {"steps": 10},
-        "early second order 10, from 2.5 times the shift takes 100% of the compute of these 10 "
-        "steps",
+        r"fine \(early second order 10, from 2.5 times the shift\) takes 100% of the compute of "
+        "these 10 steps; set more, or a cheaper quality",
     ),
-    "a distilled model": ({}, {"steps": 9}, "runs of 9 steps are for distilled models"),
+    "a distilled model": (
+        {},
+        {"steps": 9},
+        "runs of 9 steps are for distilled models; if yours is one, use RALU Sampler, else set 10",
+    ),
     "a part of its run": (
         {},
         {"steps": 5, "denoise": 0.7},

@@ -46,7 +46,7 @@ def test_model_that_is_no_flow(flux, vae):
 def test_noise_levels_that_fit_no_shift(flux, vae):
     patched = resampled(flux, comfy.model_sampling.CONST)
     patched.object_patches["model_sampling"].percent_to_sigma = lambda percent: 1 - percent**2
-    with pytest.raises(ValueError, match="must follow one shift map"):
+    with pytest.raises(ValueError, match="needs noise levels of one shift"):
         ralu(patched, vae)
 
 

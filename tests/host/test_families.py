@@ -238,5 +238,5 @@ def test_the_shift_is_found_in_float32_levels(shift):
     [(0.75, 0.89), (1.0, 1.0), (0.0, 0.0), (1.6, 4.1), (math.nan, 0.9), (0.75, math.nan)],
 )
 def test_other_flows_are_refused(half, quarter):
-    with pytest.raises(ValueError, match=r"must follow one shift map .* use the MODEL without"):
+    with pytest.raises(ValueError, match=r"noise levels of one shift, .*: remove the node"):
         fit_shift(half, quarter)

@@ -151,6 +151,26 @@ def test_the_users_own_steps_come_first_and_less_is_said_the_right_way_round():
     assert report.values()["published_steps"] == 50
 
 
+def test_as_many_plain_steps_are_no_slower_than_plain_ones():
+    stage = StageRecord(1, FULL.name, FULL.words, 2, [256], 2, 0.0, 4.0)
+    report = RunReport([stage], 4.5, CallCost(2, 256, 8), (8, 8), 2)
+    assert report.measured_equivalents() > report.full_step_equivalents() == 2
+    assert "does not pay" not in report.comparison
+    assert "does not pay" in replace(report, plain_steps=1).comparison
+
+
+@pytest.mark.parametrize("quality", ["balanced", "paper"])
+def test_a_plan_is_told_by_its_quality_and_a_schedule_in_its_place(flux, caplog, quality):
+    caplog.set_level("INFO")
+    ralu(flux, None, schedule=None, quality=quality, edge_detector="latent_gradient")
+    told = {"balanced": "balanced (early second order 7, from 2.5 times the shift)"}
+    assert f"; plan: {told.get(quality, 'FLUX 5x')}" in caplog.text
+    caplog.clear()
+    ralu(flux, None, quality=quality, edge_detector="latent_gradient")
+    has_remark = f"schedule is the plan, so that {quality} has no effect" in caplog.text
+    assert has_remark is (quality == "balanced")
+
+
 def test_steps_to_compare_with_are_the_widgets(flux, vae):
     reports = [
         sampled(flux, vae, plain_steps=steps).report if steps else sampled(flux, vae).report

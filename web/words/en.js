@@ -1,10 +1,9 @@
 export const en = {
   replace: "Replace with RALU Sampler",
   in_front: "Put RALU in front",
-  other: (name, value, now) => `${name} ${value} does not work in stages: ${now} is set.`,
+  other: (name, value, now) =>
+    `RALU Sampler does not offer ${name} ${value}: ${now} is set. The node RALU in front keeps it.`,
   lost: (names) => `Not wired again: ${names}.`,
-  no_vae: (detector) =>
-    `No VAE was found behind the sampler: edge_detector is ${detector}, which needs none.`,
   stage: (number) => `stage ${number}`,
   steps: (count) => `${count} steps`,
   tokens: (count) => `${count} tokens`,

@@ -1,9 +1,9 @@
 export const zh = {
   replace: "替换为 RALU 采样器",
   in_front: "在前面加上 RALU",
-  other: (name, value, now) => `${name} ${value} 不能分阶段运行，已改为 ${now}。`,
+  other: (name, value, now) =>
+    `RALU 采样器没有 ${name} ${value}，已改为 ${now}。在前面加上 RALU 则可保留它。`,
   lost: (names) => `未重新连接：${names}。`,
-  no_vae: (detector) => `采样器后没有找到 VAE，edge_detector 已设为不需要 VAE 的 ${detector}。`,
   stage: (number) => `阶段 ${number}`,
   steps: (count) => `${count} 步`,
   tokens: (count) => `${count} 个 token`,

@@ -50,7 +50,8 @@ RALU lies on the MODEL wire, and the KSampler behind it takes fewer steps than i
 *balanced* 7 steps of second order, near the picture that many steps draw of the same seed. They
 cost as much model compute as 7 of the KSampler's 20.
 
-In your own workflows: right-click the KSampler, *Put RALU in front*."""
+In your own workflows: right-click the KSampler, *Put RALU in front*. If you see none, it is in a
+subgraph: open that by the icon in its title bar."""
 
 FLUX_IN_FRONT = """## RALU in front of a KSampler
 The node RALU lies on the MODEL wire, and the KSampler behind it takes fewer steps than it asks
@@ -111,7 +112,9 @@ which ones they would be: they are outlined, the rest is darkened.
 - **edge_threshold** above 0 takes every region with at least that share of edge pixels, so that
   a busy picture gets more of them than a calm one. The ratio is then not used."""
 
-SCHEDULE = """- **preset** sets steps, noise levels and the share of early regions.
+SCHEDULE = """- **quality** has no effect while **schedule** is connected. For *balanced*, 7 steps at full size,
+  remove that wire and choose it.
+- **preset** sets steps, noise levels and the share of early regions.
 - **shifts**: *match the model* solves the noise levels for the connected model, in milliseconds;
   *published* takes the paper's numbers.
 - **steps, end_sigma, ratio** at 0 keep the preset's values."""

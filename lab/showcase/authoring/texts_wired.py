@@ -21,7 +21,7 @@ COMPARE_SLIDER = """## Plain or RALU? Drag the line
 The same model, prompt and seed twice: 20 plain steps on the left, RALU in front of the same
 KSampler on the right, which takes 7 steps at *balanced*. Move the pointer over the upper picture.
 
-*Compare Images* came with ComfyUI 0.9 and moves in **Nodes 2.0** (main menu) only; both pictures
+*Compare Images* came with ComfyUI 0.9.2 and moves in **Nodes 2.0** (main menu) only; both pictures
 are below it, too. *flux_dev_compare* runs everywhere and stitches its pictures."""
 
 CONTROLNET_LORA = f"""## FLUX.1-dev with a LoRA and a ControlNet, RALU 5x

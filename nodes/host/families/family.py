@@ -235,7 +235,7 @@ def fit_shift(sigma_at_half: float, sigma_at_quarter: float) -> float:
         if abs(shift_sigma(shift, 0.75) - sigma_at_quarter) <= _FIT_TOLERANCE:
             return shift
     raise ValueError(
-        "The model's noise levels must follow one shift map h*s / (1 + (h-1)*s), "
-        f"got sigma {sigma_at_half:.6g} at 50 % and {sigma_at_quarter:.6g} at 25 % of sampling; "
-        "use the MODEL without other sampling patches."
+        "RALU needs noise levels of one shift, as ModelSamplingFlux, SD3 and AuraFlow set them, "
+        f"got sigma {sigma_at_half:.6g} at 50 % and {sigma_at_quarter:.6g} at 25 % of sampling: "
+        "remove the node in front of the MODEL that patches its sampling, or use a KSampler."
     )
