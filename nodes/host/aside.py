@@ -71,7 +71,7 @@ def why_plain(
     share = 1 / facts.cost.speed_up(plan, *frame.fine_grid, steps, guided, references)
     if share > WORTH:
         return (
-            f"{words_of(plan, settings.quality)} takes {share:.0%} of the compute of these {steps} steps; set more, or a "
-            "cheaper quality"
+            f"{words_of(plan, settings.quality)} takes {share:.0%} of the compute of these {steps} "
+            "steps; set more, or a cheaper quality"
         )
     return None

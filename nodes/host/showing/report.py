@@ -12,6 +12,7 @@ from ..sampling.watch import StageRecord
 
 SAME = 1e-6  # steps: a run of as many as plain sampling has is no slower by its plan
 
+
 @dataclass(frozen=True)
 class RunReport:
     """stages as they ran; seconds of the whole run; the model's size; the coarse grid.
