@@ -15,6 +15,7 @@ from ...ralu_core.plans import Plan
 from .families.patches import closed_over
 from .sampling.begin import sampler_name
 from .sampling.guidance import has_own_cfg
+from .sampling.keys import FORECASTS
 from .sampling.second_order import is_euler, is_second_order, of_second_order
 
 log = logging.getLogger(__name__)
@@ -33,7 +34,7 @@ REFUSED_SAMPLERS = (
     "res_multistep_ancestral",
     "res_multistep_ancestral_cfg_pp",
 )
-KEEP_CFG = "ralu_temporal", "lazycache"  # keys of wrappers of predictions that change no cfg
+KEEP_CFG = FORECASTS, "lazycache"  # keys of wrappers of predictions that change no cfg
 SAMPLER_NAMES = [name for name in comfy.samplers.SAMPLER_NAMES if name not in REFUSED_SAMPLERS]
 
 

@@ -14,23 +14,23 @@ from .guidance import guided_until
 from .own_noise import own_noise
 from .plan import Plan
 
+SWITCH = 0.95  # sigma where half size ends
+
 
 def early_own(
     model_shift: float,
     steps: Sequence[int] = (2, 4),
     *,
-    switch: float = 0.95,
     guided_above: float = GUIDED_ABOVE,
 ) -> Plan:
     """So many steps at half size and at full size. ValueError for numbers that cannot run.
 
-    switch        sigma where half size ends, as `own_noise` takes it.
     guided_above  of full size, as `plain` takes it; half size pays for guidance throughout.
 
     Both sizes are spread as `early` spreads its steps; full size alone is corrected, since half
     size keeps less of the picture by that.
     """
-    both = own_noise(model_shift, steps, switch=switch)
+    both = own_noise(model_shift, steps, switch=SWITCH)
     half, full = (
         replace(at_high_noise(stage, model_shift), straight_guidance=True, restrained=True)
         for stage in both.stages

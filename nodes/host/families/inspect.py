@@ -75,7 +75,7 @@ class ModelFacts:
         return self.family.preset(self._told_by)
 
     def dialled_name(self, quality: str) -> str:
-        """The plan that one of `family.DIALLED` means for this model."""
+        """The plan that one of `dials.DIALLED` means for this model."""
         return self.family.dialled(quality, self._told_by)
 
     @property

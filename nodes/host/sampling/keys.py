@@ -10,6 +10,10 @@ CACHE = "easycache"
 # in parts. Read by the acceleration.
 ROWS = "ralu_rows"
 
+# Of an acceleration's wrappers, and of its run's state in the options. Read where wrappers of
+# predictions are told apart by whether they change cfg.
+FORECASTS = "ralu_temporal"
+
 # An acceleration writes it: an object whose `.share`, 0 to 1, tells what share of the blocks' work
 # ran so far. Read by the progress of a run.
 WORK = "ralu_work"

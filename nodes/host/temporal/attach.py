@@ -11,12 +11,11 @@ from comfy.patcher_extension import WrappersMP
 
 from ..families.blocks import Blocks
 from ..families.inspect import unwrapped
-from ..sampling.keys import CACHE, WORK
+from ..sampling.keys import CACHE, FORECASTS, WORK
 from .acceleration import Acceleration
 from .caches import RunState
 from .call import Call
 
-KEY = "ralu_temporal"  # of the node's wrappers, and of the run's state in transformer_options
 CACHE_WORDS = ("cache", "taylorseer")  # in the names of other packs' functions
 
 log = logging.getLogger(__name__)
@@ -42,7 +41,7 @@ def accelerate(
     settings.policy.blocks(depth)  # refuses an empty range before anything is sampled
     check_neighbours(patcher.model_options, patcher.wrappers)
     clone = patcher.clone()
-    if clone.get_wrappers(WrappersMP.OUTER_SAMPLE, KEY):
+    if clone.get_wrappers(WrappersMP.OUTER_SAMPLE, FORECASTS):
         log.warning("RALU Temporal Acceleration replaces the one in front of it.")
     wrappers = {
         WrappersMP.OUTER_SAMPLE: Sampling(settings, tell),
@@ -50,8 +49,8 @@ def accelerate(
         WrappersMP.APPLY_MODEL: NetworkCalls(blocks),
     }
     for kind, wrapper in wrappers.items():
-        clone.remove_wrappers_with_key(kind, KEY)
-        clone.add_wrapper_with_key(kind, KEY, wrapper)
+        clone.remove_wrappers_with_key(kind, FORECASTS)
+        clone.add_wrapper_with_key(kind, FORECASTS, wrapper)
     return clone
 
 
@@ -67,7 +66,7 @@ class Sampling:
         inner = options.get("transformer_options", {})
         check_neighbours(options, inner.get("wrappers", {}))
         state = RunState(self.settings)
-        inner = {**inner, KEY: state, WORK: state}
+        inner = {**inner, FORECASTS: state, WORK: state}
         guider.model_options = {**options, "transformer_options": inner}
         try:
             result = executor(*args, **kwargs)
@@ -84,7 +83,7 @@ class Sampling:
 
 def count_evaluation(executor, x, timestep, model_options, seed):
     """A PREDICT_NOISE wrapper, so that a prompt's gaps are known without reading noise levels."""
-    state = model_options.get("transformer_options", {}).get(KEY)
+    state = model_options.get("transformer_options", {}).get(FORECASTS)
     if state is not None:
         state.evaluation += 1
     return executor(x, timestep, model_options, seed)
@@ -108,7 +107,7 @@ class NetworkCalls:
         **kwargs,
     ):
         options = transformer_options or {}
-        state = options.get(KEY)
+        state = options.get(FORECASTS)
         if state is not None and options.get("uuids") and not state.settings.policy.computes_all:
             network = executor.class_obj.diffusion_model
             options = Call(state, self.blocks(unwrapped(network)), options, t).options

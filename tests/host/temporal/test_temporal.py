@@ -22,8 +22,8 @@ from accelerating import (
 
 from driving import guider_for
 from lab.models import tiny
+from ralu_pack.nodes.host.sampling.keys import FORECASTS
 from ralu_pack.nodes.host.temporal.acceleration import Acceleration
-from ralu_pack.nodes.host.temporal.attach import KEY
 from ralu_pack.nodes.temporal_acceleration import TemporalAcceleration
 
 every_method = pytest.mark.parametrize("settings", METHODS.values(), ids=METHODS)
@@ -103,7 +103,7 @@ def test_nothing_is_kept_after_a_run(model, vae, runs, settings):
     before = set(model.model.diffusion_model.__dict__)
     in_stages(fast, vae)
     assert len(runs.states) == 3 and not any(state._tracks for state in runs.states)
-    assert KEY not in fast.model_options["transformer_options"]
+    assert FORECASTS not in fast.model_options["transformer_options"]
     assert set(model.model.diffusion_model.__dict__) == before
     assert not model.wrappers
 

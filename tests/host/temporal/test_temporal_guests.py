@@ -13,8 +13,8 @@ from comfy_extras.nodes_slg import SkipLayerGuidanceDiT
 from comfy_extras.nodes_torch_compile import TorchCompileModel
 
 from lab.models import tiny
+from ralu_pack.nodes.host.sampling.keys import FORECASTS
 from ralu_pack.nodes.host.temporal.acceleration import Acceleration
-from ralu_pack.nodes.host.temporal.attach import KEY
 from ralu_pack.nodes.host.temporal.caches import RunState
 
 CACHES = {"EasyCache": EasyCacheNode, "LazyCache": LazyCacheNode}
@@ -144,7 +144,7 @@ def test_the_later_of_two_replaces_the_earlier(model, runs, caplog):
     assert torch.equal(sample(twice), sample(accelerated(model, interval=4, warm_up=1)))
     assert runs.patterns == ["FsssFsss"] * 2
     assert "replaces the one in front of it" in caplog.text
-    assert all(len(twice.get_wrappers(kind, KEY)) == 1 for kind in (WrappersMP.APPLY_MODEL,))
+    assert all(len(twice.get_wrappers(kind, FORECASTS)) == 1 for kind in (WrappersMP.APPLY_MODEL,))
 
 
 @pytest.mark.promise("RALU Temporal Acceleration")

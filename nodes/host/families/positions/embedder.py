@@ -60,7 +60,6 @@ def embedded_ids(
     packing: Packing,
     rows: int,
     first: Callable[[int, int], int | None],
-    axes: tuple[int, int] = AXES,
 ) -> Iterator[list[int]]:
     """While open, ids of the picture's tokens are the packing's positions, counted from where the
     host places the first one.
@@ -68,7 +67,6 @@ def embedded_ids(
     rows   of the call, a multiple of the packing's batch; ids of one row for all become as many.
     first  (number of the embedder's call, from 0; how many ids) -> where the picture's begin; None
            for a call that holds none of them.
-    axes   which of the ids tell a token's row and column.
     """
     original, calls = embedder.forward, [0]
     positions = packing.rows(packing.positions, rows)
@@ -82,7 +80,7 @@ def embedded_ids(
             asked.append(packing.tokens)
             ids = ids.float().clone()  # whole numbers and bf16 hold no halves
             place = slice(start, start + packing.tokens)
-            for axis, along in zip(axes, positions.unbind(-1), strict=True):
+            for axis, along in zip(AXES, positions.unbind(-1), strict=True):
                 ids[:, place, axis] = along + ids[:, start, axis, None]
         return original(ids, *args, **kwargs)
 
