@@ -37,8 +37,9 @@ class Steps:
     restrained  no step bends further than steps of equal length do: the slope is that of the step
                 before, and a much longer one goes past what it tells.
     corrected   the velocity at a step's end, when it is known, mends that step, see `_mended`.
-    within      broadcasts to x, in [0, 1]: where steps are mended, how far, and what counts for how
-                far velocities turn; None is everywhere.
+    within      broadcasts to x, in [0, 1]: what is sampled, and not kept. So far steps are mended,
+                and bend where the run ends; it counts for how far velocities turn. None is
+                everywhere.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Steps:
         following: Level,
         settles: float = 0.0,
         unguided: torch.Tensor | None = None,
+        ends: bool = False,
     ) -> torch.Tensor:
         """The state at the next level, from that at `sigma` and its clean estimate.
 
@@ -69,15 +71,17 @@ class Steps:
                   comes on top. What guidance adds is whole.
         unguided  the clean estimate without guidance, whose velocity alone is of second order then;
                   what guidance adds goes on straight, see `_damped`. None bends both.
+        ends      whether the next level is 0: what is not `within` ends on the clean estimate.
         Nothing that it is given is written to.
         """
         velocity, step = (x - denoised) / sigma, following - sigma
         bending = velocity if unguided is None else (x - unguided) / sigma
-        first = Part(bending, self._went(bending, sigma, step, settles))
+        first = Part(bending, self._kept(self._went(bending, sigma, step, settles), bending, ends))
         second = None
         if unguided is not None:
             added = velocity - bending
-            second = Part(added, added if settles else self._damped(added))
+            went = added if settles else self._damped(added)
+            second = Part(added, self._kept(went, added, ends))
         if self._corrected and self._before is not None:
             x = x + self._mended(self._before, first, second, sigma)
         self._before, self._memory = Taken(sigma, first, second), None
@@ -91,6 +95,12 @@ class Steps:
             return bending
         bent = self._bent(bending, sigma, step)
         return torch.lerp(bent, bending, settles) if settles else bent
+
+    def _kept(self, went: torch.Tensor, velocity: torch.Tensor, ends: bool) -> torch.Tensor:
+        """What a step goes by, and the velocity where the run ends outside what is sampled."""
+        if self._within is None or not ends:
+            return went
+        return torch.lerp(velocity, went, self._within.to(went))
 
     def _bent(self, bending: torch.Tensor, sigma: Level, step: Level) -> torch.Tensor:
         """The velocity of a step of second order; of the first one, without a memory, Euler's."""

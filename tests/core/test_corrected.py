@@ -186,3 +186,25 @@ def test_what_is_kept_tells_nothing_of_what_is_painted(guided: bool) -> None:
     alone, all_counts = end(slice(2), None), end(slice(None), None)
     torch.testing.assert_close(masked[..., :2], alone)
     assert (all_counts[..., :2] - alone).abs().max() > 1e-2
+
+
+@pytest.mark.parametrize("guided", [False, True])
+@pytest.mark.parametrize("settles", [0.0, 0.5])
+def test_what_is_kept_ends_on_the_clean_estimate(settles: float, guided: bool) -> None:
+    """And the rest as if nothing were kept: the last step alone tells them apart."""
+    mask = torch.tensor([1.0, 0.0]).repeat(2).expand(1, 1, 4, 4)
+
+    def end(within: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
+        x, steps = normal(1, 1, 2, 4, 4).double(), Steps(2, within=within)
+        for count, (sigma, following) in enumerate(pairwise((1.0, 0.7, 0.4, 0.0))):
+            clean = normal(2 + count, 1, 2, 4, 4).double()
+            without = normal(20 + count, 1, 2, 4, 4).double() if guided else None
+            ends = following == 0
+            x = steps.take(x, clean, sigma, following, settles * ends, without, ends)
+        return x, clean
+
+    (masked, clean), (bare, _) = end(mask), end(None)
+    torch.testing.assert_close(masked[..., 1::2], clean[..., 1::2], rtol=0, atol=1e-12)
+    assert (bare[..., 1::2] - clean[..., 1::2]).abs().mean() > 0.01
+    if not guided:  # else the mask also says what counts for how far guidance turned
+        torch.testing.assert_close(masked[..., ::2], bare[..., ::2], rtol=0, atol=0)

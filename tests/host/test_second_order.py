@@ -102,10 +102,10 @@ def test_an_inpaint_mask_keeps_what_it_covers(model, denoise, steps_of, cfg):
     assert (samples[..., :12] - latent[..., :12]).abs().mean() > 0.1
 
 
+@pytest.mark.parametrize("settles", [0.0, 0.5])
 @pytest.mark.parametrize("cfg", [1.0, 5.0])
-def test_with_a_mask_only_the_runs_last_step_is_eulers(model, cfg):
-    """Under a mask that keeps nothing, a run in two stages is the one without a mask."""
-    plan = plain(shift_of(model), (5,), order=2, guided_above=0.9, settles=1.0)
+def test_under_a_mask_that_keeps_nothing_two_stages_run_as_without(model, cfg, settles):
+    plan = plain(shift_of(model), (5,), order=2, guided_above=0.9, settles=settles)
     assert len(plan.stages) == 2 and all(stage.steps > 1 for stage in plan.stages)
     latent = {"samples": torch.zeros(1, 16, 16, 24)}
     bare, _ = ralu(model, None, SIZE, latent=latent, cfg=cfg, schedule=plan)

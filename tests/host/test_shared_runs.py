@@ -118,14 +118,30 @@ def test_many_steps_tell_no_distilled_model(quality):
 LEVELS = torch.tensor([1.0, 0.9, 0.7, 0.5, 0.0])
 
 
-@pytest.mark.parametrize("masked", [False, True])
-def test_the_last_step_is_eulers_where_the_run_ends(sd3, masked):
-    """Not where another sampler goes on."""
-    latent = empty() | ({"noise_mask": torch.ones(1, 1, 512, 512)} if masked else {})
+@pytest.mark.parametrize("side", [0, 32, 64], ids=["all kept", "half kept", "none kept"])
+def test_the_last_step_is_eulers_where_the_run_ends(sd3, side):
+    """Not where another sampler goes on; and where a mask keeps what is there, which comes back."""
+    mask = torch.zeros(1, 1, 64, 64)
+    mask[..., :side] = 1
+    kept = torch.randn(1, 16, 64, 64, generator=torch.Generator().manual_seed(3))
 
-    def run(levels, settles):
+    def run(levels, settles, mask=None):
         sampler = SecondOrder.execute(last_step_euler=settles).args[0]
+        latent = {"samples": kept} if mask is None else {"samples": kept, "noise_mask": mask}
         return custom(sd3, levels, Noise_RandomNoise(7), latent, 4.0, sampler)[0]
 
-    assert torch.equal(run(LEVELS[:-1], 1.0), run(LEVELS[:-1], 0.0))
-    assert torch.equal(run(LEVELS, 1.0), run(LEVELS, 0.0)) is masked
+    for settles in (0.0, 1.0):
+        samples = run(LEVELS, settles, mask)
+        torch.testing.assert_close(samples[..., side:], kept[..., side:], rtol=0, atol=1e-5)
+        if side == 64:
+            assert torch.equal(samples, run(LEVELS, settles))
+    assert torch.equal(run(LEVELS[:-1], 1.0, mask), run(LEVELS[:-1], 0.0, mask))
+    assert torch.equal(run(LEVELS, 1.0, mask), run(LEVELS, 0.0, mask)) is (side == 0)
+
+
+@pytest.mark.parametrize("quality", ["fine", "balanced", "draft"])
+@pytest.mark.parametrize("cfg", [1.0, 4.0])
+def test_a_mask_that_keeps_nothing_is_none(sd3, quality, cfg):
+    masked = empty() | {"noise_mask": torch.ones(1, 1, 512, 512)}
+    faster = on(sd3, quality=quality)
+    assert torch.equal(ksampler(faster, cfg=cfg), ksampler(faster, latent=masked, cfg=cfg))

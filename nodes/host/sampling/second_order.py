@@ -59,17 +59,17 @@ def sample_second_order(
 
     As the host's own samplers: x (B, ...) at sigmas[0], sigmas falling; the first step is Euler's,
     unless there is a memory of one before it. Unless the run `goes_on` after it, which None asks
-    the last level, the last step is Euler's as far as it `settles`, and altogether with an inpaint
-    mask: what is kept would not come back as it was. What guidance adds may go on straight, and
-    `unguided` hears then what the model says without it; a call that does not tell it takes Euler's
-    step, and the next one begins anew; until one tells it, all bends. `restrained` and `corrected`
-    as `Stage` says; nothing is corrected where an inpaint mask keeps what is there.
+    the last level, the last step is Euler's as far as it `settles`, and altogether where an inpaint
+    mask keeps what is there, which would not come back as it was. What guidance adds may go on
+    straight, and `unguided` hears then what the model says without it; a call that does not tell it
+    takes Euler's step, and the next one begins anew; until one tells it, all bends. `restrained`
+    and `corrected` as `Stage` says; nothing is corrected where an inpaint mask keeps what is there.
     """
     extra_args = extra_args or {}
     mask = extra_args.get("denoise_mask")
     if goes_on is None:
         goes_on = bool(sigmas[-1] > 0)
-    settles = 0.0 if goes_on else settles if mask is None else 1.0
+    settles = 0.0 if goes_on else settles
     if straight_guidance:
         unguided = unguided or Unguided()
         extra_args = unguided.heard(extra_args)
@@ -83,14 +83,15 @@ def sample_second_order(
         if callback is not None:
             step = {"x": x, "i": i, "sigma": sigmas[i], "sigma_hat": sigmas[i]}
             callback({**step, "denoised": denoised})
+        ends = i == last and not goes_on
         levels, settling = (sigmas[i], sigmas[i + 1]), settles if i == last else 0.0
         if unguided is None or not unguided.is_told:
-            x = steps.take(x, denoised, *levels, settling)
+            x = steps.take(x, denoised, *levels, settling, ends=ends)
         elif unguided.denoised is None:
             x, steps = Steps(1).take(x, denoised, *levels), of_rules()
         else:
             steps = steps if was_told or i == 0 else of_rules()
-            x = steps.take(x, denoised, *levels, settling, unguided.denoised)
+            x = steps.take(x, denoised, *levels, settling, unguided.denoised, ends)
     return x
 
 
