@@ -134,7 +134,7 @@ class Sampler(io.ComfyNode):
         check_sockets(model=model, positive=positive, negative=negative, latent_image=latent_image)
         check_sockets(vae=vae, schedule=schedule, region_mask=region_mask, enlarger=enlarger)
         check_numbers(seed=seed, cfg=cfg, denoise=denoise, edge_threshold=edge_threshold)
-        check_counts(plain_steps=plain_steps)
+        check_counts(plain_steps=plain_steps, seed=abs(seed))
         check_choices(edge_detector=edge_detector, upsampling=upsampling, quality=quality)
         check_references(references)
         check_quality(quality, schedule is not None)
@@ -143,7 +143,9 @@ class Sampler(io.ComfyNode):
         guider.set_cfg(cfg)
 
         def draw_noise(latent: dict) -> Any:
-            return comfy.sample.prepare_noise(latent["samples"], seed, latent.get("batch_index"))
+            return comfy.sample.prepare_noise(
+                latent["samples"], int(seed), latent.get("batch_index")
+            )
 
         wires = Wires(
             guider=guider,
@@ -151,7 +153,7 @@ class Sampler(io.ComfyNode):
             latent=latent_image,
             vae=vae,
             draw_noise=draw_noise,
-            seed=seed,
+            seed=int(seed) % 2**64,
         )
         settings = Settings(
             schedule=schedule,

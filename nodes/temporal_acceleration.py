@@ -10,7 +10,7 @@ from comfy_api.latest import io
 from .host.families.inspect import inspect_model
 from .host.families.words import ENGLISH
 from .host.showing.status import show_line
-from .host.sockets import check_counts, check_sockets
+from .host.sockets import check_counts, check_numbers, check_sockets
 from .host.temporal.acceleration import Acceleration
 from .host.temporal.attach import accelerate
 from .host.temporal.policies import POLICIES
@@ -98,6 +98,8 @@ class TemporalAcceleration(io.ComfyNode):
     ) -> io.NodeOutput:
         check_sockets(model=model)
         check_counts(interval=interval, order=order, warm_up=warm_up)
+        check_numbers(threshold=threshold, range_start=range_start, range_end=range_end)
+        check_numbers(cached_ratio=cached_ratio, max_memory=max_memory)
         settings = Acceleration(
             method=method,
             interval=int(interval),

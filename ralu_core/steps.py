@@ -37,9 +37,6 @@ class Steps:
     restrained  no step bends further than steps of equal length do: the slope is that of the step
                 before, and a much longer one goes past what it tells.
     corrected   the velocity at a step's end, when it is known, mends that step, see `_mended`.
-    within      broadcasts to x, in [0, 1]: what is sampled, and not kept. So far steps are mended,
-                and bend where the run ends; it counts for how far velocities turn. None is
-                everywhere.
     """
 
     def __init__(
@@ -48,11 +45,12 @@ class Steps:
         memory: Memory | None = None,
         restrained: bool = False,
         corrected: bool = False,
-        within: torch.Tensor | None = None,
     ):
         self._order, self._memory = order, memory
-        self._restrained, self._corrected, self._within = restrained, corrected, within
+        self._restrained, self._corrected = restrained, corrected
         self._before: Taken | None = None
+        self._given: torch.Tensor | None = None  # `within` of the step before
+        self._within: torch.Tensor | None = None  # of both
 
     def take(
         self,
@@ -62,7 +60,7 @@ class Steps:
         following: Level,
         settles: float = 0.0,
         unguided: torch.Tensor | None = None,
-        ends: bool = False,
+        within: torch.Tensor | None = None,
     ) -> torch.Tensor:
         """The state at the next level, from that at `sigma` and its clean estimate.
 
@@ -71,17 +69,19 @@ class Steps:
                   comes on top. What guidance adds is whole.
         unguided  the clean estimate without guidance, whose velocity alone is of second order then;
                   what guidance adds goes on straight, see `_damped`. None bends both.
-        ends      whether the next level is 0: what is not `within` ends on the clean estimate.
+        within    broadcasts to x, in [0, 1]: what is sampled at this level, and not kept; None is
+                  all. Steps bend and are mended as far as it was sampled at the level before, too,
+                  and that counts for how far velocities turn: what is kept goes straight.
         Nothing that it is given is written to.
         """
+        self._within = self._sampled(None if within is None else within.to(x))
         velocity, step = (x - denoised) / sigma, following - sigma
         bending = velocity if unguided is None else (x - unguided) / sigma
-        first = Part(bending, self._kept(self._went(bending, sigma, step, settles), bending, ends))
+        first = Part(bending, self._went(bending, sigma, step, settles))
         second = None
         if unguided is not None:
             added = velocity - bending
-            went = added if settles else self._damped(added)
-            second = Part(added, self._kept(went, added, ends))
+            second = Part(added, added if settles else self._damped(added))
         if self._corrected and self._before is not None:
             x = x + self._mended(self._before, first, second, sigma)
         self._before, self._memory = Taken(sigma, first, second), None
@@ -94,13 +94,15 @@ class Steps:
         if self._order == 1 or settles == 1:
             return bending
         bent = self._bent(bending, sigma, step)
-        return torch.lerp(bent, bending, settles) if settles else bent
+        bent = torch.lerp(bent, bending, settles) if settles else bent
+        return bent if self._within is None else torch.lerp(bending, bent, self._within)
 
-    def _kept(self, went: torch.Tensor, velocity: torch.Tensor, ends: bool) -> torch.Tensor:
-        """What a step goes by, and the velocity where the run ends outside what is sampled."""
-        if self._within is None or not ends:
-            return went
-        return torch.lerp(velocity, went, self._within.to(went))
+    def _sampled(self, within: torch.Tensor | None) -> torch.Tensor | None:
+        """What is sampled at this level, and was at the one before if there is one."""
+        before, self._given = self._given, within
+        if within is None or before is None or self._before is None:
+            return within
+        return torch.minimum(within, before)
 
     def _bent(self, bending: torch.Tensor, sigma: Level, step: Level) -> torch.Tensor:
         """The velocity of a step of second order; of the first one, without a memory, Euler's."""

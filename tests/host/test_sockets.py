@@ -136,6 +136,25 @@ def test_a_wire_in_the_place_of_a_number(flux, vae, widget, value):
         Sampler.execute(**{**given(Sampler, flux, vae), widget: value})
 
 
+def test_a_negative_seed_by_a_wire_is_a_seed(flux, vae):
+    """As in a KSampler, also where stages draw noise of their own."""
+    wires = given(Sampler, flux, vae)
+    one, other = (Sampler.execute(**{**wires, "seed": s}).args[0]["samples"] for s in (-1, -2))
+    assert torch.isfinite(one).all() and not torch.equal(one, other)
+    with pytest.raises(ValueError, match="The seed must be a whole number"):
+        Sampler.execute(**{**wires, "seed": 1.5})
+
+
+@pytest.mark.parametrize("value", [None, "x"], ids=repr)
+@pytest.mark.parametrize(
+    "widget", ["threshold", "range_start", "range_end", "cached_ratio", "max_memory", "interval"]
+)
+def test_a_wire_in_the_place_of_an_accelerations_number(flux, vae, widget, value):
+    wires = {**given(TemporalAcceleration, flux, vae), widget: value}
+    with pytest.raises(ValueError, match=f"The {widget} must be a number, got"):
+        TemporalAcceleration.execute(**wires)
+
+
 @pytest.mark.parametrize("value", [-5, 2.5, float("inf")], ids=repr)
 @pytest.mark.parametrize(
     ("node", "widget"),

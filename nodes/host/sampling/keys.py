@@ -34,5 +34,8 @@ STAGE_LEVELS = "ralu_stage_sigmas"
 # graphs hold on to these. Read by the RALU node's wrapper, which lets a stage pass as it is.
 IN_STAGE = "ralu_in_stage"
 
+# Differential Diffusion writes it, and others: what makes another inpaint mask at each level.
+MASK_FUNCTION = "denoise_mask_function"
+
 # Of the RALU node's wrapper on a MODEL.
 APPLIED = "ralu_applied"

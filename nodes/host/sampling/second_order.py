@@ -15,6 +15,7 @@ from ....ralu_core.latents.space import Space
 from ....ralu_core.latents.states import Memory
 from ....ralu_core.plans import Stage
 from ....ralu_core.steps import Steps
+from .in_force import InForce
 
 
 class Unguided:
@@ -27,6 +28,7 @@ class Unguided:
     def __init__(self) -> None:
         self.denoised: torch.Tensor | None = None
         self.is_told = False
+        self._guided: torch.Tensor | None = None
 
     def heard(self, extra_args: dict) -> dict:
         """Arguments of a sampler's calls of the model, with which they tell it."""
@@ -37,7 +39,15 @@ class Unguided:
 
     def _hear(self, told: dict) -> torch.Tensor:
         self.denoised, self.is_told = told["cond_denoised"], True
+        self._guided = told["denoised"]
         return told["denoised"]
+
+    def keep(self, denoised: torch.Tensor, mask: torch.Tensor | None) -> None:
+        """Take what an inpaint mask keeps from the model's answer, into which the host put it."""
+        if self.denoised is None or self._guided is None or mask is None:
+            return
+        blended = denoised + mask * (self.denoised - self._guided)
+        self.denoised = torch.where(mask == 1, self.denoised, blended)
 
 
 def sample_second_order(
@@ -59,21 +69,22 @@ def sample_second_order(
 
     As the host's own samplers: x (B, ...) at sigmas[0], sigmas falling; the first step is Euler's,
     unless there is a memory of one before it. Unless the run `goes_on` after it, which None asks
-    the last level, the last step is Euler's as far as it `settles`, and altogether where an inpaint
-    mask keeps what is there, which would not come back as it was. What guidance adds may go on
+    the last level, the last step is Euler's as far as it `settles`. What guidance adds may go on
     straight, and `unguided` hears then what the model says without it; a call that does not tell it
     takes Euler's step, and the next one begins anew; until one tells it, all bends. `restrained`
-    and `corrected` as `Stage` says; nothing is corrected where an inpaint mask keeps what is there.
+    and `corrected` as `Stage` says. What an inpaint mask keeps goes straight at each step, as Euler
+    takes it to what is there, and so does a step of what the mask has just given free.
     """
     extra_args = extra_args or {}
-    mask = extra_args.get("denoise_mask")
+    force = InForce(extra_args.get("denoise_mask"))
+    extra_args = force.heard(extra_args)
     if goes_on is None:
         goes_on = bool(sigmas[-1] > 0)
     settles = 0.0 if goes_on else settles
     if straight_guidance:
         unguided = unguided or Unguided()
         extra_args = unguided.heard(extra_args)
-    of_rules = functools.partial(Steps, 2, restrained=restrained, corrected=corrected, within=mask)
+    of_rules = functools.partial(Steps, 2, restrained=restrained, corrected=corrected)
     steps, rows, last = of_rules(memory=memory), x.new_ones(len(x)), len(sigmas) - 2
     for i in range(last + 1):
         was_told = unguided is not None and unguided.is_told
@@ -83,15 +94,16 @@ def sample_second_order(
         if callback is not None:
             step = {"x": x, "i": i, "sigma": sigmas[i], "sigma_hat": sigmas[i]}
             callback({**step, "denoised": denoised})
-        ends = i == last and not goes_on
+        if unguided is not None:
+            unguided.keep(denoised, force.mask)
         levels, settling = (sigmas[i], sigmas[i + 1]), settles if i == last else 0.0
         if unguided is None or not unguided.is_told:
-            x = steps.take(x, denoised, *levels, settling, ends=ends)
+            x = steps.take(x, denoised, *levels, settling, within=force.mask)
         elif unguided.denoised is None:
             x, steps = Steps(1).take(x, denoised, *levels), of_rules()
         else:
             steps = steps if was_told or i == 0 else of_rules()
-            x = steps.take(x, denoised, *levels, settling, unguided.denoised, ends)
+            x = steps.take(x, denoised, *levels, settling, unguided.denoised, force.mask)
     return x
 
 

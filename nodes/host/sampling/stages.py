@@ -28,7 +28,7 @@ from .begin import begin_at, sampler_name
 from .conds import Conds, fit_to_layout
 from .finite import all_finite
 from .guidance import calls_of, has_own_cfg, without_guidance
-from .keys import IN_STAGE, VIEWS
+from .keys import IN_STAGE, MASK_FUNCTION, VIEWS
 from .mixed_call import MixedCall
 from .second_order import Unguided, for_stage, goes_straight
 from .spatial import at_both_sizes
@@ -36,7 +36,6 @@ from .text_attention import TextAttention
 from .watch import Watch
 
 WRAPPER_KEY = "ralu_mixed_call"
-MASK_FUNCTION = "denoise_mask_function"  # of Differential Diffusion
 SEEDS = 2**64 - 1  # some samplers add one
 
 

@@ -203,6 +203,8 @@ class _Counted:
           they are read only where a stage ends in what is no number.
     """
 
+    __slots__ = ("_model", "_record", "_sums")
+
     def __init__(self, model: Any, record: StageRecord, sums: list):
         self._model, self._record, self._sums = model, record, sums
 
@@ -216,6 +218,13 @@ class _Counted:
     def __getattr__(self, name: str) -> Any:
         # A copy that is still being made has none, and must not ask for it here again.
         return getattr(object.__getattribute__(self, "_model"), name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """On the model: samplers that call it in tiles give it the noise and latent of each."""
+        if name in _Counted.__slots__:
+            object.__setattr__(self, name, value)
+        else:
+            setattr(self._model, name, value)
 
 
 def came_through_model(error: BaseException) -> bool:
