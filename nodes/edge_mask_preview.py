@@ -9,6 +9,7 @@ from comfy_api.latest import io, ui
 from ..ralu_core.latents.frame import Frame
 from ..ralu_core.latents.states import StageEnd
 from ..ralu_core.scores import Evidence, Need, Regions, score_named
+from .host.families.table import space_of
 from .host.inputs import (
     FP32_VAE,
     check_memory,
@@ -75,6 +76,7 @@ class EdgeMaskPreview(io.ComfyNode):
         edge_detector = score_for(edge_detector, has_picture=True)
         score_named(edge_detector).check()
         check_threshold(edge_detector, edge_threshold)
+        _check_reads(edge_detector, latent)
         picture = _picture(image, latent, vae)
         frame = Frame.of_picture(picture.shape[1], picture.shape[2])
         check_memory(frame, picture.shape[0])
@@ -82,7 +84,7 @@ class EdgeMaskPreview(io.ComfyNode):
         check_finite(picture, "IMAGE" if latent is None else "decoded picture", way_out)
         height, width = frame.picture
         picture = picture[:, :height, :width]
-        half = _half_latent(latent, frame, edge_detector)
+        half = _half_latent(latent, frame, edge_detector, height)
         evidence = Evidence(
             StageEnd(half, half),
             frame.grid,
@@ -129,11 +131,11 @@ def _half_picture(picture: torch.Tensor, frame: Frame) -> torch.Tensor:
     return F.avg_pool2d(full, 2).movedim(1, -1)
 
 
-def _half_latent(latent, frame: Frame, detector: str) -> torch.Tensor:
-    """(B, C, H/2, W/2) the same of a latent; nothing where the detector looks at the picture."""
+def _check_reads(detector: str, latent) -> None:
+    """ValueError for a detector that reads what is not there."""
     needs = score_named(detector).needs
     if needs is Need.PICTURE:
-        return torch.zeros(())
+        return
     if needs is not Need.LATENT:
         raise ValueError(
             f"The {detector} detector reads {needs.value}, which only a run has: choose another to "
@@ -144,7 +146,24 @@ def _half_latent(latent, frame: Frame, detector: str) -> torch.Tensor:
             f"The {detector} detector reads a latent, and an image is connected: "
             "connect a latent with its VAE, or choose a canny detector."
         )
-    samples = _pictures(latent)
-    if samples.ndim == 5:  # frames are pictures, as a video VAE decodes them
-        samples = samples.movedim(2, 1).flatten(0, 1)
-    return F.avg_pool2d(frame.extend(samples.float()), 2)
+    check_sockets(latent=latent)
+    frames = latent["samples"].shape[2] if latent["samples"].ndim == 5 else 1
+    if frames > 1:
+        raise ValueError(
+            f"The {detector} detector reads the latent of a still picture, got one of {frames} "
+            "frames: choose a canny detector, which looks at each."
+        )
+
+
+def _half_latent(latent, frame: Frame, detector: str, height: int) -> torch.Tensor:
+    """(B, C, H/2, W/2) the same of a latent; nothing where the detector looks at the picture.
+
+    height  of the picture in pixels, by which the latent's own space is told.
+    """
+    if score_named(detector).needs is Need.PICTURE:
+        return torch.zeros(())
+    samples = _pictures(latent).float()
+    space = space_of(samples, height)
+    if space is not None:
+        samples = space.enter(samples)
+    return F.avg_pool2d(frame.extend(samples), 2)

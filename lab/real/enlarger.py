@@ -90,7 +90,7 @@ def sheet(vae: Any, pictures: Sequence[torch.Tensor], enlarger: Any) -> Image.Im
     columns: dict[str, list[torch.Tensor]] = {}
     for picture in map(encoding.middle, pictures):
         half, full = encoding.encoded_pair(vae, picture)
-        space = encoding.space_of(vae.encode(picture[None]), len(picture))
+        space = encoding.space_for(vae.encode(picture[None]), len(picture))
         read = {name: grown(half) for name, grown in enlarger_fit.readings(enlarger).items()}
         for name, latent in {"full size": full, **read}.items():
             shown = vae.decode(space.leave(latent)).float().cpu().clamp(0, 1).flatten(0, -4)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from types import SimpleNamespace
 
+import comfy.sample
 import comfy.samplers
 import pytest
 import torch
 from applying import custom, ksampler, on
 from comfy.k_diffusion.sampling import sample_euler
+from comfy.patcher_extension import WrappersMP
 from comfy_extras.nodes_custom_sampler import Noise_RandomNoise
 from comfy_extras.nodes_differential_diffusion import DifferentialDiffusion
 
@@ -48,6 +51,30 @@ def test_the_state_stays_on_the_line_of_what_is_kept(sd3, quality, monkeypatch):
     latent = {"samples": LATENT, "noise_mask": bands(0.0, 0.0, 1.0, 1.0)}
     ksampler(on(sd3, quality=quality), latent=latent, cfg=7.0)
     assert len(seen) >= 6 and max(seen) < 1e-4, seen
+
+
+@pytest.mark.parametrize("denoise", [1.0, 0.5])
+@QUALITIES
+def test_what_a_wrapper_makes_of_noise_and_latent_is_sampled(sd3, quality, denoise):
+    """As variation seeds of other packs do it, on the MODEL."""
+    other = torch.randn(1, 16, 32, 32, generator=torch.Generator().manual_seed(8))
+
+    def varied(executor, noise, latent, *args, **more):
+        return executor(noise + other, latent + 1, *args, **more)
+
+    latent = {"samples": LATENT}
+    wrapped = sd3.clone()
+    wrapped.add_wrapper_with_key(WrappersMP.OUTER_SAMPLE, "varied", varied)
+    samples = ksampler(on(wrapped, quality=quality), latent=latent, denoise=denoise)
+    faster = on(sd3, quality=quality)
+    given = comfy.sample.prepare_noise(LATENT, 7) + other
+    steps = int(20 / denoise)
+    levels = comfy.samplers.calculate_sigmas(
+        sd3.get_model_object("model_sampling"), "simple", steps
+    )[-21:]
+    noise = SimpleNamespace(seed=7, generate_noise=lambda _: given)
+    expected = custom(faster, levels, noise, {"samples": LATENT + 1})[0]
+    torch.testing.assert_close(samples, expected, rtol=0, atol=1e-4)
 
 
 def in_halves(model, x, sigmas, extra_args=None, callback=None, disable=None):

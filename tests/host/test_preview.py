@@ -56,7 +56,7 @@ def test_route_answers():
         ("preset=FLUX+5x&steps_1=x", "invalid literal"),
         ("preset=FLUX+5x&ratio=nan", "Ratio must lie"),
         ("preset=FLUX+5x&steps_1=" + "9" * 5000, "limit"),
-        ("preset=FLUX+5x&width=1", "at least 64 pixels"),
+        ("preset=FLUX+5x&width=1", "more than 32 pixels"),
         ("preset=4-step+distilled&shifts=published", "No shifts are published"),
     ],
 )

@@ -6,9 +6,13 @@ import pytest
 import torch
 
 from driving import ralu, schedule_for
+from lab.models import tiny
 from ralu_pack.nodes.apply import Apply
 from ralu_pack.nodes.edge_mask_preview import EdgeMaskPreview
-from ralu_pack.ralu_core.scores import SCORES, Need
+from ralu_pack.nodes.host.families.table import family_named
+from ralu_pack.ralu_core.latents.frame import Frame
+from ralu_pack.ralu_core.latents.states import StageEnd
+from ralu_pack.ralu_core.scores import SCORES, Evidence, Need, Regions
 
 UNDECODED = [name for name, score in SCORES.items() if score.needs is not Need.PICTURE]
 
@@ -75,3 +79,24 @@ def test_a_threshold_is_no_matter_where_nothing_grows_early(flux):
 def test_a_picture_alone_has_no_steps():
     with pytest.raises(ValueError, match="states of all steps of the stage, which only a run has"):
         EdgeMaskPreview.execute(0.3, "settled", image=torch.zeros(1, 64, 64, 3))
+
+
+@pytest.mark.parametrize("name", ["flux1", "flux2", "qwen_image"])
+def test_a_preview_of_a_latent_reads_it_as_a_run_does(name):
+    """Also where the host folds it, or it has a frame."""
+    family = family_named(name)
+    space, vae = family.space, tiny.load_vae(tiny.vae_weights(family.space))
+    generator = torch.Generator().manual_seed(2)
+    latent = torch.randn(1, space.channels, 32, 32, generator=generator)
+    latent = latent * torch.rand(1, 1, 32, 32, generator=generator)
+    given = {"samples": space.leave(latent)}
+    shown = EdgeMaskPreview.execute(0.3, "latent_gradient", latent=given, vae=vae).args[0]
+    frame, half = Frame(32, 32, space), torch.nn.functional.avg_pool2d(latent, 2)
+    evidence = Evidence(StageEnd(half, half), frame.grid)
+    assert torch.equal(shown, frame.mask(Regions("latent_gradient").choose(evidence, 0.3)))
+
+
+def test_a_preview_of_frames_by_their_latent_is_refused(vae):
+    latent = {"samples": torch.zeros(1, 16, 3, 16, 16)}
+    with pytest.raises(ValueError, match="got one of 3 frames: choose a canny detector"):
+        EdgeMaskPreview.execute(0.3, "latent_gradient", latent=latent, vae=vae)

@@ -17,7 +17,7 @@ from ....ralu_core.growth.enlarger_fit import (
     fit_and_measure,
 )
 from ....ralu_core.latents.space import Space
-from ..families.table import FAMILIES
+from ..families.table import space_of
 from ..sampling.finite import check_finite
 
 SIDE = 32  # pictures are cut to a multiple of it, so that half of them are whole latents of any VAE
@@ -72,13 +72,11 @@ def encoded_pair(vae: Any, picture: torch.Tensor) -> Pair:
     return _encoded(vae, half.movedim(1, -1).clamp(0, 1)), _encoded(vae, full)
 
 
-def space_of(latent: torch.Tensor, height: int) -> Space:
+def space_for(latent: torch.Tensor, height: int) -> Space:
     """The space of a VAE's latent of a picture of that height. ValueError where no model has it."""
-    for family in FAMILIES:
-        space = family.space
-        shape = space.host_channels, space.has_frames, height // space.host_pixels
-        if (latent.shape[1], latent.ndim == 5, latent.shape[-2]) == shape:
-            return space
+    space = space_of(latent, height)
+    if space is not None:
+        return space
     raise ValueError(
         "RALU fits enlargers for VAEs of the models that it samples, got one that makes latents of "
         f"shape {tuple(latent.shape)} of a picture {height} pixels high: load the VAE of such a "
@@ -89,7 +87,7 @@ def space_of(latent: torch.Tensor, height: int) -> Space:
 def _encoded(vae: Any, picture: torch.Tensor) -> torch.Tensor:
     latent = vae.encode(picture).float().cpu()
     check_finite(latent, "encoded picture", "start ComfyUI with --fp32-vae")
-    return space_of(latent, picture.shape[1]).enter(latent)
+    return space_for(latent, picture.shape[1]).enter(latent)
 
 
 def middle(picture: torch.Tensor) -> torch.Tensor:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import torch
+
+from ....ralu_core.latents.space import Space
 from .anima import Anima
 from .chroma import Chroma
 from .ernie import Ernie
@@ -38,6 +41,16 @@ FAMILIES: tuple[Family, ...] = (
 def family_named(name: str) -> Family:
     """The family of that name; KeyError for others, as only presets name them."""
     return {family.name: family for family in FAMILIES}[name]
+
+
+def space_of(latent: torch.Tensor, height: int) -> Space | None:
+    """The space of a host's latent of a picture of that height; None where no family has it."""
+    for family in FAMILIES:
+        space = family.space
+        shape = space.host_channels, space.has_frames, height // space.host_pixels
+        if (latent.shape[1], latent.ndim == 5, latent.shape[-2]) == shape:
+            return space
+    return None
 
 
 def supported() -> str:

@@ -21,10 +21,14 @@ def begin_at(
     space: Space,
     levels: Sequence[float] | None = None,
     before: Callable[[], None] = lambda: None,
+    is_hosts: bool = False,
 ) -> Any:
     """A copy of a SAMPLER that begins there. Its noise then only restores what a mask keeps.
 
     levels  of the whole run, which other nodes' patches find their step in; None: the stage's.
+    is_hosts
+            whether the host makes that start itself, to the bit, and what other nodes' wrappers
+            make of noise or latent with it.
     before  is called first, and may refuse.
     """
     function = sampler.sampler_function
@@ -34,8 +38,10 @@ def begin_at(
         before()
         if levels is not None:
             _tell_levels(kwargs.get("extra_args") or {}, levels, sigmas)
+        own = space.leave(start.take())
         # Into what the host made for it to begin with, or both would be kept while it samples.
-        state = scaled_noise.copy_(space.leave(start.take()))
+        state = scaled_noise if is_hosts else scaled_noise.copy_(own)
+        del own
         try:
             return function(model, state, sigmas, *args, **kwargs)
         except IndexError as error:

@@ -94,7 +94,9 @@ class GuiderStages:
             out = self._guider_for(task).sample(
                 space.leave(task.white),
                 self._unprocessed(task),
-                self.watch.timed(begin_at(sampler, start, space, levels, joined)),
+                self.watch.timed(
+                    begin_at(sampler, start, space, levels, joined, self._is_hosts(task))
+                ),
                 torch.tensor(stage.sigmas),
                 denoise_mask=self._mask(task),
                 callback=callback,
@@ -115,6 +117,11 @@ class GuiderStages:
             heard = unguided.denoised
             last = None if heard is None else replace(last, denoised=space.enter(heard))
         return StageEnd(space.enter(out), denoised, history, last)
+
+    def _is_hosts(self, task: StageTask) -> bool:
+        """Whether the host makes the start of a stage: the run's first, at full size."""
+        first = None if self.plan is None else self.plan.stages[0].number
+        return task.stage.number == first and task.stage.grid is FULL
 
     def _guider_for(self, task: StageTask):
         guider = copy.copy(self.guider if task.stage.guided else without_guidance(self.guider))
