@@ -143,9 +143,8 @@ class Sampler(io.ComfyNode):
         guider.set_cfg(cfg)
 
         def draw_noise(latent: dict) -> Any:
-            return comfy.sample.prepare_noise(
-                latent["samples"], int(seed), latent.get("batch_index")
-            )
+            items = latent.get("batch_index")
+            return comfy.sample.prepare_noise(latent["samples"], int(seed), items)
 
         wires = Wires(
             guider=guider,

@@ -149,21 +149,9 @@ def prepare(wires: Wires, settings: Settings) -> Run:
     check_conds(wires.guider.original_conds, facts.family.text_width(network), unread)
     samples = latent_samples(patcher, wires.latent, facts.space)
     frame = Frame(samples.shape[-2], samples.shape[-1], facts.space)
-    chosen = planned(settings, facts, frame)
-    plan, grown = with_enlarger(
-        chosen.plan,
-        settings.upsampling,
-        settings.enlarger,
-        wires.vae,
-        patcher.model,
-        facts.space,
-    )
-    chosen, frame = replace(chosen, plan=plan), replace(frame, exact=plan.is_full)
-    if wires.numbers is not None and not plan.is_full:
-        numbers = wires.numbers()
-        if numbers is None:
-            log.info("No picture's number is known, so this plan's own noise counts them from 0.")
-        wires = replace(wires, latent={**wires.latent, "batch_index": numbers})
+    chosen, grown = _planned(wires, settings, facts, frame)
+    plan, frame = chosen.plan, replace(frame, exact=chosen.plan.is_full)
+    wires = _numbered(wires, plan)
     check_sampler(wires.sampler, plan.steps)
     _check_carried(wires.guider, facts, plan, frame, len(samples))
     name_unstoppable(wires.guider, plan)
@@ -177,19 +165,20 @@ def prepare(wires: Wires, settings: Settings) -> Run:
     source = source_of(wires, facts, frame, samples, latent)
     check_noise_level(source.noise, plan, chosen.whole.stages[-1].start, chosen.shift)
     progress = _progress(wires, facts, chosen, frame, references_of(conds, frame.space, half))
+    watched = Watch(patcher, facts.space, (progress,))
     stages = GuiderStages(
-        guider=wires.guider,
-        sampler=sampler_for(plan, wires.sampler),
-        conds=conds,
-        half_conds=half,
-        family=facts.family,
-        latent=latent,
-        mask=mask,
-        seed=wires.seed,
-        watch=Watch(patcher, facts.space, (progress,)),
+        wires.guider,
+        sampler_for(plan, wires.sampler),
+        conds,
+        facts.family,
+        latent,
+        mask,
+        wires.seed,
+        watched,
         plan=plan,
         watches_text=regions.watches_text,
         lettering=lettering,
+        half_conds=half,
     )
     own, published = settings.plain_steps, chosen.published
     return Run(
@@ -207,6 +196,32 @@ def prepare(wires: Wires, settings: Settings) -> Run:
         grown=grown,
         remarks=remarks(plan, settings, wires.sampler, wires.guider.original_conds),
     )
+
+
+def _planned(
+    wires: Wires, settings: Settings, facts: ModelFacts, frame: Frame
+) -> tuple[Planned, str]:
+    """The plan, with the enlarger that it grows by, and how that is told."""
+    chosen = planned(settings, facts, frame)
+    plan, grown = with_enlarger(
+        chosen.plan,
+        settings.upsampling,
+        settings.enlarger,
+        wires.vae,
+        wires.guider.model_patcher.model,
+        facts.space,
+    )
+    return replace(chosen, plan=plan), grown
+
+
+def _numbered(wires: Wires, plan: Plan) -> Wires:
+    """With the number of each picture within its seed, where the plan draws noise of its own."""
+    if wires.numbers is None or plan.is_full:
+        return wires
+    numbers = wires.numbers()
+    if numbers is None:
+        log.info("No picture's number is known, so this plan's own noise counts them from 0.")
+    return replace(wires, latent={**wires.latent, "batch_index": numbers})
 
 
 def _name_unpooled(half: Conds | None, plan: Plan) -> None:

@@ -33,8 +33,7 @@ from ralu_pack.nodes.sampler import Sampler
 
 pytestmark = pytest.mark.promise("Every model family: references, LoRAs, masks, regional prompts")
 
-# Ways to place references, for those that take them. In the network of Flux, index_timestep_zero
-# fails in ComfyUI's own sampling but for Flux.2 with one picture and without guidance.
+# Ways to place references. index_timestep_zero fails in ComfyUI itself but for one of Flux.2.
 ZERO = "index_timestep_zero"
 REFERENCES = {
     "flux1": ("offset", "index", "uxo"),
