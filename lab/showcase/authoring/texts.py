@@ -112,9 +112,7 @@ which ones they would be: they are outlined, the rest is darkened.
 - **edge_threshold** above 0 takes every region with at least that share of edge pixels, so that
   a busy picture gets more of them than a calm one. The ratio is then not used."""
 
-SCHEDULE = """- **quality** has no effect while **schedule** is connected. For *balanced*, 7
-  steps at full size, remove that wire and choose it.
-- **preset** sets steps, noise levels and the share of early regions.
+SCHEDULE = """- **preset** is the plan; while it is connected **quality** has no effect.
 - **shifts**: *match the model* solves the noise levels for the connected model, in milliseconds;
   *published* takes the paper's numbers.
 - **steps, end_sigma, ratio** at 0 keep the preset's values."""
