@@ -41,7 +41,7 @@ def planned(settings: Settings, facts: ModelFacts, frame: Frame) -> Planned:
     whole = settings.schedule or _few_steps(settings, facts, frame)
     whole = whole or dialled_plan(settings.quality, _told(facts, settings), frame)
     check_stages(whole, facts.family)
-    shift = facts.shift_for(frame, whole.shift_steps)
+    shift = facts.shift_for(frame, whole.shift_steps or whole.baseline_steps)
     check_shift_fits(whole.model_shift, shift, facts.is_sized)
     start, end = settings.levels or (float(shift_sigma(shift, settings.denoise)), 0.0)
     part = _part(settings, shift)

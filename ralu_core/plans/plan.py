@@ -24,7 +24,7 @@ class Plan:
     model_shift     h of the model that the plan is meant for, in (0, 100]; None for any.
     baseline_steps  plain steps that the run stands for; None where nobody says.
     shift_steps     plain steps whose shift is `model_shift`, of models whose shift depends on them;
-                    None where nobody says.
+                    None where they are `baseline_steps`.
     leaves          noise level that the run leaves; 0 but for a run that another one finishes.
 
     >>> from ralu_core.plans.ralu import ralu

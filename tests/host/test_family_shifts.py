@@ -78,6 +78,12 @@ def test_a_changed_schedule_keeps_the_steps_that_its_shift_is_of(model, changes)
     assert samples.shape == (1, 128, 16, 16)
 
 
+@pytest.mark.parametrize("steps", [1, 2, 3])
+def test_as_many_plain_steps_have_the_shift_of_so_many(model, steps):
+    samples, _ = ralu(model, None, schedule=None, quality="balanced", plain_steps=steps)
+    assert samples.shape == (1, 128, 16, 16)
+
+
 def test_ends_move_with_the_shift_unless_they_are_given(model, flux):
     assert schedule(flux, 1024).ends == (0.7, 0.55, 0.0)
     moved = schedule(model, 1024).ends
