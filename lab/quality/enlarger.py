@@ -61,7 +61,7 @@ def plans_of(subject: Subject) -> Iterator[tuple[str, Any, Sequence[str]]]:
 
 
 def compare(kind: str, pairs: int) -> str:
-    """The tables of one miniature, in bfloat16."""
+    """The tables of one miniature."""
     subject = load_subject(kind)
     first = SPLITS["tuned"]
     rows = list_pairs(first + pairs)[first:]

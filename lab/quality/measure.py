@@ -26,6 +26,7 @@ from lab.quality.statistics import what_is_given
 from lab.quality.store import Store
 from lab.quality.subject import (
     SEED,
+    best_dtype,
     list_pairs,
     load_subject,
     meta_subject,
@@ -38,8 +39,8 @@ SHEET_PAIRS = (0, 3, 6, 8, 12, 17, 24, 27)
 ABLATION_FIGURES = (*DISTANCES, "aliasing", "block 16", "block 32", "copies", "recognised", "SSIM")
 INTRODUCTION = """\
 {pairs} prompt-seed pairs of the miniature {kind} (weights SHA-256 {hash}), 256x256 pixels, \
-ComfyUI seed {seed} and picture numbers 0 to {last} of its batch; ablations: the first {few} \
-pairs. Made by `{command}`.
+{dtype} network, ComfyUI seed {seed} and picture numbers 0 to {last} of its batch; ablations: \
+the first {few} pairs. Made by `{command}`.
 
 Brackets hold bootstrap intervals of 95 % over the noise of the pairs and over the pictures that \
 distances are taken to; {given} (of the ablations: {few_given}). KID and Frechet: distances to \
@@ -60,7 +61,7 @@ class Run:
         kind = options.model
         self.options, self.kind = options, kind
         self.subject = load_subject(kind)
-        store = Store(kept_in(options.out, kind))
+        store = Store(kept_in(options.out, kind) / _computed_in())
         self.bench = Bench(self.subject, list_pairs(options.pairs), store)
         self.counting = meta_subject(kind)
         self.many = methods.reference(MINIATURES[kind].steps)
@@ -94,11 +95,16 @@ def run(options: argparse.Namespace, command: str) -> None:
         commit(Path(options.out))
 
 
+def _computed_in() -> str:
+    return str(best_dtype()).removeprefix("torch.")
+
+
 def _introduction(options: argparse.Namespace, command: str) -> str:
     prompts = len(list_emoji())
     return INTRODUCTION.format(
         pairs=options.pairs,
         kind=options.model,
+        dtype=_computed_in(),
         hash=weights_hash(options.model)[:16],
         seed=SEED,
         last=options.pairs - 1,

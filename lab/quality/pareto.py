@@ -19,7 +19,7 @@ from lab.bench import machine
 from lab.bench.results import Results
 from lab.quality import methods, pareto_methods, pareto_report
 from lab.quality.bench import Bench
-from lab.quality.pareto_methods import HARDNESS, LINE, RALU, Line
+from lab.quality.pareto_methods import EULER, HARDNESS, LINE, RALU, Line
 from lab.quality.pareto_part import Part, part_of
 from lab.quality.report import Row, figures_as_data
 from lab.quality.statistics import Estimate
@@ -27,6 +27,7 @@ from lab.quality.subject import Subject, meta_subject, weights_hash
 
 HERE = Path(__file__).resolve().parent
 CURVES = HERE / "curves"
+TOLD_APART = (EULER, RALU)  # differences to these lines, too, where they are measured
 HARD = "How hard a judge this model is: "
 INDEX = """\
 # Quality over FLOPs
@@ -44,7 +45,8 @@ distances are taken to; {given}. KID, Frechet: distance to {references}, in the 
 judge's features and in texture statistics, less is better. SSIM, PSNR: \
 against {many} plain Euler steps of the same seed. FLOPs: of the network's calls, counted as run. \
 Differences are paired, against plain second-order steps of the nearest FLOPs not below the \
-method's (else the dearest there are): the line to beat. Those against RALU as shipped likewise."""
+method's (else the dearest there are): the line to beat. Those against plain Euler steps, a \
+KSampler's, and against RALU as shipped likewise."""
 ARTIFACTS_ARE = """\
 Artifacts (`lab/quality/artifacts.py`), and blur: closer to the last row is better, not less."""
 TITLES = {"real": "real pictures", "model": "the model's own pictures"}
@@ -155,10 +157,10 @@ def write(
     results.say(pareto_report.hardness(beaten, reference, HARDNESS))
     results.say(pareto_report.table(measured, reference))
     results.say(pareto_report.differences(measured, beaten, LINE))
-    shipped = [row for line, rows in measured if line.name == RALU for row in rows]
-    if shipped:
-        whole = [*measured, (Line(pareto_report.REFERENCE, ()), [reference])]
-        results.say(pareto_report.differences(whole, shipped, RALU))
+    whole = [*measured, (Line(pareto_report.REFERENCE, ()), [reference])]
+    for line, rows in measured:
+        if line.name in TOLD_APART:
+            results.say(pareto_report.differences(whole, rows, line.name))
     results.say(ARTIFACTS_ARE)
     results.say(pareto_report.artifact_table(measured, reference, aimed, TITLES[against]))
     results.data["rows"] = [_data(row) for _, rows in measured for row in rows]

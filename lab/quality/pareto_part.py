@@ -17,7 +17,7 @@ from lab.quality.methods import Method
 from lab.quality.splits import OTHERS, REFERENCES, SPLITS, first_of, pairs_of
 from lab.quality.statistics import what_is_given
 from lab.quality.store import Store
-from lab.quality.subject import Subject, list_pairs, load_subject
+from lab.quality.subject import Subject, best_dtype, list_pairs, load_subject
 
 
 @dataclass(frozen=True)
@@ -105,12 +105,6 @@ class Part:
             reference_count=self.references,
             denoise=self.denoise,
         )
-
-
-def best_dtype() -> torch.dtype:
-    """bfloat16 where the processor multiplies it, else float32, which is then faster."""
-    can = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
-    return torch.bfloat16 if can() else torch.float32
 
 
 def part_of(options: argparse.Namespace) -> Part:

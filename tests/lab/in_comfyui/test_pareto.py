@@ -13,7 +13,7 @@ from lab.comfy import ralu_pack
 from lab.models.architectures import MINIATURES
 from lab.quality import jit, methods, pareto, pareto_methods, rivals
 from lab.quality.bench import REFERENCE, Bench, Measured, figure_names
-from lab.quality.pareto_methods import LINE, RALU, Line
+from lab.quality.pareto_methods import EULER, LINE, RALU, Line
 from lab.quality.report import Row
 from lab.quality.rivals import Batch
 from lab.quality.statistics import Estimate
@@ -186,18 +186,19 @@ def told(group: str, name: str, giga: float) -> Row:
     return Row(method, methods.Cost(giga, 4), figures)
 
 
-def test_a_page_with_ralu_as_shipped_tells_differences_to_it(tmp_path):
+@pytest.mark.parametrize("name", [EULER, RALU])
+def test_a_page_with_euler_steps_or_ralu_tells_differences_to_them(tmp_path, name):
     part = pareto.Part("flux", "new", 8, 80, tmp_path, torch.float32, None, 50)
     plain = [told(LINE, "4 steps", 11.8), told(LINE, "10 steps", 29.4)]
     many = told("reference", "plain, 50 steps", 147.0)
-    shipped = (Line(RALU, ()), [told(RALU, "FLUX 7x", 18.9)])
+    other = (Line(name, ()), [told(name, "FLUX 7x", 18.9)])
 
     def page(*measured) -> str:
         pareto.write(part, "real", many, list(measured), many.figures, "command")
         return (tmp_path / "pareto_flux_new_real.md").read_text("utf-8")
 
-    assert f"minus {RALU}" not in page((Line(LINE, ()), plain))
-    table = page((Line(LINE, ()), plain), shipped).split(f"minus {RALU}")[1].split("\n\n")[0]
+    assert f"minus {name}" not in page((Line(LINE, ()), plain))
+    table = page((Line(LINE, ()), plain), other).split(f"minus {name}")[1].split("\n\n")[0]
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()]
     assert [row[1:4] for row in rows[2:]] == [
         ["4 steps", "FLUX 7x", "-38 %"],

@@ -15,7 +15,6 @@ from lab.quality.__main__ import parse
 from lab.quality.bench import REFERENCE, Bench, kept_in
 from lab.quality.distances import Reference, kernel_distance
 from lab.quality.judge import load_judge
-from lab.quality.pareto_part import best_dtype
 from lab.quality.rivals import Batch
 from lab.quality.splits import OTHERS, first_of
 from lab.quality.statistics import strata_of
@@ -64,7 +63,7 @@ MANY, BEATEN = "reference_plain_3_steps", "plain_second_order_3_steps"
 def test_the_pictures_are_of_the_splits_own_pairs(pictures, split):
     first = first_of(split)
     with torch.inference_mode():
-        subject = replace(load_subject("sd3", best_dtype()), guidance=1.0)
+        subject = replace(load_subject("sd3"), guidance=1.0)
         batch = Batch(subject, list_pairs(first + PAIRS)[first:])
         assert [pair.number for pair in batch.pairs] == list(range(first, first + PAIRS))
         drawn = as_pictures(as_bytes(subject.vae.decode(rivals.plain(batch, STEPS))))
@@ -120,7 +119,7 @@ def test_the_judges_distance_is_of_its_features(page, pictures):
 
 def test_held_out_pictures_do_not_depend_on_how_many_were_asked_for_before(tmp_path):
     with torch.inference_mode():
-        subject = load_subject("sd3", best_dtype())
+        subject = load_subject("sd3")
         bench, at_once = (Bench(subject, [], Store(tmp_path / name)) for name in ("a", "b"))
         bench.reference_count, at_once.reference_count = 5, 10
         few, whole = bench.held_out(REFERENCE), at_once.held_out(REFERENCE)
