@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -88,7 +88,7 @@ class Applied:
         why = None
         if not guider.model_options.get(IN_STAGE) and steps > 0:
             wires = Wires(
-                guider=_as_before(guider),
+                guider=_as_before(guider, executor.wrappers[: executor.idx]),
                 sampler=sampler,
                 latent=_latent(latent_image, denoise_mask),
                 vae=self.vae,
@@ -98,6 +98,7 @@ class Applied:
                 steps=steps,
                 tell=self.tell,
                 numbers=functools.partial(numbers_of, noise, seed),
+                is_sampling=True,
             )
             with for_node_in_front():
                 why = None if _do_fall(sigmas) else "these noise levels do not fall at each step"
@@ -162,17 +163,29 @@ def _latent(samples: torch.Tensor, mask: torch.Tensor | None) -> dict:
     return {"samples": samples, "noise_mask": mask[:, :1] if mask.ndim > 3 else mask}
 
 
-def _as_before(guider: Any) -> Any:
+def _as_before(guider: Any, around: Sequence[Callable]) -> Any:
     """A copy of a guider that samples, with its options as they were before it began.
 
     The host has put into them what the MODEL and the prompts hold, and does so again in each stage.
+
+    around  wrappers of the sampling that are under way: what they do to it is done.
     """
     before, patcher = copy.copy(guider), guider.model_patcher
     hooks = guider.model_options.get("registered_hooks")
     if hooks is not None and hooks.get_type(EnumHookType.TransformerOptions):
-        before.model_options = create_model_options_clone(patcher.model_options)
-        return before
-    options = create_model_options_clone(guider.model_options)
+        options = create_model_options_clone(patcher.model_options)
+    else:
+        options = _without_the_models(guider.model_options, patcher)
+    outer = options.get("transformer_options", {}).get("wrappers", {}).get(KIND, {})
+    for key in list(outer):
+        _drop(outer, key, around)
+    before.model_options = options
+    return before
+
+
+def _without_the_models(model_options: dict, patcher: Any) -> dict:
+    """A copy of a sampling's options without what the host puts into them."""
+    options = create_model_options_clone(model_options)
     for name in ("to_load_options", "registered_hooks"):
         options.pop(name, None)
     for name in ("wrappers", "callbacks"):
@@ -180,12 +193,11 @@ def _as_before(guider: Any) -> Any:
         for kind, by_key in getattr(patcher, name).items():
             for key, functions in by_key.items():
                 _drop(held.get(kind, {}), key, functions)
-    before.model_options = options
-    return before
+    return options
 
 
-def _drop(held: dict, key: Any, functions: list) -> None:
-    """Take the MODEL's functions out of a list; what it held before stays."""
+def _drop(held: dict, key: Any, functions: Sequence[Callable]) -> None:
+    """Take functions out of a list; what else it holds stays."""
     mine = {id(function) for function in functions}
     left = [function for function in held.pop(key, []) if id(function) not in mine]
     if left:

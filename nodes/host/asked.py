@@ -30,6 +30,8 @@ class Wires:
     tell        shows a line about the run.
     numbers     finds the number of each picture within its seed, where the LATENT does not tell; it
                 is asked where a plan draws noise of its own.
+    is_sampling
+                whether the guider's own `sample` is under way around the run.
     """
 
     guider: Any
@@ -42,6 +44,7 @@ class Wires:
     steps: int = 0
     tell: Callable[[str], None] = show_status
     numbers: Callable[[], list[int] | None] | None = None
+    is_sampling: bool = False
 
 
 @dataclass(frozen=True)

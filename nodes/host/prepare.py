@@ -179,6 +179,7 @@ def prepare(wires: Wires, settings: Settings) -> Run:
         watches_text=regions.watches_text,
         lettering=lettering,
         half_conds=half,
+        is_sampling=wires.is_sampling,
     )
     own, published = settings.plain_steps, chosen.published
     return Run(

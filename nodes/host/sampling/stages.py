@@ -13,6 +13,7 @@ import comfy.sampler_helpers
 import torch
 from comfy.model_patcher import create_model_options_clone
 from comfy.patcher_extension import WrappersMP, add_wrapper_with_key
+from comfy.samplers import CFGGuider
 
 from ....ralu_core.latents.grid import FULL, HALF
 from ....ralu_core.latents.noise import stage_seed
@@ -55,6 +56,9 @@ class GuiderStages:
     lettering  (n,) bool, which vectors of the prompt are of words that the picture is to show.
     half_conds
             conditioning of stages at half size, where it is another.
+    is_sampling
+            whether the guider's own `sample` is under way around the stages: then what it adds to
+            the host's is not added again.
     """
 
     guider: Any
@@ -69,6 +73,7 @@ class GuiderStages:
     watches_text: bool = False
     lettering: torch.Tensor | None = None
     half_conds: Conds | None = None
+    is_sampling: bool = False
 
     def __post_init__(self) -> None:
         self.is_empty = not torch.any(self.latent)
@@ -91,7 +96,7 @@ class GuiderStages:
         unguided = Unguided() if goes_straight(self.sampler, stage) else None
         sampler = for_stage(self.sampler, stage, start.memory, space, unguided)
         with self.watch.stage(task, self._tokens(task), rows) as callback:
-            out = self._guider_for(task).sample(
+            out = self._sample_of(self._guider_for(task))(
                 space.leave(task.white),
                 self._unprocessed(task),
                 self.watch.timed(
@@ -122,6 +127,12 @@ class GuiderStages:
         """Whether the host makes the start of a stage: the run's first, at full size."""
         first = None if self.plan is None else self.plan.stages[0].number
         return task.stage.number == first and task.stage.grid is FULL
+
+    def _sample_of(self, guider: Any):
+        """How a stage's guider samples."""
+        if self.is_sampling and isinstance(guider, CFGGuider):
+            return functools.partial(CFGGuider.sample, guider)
+        return guider.sample
 
     def _guider_for(self, task: StageTask):
         guider = copy.copy(self.guider if task.stage.guided else without_guidance(self.guider))

@@ -1,0 +1,56 @@
+"""What other nodes do around the sampling of a RALU node is done once, not in every stage."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import comfy.samplers
+import pytest
+import torch
+from applying import EULER, FULL, SIDE, cfg_of, custom, empty, on, quickly
+from comfy.patcher_extension import WrappersMP, add_wrapper_with_key
+from comfy_extras.nodes_custom_sampler import SamplerCustomAdvanced
+
+from driving import guider_for
+
+GENERATOR = torch.Generator().manual_seed(8)
+NOISE, OTHER = torch.randn(2, 1, 16, SIDE, SIDE, generator=GENERATOR)
+
+
+def noise_of(given: torch.Tensor):
+    return SimpleNamespace(seed=7, generate_noise=lambda _: given)
+
+
+class Varied(comfy.samplers.CFGGuider):
+    """A guider that varies the noise and brightens the picture, around the host's sampling."""
+
+    def sample(self, noise, *args, **more):
+        return super().sample(noise + OTHER, *args, **more) + 1
+
+
+def varied(executor, noise, *args, **more):
+    return executor(noise + OTHER, *args, **more) + 1
+
+
+def by_guider(model) -> torch.Tensor:
+    given = guider_for(model, cfg_of(model))
+    guider = Varied(model)
+    guider.original_conds, guider.cfg = given.original_conds, given.cfg
+    out = SamplerCustomAdvanced.execute(noise_of(NOISE), guider, EULER, FULL, empty())
+    return out.args[0]["samples"]
+
+
+def by_options(model) -> torch.Tensor:
+    wrapped = model.clone()
+    kind = WrappersMP.OUTER_SAMPLE
+    add_wrapper_with_key(kind, "varied", varied, wrapped.model_options, is_model_options=True)
+    return custom(wrapped, noise=noise_of(NOISE))[0]
+
+
+@pytest.mark.parametrize("sample", [by_guider, by_options])
+@pytest.mark.parametrize("faster", [on, quickly])
+def test_what_lies_around_a_run_is_done_once(model, faster, sample):
+    """Of the dial and of a plan of three sizes."""
+    small = faster(model)
+    expected = custom(small, noise=noise_of(NOISE + OTHER))[0] + 1
+    torch.testing.assert_close(sample(small), expected, rtol=0, atol=1e-5)
