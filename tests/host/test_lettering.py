@@ -159,6 +159,13 @@ def test_a_clip_that_weighs_no_token_is_refused():
     assert LETTERING not in encoded(Unweighed(), "a sign")[1]
 
 
+@pytest.mark.parametrize("family", ["Flux.1", "Chroma"])
+def test_words_that_an_encoder_has_no_token_for_are_refused(family):
+    """T5 takes the quotes and what is between them for one unknown token."""
+    with pytest.raises(ValueError, match="in the CLIP, and its t5xxl has none for these: encode"):
+        EncodeLettering.execute(small_clip(family), "招牌上写着「营业中」")
+
+
 def test_a_clip_with_tokens_of_its_own_kind_is_refused():
     clip = TextEncoder(trained=False)
     assert LETTERING not in encoded(clip, "a sign")[1]

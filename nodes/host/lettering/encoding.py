@@ -14,6 +14,7 @@ from .quotes import without_quoted
 
 Tokens = dict[str, list[list[tuple]]]  # of each text encoder: sections of (token, weight, ...)
 HEAVIER = 1.0  # added to the weight of a marked token
+WEIGHS_NONE = "this CLIP weighs none"
 CHANGED = 0.1  # of a vector's length; what rounding moves lies far below
 
 
@@ -29,7 +30,7 @@ def encode(clip: Any, prompt: str) -> list:
     if emptied == prompt:
         return conditioning
     if not isinstance(tokens, dict):
-        _refuse()
+        _refuse(WEIGHS_NONE)
     marked = _marked(tokens, clip.tokenize(emptied))
     weighed = clip.encode_from_tokens_scheduled(_heavier(tokens, marked))
     return [
@@ -47,13 +48,14 @@ def _marks(text: torch.Tensor, heavier: torch.Tensor, tokens: Tokens, marked: di
         (sections,) = marked.values()
         found = torch.tensor(list(chain(*sections)))[-text.shape[1] :]
     if not found.any() or len(found) != text.shape[1]:
-        _refuse()
+        unknown = [name for name, sections in marked.items() if not any(chain(*sections))]
+        _refuse(f"its {unknown[0]} has none for these" if unknown else WEIGHS_NONE)
     return found
 
 
-def _refuse() -> NoReturn:
+def _refuse(cause: str) -> NoReturn:
     raise ValueError(
-        "RALU finds words in quotes by the weights of their tokens, and this CLIP weighs none: "
+        f"RALU finds words in quotes by the weights of their tokens in the CLIP, and {cause}: "
         "encode with CLIP Text Encode, and paint the lettering as a region_mask."
     )
 
