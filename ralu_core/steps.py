@@ -112,7 +112,7 @@ class Steps:
             level, slope = self._memory.sigma, self._memory.slope(bending)
         else:
             return bending
-        return bending + self._bend(step / (2 * (sigma - level))) * (bending - slope)
+        return bending + self._bend(_share(step, 2 * (sigma - level))) * (bending - slope)
 
     def _bend(self, wanted: Level) -> Level:
         if not self._restrained:
@@ -148,6 +148,13 @@ class Steps:
 
     def _seen(self, x: torch.Tensor) -> torch.Tensor:
         return x if self._within is None else self._within * x
+
+
+def _share(step: Level, gap: Level) -> Level:
+    """Of a step, after a gap between levels; 0 after a level that repeats, which tells no slope."""
+    if not isinstance(gap, torch.Tensor):
+        return step / gap if gap else 0.0
+    return torch.where(gap == 0, torch.zeros_like(gap), step / gap)
 
 
 def trusted(velocity: torch.Tensor, before: torch.Tensor) -> torch.Tensor:

@@ -214,3 +214,23 @@ def test_what_is_kept_stays_on_its_line_and_what_is_set_free_begins_anew(settles
     alone = end([torch.zeros(1, 1, 4, 4)] * 2 + [freed] * 2)
     anew = end([freed] * 4, start=2)
     torch.testing.assert_close(alone[..., column], anew[..., column], rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("level", [float, torch.tensor])
+@pytest.mark.parametrize("restrained", [False, True])
+def test_a_level_that_repeats_changes_nothing_and_tells_no_slope(level, restrained: bool) -> None:
+    """As a schedule's rounded levels do; the step after it is Euler's, the next bends again."""
+    denoise, noise = gaussian(0.5, 0.8), normal(1, 1, 2, 4, 4).double()
+
+    def run(steps: Steps, x: torch.Tensor, *levels: float) -> torch.Tensor:
+        for sigma, following in pairwise(levels):
+            x = steps.take(x, denoise(x, sigma, None), level(sigma), level(following))
+        return x
+
+    repeated = run(Steps(2, restrained=restrained), noise, 0.9, 0.7, 0.7, 0.4, 0.1)
+    anew = run(Steps(2, restrained=restrained), noise, 0.9, 0.7)
+    torch.testing.assert_close(
+        repeated, run(Steps(2, restrained=restrained), anew, 0.7, 0.4, 0.1), rtol=0, atol=1e-12
+    )
+    mended = run(Steps(2, restrained=restrained, corrected=True), noise, 0.9, 0.7, 0.7, 0.4, 0.1)
+    assert torch.isfinite(mended).all()
