@@ -197,3 +197,15 @@ def test_guidance_bends_with_the_rest_until_it_is_told(model, until):
         return run(model, "euler", plan, guider=made)
 
     assert torch.equal(sampled(steps[False]), sampled(steps[True])) is (until == 0)
+
+
+def test_an_estimate_of_no_prompt_is_not_taken_for_one(model):
+    """DualCFG without guidance asks the model once, and tells zeros of the prompt it left out."""
+    straight = plain(shift_of(model), (4,), order=2, straight_guidance=True)
+    made = dual(model)
+    made.set_cfg(1.0, 1.0)
+    plainly = comfy.samplers.CFGGuider(model)
+    plainly.original_conds = {"positive": made.original_conds["positive"]}
+    assert_near(
+        run(model, "euler", straight, guider=made), run(model, "euler", straight, guider=plainly)
+    )

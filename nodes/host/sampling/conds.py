@@ -167,8 +167,9 @@ class _ControlPreparer:
 def area_mask(area: tuple, frame: Frame) -> torch.Tensor:
     """The weight that the host gives an area, as a mask (1, height, width) in its latent pixels.
 
-    area  (height, width, y, x) in the host's latent pixels, or in shares after "percentage".
-          Borders inside the picture fade over up to 8 pixels; those on its edge do not.
+    area  (height, width, y, x) in the host's latent pixels, or in shares after "percentage"; before
+          height and y a video's tells frames. Borders inside the picture fade over up to 8 pixels;
+          those on its edge do not.
     """
     rows, columns = (
         _area_profile(start, span, size) for start, span, size in _area_axes(area, frame)
@@ -184,11 +185,13 @@ def _host_size(frame: Frame) -> tuple[int, int]:
 def _area_axes(area: tuple, frame: Frame) -> list[tuple[int, int, int]]:
     """First latent pixel, length and size of the picture, for rows and for columns."""
     sizes = _host_size(frame)
-    if area[0] == "percentage":
-        spans = [max(1, round(s * n)) for s, n in zip(area[1:3], sizes, strict=True)]
-        starts = [round(s * n) for s, n in zip(area[3:5], sizes, strict=True)]
-    else:
-        spans, starts = area[:2], area[2:4]
+    in_shares = area[0] == "percentage"
+    values = area[1:] if in_shares else area
+    half = len(values) // 2
+    spans, starts = values[:half][-2:], values[half:][-2:]
+    if in_shares:
+        spans = [max(1, round(s * n)) for s, n in zip(spans, sizes, strict=True)]
+        starts = [round(s * n) for s, n in zip(starts, sizes, strict=True)]
     axes = zip(starts, spans, sizes, strict=True)
     return [(start, min(span, size - start), size) for start, span, size in axes]
 

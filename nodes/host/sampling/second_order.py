@@ -33,13 +33,14 @@ class Unguided:
     def heard(self, extra_args: dict) -> dict:
         """Arguments of a sampler's calls of the model, with which they tell it."""
         options = comfy.model_patcher.set_model_options_post_cfg_function(
-            extra_args["model_options"].copy(), self._hear
+            dict(extra_args.get("model_options", {})), self._hear
         )
         return {**extra_args, "model_options": options}
 
     def _hear(self, told: dict) -> torch.Tensor:
-        self.denoised, self.is_told = told["cond_denoised"], True
-        self._guided = told["denoised"]
+        if told["cond"] is not None:  # else its estimate is zeros, as where DualCFG needs none
+            self.denoised, self.is_told = told["cond_denoised"], True
+            self._guided = told["denoised"]
         return told["denoised"]
 
     def keep(self, denoised: torch.Tensor, mask: torch.Tensor | None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import comfy.samplers
 import pytest
 import torch
+from comfy_extras.nodes_video_model import ConditioningSetAreaPercentageVideo
 from limits import (
     LATENT,
     all_fine,
@@ -20,6 +21,7 @@ from nodes import ConditioningSetArea, ConditioningSetAreaPercentage, Conditioni
 
 from driving import ralu, schedule_for
 from lab.models import tiny
+from ralu_pack.nodes.host.families.table import family_named
 from ralu_pack.nodes.host.sampling.conds import fit_to_frame
 from ralu_pack.ralu_core.latents.frame import Frame
 
@@ -88,8 +90,9 @@ def host_weight(entry: dict, size) -> torch.Tensor:
     weight = torch.zeros(size)
     if part.area is None:
         return part.mult[0, 0]
-    height, width, top, left = part.area
-    weight[top : top + height, left : left + width] = part.mult[0, 0]
+    spans, starts = part.area[: len(size)], part.area[len(size) :]
+    inside = [slice(start, start + span) for start, span in zip(starts, spans, strict=True)]
+    weight[tuple(inside)] = part.mult[0, 0]
     return weight
 
 
@@ -103,6 +106,18 @@ def test_area_weighs_as_in_the_host(flux, name, size):
     assert "area" in entry and "area" not in fitted
     ours = frame.crop(host_weight(fitted, frame.padded))
     torch.testing.assert_close(ours, host_weight(entry, size))
+
+
+@pytest.mark.promise("Regional prompts by area")
+@pytest.mark.parametrize("span", [0.4, 1.0])
+def test_area_of_a_frame_weighs_as_in_the_host(flux, span):
+    """As a video's node tells it, which families with frames take."""
+    shares = {"width": 0.5, "height": span, "temporal": 1.0, "x": 0.23, "y": 0.31, "z": 0.0}
+    (area,) = ConditioningSetAreaPercentageVideo().append(LEFT, **shares, strength=0.7)
+    entry = guider(flux, area).original_conds["positive"][0]
+    frame = Frame(24, 32, family_named("qwen_image").space)
+    (fitted,) = fit_to_frame({"positive": [entry]}, frame)["positive"]
+    torch.testing.assert_close(host_weight(fitted, (1, 24, 32)), host_weight(entry, (1, 24, 32)))
 
 
 @pytest.mark.promise("Regional prompts by area")
