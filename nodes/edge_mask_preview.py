@@ -115,7 +115,7 @@ def _picture(image, latent, vae) -> torch.Tensor:
     samples = _pictures(latent)
     check_finite(samples, "LATENT", FP32_VAE)
     picture = vae.decode(samples)
-    return picture.flatten(0, 1) if picture.ndim == 5 else picture  # a video VAE's frames
+    return colours(picture.flatten(0, 1) if picture.ndim == 5 else picture)  # a video VAE's frames
 
 
 def _pictures(latent: dict) -> torch.Tensor:

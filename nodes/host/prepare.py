@@ -31,6 +31,7 @@ from .inputs import (
     check_guider,
     check_history,
     check_text,
+    colours,
     latent_samples,
     placed_for,
     score_for,
@@ -128,7 +129,7 @@ class Run:
         picture = self.wires.vae.decode(latent)
         if picture.ndim == 5:  # a video VAE's pictures of one frame each
             picture = picture.flatten(0, 1)
-        picture = placed_for(self.regions.score, picture)
+        picture = placed_for(self.regions.score, colours(picture))
         if not all_finite(picture):
             raise ValueError(
                 "The VAE returned values that are not numbers after stage 1: start ComfyUI with "

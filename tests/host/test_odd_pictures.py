@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from driving import ralu
+from driving import ralu, schedule_for
 from ralu_pack.nodes.edge_mask_preview import EdgeMaskPreview
 from ralu_pack.nodes.schedule import Schedule
 
@@ -36,6 +36,31 @@ def test_half_precision_is_a_picture():
 def test_bytes(image):
     with pytest.raises(ValueError, match=r"numbers from 0 to 1 .*int.*: load the picture"):
         preview(image)
+
+
+class WithAlpha:
+    """A VAE of layered pictures: it decodes to four channels."""
+
+    def __init__(self, vae):
+        self.vae = vae
+
+    def __getattr__(self, name):
+        return getattr(self.vae, name)
+
+    def decode(self, latent):
+        picture = self.vae.decode(latent)
+        return torch.cat([picture, torch.zeros_like(picture[..., :1])], dim=-1)
+
+
+def test_a_decoded_alpha_is_left_out(flux, vae):
+    size = (256, 256)
+    schedule = schedule_for(flux)
+    expected, _ = ralu(flux, vae, size, edge_detector="canny", schedule=schedule)
+    layered, _ = ralu(flux, WithAlpha(vae), size, edge_detector="canny", schedule=schedule)
+    assert torch.equal(layered, expected)
+    latent = {"samples": torch.randn(1, 16, 32, 32, generator=torch.Generator().manual_seed(1))}
+    shown = [EdgeMaskPreview.execute(0.3, latent=latent, vae=v).args for v in (vae, WithAlpha(vae))]
+    assert all(torch.equal(*pair) for pair in zip(*(one[:2] for one in shown), strict=True))
 
 
 @pytest.mark.parametrize("channels", [0, 5, 64])
