@@ -45,7 +45,7 @@ from .sampling.conds import Conds, check_conds, fit_to_frame
 from .sampling.finite import all_finite
 from .sampling.guidance import calls_of, name_unstoppable
 from .sampling.keys import APPLIED
-from .sampling.mixed_call import check_cached
+from .sampling.mixed_call import check_cached, check_whole
 from .sampling.references import half_conds, references_of
 from .sampling.spatial import name_unknown
 from .sampling.stages import GuiderStages
@@ -154,7 +154,7 @@ def prepare(wires: Wires, settings: Settings) -> Run:
     plan, frame = chosen.plan, replace(frame, exact=chosen.plan.is_full)
     wires = _numbered(wires, plan)
     check_sampler(wires.sampler, plan.steps)
-    _check_carried(wires.guider, facts, plan, frame, len(samples))
+    _check_carried(wires.guider, facts, plan, frame, samples)
     name_unstoppable(wires.guider, plan)
     facts.family.check_size(network, frame)
     lettering = _lettering(plan, wires, facts)
@@ -243,7 +243,9 @@ def _progress(
     return CallersBar(work, stages, wires.tell, wires.callback, wires.steps, frame)
 
 
-def _check_carried(guider: Any, facts: ModelFacts, plan: Plan, frame: Frame, batch: int) -> None:
+def _check_carried(
+    guider: Any, facts: ModelFacts, plan: Plan, frame: Frame, samples: torch.Tensor
+) -> None:
     """Refuse, or name, what was put on the MODEL or its prompts and its stages cannot carry."""
     options = guider.model_options.get(OPTIONS, {})
     wrappers = {"wrappers": guider.model_patcher.wrappers}
@@ -253,7 +255,8 @@ def _check_carried(guider: Any, facts: ModelFacts, plan: Plan, frame: Frame, bat
         return
     facts.family.check_call(options)
     facts.family.check_call(wrappers)
-    check_cached(guider.model_patcher.wrappers, facts.family, batch)
+    check_cached(guider.model_patcher.wrappers, facts.family, len(samples))
+    check_whole(guider.model_options, facts.space.leave(samples).shape)
     references = references_of(guider.original_conds, facts.space).tokens
     facts.family.check_references(network_of(guider.model_patcher), references)
     for stage in plan.stages:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
+import comfy.context_windows as windows
 import pytest
 import torch
 
-from driving import guider_for, mixed_call, plain
+from driving import guider_for, mixed_call, plain, ralu, schedule_for
 from lab.models import tiny
 from ralu_pack.nodes.host.families.positions.learned_table import interpolate_table
 from ralu_pack.ralu_core.latents.layout import Layout
@@ -152,6 +155,30 @@ def test_a_replaced_forward_is_noticed(flux, x, scattered, monkeypatch):
 def test_tiles_are_refused(flux, x, scattered):
     with pytest.raises(ValueError, match="cuts pictures into tiles"):
         plain(flux, x[..., :16], Layout(scattered))
+
+
+@pytest.mark.parametrize("length", [16, 32])
+def test_context_windows_are_refused_before_a_run_that_they_would_cut(flux, length):
+    """Here along the rows of a latent of 32; of frames there is one."""
+    windowed, calls = flux.clone(), []
+    windowed.model_options["context_handler"] = windows.IndexListContextHandler(
+        windows.get_matching_context_schedule(windows.ContextSchedules.STATIC_STANDARD),
+        windows.get_matching_fuse_method(windows.ContextFuseMethods.PYRAMID),
+        context_length=length,
+        context_overlap=4,
+        dim=2,
+    )
+    flux.model.diffusion_model.register_forward_pre_hook(lambda *_: calls.append(1))
+    refusal = pytest.raises(ValueError, match="windows of 16 cut this latent, 32 long on axis 2")
+    with refusal if length < 32 else nullcontext():
+        ralu(
+            windowed,
+            None,
+            (256, 256),
+            schedule=schedule_for(windowed),
+            edge_detector="latent_gradient",
+        )
+    assert bool(calls) is (length == 32)
 
 
 def test_table_is_read_between_its_entries():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,6 +14,8 @@ from ..families.family import Family
 from ..families.inspect import unwrapped
 from .keys import CACHE, ROWS
 from .views import Seen, check_split
+
+WAY_OUT_OF_TILES = "remove the node that cuts pictures into tiles or windows, or use a KSampler"
 
 
 @dataclass(frozen=True)
@@ -81,8 +84,7 @@ class MixedCall:
         if tuple(x.shape[-2:]) != expected or x.shape[0] % self.batch:
             raise ValueError(
                 f"RALU's mixed stage samples {self.batch} whole pictures of latent size "
-                f"{expected}, and was given {tuple(x.shape)}: remove the node that "
-                "cuts pictures into tiles or windows, or use a KSampler."
+                f"{expected}, and was given {tuple(x.shape)}: {WAY_OUT_OF_TILES}."
             )
 
     def _packed(self, executor, packing: Packing, call: Arguments) -> torch.Tensor:
@@ -138,6 +140,18 @@ def select_rows(value: Any, rows: list[int], total: int) -> Any:
 def _was_skipped(transformer_options: dict) -> bool:
     """Whether ComfyUI's EasyCache answered this call from its cache, without the network."""
     return getattr(transformer_options.get(CACHE), "skip_current_step", False)
+
+
+def check_whole(model_options: dict, shape: Sequence[int]) -> None:
+    """ValueError, before a run, for context windows that latents of a shape do not fit into."""
+    handler = model_options.get("context_handler")
+    axis, longest = (getattr(handler, name, None) for name in ("dim", "context_length"))
+    if axis is None or longest is None or axis >= len(shape) or shape[axis] <= longest:
+        return
+    raise ValueError(
+        f"RALU's mixed stage samples whole pictures, and context windows of {longest} cut this "
+        f"latent, {shape[axis]} long on axis {axis}: {WAY_OUT_OF_TILES}."
+    )
 
 
 def check_cached(wrappers: dict, family: Family, batch: int) -> None:
