@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 import logging
+import numbers
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -93,11 +94,12 @@ class Applied:
                 latent=_latent(latent_image, denoise_mask),
                 vae=self.vae,
                 draw_noise=lambda _: noise,
-                seed=0 if seed is None else seed % SEEDS,
+                seed=_seed(seed, noise),
                 callback=callback or _nobody,
                 steps=steps,
                 tell=self.tell,
                 numbers=functools.partial(numbers_of, noise, seed),
+                hides_steps=disable_pbar,
                 is_sampling=True,
             )
             with for_node_in_front():
@@ -139,6 +141,18 @@ def _why_plain(wires: Wires, settings: Settings, noise: torch.Tensor) -> str | N
     read = references_of(conds, facts.space, half)
     least = least_steps(wires.sampler)
     return why_plain(settings, facts, frame, wires.steps, noise, guided, read, least)
+
+
+def _seed(seed: Any, noise: torch.Tensor) -> int:
+    """Of a run: the sampler's, or where that has none, one that its noise tells."""
+    if seed is None:
+        return int(noise.flatten()[:1].to("cpu", torch.float32).view(torch.int32)) % SEEDS
+    with for_node_in_front():
+        if not isinstance(seed, numbers.Integral):
+            raise ValueError(
+                f"RALU samples a batch from one seed, a whole number, got {seed!r}: use a KSampler."
+            )
+    return int(seed) % SEEDS
 
 
 def _nobody(*_) -> None:

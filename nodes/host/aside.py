@@ -7,14 +7,13 @@ from dataclasses import replace
 import torch
 
 from ...ralu_core.cost import NO_REFERENCES, References
-from ...ralu_core.latents.flow import shift_sigma
 from ...ralu_core.latents.frame import Frame
 from .asked import Settings
 from .dial import words_of
 from .families.dials import DIALLED, LEAST_SIDE
 from .families.inspect import ModelFacts
 from .few_steps import MOST, whole_run
-from .planning import planned
+from .planning import part_of, planned
 
 FEW = 4  # steps, of which none can be spared
 WORTH = 0.9  # of the sampler's own FLOPs; above, a plan is not worth its changes
@@ -42,14 +41,13 @@ def why_plain(
     """
     start, end = settings.levels or (1.0, 0.0)
     if steps <= FEW and settings.schedule is None:
-        return (
-            f"of {steps} step{'s' if steps > 1 else ''} none can be spared; for a distilled model "
-            "use RALU Sampler, else set more steps"
-        )
+        none = f"of {steps} step{'s' if steps > 1 else ''} none can be spared"
+        if whole_run(steps, part_of(settings, facts.shift)) > MOST:  # the rest is another sampler's
+            return none
+        return f"{none}; for a distilled model use RALU Sampler, else set more steps"
     whole = planned(replace(settings, levels=(start, 0.0)), facts, frame)
     if settings.schedule is None and settings.quality in DIALLED:
-        part = shift_sigma(1 / whole.shift, start) - shift_sigma(1 / whole.shift, end)
-        of_whole = whole_run(steps, float(part))
+        of_whole = whole_run(steps, part_of(settings, whole.shift))
         if of_whole <= MOST:
             return (
                 f"runs of {of_whole} steps are for distilled models; if yours is one, use RALU "

@@ -30,6 +30,7 @@ class Wires:
     tell        shows a line about the run.
     numbers     finds the number of each picture within its seed, where the LATENT does not tell; it
                 is asked where a plan draws noise of its own.
+    hides_steps whether the console is to show no steps.
     is_sampling
                 whether the guider's own `sample` is under way around the run.
     """
@@ -44,6 +45,7 @@ class Wires:
     steps: int = 0
     tell: Callable[[str], None] = show_status
     numbers: Callable[[], list[int] | None] | None = None
+    hides_steps: bool = False
     is_sampling: bool = False
 
 

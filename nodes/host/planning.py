@@ -44,7 +44,7 @@ def planned(settings: Settings, facts: ModelFacts, frame: Frame) -> Planned:
     shift = facts.shift_for(frame, whole.shift_steps or whole.baseline_steps)
     check_shift_fits(whole.model_shift, shift, facts.is_sized)
     start, end = settings.levels or (float(shift_sigma(shift, settings.denoise)), 0.0)
-    part = _part(settings, shift)
+    part = part_of(settings, shift)
     plan = whole.sharing_steps() if settings.continues else whole
     plan = plan.growing_by(settings.upsampling).begun_at(start)
     if end > 0:
@@ -55,7 +55,7 @@ def planned(settings: Settings, facts: ModelFacts, frame: Frame) -> Planned:
     return Planned(whole, plan, shift, published)
 
 
-def _part(settings: Settings, shift: float) -> float:
+def part_of(settings: Settings, shift: float) -> float:
     """The share of a whole run that is asked for, on the time of a model of that shift."""
     if settings.levels is None:
         return settings.denoise
@@ -65,7 +65,7 @@ def _part(settings: Settings, shift: float) -> float:
 
 def _told(facts: ModelFacts, settings: Settings) -> ModelFacts:
     """The facts, with what the user's own steps tell of the model."""
-    whole = whole_run(settings.plain_steps, _part(settings, facts.shift))
+    whole = whole_run(settings.plain_steps, part_of(settings, facts.shift))
     return replace(facts, takes_many=whole > MOST)
 
 

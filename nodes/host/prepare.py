@@ -51,6 +51,7 @@ from .sampling.spatial import name_unknown
 from .sampling.stages import GuiderStages
 from .sampling.watch import Watch
 from .showing.caller import CallersBar
+from .showing.log_bar import LogBar
 from .showing.progress import Bar, Progress
 from .showing.work import Work
 from .source import on_frame, source_of
@@ -166,7 +167,8 @@ def prepare(wires: Wires, settings: Settings) -> Run:
     source = source_of(wires, facts, frame, samples, latent)
     check_noise_level(source.noise, plan, chosen.whole.stages[-1].start, chosen.shift)
     progress = _progress(wires, facts, chosen, frame, references_of(conds, frame.space, half))
-    watched = Watch(patcher, facts.space, (progress,))
+    counted = LogBar(plan.total_steps, wires.hides_steps)
+    watched = Watch(patcher, facts.space, (progress, counted))
     stages = GuiderStages(
         wires.guider,
         sampler_for(plan, wires.sampler),
@@ -239,7 +241,7 @@ def _progress(
     work = Work.of(chosen.plan, facts.cost, frame.fine_grid, guided, references)
     stages = chosen.whole.stages[-1].number
     if wires.callback is None:
-        return Bar(work, stages, wires.tell, wires.guider.model_patcher, chosen.plan.total_steps)
+        return Bar(work, stages, wires.tell, wires.guider.model_patcher)
     return CallersBar(work, stages, wires.tell, wires.callback, wires.steps, frame)
 
 

@@ -104,8 +104,10 @@ def unread_by(guider: Any, sampler: Any) -> tuple[str, ...]:
 
 def _may_change_cfg(guider: Any) -> bool:
     """Whether a node wraps what a guider predicts, as CFG Override does."""
-    wrappers = guider.model_patcher.wrappers.get(WrappersMP.PREDICT_NOISE, {})
-    return any(found and key not in KEEP_CFG for key, found in wrappers.items())
+    options = guider.model_options.get("transformer_options", {})
+    held = (guider.model_patcher.wrappers, options.get("wrappers", {}))
+    found = (item for one in held for item in one.get(WrappersMP.PREDICT_NOISE, {}).items())
+    return any(functions and key not in KEEP_CFG for key, functions in found)
 
 
 def names_within(sampler: Any) -> Iterator[str]:

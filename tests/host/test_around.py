@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import comfy.samplers
+import numpy as np
 import pytest
 import torch
 from applying import EULER, FULL, SIDE, cfg_of, custom, empty, on, quickly
@@ -54,3 +55,34 @@ def test_what_lies_around_a_run_is_done_once(model, faster, sample):
     small = faster(model)
     expected = custom(small, noise=noise_of(NOISE + OTHER))[0] + 1
     torch.testing.assert_close(sample(small), expected, rtol=0, atol=1e-5)
+
+
+def without_seed(model, seed=None, noise=NOISE, **more) -> torch.Tensor:
+    """As a node samples that asks the guider itself."""
+    sampler = comfy.samplers.sampler_object("dpmpp_sde")
+    zeros = torch.zeros_like(noise)
+    return guider_for(model, cfg_of(model)).sample(noise, zeros, sampler, FULL, seed=seed, **more)
+
+
+@pytest.mark.parametrize("faster", [on, quickly])
+def test_a_node_that_gives_no_seed_has_one_by_its_noise(flux, faster):
+    """For what a sampler adds at its steps, and a plan at its crossings."""
+    small = faster(flux)
+    once, *others = (
+        without_seed(small, noise=noise) for noise in (NOISE, NOISE.clone(), NOISE + 1e-3)
+    )
+    assert torch.equal(once, others[0])
+    assert (once - others[1]).abs().mean() > 0.1 * once.std()
+    whole = without_seed(small, 7)
+    assert torch.equal(without_seed(small, np.uint64(7)), whole)
+    with pytest.raises(
+        ValueError, match=r"one seed, a whole number, got \(1, 2\): bypass the RALU"
+    ):
+        without_seed(small, (1, 2))
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+def test_the_console_counts_the_steps_unless_the_sampler_hides_them(flux, capsys, hidden):
+    without_seed(quickly(flux), 7, disable_pbar=hidden)
+    told = capsys.readouterr().err
+    assert ("RALU stage 3: 100%" in told and "6/6" in told) is not hidden

@@ -175,10 +175,10 @@ class GuiderStages:
             return None
         h, w = (side // self._space.patch for side in task.white.shape[-2:])
         blocks = self.family.size(network_of(self.guider.model_patcher)).blocks
-        is_first = has_own_cfg(self.guider)
-        self.to_text = TextAttention(
-            self.family, (h, w), len(task.white), blocks, is_first, self.lettering
-        )
+        is_first, marks = has_own_cfg(self.guider), self.lettering
+        if marks is not None:  # once, and not in each call
+            marks = marks.to(self.guider.model_patcher.load_device)
+        self.to_text = TextAttention(self.family, (h, w), len(task.white), blocks, is_first, marks)
         return self.to_text
 
     def attention_to_text(

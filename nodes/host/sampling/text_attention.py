@@ -77,8 +77,7 @@ class TextAttention:
             return None
         worth = [torch.ones(text.shape[1], device=x.device, dtype=x.dtype)]
         if self.marks is not None:
-            self.marks = self.marks.to(worth[0])
-            worth.append(fitted(self.marks, text.shape[1]))
+            worth.append(fitted(self.marks.to(worth[0]), text.shape[1]))
         return Watched(torch.stack(worth), tokens, rows, self.pictures, self.every, before)
 
 

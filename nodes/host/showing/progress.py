@@ -11,7 +11,6 @@ import latent_preview
 import numpy as np
 import torch
 from PIL import Image
-from tqdm.auto import tqdm
 
 from ....ralu_core.latents.grid import MIXED
 from ..sampling.watch import Listener, StageRecord
@@ -54,32 +53,23 @@ class Progress(Listener):
 
 @dataclass
 class Bar(Progress):
-    """The host's bar, filled by work, with live previews; the log's counts steps.
+    """The host's bar, filled by work, with live previews.
 
     patcher  the MODEL that is sampled.
-    steps    of the run.
     """
 
     patcher: Any
-    steps: int
 
     def __post_init__(self) -> None:
-        self._before = self._steps = 0  # steps of the stages before this one, and of the run
         self._done = 0  # of WHOLE
         self._previewer = latent_preview.get_previewer(
             self.patcher.load_device, self.patcher.model.latent_format
         )
         self._bar = comfy.utils.ProgressBar(WHOLE)
-        self._log_bar = tqdm(total=self.steps, disable=not comfy.utils.PROGRESS_BAR_ENABLED)
 
     @property
     def has_previews(self) -> bool:
         return self._previewer is not None
-
-    def stage_began(self, record: StageRecord) -> None:
-        self._before = self._steps
-        self._log_bar.set_description(f"RALU stage {record.number}")
-        super().stage_began(record)
 
     def step_done(
         self,
@@ -89,8 +79,6 @@ class Bar(Progress):
         x: torch.Tensor | None = None,
     ) -> None:
         preview = None if denoised is None else self._preview(denoised, record)
-        self._log_bar.update(self._before + step - self._steps)
-        self._steps = self._before + step
         done = round(WHOLE * self.work.done(record.number, step, record.steps))
         if done > self._done or preview:
             self._bar.update_absolute(done, WHOLE, preview)
@@ -100,9 +88,6 @@ class Bar(Progress):
         super().regions_chosen(picture, chosen)
         if self.overlay is not None and self._bar.hook is not None and is_watched():
             self._bar.update_absolute(self._done, WHOLE, _as_preview(self.overlay.drawn))
-
-    def run_ended(self) -> None:
-        self._log_bar.close()
 
     def _preview(self, denoised: torch.Tensor, record: StageRecord) -> tuple | None:
         """What the host's ProgressBar takes: format, picture, longest side; None: previews off."""
