@@ -148,6 +148,28 @@ def load_vae(weights: dict):
     return comfy.sd.VAE(sd=dict(weights))
 
 
+def narrow_taesd(seed: int = 0, width: int = 8):
+    """ComfyUI's TAESD with the first of its 64 channels, for a fiftieth of the work.
+
+    They are cut out once it is loaded, as ComfyUI builds it in one width.
+    """
+    vae = load_vae(taesd_weights(seed))
+    for layer in vae.first_stage_model.modules():
+        if isinstance(layer, torch.nn.Conv2d):
+            outs, ins = (width if size == 64 else size for size in layer.weight.shape[:2])
+            kept = layer.weight[:outs, :ins] * math.sqrt(layer.weight.shape[1] / ins)
+            layer.weight = torch.nn.Parameter(kept, requires_grad=False)
+            if layer.bias is not None:
+                layer.bias = torch.nn.Parameter(layer.bias[:outs].clone(), requires_grad=False)
+    return vae
+
+
+def small_vae(space: Any, seed: int = 0):
+    """The cheapest VAE for latents of that space."""
+    is_plain = space.fold == 1 and not space.has_frames
+    return narrow_taesd(seed) if is_plain else load_vae(vae_weights(space, seed))
+
+
 def conditioning(
     seed: int = 0, batch: int = 1, guidance: float | None = None, family: Any = None
 ) -> list:

@@ -12,6 +12,7 @@ from comfyui_fixtures import (
     sd3_weights,
     vae,
 )
+from few_cases import pytest_addoption, pytest_collection_modifyitems
 from in_core import any_model
 
 __all__ = [
@@ -20,6 +21,8 @@ __all__ = [
     "flux_weights",
     "inference_mode",
     "model",
+    "pytest_addoption",
+    "pytest_collection_modifyitems",
     "pytest_configure",
     "sd3",
     "sd3_weights",

@@ -22,7 +22,7 @@ from ralu_pack.ralu_core.latents.grid import FULL
 
 ASIDE = {
     "few steps": ({}, {"steps": 4}, "of 4 steps none can be spared; for a distilled model use "),
-    "the last steps": ({}, {"start_step": 17}, "of 3 steps none can be spared."),
+    "the last steps": ({}, {"start_step": 17}, "of 3 steps none can be spared(?!;)"),
     "a small picture": (
         {"quality": "paper"},
         {"latent": empty(side=32)},

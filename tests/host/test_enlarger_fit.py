@@ -64,8 +64,9 @@ def test_flux_2_is_fitted_in_the_space_that_is_sampled():
     assert half.shape == (1, 32, 8, 8) and full.shape == (1, 32, 16, 16)
 
 
-def test_a_vae_is_known_by_its_weights_in_any_precision(vae):
+def test_a_vae_is_known_by_its_weights_in_any_precision():
     weights = tiny.taesd_weights(seed=3)
+    vae = tiny.load_vae(weights)
     assert files.fingerprint(comfy.sd.VAE(sd=dict(weights), dtype=torch.bfloat16)) == (
         files.fingerprint(vae)
     )

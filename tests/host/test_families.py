@@ -61,16 +61,19 @@ def test_a_model_is_of_one_family(model):
     assert len(found) == 1
 
 
+@pytest.mark.every_case
 @pytest.mark.parametrize("cfg", [1.0, 4.0])
 @pytest.mark.parametrize("batch", [1, 2])
 def test_both_limits_are_exact(model, cfg, batch):
     assert_limits(guider(model, cfg=cfg), batch)
 
 
+@pytest.mark.every_case
 def test_both_limits_are_exact_in_bf16(weights, family):
     assert_limits(guider(tiny.load_model(weights, family, dtype=torch.bfloat16)))
 
 
+@pytest.mark.every_case
 @pytest.mark.parametrize("make", [dual, without_negative], ids=["DualCFG", "Basic"])
 def test_both_limits_are_exact_with_other_guiders(model, make):
     assert_limits(make(model), batch=1)
@@ -219,6 +222,7 @@ def test_img2img_begins_at_its_noise_level(model):
     assert (near - picture).abs().mean() < (far - picture).abs().mean()
 
 
+@pytest.mark.every_case
 def test_img2img_stays_in_both_limits(model):
     """But for the rounding of a picture that is scaled and halved; Krea 2's values are large."""
     space = inspect_model(model).space

@@ -74,7 +74,7 @@ def vae(model, loaded):
 def vae_of(space, loaded):
     key = (space.has_frames, space.fold)
     if key not in loaded:
-        loaded[key] = tiny.load_vae(tiny.vae_weights(space, seed=3))
+        loaded[key] = tiny.small_vae(space, seed=3)
     return loaded[key]
 
 

@@ -44,6 +44,7 @@ def test_none_fine_is_plain_low_resolution_sampling(model, x, cfg):
     assert torch.equal(packed, spread(plain(model, pick(x), cfg=cfg)))
 
 
+@pytest.mark.every_case
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float8_e4m3fn])
 @pytest.mark.parametrize("cfg", [1.0, 4.0])
 @pytest.mark.parametrize("family", ["flux", "sd3"])

@@ -185,7 +185,7 @@ def _run(weights, wire, weights_lie_on=CPU, settings=None):
 
 
 def _loaded(weights):
-    return tiny.load_model(weights), tiny.load_vae(tiny.taesd_weights(seed=3))
+    return tiny.load_model(weights), tiny.narrow_taesd(seed=3)
 
 
 def test_concat_channels_may_still_lie_on_the_cpu(fill_weights):

@@ -89,7 +89,7 @@ def loaded(family: str, dtype: torch.dtype):
 
 @functools.cache
 def codec():
-    return tiny.load_vae(tiny.taesd_weights(3))
+    return tiny.narrow_taesd(3)
 
 
 def blocks(seed: int, masks: int, size: tuple[int, int]) -> torch.Tensor:

@@ -85,7 +85,7 @@ def test_a_picture_alone_has_no_steps():
 def test_a_preview_of_a_latent_reads_it_as_a_run_does(name):
     """Also where the host folds it, or it has a frame."""
     family = family_named(name)
-    space, vae = family.space, tiny.load_vae(tiny.vae_weights(family.space))
+    space, vae = family.space, tiny.small_vae(family.space)
     generator = torch.Generator().manual_seed(2)
     latent = torch.randn(1, space.channels, 32, 32, generator=generator)
     latent = latent * torch.rand(1, 1, 32, 32, generator=generator)

@@ -46,6 +46,7 @@ def model_of(family: Family, **options):
     return tiny.load_model(weights(family.name), family, **options)
 
 
+@pytest.mark.every_case
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("family", KNOWN, ids=lambda family: family.name)
 def test_both_limits_are_exact(family, dtype):
@@ -53,6 +54,7 @@ def test_both_limits_are_exact(family, dtype):
     assert_limits(guider(model_of(family, dtype=dtype)), batch=1, views=views)
 
 
+@pytest.mark.every_case
 @every_case
 def test_the_split_itself_keeps_both_limits(family, views, monkeypatch):
     """Where one size has no tokens nothing is split; here it is, and the other's view must be

@@ -40,7 +40,7 @@ def weights(request, name):
 
 def run(model, wire=None, cfg=3.0, chained=None):
     """A RALU Sampler's latent and mask; wire and chained make what a user connects."""
-    vae = tiny.load_vae(tiny.taesd_weights(seed=3))
+    vae = tiny.narrow_taesd(seed=3)
     options = {} if wire is None else wire(model, vae)
     return ralu(
         model if chained is None else chained(model),

@@ -83,7 +83,7 @@ def test_plain_sampling(model, family, settings, monkeypatch):
 @pytest.mark.promise("RALU Temporal Acceleration")
 def test_a_whole_run(model, family, monkeypatch):
     runs = Runs(monkeypatch)
-    vae = tiny.load_vae(tiny.vae_weights(family.space, seed=3))
+    vae = tiny.small_vae(family.space, seed=3)
     options = {"schedule": None, "cfg": 2.0, "size": (128, 128)}
     exact, _ = ralu(model, vae, **options)
     runs.states.clear()
