@@ -1,4 +1,4 @@
-"""What a stage's SAMPLER begins with: the plan's state, and the levels that others count by."""
+"""What a stage's SAMPLER begins with: a state, and the levels that others count by."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def begin_at(
     """A copy of a SAMPLER that begins there. Its noise then only restores what a mask keeps.
 
     levels  of the whole run, which other nodes' patches find their step in; None: the stage's.
-    is_hosts
-            whether the host makes that start itself, to the bit, and what other nodes' wrappers
-            make of noise or latent with it.
     before  is called first, and may refuse.
+    is_hosts
+            whether the host makes that start itself, to the bit: then its own is kept, with what
+            other nodes' wrappers made of noise or latent.
     """
     function = sampler.sampler_function
 
