@@ -167,8 +167,7 @@ def prepare(wires: Wires, settings: Settings) -> Run:
     source = source_of(wires, facts, frame, samples, latent)
     check_noise_level(source.noise, plan, chosen.whole.stages[-1].start, chosen.shift)
     progress = _progress(wires, facts, chosen, frame, references_of(conds, frame.space, half))
-    counted = LogBar(plan.total_steps, wires.hides_steps)
-    watched = Watch(patcher, facts.space, (progress, counted))
+    bars = progress, LogBar(plan.total_steps, wires.hides_steps)
     stages = GuiderStages(
         wires.guider,
         sampler_for(plan, wires.sampler),
@@ -177,7 +176,7 @@ def prepare(wires: Wires, settings: Settings) -> Run:
         latent,
         mask,
         wires.seed,
-        watched,
+        Watch(patcher, facts.space, bars),
         plan=plan,
         watches_text=regions.watches_text,
         lettering=lettering,
