@@ -116,12 +116,14 @@ def run_plan(
             layout = _choose(choose_regions, source, end, stage)
         elif grid.is_mixed and layout is not None:
             layout = replace(layout, views=stage.views)
+        chooses = following is not None and following[1].grid.is_mixed and not grid.is_mixed
         task = StageTask(
             stage,
             noises.first(layout) if white is None else grid.noise(white, layout),
             source.clean_on(grid, layout),
             layout if grid.is_mixed else None,
-            keep_history and following is not None and following[1].grid.is_mixed,
+            chooses,
+            keep_history and chooses,
             None if following is None else functools.partial(noises.at, *following),
             following is not None and following[0].remembers,
         )

@@ -20,15 +20,17 @@ class StageTask:
     white         standard normal noise that this stage began with.
     clean         clean latent that the run began with; zero when it began from noise alone.
     layout        the token layout of a mixed stage, else None.
-    keep_history  whether the stage's end must hold its steps.
+    before_choice whether regions are chosen at the stage's end.
+    keep_history  whether that end must hold its steps.
     draw_ahead    draws the next crossing's noise: work for the CPU while a device still samples.
-    keep_last     whether the stage's end must hold its last step.
+    keep_last     whether the end must hold its last step.
     """
 
     stage: Stage
     white: torch.Tensor
     clean: torch.Tensor
     layout: Layout | None = None
+    before_choice: bool = False
     keep_history: bool = False
     draw_ahead: Callable[[], object] | None = None
     keep_last: bool = False

@@ -154,7 +154,8 @@ def narrow_taesd(seed: int = 0, width: int = 8):
     They are cut out once it is loaded, as ComfyUI builds it in one width.
     """
     vae = load_vae(taesd_weights(seed))
-    for layer in vae.first_stage_model.modules():
+    network: Any = vae.first_stage_model
+    for layer in network.modules():
         if isinstance(layer, torch.nn.Conv2d):
             outs, ins = (width if size == 64 else size for size in layer.weight.shape[:2])
             kept = layer.weight[:outs, :ins] * math.sqrt(layer.weight.shape[1] / ins)

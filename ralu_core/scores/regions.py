@@ -44,8 +44,8 @@ class Regions:
 
     @property
     def needs_history(self) -> bool:
-        """Whether the stage before the choice is to keep its states, or is watched otherwise."""
-        return self.scorer.needs.of_a_stage or self.watches_text
+        """Whether the stage before the choice is to keep its states."""
+        return self.scorer.needs.has_steps
 
     @property
     def watches_text(self) -> bool:

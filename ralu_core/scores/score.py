@@ -31,11 +31,6 @@ class Need(Enum):
         return self in (Need.HISTORY, Need.STEPS_AND_TEXT)
 
     @property
-    def of_a_stage(self) -> bool:
-        """Whether the stage before must be told beforehand."""
-        return self.has_steps or self.has_text
-
-    @property
     def has_text(self) -> bool:
         """Whether the network is to be watched in that stage."""
         return self in (Need.ATTENTION, Need.STEPS_AND_TEXT)

@@ -94,7 +94,7 @@ def test_a_painted_mask_comes_on_top() -> None:
 def test_nobody_watches_here() -> None:
     denoised = some(2, 1, 4, 12, 20)
     regions = Regions("latent_gradient", lettering=True)
-    assert regions.needs_history
+    assert regions.watches_text and not regions.needs_history
     with pytest.raises(ValueError, match="nobody watched it: run it where the network is watched"):
         regions.choose(Evidence(StageEnd(denoised, denoised), GRID), 0.3)
     with pytest.raises(

@@ -138,4 +138,5 @@ def test_stages_hold_noise_and_content_in_their_own_form() -> None:
 
     assert full.white is whites[2] and full.clean is clean and full.layout is None
     assert [task.stage.grid for task in tasks] == [HALF, MIXED, FULL]
+    assert [task.before_choice for task in tasks] == [True, False, False]
     assert not any(task.keep_history for task in tasks)

@@ -71,7 +71,9 @@ CASE = st.builds(
     cfg=st.sampled_from([1.0, 3.0]),
     sampler=st.sampled_from(FREE),
     # Those that read steps are refused where none come before the regions are chosen.
-    detector=st.sampled_from([k for k, one in SCORES.items() if not one.needs.of_a_stage]),
+    detector=st.sampled_from(
+        [k for k, one in SCORES.items() if not (one.needs.has_steps or one.needs.has_text)]
+    ),
     threshold=st.sampled_from([0.0, 0.0, 0.05, 0.5, 1.0]),
     upsampling=st.sampled_from(list(GROWTHS)),
     denoise=st.sampled_from([1.0, 1.0, 0.97, 0.8, 0.3, 0.01]),

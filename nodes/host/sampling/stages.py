@@ -171,7 +171,7 @@ class GuiderStages:
     def _watch(self, task: StageTask) -> TextAttention | None:
         """The model's call in the stage before regions are chosen by attention to the text."""
         self.to_text = None
-        if not (self.watches_text and task.keep_history):
+        if not (self.watches_text and task.before_choice):
             return None
         h, w = (side // self._space.patch for side in task.white.shape[-2:])
         blocks = self.family.size(network_of(self.guider.model_patcher)).blocks
