@@ -216,7 +216,7 @@ def test_beside_every_detector(flux, detector):
 
 
 def test_a_threshold_takes_the_words_on_top(flux, vae):
-    options = {"edge_detector": "canny_gpu", "edge_threshold": 0.1}
+    options = {"edge_detector": "canny_gpu", "edge_threshold": 0.3}
     options["schedule"] = schedule_for(flux)
     plainly, marked = (
         ralu(flux, vae, positive=positive, **options)[1] for positive in (None, lettered(0))
