@@ -31,51 +31,6 @@ CPU = torch.device("cpu")
 SHORT, LONG = 2, 3  # steps of a stage
 
 
-def test_the_device_refuses_what_a_gpu_refuses():
-    with separate_device():
-        there, here = torch.ones(4, device=DEVICE), torch.ones(4)
-        assert (there + there).device == DEVICE and (there * here.sum()).device == DEVICE
-        with pytest.raises(RuntimeError, match="two devices"):
-            _ = there + here
-        with pytest.raises(RuntimeError, match="two devices"):
-            _ = here[there > 0]
-        with pytest.raises(RuntimeError, match="generator of the CPU"):
-            torch.randn(4, device=DEVICE, generator=torch.Generator())
-        with pytest.raises(TypeError, match="no numpy array"):
-            there.numpy()
-
-
-def test_what_moves_to_the_device_or_back_shares_no_memory():
-    with separate_device():
-        there, here = torch.ones(4, device=DEVICE), torch.ones(4)
-        moved, back = here.to(DEVICE), there.cpu()
-        moved += 1
-        back += 1
-        assert torch.equal(here, torch.ones(4)) and torch.equal(there.cpu(), here)
-        there[1:] = 3
-        assert torch.equal(there.cpu(), torch.tensor([1.0, 3, 3, 3]))
-
-
-def test_the_device_tells_what_would_wait():
-    with separate_device() as device:
-        there = torch.ones(4, device=DEVICE)
-        there.to("cpu", torch.float32)
-        here = torch.ones(4).to(DEVICE)
-        here.copy_(torch.zeros(4))
-        assert device.waits == ["to", "to", "copy_"]
-        del device.waits[:]
-        torch.ones(4).to(DEVICE, non_blocking=True)
-        there.repeat_interleave(2)
-        assert not device.waits
-        there.sum().item()
-        there[there > 0]
-        there.nonzero()
-        there[torch.tensor([0, 1])]
-        there[[0, 1]]
-        torch.tensor(1.0, device=DEVICE)
-        assert len(device.waits) == 6
-
-
 def of_several_counts(model, vae) -> dict:
     """Pictures with different numbers of tokens in stage 2."""
     mask = torch.zeros(3, 256, 256)
@@ -121,6 +76,8 @@ RUNS = (
 )
 PLACED = {"plain", "odd size", "batch of several counts", "inpaint", *WIRES}
 FLUX_RUNS = [run for run in RUNS if run[0] != "sd3" and run[1] in PLACED]
+# Each of these takes several whole runs, so one of each kind is no slow test.
+OFTEN = ("plain", "batch of several counts", "inpaint", "TeaCache", "ToCa", "sd3")
 # Each method on one family, in turn.
 ACCELERATED = list(zip(METHODS, itertools.cycle(["flux", "sd3"]), strict=False))
 
@@ -135,7 +92,12 @@ def test_runs_are_those_of_the_cpu(request, family, name, wire):
     torch.testing.assert_close(samples, expected, atol=1e-3, rtol=0)
 
 
-@pytest.mark.parametrize(("family", "name", "wire"), FLUX_RUNS, ids=[n for _, n, _ in FLUX_RUNS])
+def rarely(name: str, *values):
+    """A case that runs with the slow tests, unless OFTEN has its name."""
+    return pytest.param(*values, id=name, marks=[] if name in OFTEN else pytest.mark.slow)
+
+
+@pytest.mark.parametrize(("family", "name", "wire"), [rarely(run[1], *run) for run in FLUX_RUNS])
 def test_runs_are_the_same_where_all_lies_on_the_device(request, family, name, wire):
     def with_latent(place):
         def wired(model, vae) -> dict:
@@ -238,7 +200,12 @@ def _of_one_more_step(device, model, vae, **options) -> list[Counter]:
     return [_waits(device, model, vae, *steps, **options) - base for steps in longer]
 
 
-STEPS = [(family, cfg, PAPER) for family in ("flux", "sd3") for cfg in (1.0, 3.0)]
+STEPS = [
+    ("flux", 1.0, PAPER),
+    ("sd3", 3.0, PAPER),
+    pytest.param("flux", 3.0, PAPER, marks=pytest.mark.slow),
+    pytest.param("sd3", 1.0, PAPER, marks=pytest.mark.slow),
+]
 
 
 # ComfyUI computes Flux's rotations on the CPU where the device has no float64, and views need more.
@@ -257,7 +224,7 @@ def test_a_step_waits_no_more_often_than_a_plain_one(request, family, cfg, views
         assert of_stages == [in_plain(LONG) - in_plain(SHORT)] * 3
 
 
-@pytest.mark.parametrize("family", ["flux", "sd3"])
+@pytest.mark.parametrize("family", [rarely(name, name) for name in ("flux", "sd3")])
 def test_pictures_of_several_counts_wait_for_the_hosts_own_copies_alone(request, family):
     with separate_device() as device:
         model, vae = _loaded(request.getfixturevalue(f"{family}_weights"))
@@ -266,7 +233,7 @@ def test_pictures_of_several_counts_wait_for_the_hosts_own_copies_alone(request,
         assert first == last and mixed == Counter({name: 3 * n for name, n in first.items()})
 
 
-@pytest.mark.parametrize("settings", METHODS.values(), ids=METHODS)
+@pytest.mark.parametrize("settings", [rarely(*method) for method in METHODS.items()])
 def test_only_teacache_waits_for_the_device(flux_weights, settings):
     """Once in a call that it decides about; it always computes a stage's first and last step."""
     with separate_device() as device:
