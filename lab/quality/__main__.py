@@ -61,6 +61,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--many", type=int, default=0, help="steps of the curve's reference, 0: as published"
     )
+    parser.add_argument(
+        "--called", default="", help="a word for the curve's page, where its pairs have another"
+    )
     parser.add_argument("--threads", type=int, default=2, help="of torch")
     parser.add_argument("--out", type=Path, default=REPOSITORY / "out" / "quality")
     parser.add_argument(
@@ -70,7 +73,17 @@ def _parser() -> argparse.ArgumentParser:
 
 
 # Options that the other one would leave out without a word.
-OF_CURVE = ("split", "references", "others", "only", "methods", "guidance", "denoise", "many")
+OF_CURVE = (
+    "split",
+    "references",
+    "others",
+    "only",
+    "methods",
+    "guidance",
+    "denoise",
+    "many",
+    "called",
+)
 OF_TABLES = ("ablation_pairs",)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -34,13 +35,16 @@ class Part:
     steps: int = 0
     others: tuple[tuple[str, int], ...] = ((OTHERS, REFERENCES),)
     denoise: float = 1.0
+    called: str = ""
 
     @property
     def name(self) -> str:
-        """Of its results."""
+        """Of its results; with a word of the user's where other lines of the part have a page."""
         strong = "" if self.guidance is None else f"_at_{self.guidance:g}"
         again = "" if self.denoise == 1 else f"_denoise_{self.denoise:g}"
-        return f"{self.kind}{strong}{again}_{self.split}"
+        return f"{self.kind}{strong}{again}_{self.split}" + (
+            f"_{self.called}" if self.called else ""
+        )
 
     @property
     def count(self) -> int:
@@ -129,6 +133,11 @@ def part_of(options: argparse.Namespace) -> Part:
         raise ValueError(
             f"--denoise lies in (0, 1], got {options.denoise:g}: 1 samples from noise."
         )
+    if not re.fullmatch("[a-z0-9]*", options.called):
+        raise ValueError(
+            f"--called is one word of small letters and digits, got {options.called!r}: it goes "
+            "into names of files."
+        )
     others = others_of(options)
     for count, option in (
         (options.references, "references"),
@@ -150,6 +159,7 @@ def part_of(options: argparse.Namespace) -> Part:
         options.many,
         others,
         options.denoise,
+        options.called,
     )
 
 

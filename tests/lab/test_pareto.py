@@ -165,6 +165,12 @@ def test_no_guidance_is_not_taken_for_the_models_own(guidance):
         pareto.run(parse(["pareto", "--guidance", guidance]), "")
 
 
+@pytest.mark.parametrize("word", ["Euler", "of steps", "../x"])
+def test_what_a_page_is_called_goes_into_names_of_files(word):
+    with pytest.raises(ValueError, match=f"small letters and digits, got '{word}'"):
+        pareto.run(parse(["pareto", "--called", word]), "")
+
+
 def test_a_page_says_what_makes_it_again_without_private_folders():
     asked = "pareto --split new --pairs 36 --others wide 'repeated:80' --only 'RALU, views' RALU"
     words = shlex.split(f"{asked} --guidance 4.0 --out /home/me/kept --commit")

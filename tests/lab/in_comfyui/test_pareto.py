@@ -155,6 +155,7 @@ def test_stronger_guidance_reaches_the_model(kind, cfg, told):
     assert guider.original_conds["positive"][0]["guidance"] == told
     part = pareto.Part(kind, "new", 8, 80, Path("out"), torch.float32, 7.0, 30)
     assert part.name == f"{kind}_at_7_new" and part.many.name == "plain, 30 steps"
+    assert replace(part, called="euler").name == f"{kind}_at_7_new_euler"
 
 
 def test_what_is_kept_is_listed_with_how_hard_a_judge_it_is(tmp_path, monkeypatch):
