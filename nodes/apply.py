@@ -9,13 +9,11 @@ from comfy_api.latest import io
 from ..ralu_core.growth import DEFAULT_GROWTH
 from .early import MISSING, check_plan_and_detector, why_refused
 from .host.apply import applied
-from .host.asked import Settings
-from .host.dial import check_quality
 from .host.families.words import ENGLISH
 from .host.inputs import AUTO
-from .host.sampling.references import IN_FULL, check_references
 from .host.showing.status import show_line
-from .host.sockets import check_choices, check_numbers, check_sockets
+from .host.sockets import check_sockets
+from .host.widgets import settings_of
 from .shared_inputs import (
     CATEGORY,
     ScheduleType,
@@ -82,34 +80,8 @@ class Apply(io.ComfyNode):
         return saved_enlargers(upsampling)
 
     @classmethod
-    def execute(
-        cls,
-        model,
-        quality=BALANCED,
-        edge_detector=AUTO,
-        edge_threshold=0.0,
-        upsampling=DEFAULT_GROWTH,
-        vae=None,
-        schedule=None,
-        region_mask=None,
-        enlarger=None,
-        references=IN_FULL,
-    ) -> io.NodeOutput:
-        check_sockets(model=model, vae=vae, schedule=schedule, region_mask=region_mask)
-        check_sockets(enlarger=enlarger)
-        check_numbers(edge_threshold=edge_threshold)
-        check_choices(edge_detector=edge_detector, upsampling=upsampling, quality=quality)
-        check_references(references)
-        check_quality(quality, schedule is not None)
-        settings = Settings(
-            schedule=schedule,
-            detector=edge_detector,
-            threshold=edge_threshold,
-            upsampling=upsampling,
-            region_mask=region_mask,
-            quality=quality,
-            enlarger=enlarger,
-            references=references,
-        )
+    def execute(cls, model, vae=None, **widgets) -> io.NodeOutput:
+        check_sockets(model=model, vae=vae)
+        settings = settings_of(**{"quality": BALANCED, "edge_detector": AUTO, **widgets})
         tell = partial(show_line, getattr(cls.hidden, "unique_id", None))
         return io.NodeOutput(applied(model, settings, vae, tell))

@@ -10,13 +10,13 @@ from comfy_api.latest import io
 
 from ..ralu_core.growth import DEFAULT_GROWTH
 from .early import MISSING, check_plan_and_detector, why_refused
-from .host.asked import DEFAULT_SCORE, Settings, Wires
-from .host.dial import PAPER, check_quality
+from .host.asked import Wires
+from .host.dial import PAPER
 from .host.families.words import ENGLISH
 from .host.run import sample
 from .host.samplers import SAMPLER_NAMES, sampler_named
-from .host.sampling.references import IN_FULL, check_references
-from .host.sockets import check_choices, check_counts, check_numbers, check_sockets
+from .host.sockets import check_counts, check_numbers, check_sockets
+from .host.widgets import settings_of
 from .outputs import latent_output, run_view
 from .shared_inputs import (
     CATEGORY,
@@ -120,24 +120,14 @@ class Sampler(io.ComfyNode):
         cfg,
         sampler_name,
         denoise,
-        edge_detector=DEFAULT_SCORE,
-        edge_threshold=0.0,
-        upsampling=DEFAULT_GROWTH,
         vae=None,
-        schedule=None,
-        region_mask=None,
-        quality=PAPER,
-        plain_steps=0,
-        enlarger=None,
-        references=IN_FULL,
+        **widgets,
     ) -> io.NodeOutput:
         check_sockets(model=model, positive=positive, negative=negative, latent_image=latent_image)
-        check_sockets(vae=vae, schedule=schedule, region_mask=region_mask, enlarger=enlarger)
-        check_numbers(seed=seed, cfg=cfg, denoise=denoise, edge_threshold=edge_threshold)
-        check_counts(plain_steps=plain_steps, seed=abs(seed))
-        check_choices(edge_detector=edge_detector, upsampling=upsampling, quality=quality)
-        check_references(references)
-        check_quality(quality, schedule is not None)
+        check_sockets(vae=vae)
+        check_numbers(seed=seed, cfg=cfg)
+        check_counts(seed=abs(seed))
+        settings = settings_of(denoise=denoise, **widgets)
         guider = comfy.samplers.CFGGuider(model)
         guider.set_conds(positive, negative)
         guider.set_cfg(cfg)
@@ -153,18 +143,6 @@ class Sampler(io.ComfyNode):
             vae=vae,
             draw_noise=draw_noise,
             seed=int(seed) % 2**64,
-        )
-        settings = Settings(
-            schedule=schedule,
-            denoise=denoise,
-            detector=edge_detector,
-            threshold=edge_threshold,
-            upsampling=upsampling,
-            region_mask=region_mask,
-            quality=quality,
-            plain_steps=plain_steps,
-            enlarger=enlarger,
-            references=references,
         )
         sampled = sample(wires, settings)
         return io.NodeOutput(

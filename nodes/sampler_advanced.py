@@ -6,12 +6,12 @@ from comfy_api.latest import io
 
 from ..ralu_core.growth import DEFAULT_GROWTH
 from .early import MISSING, check_plan_and_detector, why_refused
-from .host.asked import DEFAULT_SCORE, Settings, Wires
-from .host.dial import PAPER, check_quality
+from .host.asked import Wires
+from .host.dial import PAPER
 from .host.noise import seed_of
 from .host.run import sample
-from .host.sampling.references import IN_FULL, check_references
-from .host.sockets import check_choices, check_counts, check_numbers, check_sockets
+from .host.sockets import check_sockets
+from .host.widgets import settings_of
 from .outputs import latent_output, run_view
 from .shared_inputs import (
     CATEGORY,
@@ -87,30 +87,11 @@ class SamplerAdvanced(io.ComfyNode):
 
     @classmethod
     def execute(
-        cls,
-        noise,
-        guider,
-        sampler,
-        latent_image,
-        denoise,
-        edge_detector=DEFAULT_SCORE,
-        edge_threshold=0.0,
-        upsampling=DEFAULT_GROWTH,
-        vae=None,
-        schedule=None,
-        region_mask=None,
-        quality=PAPER,
-        plain_steps=0,
-        enlarger=None,
-        references=IN_FULL,
+        cls, noise, guider, sampler, latent_image, denoise, vae=None, **widgets
     ) -> io.NodeOutput:
         check_sockets(noise=noise, guider=guider, sampler=sampler, latent_image=latent_image)
-        check_sockets(vae=vae, schedule=schedule, region_mask=region_mask, enlarger=enlarger)
-        check_numbers(denoise=denoise, edge_threshold=edge_threshold)
-        check_counts(plain_steps=plain_steps)
-        check_choices(edge_detector=edge_detector, upsampling=upsampling, quality=quality)
-        check_references(references)
-        check_quality(quality, schedule is not None)
+        check_sockets(vae=vae)
+        settings = settings_of(denoise=denoise, **widgets)
         wires = Wires(
             guider=guider,
             sampler=sampler,
@@ -118,18 +99,6 @@ class SamplerAdvanced(io.ComfyNode):
             vae=vae,
             draw_noise=noise.generate_noise,
             seed=seed_of(noise),
-        )
-        settings = Settings(
-            schedule=schedule,
-            denoise=denoise,
-            detector=edge_detector,
-            threshold=edge_threshold,
-            upsampling=upsampling,
-            region_mask=region_mask,
-            quality=quality,
-            plain_steps=plain_steps,
-            enlarger=enlarger,
-            references=references,
         )
         sampled = sample(wires, settings)
         return io.NodeOutput(
