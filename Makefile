@@ -37,11 +37,11 @@ test-lab: host ## The lab's parts that need no ComfyUI
 test-host: host ## Nodes and lab inside the real ComfyUI; two runs at once, each printed when done
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target $(TEST_HOSTS) test-lab-host
 
-# The first version has all cases of each test; the others a few, and all with the slow tests.
+# A few cases of each test, more in the first version; all of them are with the slow tests.
 $(TEST_HOSTS): test-host-%:
 	@echo "== ComfyUI $*"
 	OMP_NUM_THREADS=1 RALU_HOST=$* $(PY) -m pytest tests/host \
-		$(if $(filter $*,$(LAB_HOST)),,--few-cases) $(ARGS)
+		--cases $(if $(filter $*,$(LAB_HOST)),4,2) $(ARGS)
 
 # In one version; in the others they are with the slow tests.
 test-lab-host:
@@ -57,7 +57,8 @@ test-ui: host browser ## The nodes in a browser, in both renderers
 
 test-slow: host ## The long tests that `make test` leaves out
 	$(PY) -m pytest tests/core -m slow $(ARGS)
-	$(PY) -m pytest tests/host tests/lab/in_comfyui -m slow $(ARGS)
+	$(PY) -m pytest tests/host -m "" $(ARGS)
+	$(PY) -m pytest tests/lab/in_comfyui -m slow $(ARGS)
 	for version in $(filter-out $(LAB_HOST),$(HOST_VERSIONS)); do \
 		RALU_HOST=$$version $(PY) -m pytest tests/host -m "" $(ARGS) && \
 		RALU_HOST=$$version $(PY) -m pytest tests/lab/in_comfyui $(ARGS) || exit; done

@@ -23,6 +23,7 @@ def cases():
     return all_cases(Bench(ralu_pack))
 
 
+@pytest.mark.every_case
 @pytest.mark.parametrize("name", record.RECORDED)
 def test_latent_is_the_recorded_one(cases, name):
     recorded = record.expected(VERSION).get(name)
