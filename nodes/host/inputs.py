@@ -27,7 +27,11 @@ MAX_PIXELS = 2**30  # a latent of 1 GiB, of which a run holds about ten
 
 
 def latent_samples(patcher, latent: dict, space: Space) -> torch.Tensor:
-    """The (B, C, H, W) latent of a LATENT in the model's space; an empty one gets its channels."""
+    """The (B, C, H, W) latent of a LATENT in the model's space; an empty one gets its channels.
+
+    ValueError for parts, frames or channels of another model's, for more pictures than memory
+    holds, and for values that are not numbers.
+    """
     samples = latent["samples"]
     check_still(samples, (4, 5) if space.has_frames else (4,))
     h, w = (side * space.fold for side in samples.shape[-2:])
@@ -218,7 +222,11 @@ def placed_for(detector: str, picture: torch.Tensor) -> torch.Tensor:
 
 
 def always_regions(mask: torch.Tensor | None, frame: Frame, batch: int) -> torch.Tensor | None:
-    """Coarse tokens under a MASK input: (B, rows, columns) bool, or None without one."""
+    """Coarse tokens under a MASK input: (B, rows, columns) bool, or None without one.
+
+    ValueError for a mask of another shape than the picture's, of another number of pictures, or
+    with values that are not numbers.
+    """
     if mask is None:
         return None
     check_finite(mask, "region_mask", "paint it anew")

@@ -137,7 +137,9 @@ def select_threshold(
 
     scores     (B, h, w) in [0, 1].
     threshold  in (0, 1]; pictures of one batch may come out with different counts.
-    Returns (B, h, w) bool on the device of `scores`.
+    always     (B, h, w) bool, tokens that grow in any case.
+    Returns (B, h, w) bool on the device of `scores`. ValueError for a threshold out of range, and
+    for a mask that does not fit.
     """
     _check_threshold(threshold)
     return (scores >= threshold) | _forced(scores, always)
