@@ -27,7 +27,7 @@ const CHOICES = {
   dct: { ja: "周波数", ko: "주파수", zh: "频率" },
   enlarger: { ja: "学習した拡大器", ko: "학습한 확대기", zh: "拟合的放大器" },
   full: { ja: "そのまま", ko: "그대로", zh: "原样" },
-  "pooled at half size": { ja: "半分のステージでは縮小", ko: "절반 스테이지에서 축소", zh: "半尺寸阶段缩小" },
+  "pooled at half size": { ja: "半分のステージでは縮小", ko: "절반 단계에서 축소", zh: "半尺寸阶段缩小" },
   "match the model": { ja: "モデルに合わせる", ko: "모델에 맞춤", zh: "按所连模型" },
   published: { ja: "論文の値", ko: "논문의 값", zh: "论文的值" },
   "FLUX 4x (released code)": { ja: "公開コード", ko: "공개 코드", zh: "公开代码" },

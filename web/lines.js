@@ -1,6 +1,7 @@
 // Lines that the last prompt sent to a node which was not running itself, one per sampling call.
-import { app } from "../../scripts/app.js";
 import { api } from "../../scripts/api.js";
+import { keep, kept, settings } from "./kept.js";
+import { isOfAnotherTab, nodeAt } from "./prompts.js";
 import { addElement, paragraph } from "./widget.js";
 import { words } from "./words.js";
 
@@ -8,31 +9,32 @@ const MOST = 10; // lines, the last; a tiled sampler samples many times
 
 export function addLines(node) {
   const panel = addElement(node, "ralu_lines");
-  let prompt;
-  let lines = [];
-  node.showRaluLine = (line) => {
-    if (line.prompt_id !== prompt) lines = [];
-    prompt = line.prompt_id;
-    if (line.text) lines.push(paragraph(told(line)));
-    const more = lines.length - MOST;
-    panel.show(...(more > 0 ? [paragraph(words().earlier(more))] : []), ...lines.slice(-MOST));
+  let told; // of one prompt: the last lines, and how many there were before
+  const show = () => {
+    const { lines, more } = told;
+    panel.show(...(more ? [paragraph(words().earlier(more))] : []), ...lines.map(paragraph));
   };
+  node.showRaluLine = (line) => {
+    if (line.prompt_id !== told?.prompt) told = { prompt: line.prompt_id, lines: [], more: 0 };
+    if (line.text) told.lines.push(withSampler(line));
+    if (told.lines.length > MOST) told.more += told.lines.splice(0, 1).length;
+    keep(node, "lines", { told, settings: settings(node) });
+    show();
+  };
+  panel.watch(() => {
+    if (told) return;
+    const last = kept(node, "lines");
+    if (last?.settings !== settings(node)) return;
+    told = last.told;
+    show();
+  });
 }
 
-function told({ by, text }) {
+function withSampler({ by, text }) {
   const sampler = nodeAt(by)?.title;
   return sampler ? `${sampler}, ${text}` : text;
 }
 
-// "4:12" is node 12 inside of the subgraph node 4.
-function nodeAt(path) {
-  let graph = app.rootGraph ?? app.graph;
-  let node;
-  for (const id of String(path).split(":")) {
-    node = graph?.getNodeById(Number(id));
-    graph = node?.subgraph;
-  }
-  return node;
-}
-
-api.addEventListener("ralu_line", ({ detail }) => nodeAt(detail.node)?.showRaluLine?.(detail));
+api.addEventListener("ralu_line", ({ detail }) => {
+  if (!isOfAnotherTab(detail.workflow)) nodeAt(detail.node)?.showRaluLine?.(detail);
+});

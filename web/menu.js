@@ -4,6 +4,7 @@ import { offers } from "./rewire.js";
 import { words } from "./words.js";
 
 const ICONS = { replace: "pi pi-sync", in_front: "pi pi-bolt" };
+const TOLD_MS = 6000;
 const MENU_SINCE = 40; // minor version of the frontend; before, the menu of Nodes 2.0 showed no extension's
 
 export const menu = {
@@ -15,7 +16,7 @@ export const menu = {
     id: `ralu.${name}`,
     label: words()[name],
     icon,
-    function: () => offers(selected() ?? {})[name]?.(),
+    function: () => (offers(selected() ?? {})[name] ?? tellNothing)(),
   })),
   getSelectionToolboxCommands(item) {
     const [, minor] = (window.__COMFYUI_FRONTEND_VERSION__ ?? "1.999").split(".");
@@ -23,6 +24,11 @@ export const menu = {
     return Object.keys(offers(item)).map((name) => `ralu.${name}`);
   },
 };
+
+function tellNothing() {
+  const toast = { severity: "info", summary: "RALU", detail: words().nothing, life: TOLD_MS };
+  app.extensionManager.toast.add(toast);
+}
 
 function selected() {
   const isNode = (item) => item instanceof LiteGraph.LGraphNode;

@@ -40,11 +40,15 @@ async function change(make) {
 function replace(node) {
   const { graph } = node;
   const { into, from } = wiresOf(node);
+  const front = nodeBefore(node, "model");
+  const settings = front?.comfyClass === IN_FRONT ? front : null; // whose plan would not act any more
   const vae = vaeBehind(node) ?? wireOfVae(nodeBefore(node, "latent_image"));
-  const values = (node.widgets ?? []).map(({ name, value }) => [name, value]);
+  const values = [...valuesOf(node), ["quality", QUALITY], ...valuesOf(settings)];
   const made = LiteGraph.createNode(SAMPLER);
+  const defaults = new Map(valuesOf(made));
   const { id, pos, size, mode, flags, color, bgcolor, shape } = node;
   const title = node.title === node.constructor.title ? made.title : node.title;
+  shareOptions(node, made);
   graph.remove(node);
   // Under the same id, which subgraphs and programs name it by.
   Object.assign(made, { id, title, mode, pos: [...pos], flags: { ...flags } });
@@ -52,21 +56,42 @@ function replace(node) {
     if (value !== undefined) made[name] = value;
   }
   graph.add(made);
-  const left = [...setValues(made, [...values, ["quality", QUALITY]]), ...rewire(made, into, from, vae)];
+  if (settings) for (const [name, wire] of wiresOf(settings).into) into.set(name, wire);
+  const left = [...setValues(made, values, defaults), ...rewire(made, into, from, vae)];
+  if (settings) left.push(words().taken(settings.title));
   made.setSize([Math.max(size[0], made.size[0]), made.computeSize()[1]]);
   return left;
 }
 
-function setValues(made, values) {
+const valuesOf = (node) => (node?.widgets ?? []).map(({ name, value }) => [name, value]);
+
+const namesake = (made, name) => made.widgets.find((one) => one.name === (RENAMED[name] ?? name));
+
+// Frontends from 1.40 on give a node under an old id the widgets' old states, these options among them.
+function shareOptions(node, made) {
+  for (const { name, options } of node.widgets ?? []) {
+    const widget = made.widgets.find((one) => one.name === name);
+    if (widget && options) Object.assign(options, widget.options);
+  }
+}
+
+// `defaults` by name, which old states hide.
+function setValues(made, values, defaults) {
   const left = [];
   for (const [name, value] of values) {
-    const widget = made.widgets.find((one) => one.name === (RENAMED[name] ?? name));
+    const widget = namesake(made, name);
     if (!widget) continue;
-    const choices = widget.options?.values;
-    if (!Array.isArray(choices) || choices.includes(value)) widget.value = value;
-    else left.push(words().other(name, value, widget.value));
+    widget.value = offered(widget, value, defaults.get(widget.name));
+    if (widget.value !== value) left.push(words().other(name, value, widget.value));
   }
   return left;
+}
+
+// A value if a widget offers it: else the nearest number, or its default.
+function offered({ options = {} }, value, byDefault) {
+  if (Array.isArray(options.values)) return options.values.includes(value) ? value : byDefault;
+  if (typeof value !== "number") return value;
+  return Math.min(options.max ?? value, Math.max(options.min ?? value, value));
 }
 
 function rewire(made, into, from, vae) {
@@ -113,13 +138,16 @@ function takerOfModel(node) {
 }
 
 function comesAfter(node, input, type) {
-  for (let far = 0; far < FAR && node && input; far++) {
+  for (let far = 0; far < FAR && node && input !== undefined; far++) {
     node = nodeBefore(node, input);
     if (node?.comfyClass === type) return true;
-    input = node && inputOf(node, "MODEL");
+    input = node && (inputOf(node, "MODEL") ?? onlyInput(node));
   }
   return false;
 }
+
+// Of a Reroute, which has no type of its own.
+const onlyInput = ({ isVirtualNode, inputs }) => (isVirtualNode && inputs?.length === 1 ? inputs[0].name : undefined);
 
 // Above a node, and above whatever lies there.
 function freePlace(graph, node, { size: [width, height] }) {

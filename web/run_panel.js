@@ -1,28 +1,36 @@
 // What the last run did, on a sampler: stages, calls, seconds, how it compares, and its regions.
 import { app } from "../../scripts/app.js";
 import { api } from "../../scripts/api.js";
-import { keep, kept } from "./kept.js";
+import { keep, kept, settings } from "./kept.js";
 import { runMarkup } from "./markup.js";
-import { addElement, also, fromMarkup } from "./widget.js";
-import { nodeBefore } from "./wires.js";
+import { addElement, also, fitHeight, fittedHeight, fromMarkup } from "./widget.js";
+import { isOfAnotherTab, nodeAt } from "./prompts.js";
+import { words } from "./words.js";
 
-const STATUS = "$$node-text-preview"; // the frontend's own widget for a node's status
-const DRAWN = ["seed", "noise_seed", "control_after_generate"]; // no plan follows them
+// The frontend's own widgets for a node's status and, in the classic renderer, its preview.
+const STATUS = "$$node-text-preview";
+const PREVIEW = "$$canvas-image-preview";
+const STOPPED = ["execution_interrupted", "execution_error"];
 
 export function addRunPanel(node) {
   // Added at once, since Nodes 2.0 of older frontends shows no widget that comes after the wires.
   const panel = addElement(node, "ralu_run");
   let shown = false;
+  let queued; // settings of the last prompt
+  panel.widget.beforeQueued = () => {
+    queued = settings(node);
+  };
   const show = (run, regions) => {
     shown = true;
     panel.show(fromMarkup(runMarkup(run)), ...(regions.length ? [pictures(regions)] : []));
   };
   also(node, "onExecuted", (output) => {
     const run = output?.ralu_run?.at(-1);
-    if (!run) return;
-    keep(node, "run", { run, settings: settings(node) });
+    if (!run || isOfAnotherTab(run.workflow)) return;
+    const now = settings(node);
+    if (now === (queued ?? now)) keep(node, "run", { run, settings: now }); // not if changed meanwhile
     if (run.live_previews) removePreview(node);
-    removeStatus(node);
+    removeWidget(node, STATUS);
     // Without live previews the regions are the last picture sent, which stays on the node.
     const seen = !run.live_previews && app.nodePreviewImages?.[previewKey(node)]?.length;
     show(run, seen ? [] : run.regions);
@@ -34,34 +42,33 @@ export function addRunPanel(node) {
   });
 }
 
-// What a plan follows: the widgets of the sampler and of its schedule. An older file of the same
-// workflow may have others than the last run.
-function settings(node) {
-  const nodes = [node, nodeBefore(node, "schedule")];
-  const followed = ({ name, serialize }) =>
-    serialize !== false && !String(name).startsWith("$$") && !DRAWN.includes(name);
-  const values = (one) => (one?.widgets ?? []).filter(followed).map(({ name, value }) => [name, value]);
-  return JSON.stringify(nodes.map(values));
-}
-
 // Ids of nodes are counted anew in each subgraph.
 const previewKey = ({ graph, id }) => (graph.isRootGraph ? id : `${graph.id}:${id}`);
 
-// The last step's preview would stay beside the regions in the classic renderer.
+// The last step's preview would stay beside the regions in the classic renderer. The frontend keeps it,
+// and its address, until the next one.
 function removePreview(node) {
-  delete app.nodePreviewImages?.[previewKey(node)];
   if (LiteGraph.vueNodesMode) return;
-  node.preview = [];
+  node.preview = app.nodePreviewImages?.[previewKey(node)]; // which is no new one then
   node.imgs = undefined;
-  app.canvas.setDirty(true, true);
+  removeWidget(node, PREVIEW);
 }
 
-// What the node's status says of the run stands in the panel.
-function removeStatus(node) {
-  const at = (node.widgets ?? []).findIndex(({ name }) => name === STATUS);
+// What the node's status says of a run stands in the panel; of one that was stopped it is not true.
+function removeWidget(node, name) {
+  const at = (node.widgets ?? []).findIndex((widget) => widget.name === name);
   if (at < 0) return;
+  const fitted = fittedHeight(node);
   node.widgets[at].onRemove?.();
   node.widgets.splice(at, 1);
+  fitHeight(node, fitted);
+}
+
+for (const event of STOPPED) {
+  api.addEventListener(event, ({ detail }) => {
+    const node = nodeAt(detail.node_id);
+    if (node?.comfyClass?.startsWith("RALU_Sampler")) removeWidget(node, STATUS);
+  });
 }
 
 function pictures(files) {
@@ -70,7 +77,7 @@ function pictures(files) {
   for (const file of files) {
     const picture = document.createElement("img");
     picture.src = api.apiURL(`/view?${new URLSearchParams(file)}`);
-    picture.alt = "regions that grew early";
+    picture.alt = words().regions;
     picture.addEventListener("error", () => picture.remove()); // the server keeps it until it ends
     row.append(picture);
   }

@@ -20,7 +20,7 @@ export function watch(node, look) {
 // a subgraph as another workflow was opened, does the frontend tell that it is gone.
 export function isThere(node) {
   const { graph, id } = node;
-  const root = app.rootGraph ?? app.graph;
+  const root = app.rootGraph;
   const isOpen = graph && (graph === root || root.subgraphs.get(graph.id) === graph);
   return !!isOpen && graph.getNodeById(id) === node;
 }

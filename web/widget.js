@@ -47,7 +47,7 @@ export function addElement(node, name, height = 0) {
     if (fits) saved.size = [width, Math.max(0, tall - height - 2 * MARGIN - GAP)];
   };
   if (!height) also(node, "onSerialize", leaveOut);
-  return { root, body, show, watch: (look) => watch(node, look) };
+  return { widget, show, watch: (look) => watch(node, look) };
 }
 
 // Markup of this pack's own numbers and words, so that nothing in it needs escaping.

@@ -8,8 +8,8 @@ import { zh } from "./words/zh.js";
 const LANGUAGES = { en, ja, ko, zh };
 
 export function language() {
-  const locale = app.extensionManager?.setting?.get("Comfy.Locale") ?? "en";
-  return [locale, locale.split("-")[0]].find((name) => name in LANGUAGES) ?? "en";
+  const locale = app.extensionManager?.setting?.get("Comfy.Locale");
+  return locale in LANGUAGES ? locale : "en"; // zh-TW, too: its nodes have English names
 }
 
 export const words = () => LANGUAGES[language()];

@@ -253,6 +253,7 @@ class Server:
 
     def send_sync(self, event, data, client):
         self.texts.append((data["text"], data["node"], client))
+        self.workflow = data["workflow"]
 
 
 def test_status_names_the_stages(flux, vae, monkeypatch):
@@ -264,7 +265,7 @@ def test_status_names_the_stages(flux, vae, monkeypatch):
     assert {tuple(where) for _, *where in server.texts} == {("12", "someone")}
     assert [text.split(":")[0] for text in texts[:-1]] == [
         "Stage 1 of 3",
-        "After stage 1",
+        "Looking for the regions that grow early",
         "Stage 2 of 3",
         "Stage 3 of 3",
     ]
@@ -287,5 +288,27 @@ def test_a_prompt_that_no_browser_queued_tells_none(monkeypatch, client, told):
         status.show_line("4", "3 of 5")
         status.show_line(None, "a MODEL of no node")
     assert len(server.texts) == told
+    if told:
+        assert server.workflow is None  # it is in no queue
     status.show_status("outside of any prompt")
     assert len(server.texts) == told
+
+
+@pytest.mark.parametrize(
+    ("sent", "id"),
+    [
+        ({"extra_pnginfo": {"workflow": {"id": "mine"}}}, "mine"),
+        ({"extra_pnginfo": {"workflow": {}}}, None),
+        ({"extra_pnginfo": None}, None),
+        ({}, None),
+    ],
+)
+def test_lines_name_the_workflow_of_the_prompt_that_runs(monkeypatch, sent, id):
+    server = Server()
+    others = (1, "another", {}, {"extra_pnginfo": {"workflow": {"id": "another's"}}}, [])
+    running = {0: others, 1: (2, "prompt", {}, sent, [])}
+    server.prompt_queue = SimpleNamespace(currently_running=running)
+    monkeypatch.setattr(status, "running_server", lambda: server)
+    with CurrentNodeContext("prompt", "12"):
+        status.show_line("4", "3 of 5")
+    assert server.workflow == id

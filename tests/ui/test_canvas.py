@@ -64,7 +64,7 @@ def test_run_shows_stages_regions_and_speed(tab):
     texts = tab.page.evaluate("() => window.seen.texts")
     assert [text.split(":")[0] for text in texts[:4]] == [
         "Stage 1 of 3",
-        "After stage 1",
+        "Looking for the regions that grow early",
         "Stage 2 of 3",
         "Stage 3 of 3",
     ]

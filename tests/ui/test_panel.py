@@ -47,10 +47,53 @@ def test_regions_shown_live_in_a_subgraph_are_not_shown_twice(tab):
           inside.onExecuted({ ralu_run: [run] });
           const once = count();
           inside.onExecuted({ ralu_run: [{ ...run, live_previews: true }] });
-          return [once, count(), key in previews, inside.id in previews]; }""",
+          inside.widgets.push({ name: '$$canvas-image-preview' }); // of an earlier preview
+          inside.onExecuted({ ralu_run: [{ ...run, live_previews: true }] });
+          const left = inside.widgets.some(({ name }) => name === '$$canvas-image-preview');
+          return [once, count(), inside.imgs ?? null, left, previews[key].length]; }""",
         a_run(TOLD, regions=[{"filename": "none.png", "type": "temp", "subfolder": ""}]),
     )
-    assert shown == [0, 1, False, True]
+    # The frontend's own record of the preview stays: it goes by that to free it.
+    assert shown == [0, 1, None, tab.name == "nodes2", 1]
+
+
+def test_another_tabs_run_is_not_shown_on_this_one(tab):
+    ids = []
+    for seed in (1, 2):
+        tab.load(graphs.sampling(seed=seed))
+        ids.append(tab.page.evaluate("() => app.rootGraph.id"))
+    assert ids[0] != ids[1]
+    for id, said in ((ids[0], "Of the other."), (None, "Of a program."), (ids[1], "Of this one.")):
+        tab.page.evaluate(SHOW, [a_run(said, workflow=id)])
+        tab.page.wait_for_timeout(300)
+        expect(tab.page.get_by_text(said)).to_have_count(0 if id == ids[0] else 1)
+
+
+def test_a_run_is_not_kept_with_settings_that_changed_meanwhile(tab):
+    tab.load(graphs.sampling(seed=1))
+    count = """() => Object.keys(sessionStorage).filter(key => key.startsWith('ralu run')).length"""
+    queue = """() => app.rootGraph.getNodeById(5).widgets.find(({ name }) => name === 'ralu_run')
+      .beforeQueued()"""
+    before = tab.page.evaluate(count)
+    tab.page.evaluate(queue)
+    tab.set_widget(4, "preset", "FLUX 7x")
+    tab.page.evaluate(SHOW, [a_run("Of FLUX 5x.")])
+    assert tab.page.evaluate(count) == before
+    tab.set_widget(4, "preset", "FLUX 5x")
+    tab.page.evaluate(SHOW, [a_run("Of FLUX 5x.")])
+    assert tab.page.evaluate(count) == before + 1
+
+
+def test_a_run_that_is_stopped_leaves_no_status(tab):
+    tab.load(graphs.sampling(seed=1))
+    left = tab.page.evaluate(
+        """() => { const node = app.rootGraph.getNodeById(5);
+          node.widgets.push({ name: '$$node-text-preview', computeSize: () => [100, 20] });
+          window.comfyAPI.api.api.dispatchCustomEvent('execution_interrupted',
+            { prompt_id: 'one', node_id: '5', node_type: 'RALU_Sampler', executed: [] });
+          return node.widgets.map(({ name }) => name).filter(name => name.startsWith('$$')); }"""
+    )
+    assert left == []
 
 
 def test_lines_of_a_tiled_sampler_are_the_last(tab):
@@ -61,6 +104,8 @@ def test_lines_of_a_tiled_sampler_are_the_last(tab):
             { prompt_id: 'one', node: '4', by: '5', text: `Stage ${stage}, tile ${tile}` }); }"""
     )
     told = tab.page.locator(LINES).locator("p")
+    # As a step that is undone, and a page that is reloaded, make the nodes again.
+    tab.page.evaluate("async () => await app.loadGraphData(app.rootGraph.serialize())")
     expect(told).to_have_count(11)
     expect(told.first).to_have_text("182 earlier lines")
     expect(told.last).to_have_text("KSampler, Stage 3, tile 63")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import graphs
 import pytest
+from playwright.sync_api import expect
 
 REPLACE, IN_FRONT = "Replace with RALU Sampler", "Put RALU in front"
 ICONS = {REPLACE: ".pi-sync", IN_FRONT: ".pi-bolt"}
@@ -75,6 +76,63 @@ def test_a_ksampler_becomes_a_ralu_sampler_and_back(tab):
     tab.settle()
     assert tab.page.evaluate(PROMPT) == new
     tab.run()
+
+
+def test_what_the_new_node_does_not_offer_is_told_and_set(tab):
+    graph = graphs.ksampler(seed=1, accelerated=False)
+    sampler = next(node for node in graph["nodes"] if node["id"] == SAMPLER)
+    sampler["widgets_values"] = [11, "fixed", 8, 1.5, "dpm_adaptive", "simple", 0.0]
+    tab.load(graph)
+    pick(tab, REPLACE)
+    inputs = tab.page.evaluate(PROMPT)[str(SAMPLER)]["inputs"]
+    assert (inputs["sampler_name"], inputs["denoise"], inputs["cfg"]) == ("euler", 0.01, 1.5)
+    told = tab.page.locator(".p-toast-message")
+    expect(told).to_contain_text("sampler_name dpm_adaptive: euler is set")
+    expect(told).to_contain_text("denoise 0: 0.01 is set")
+    offered = f"""() => app.rootGraph.getNodeById({SAMPLER}).widgets
+      .find(({{ name }}) => name === 'sampler_name').options.values"""
+    assert "dpm_adaptive" not in tab.page.evaluate(offered)
+    tab.run()
+
+
+def test_replaced_behind_ralu_it_has_that_nodes_settings(tab):
+    tab.load(graphs.ksampler(seed=1, accelerated=False))
+    pick(tab, IN_FRONT)
+    tab.page.evaluate("() => app.canvas.deselectAll()")
+    (front,) = (
+        id for id, one in tab.page.evaluate(PROMPT).items() if one["class_type"] == "RALU_Apply"
+    )
+    tab.set_widget(int(front), "quality", "fine")
+    pick(tab, REPLACE)
+    new = tab.page.evaluate(PROMPT)
+    inputs = new[str(SAMPLER)]["inputs"]
+    assert (inputs["quality"], inputs["model"], inputs["cfg"]) == ("fine", ["1", 0], 1)
+    assert new[front]["inputs"]["model"] == ["1", 0]  # it stays, and nothing asks for it
+    expect(tab.page.locator(".p-toast-message")).to_contain_text("settings and wires of RALU")
+
+
+def test_none_is_offered_behind_a_reroute_that_has_one_before_it(tab):
+    tab.load(graphs.in_front(seed=1))
+    offered = "() => app.extensions.find(e => e.name === 'ralu').getNodeMenuItems"
+    offered += "(app.rootGraph.getNodeById(5)).map(item => item.content)"
+    assert tab.page.evaluate(offered) == [REPLACE]
+    tab.page.evaluate(
+        """() => { const reroute = LiteGraph.createNode('Reroute');
+          app.rootGraph.add(reroute);
+          const sampler = app.rootGraph.getNodeById(5), ralu = sampler.getInputNode(0);
+          ralu.connect(0, reroute, 0); reroute.connect(0, sampler, 0); }"""
+    )
+    assert tab.page.evaluate("() => app.rootGraph.getNodeById(5).getInputNode(0).type") == "Reroute"
+    assert tab.page.evaluate(offered) == [REPLACE]
+
+
+def test_a_command_with_nothing_to_do_says_so(tab):
+    tab.load(graphs.ksampler(seed=1, accelerated=False))
+    tab.page.evaluate("() => app.canvas.deselectAll()")
+    tab.page.evaluate("() => app.extensionManager.command.execute('ralu.in_front')")
+    expect(tab.page.locator(".p-toast-message")).to_contain_text(
+        "Select one node that samples a MODEL"
+    )
 
 
 def test_inside_a_subgraph_all_wires_stay(tab):

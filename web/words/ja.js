@@ -1,9 +1,11 @@
 export const ja = {
   replace: "RALU サンプラーに置き換える",
   in_front: "手前に RALU を入れる",
+  nothing: "MODEL をサンプリングし、手前に RALU のないノードを 1 つ選んでください。",
   other: (name, value, now) =>
     `RALU サンプラーには ${name} の ${value} がないため、${now} にしました。RALU を手前に入れればそのまま使えます。`,
   lost: (names) => `接続し直せなかった入力：${names}。`,
+  taken: (title) => `${title} の設定と接続を引き継ぎました。${title} はもう働きません。`,
   stage: (number) => `ステージ ${number}`,
   steps: (count) => `${count} ステップ`,
   tokens: (count) => `${count} トークン`,
@@ -15,6 +17,7 @@ export const ja = {
   solved: (shift) => `前回の実行で解いた値、${shift}`,
   model_decides: (shift) => `${shift}。実行時はモデルの値を読みます`,
   wired: (name) => `${name} は接続先が決めるため、グラフは実行後に描かれます。`,
+  regions: "先に細かくなった領域",
   no_server: "グラフなし：サーバーが応答しません。",
   earlier: (count) => `以前の ${count} 行`,
   head_steps: "ステップ",

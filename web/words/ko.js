@@ -1,9 +1,11 @@
 export const ko = {
   replace: "RALU 샘플러로 바꾸기",
   in_front: "앞에 RALU 넣기",
+  nothing: "MODEL을 샘플링하고 앞에 RALU가 없는 노드 하나를 선택하세요.",
   other: (name, value, now) =>
     `RALU 샘플러에는 ${name} ${value}이(가) 없어 ${now}(으)로 설정했습니다. 앞에 RALU를 넣으면 그대로 쓸 수 있습니다.`,
   lost: (names) => `다시 연결하지 못한 입력: ${names}.`,
+  taken: (title) => `${title}의 설정과 연결을 이어받았습니다. ${title}은(는) 더 이상 작용하지 않습니다.`,
   stage: (number) => `단계 ${number}`,
   steps: (count) => `${count}스텝`,
   tokens: (count) => `토큰 ${count}개`,
@@ -15,6 +17,7 @@ export const ko = {
   solved: (shift) => `지난 실행에서 푼 값, ${shift}`,
   model_decides: (shift) => `${shift}; 실행할 때는 모델의 값을 읽습니다`,
   wired: (name) => `${name}은(는) 연결이 정하므로 실행한 뒤에 그립니다.`,
+  regions: "먼저 세밀해진 영역",
   no_server: "그래프 없음: 서버가 응답하지 않습니다.",
   earlier: (count) => `이전 ${count}줄`,
   head_steps: "스텝",

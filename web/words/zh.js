@@ -1,9 +1,11 @@
 export const zh = {
   replace: "替换为 RALU 采样器",
   in_front: "在前面加上 RALU",
+  nothing: "请选择一个对 MODEL 采样且前面没有 RALU 的节点。",
   other: (name, value, now) =>
     `RALU 采样器没有 ${name} ${value}，已改为 ${now}。在前面加上 RALU 则可保留它。`,
   lost: (names) => `未重新连接：${names}。`,
+  taken: (title) => `已沿用 ${title} 的设置和连线，它不再对此起作用。`,
   stage: (number) => `阶段 ${number}`,
   steps: (count) => `${count} 步`,
   tokens: (count) => `${count} 个 token`,
@@ -15,6 +17,7 @@ export const zh = {
   solved: (shift) => `按上次运行求解，${shift}`,
   model_decides: (shift) => `${shift}；运行时读取模型自身的值`,
   wired: (name) => `${name} 由连线设定，运行后才绘制曲线。`,
+  regions: "提前变精细的区域",
   no_server: "没有曲线：服务器没有响应。",
   earlier: (count) => `此前 ${count} 行`,
   head_steps: "步数",

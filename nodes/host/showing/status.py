@@ -36,9 +36,26 @@ def show_line(node_id: str | None, text: str) -> None:
     found = _addressee()
     if node_id is not None and found:
         context, server = found
-        prompt_id, by = context.prompt_id, context.node_id
-        line = {"prompt_id": prompt_id, "node": node_id, "by": by, "text": text}
+        line = {
+            "prompt_id": context.prompt_id,
+            "workflow": running_workflow(),
+            "node": node_id,
+            "by": context.node_id,
+            "text": text,
+        }
         server.send_sync("ralu_line", line, server.client_id)
+
+
+def running_workflow() -> str | None:
+    """The id of the workflow whose prompt runs, which nodes of other tabs are not shown; None where
+    a program sent it."""
+    context, queue = get_executing_context(), getattr(running_server(), "prompt_queue", None)
+    for _, prompt_id, _, extra, *_ in getattr(queue, "currently_running", {}).values():
+        if context is not None and prompt_id == context.prompt_id:
+            told = extra.get("extra_pnginfo")
+            workflow = told.get("workflow") if isinstance(told, dict) else None
+            return workflow.get("id") if isinstance(workflow, dict) else None
+    return None
 
 
 def _addressee() -> tuple[ExecutionContext, Any] | None:
