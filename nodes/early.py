@@ -14,6 +14,7 @@ from typing import Any
 from ..ralu_core.latents.space import Space
 from ..ralu_core.scores import score_named
 from .host.dial import CUSTOM, PAPER, check_quality
+from .host.few_steps import PRESETS, too_few
 from .host.inputs import check_detector, score_for
 from .host.sockets import check_choices, check_numbers
 
@@ -31,11 +32,17 @@ def why_refused(check: Callable[..., None], *args: Any) -> bool | str:
 
 
 def check_plan_and_detector(
-    quality: str | None, edge_detector: str | None, vae: Any, schedule: Any, denoise: float | None
+    quality: str | None,
+    edge_detector: str | None,
+    vae: Any,
+    schedule: Any,
+    denoise: float | None,
+    plain_steps: int | None = 0,
 ) -> None:
     """ValueError or ImportError for a quality without its schedule, and for a detector without its
     VAE or its library where the plan grows regions early in any case: from noise, by a schedule or
-    a preset. None is what a wire brings, MISSING what none does.
+    a preset, unless so few steps are asked for that none can be spared. None is what a wire brings, MISSING
+    what none does.
     """
     if denoise is not None:
         check_numbers(denoise=denoise)
@@ -51,7 +58,8 @@ def check_plan_and_detector(
         return
     check_choices(edge_detector=edge_detector)
     score_named(score_for(edge_detector, vae is not MISSING))
-    is_mixed = has_schedule or quality in (PAPER, CUSTOM)
+    may_be_plain = plain_steps is None or too_few(plain_steps, min(PRESETS))
+    is_mixed = has_schedule or (quality in (PAPER, CUSTOM) and not may_be_plain)
     if is_mixed and denoise == 1:
         check_detector(edge_detector, None if vae is MISSING else _Connected(), Space())
 

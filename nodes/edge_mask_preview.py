@@ -166,4 +166,10 @@ def _half_latent(latent, frame: Frame, detector: str, height: int) -> torch.Tens
     space = space_of(samples, height)
     if space is not None:
         samples = space.enter(samples)
+    elif samples.shape[2:] != (frame.height, frame.width):
+        raise ValueError(
+            f"The {detector} detector reads latents of models that RALU knows, or of 8 picture "
+            f"pixels each way, got one of shape {tuple(samples.shape)} for a picture of "
+            f"{frame.size}: choose a canny detector."
+        )
     return F.avg_pool2d(frame.extend(samples), 2)

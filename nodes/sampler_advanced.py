@@ -77,9 +77,16 @@ class SamplerAdvanced(io.ComfyNode):
 
     @classmethod
     def validate_inputs(
-        cls, denoise=None, edge_detector=None, quality=PAPER, vae=MISSING, schedule=MISSING
+        cls,
+        denoise=None,
+        edge_detector=None,
+        quality=PAPER,
+        vae=MISSING,
+        schedule=MISSING,
+        plain_steps=0,
     ) -> bool | str:
-        return why_refused(check_plan_and_detector, quality, edge_detector, vae, schedule, denoise)
+        wires = vae, schedule, denoise, plain_steps
+        return why_refused(check_plan_and_detector, quality, edge_detector, *wires)
 
     @classmethod
     def fingerprint_inputs(cls, upsampling=DEFAULT_GROWTH, **_) -> list[str]:

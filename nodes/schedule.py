@@ -107,6 +107,8 @@ class Schedule(io.ComfyNode):
         given = {"model": model, "positive": positive}
         check_sockets(**{name: value for name, value in given.items() if value is not None})
         check_numbers(width=width, height=height, ratio=ratio)
+        check_numbers(end_sigma_1=end_sigma_1, end_sigma_2=end_sigma_2)
+        check_ends(preset, (end_sigma_1, end_sigma_2), MISSING if model is None else model)
         check_counts(steps_1=steps_1, steps_2=steps_2, steps_3=steps_3, plain_steps=plain_steps)
         base = presets.preset(preset)
         facts = published_facts(base) if model is None else inspect_model(model)

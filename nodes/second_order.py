@@ -19,8 +19,7 @@ class SecondOrder(io.ComfyNode):
             "at no further model call (Adams-Bashforth of order 2). With few steps it keeps the "
             "contrast that euler loses; at cfg 4 and more that takes straight_guidance, restrained "
             "and corrected, too. For RALU Sampler (Advanced), SamplerCustomAdvanced and "
-            "whatever takes a SAMPLER; it starts anew where RALU changes the size, but for plans "
-            "on the seed's own noise.",
+            "whatever takes a SAMPLER; it starts anew where RALU changes the size.",
             inputs=[
                 io.Boolean.Input(
                     "last_step_euler",

@@ -94,7 +94,7 @@ class Applied:
                 latent=_latent(latent_image, denoise_mask),
                 vae=self.vae,
                 draw_noise=lambda _: noise,
-                seed=_seed(seed, noise),
+                seed=0,
                 callback=callback or _nobody,
                 steps=steps,
                 tell=self.tell,
@@ -114,7 +114,8 @@ class Applied:
                     )
                     why = _why_plain(wires, settings, noise)
                 if why is None:
-                    return sample(wires, settings).samples
+                    seeded = replace(wires, seed=_seed(seed, noise))
+                    return sample(seeded, settings).samples
             log.info("RALU sampled plainly: %s.", why)
             self.tell(f"Sampled plainly: {why}.")
         return executor(
@@ -147,11 +148,10 @@ def _seed(seed: Any, noise: torch.Tensor) -> int:
     """Of a run: the sampler's, or where that has none, one that its noise tells."""
     if seed is None:
         return int(noise.flatten()[:1].to("cpu", torch.float32).view(torch.int32)) % SEEDS
-    with for_node_in_front():
-        if not isinstance(seed, numbers.Integral):
-            raise ValueError(
-                f"RALU samples a batch from one seed, a whole number, got {seed!r}: use a KSampler."
-            )
+    if not isinstance(seed, numbers.Integral):
+        raise ValueError(
+            f"RALU samples a batch from one seed, a whole number, got {seed!r}: use a KSampler."
+        )
     return int(seed) % SEEDS
 
 

@@ -54,7 +54,7 @@ class Settings:
     """What a node's widgets and optional inputs say.
 
     schedule     the plan; None takes what the quality names, solved for the MODEL.
-    denoise      1 samples from noise; below 1 keeps that much of the latent, as in a KSampler.
+    denoise      1 samples from noise; below 1 begins under that much noise, as a KSampler's.
     detector     a score, or `AUTO`.
     threshold    0 takes the schedule's ratio; above 0 the ratio adapts to the picture.
     region_mask  MASK of what grows early in any case, or None.

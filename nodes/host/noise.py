@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 import operator
 from typing import Any
 
@@ -32,10 +33,10 @@ def batch_items(latent: dict, count: int) -> list[int]:
 def numbers_of(noise: torch.Tensor, seed: int | None) -> list[int] | None:
     """The number of each picture within its seed, found by what the host draws for it; None where
     the noise is another. For a sampler's wrapper, which is not told them."""
-    if not isinstance(seed, int) or not noise.any():
+    if not isinstance(seed, numbers.Integral) or not noise.any():
         return None
     heads, found = noise.flatten(1)[:, :HEAD].cpu(), [-1] * len(noise)
-    generator = torch.Generator().manual_seed(seed % 2**64)
+    generator = torch.Generator().manual_seed(int(seed) % 2**64)
     for number in range(max(len(noise), DRAWS)):
         drawn = torch.randn(1, *noise.shape[1:], generator=generator).to(noise.dtype)
         same = (heads == drawn.flatten(1)[:, :HEAD]).all(1).tolist()

@@ -46,7 +46,7 @@ from .sampling.finite import all_finite
 from .sampling.guidance import calls_of, name_unstoppable
 from .sampling.keys import APPLIED
 from .sampling.mixed_call import check_cached, check_whole
-from .sampling.references import half_conds, references_of
+from .sampling.references import check_frames, half_conds, references_of
 from .sampling.spatial import name_unknown
 from .sampling.stages import GuiderStages
 from .sampling.watch import Watch
@@ -133,7 +133,7 @@ class Run:
         picture = placed_for(self.regions.score, colours(picture))
         if not all_finite(picture):
             raise ValueError(
-                "The VAE returned values that are not numbers after stage 1: start ComfyUI with "
+                "The VAE returned values that are not numbers in the run: start ComfyUI with "
                 "--fp32-vae, or set the detector to latent_gradient."
             )
         return picture
@@ -260,6 +260,7 @@ def _check_carried(
     check_whole(guider.model_options, facts.space.leave(samples).shape)
     references = references_of(guider.original_conds, facts.space).tokens
     facts.family.check_references(network_of(guider.model_patcher), references)
+    check_frames(guider.original_conds)
     for stage in plan.stages:
         facts.family.views.check(view_named(stage.views), options, facts.family.short)
     name_unknown(guider.model_options)

@@ -31,10 +31,10 @@ def source_of(
 ) -> Source:
     """The noise of the run, and the clean latent that it begins with; latent on the frame."""
     space = facts.space
-    asked = space.leave(samples)
+    asked, items = space.leave(samples), batch_items(wires.latent, len(samples))
     noise = noise_for(wires.draw_noise({**wires.latent, "samples": asked}), asked)
     noise = space.enter(noise).to(latent.device, torch.float32)
-    noise = extend_noise(noise, frame, wires.seed, batch_items(wires.latent, len(samples)))
+    noise = extend_noise(noise, frame, wires.seed, items)
     if not torch.any(latent):
         return Source.from_noise(noise, space.patch)
     model = wires.guider.model_patcher.model

@@ -45,8 +45,8 @@ def early(
     guided_above  as `plain` takes it; models that need no second call are not concerned.
 
     The steps are spread as `at_high_noise` says. They grow by that, up to three times the one
-    before, so they are restrained, and corrected for it. A run that begins later takes as many:
-    its share of so few would leave detail to one step.
+    before, so they are restrained, and corrected for it. A run that begins later takes as many,
+    as its share of so few would leave detail to one step; where guidance stops, its share.
     """
     (count,) = steps
     if not times >= 1:
@@ -60,7 +60,7 @@ def early(
         straight_guidance=True,
         restrained=True,
         corrected=True,
-        keeps_steps=True,
+        keeps_steps=not guided_above,
     )
     stages, crossings = guided_until(whole, guided_above)
     name = f"early second order {count}"

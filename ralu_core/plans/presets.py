@@ -22,10 +22,10 @@ MAX_JUMP = 10.0
 
 @dataclass(frozen=True)
 class Preset:
-    """One published setting.
+    """A setting of the three stages, most of them published.
 
-    family            the model family it was published for, by name.
-    model_shift       h of that family's model: FLUX.1-dev, SD3, or FLUX.1-schnell.
+    family            the model family it is for, by name.
+    model_shift       h of that family's model.
     steps             of the three stages.
     end_sigmas        where they end; the paper's 1 - e.
     ratio             share of coarse tokens that grow early.

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import comfy.hooks
+import comfy.sample
 import comfy.samplers
 import comfy.sd
+import numpy as np
 import pytest
 import torch
 from accelerating import accelerated
@@ -220,6 +222,22 @@ def test_a_picture_of_a_batch_is_the_same_alone(flux, numbers):
     samples = ksampler(quickly(flux), latent=latent)
     expected = sampler_node(flux, latent=latent, edge_detector="latent_gradient")
     assert torch.equal(samples, expected)
+
+
+def test_a_seed_of_another_kind_of_whole_number_is_that_seed(flux):
+    """As numpy's, which nodes that count make; what runs plainly needs none at all."""
+    latent = {**empty(2), "batch_index": [3, 1]}
+    noise = comfy.sample.prepare_noise(latent["samples"], 7, latent["batch_index"])
+
+    def sampled(model, seed, steps=20):
+        sigmas = torch.linspace(1, 0, steps + 1)
+        guider = guider_for(model)
+        return guider.sample(noise, latent["samples"], EULER, sigmas, seed=seed)
+
+    assert torch.equal(sampled(quickly(flux), np.int64(7)), sampled(quickly(flux), 7))
+    with pytest.raises(ValueError, match=r"a whole number, got 7\.5"):
+        sampled(quickly(flux), 7.5)
+    assert torch.equal(sampled(on(flux), 7.5, steps=4), sampled(flux, 7.5, steps=4))
 
 
 def test_numbers_are_looked_for_where_noise_is_drawn_alone(flux, monkeypatch):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -164,6 +165,17 @@ def test_edge_mask_preview_outlines_a_square():
     assert torch.equal(mask, expected) and overlay.shape == picture.shape
     assert torch.equal(overlay[0, 96, 128], torch.tensor(OUTLINE))
     assert overlay[0, 0, 0].max() < picture[0, 0, 0].min()
+
+
+@pytest.mark.parametrize("shape", [(1, 64, 8, 8), (1, 48, 1, 16, 16)], ids=str)
+def test_edge_mask_preview_of_a_latent_that_no_model_here_has(shape):
+    """Its picture is shown, but the detector would read pixels of another size."""
+    vae = SimpleNamespace(decode=lambda samples: torch.rand(len(samples), 256, 256, 3))
+    wires = {"ratio": 0.25, "latent": {"samples": torch.rand(*shape)}, "vae": vae}
+    told = r"reads latents of models that RALU knows.*for a picture of 256x256: choose a canny"
+    with pytest.raises(ValueError, match=told):
+        EdgeMaskPreview.execute(**wires, edge_detector="latent_gradient")
+    assert EdgeMaskPreview.execute(**wires, edge_detector="canny_gpu").args[0].shape[-1] == 256
 
 
 @pytest.mark.parametrize("detector", ["canny", "canny_gpu", "latent_gradient"])

@@ -136,6 +136,28 @@ def test_a_wire_in_the_place_of_a_number(flux, vae, widget, value):
         Sampler.execute(**{**given(Sampler, flux, vae), widget: value})
 
 
+@pytest.mark.parametrize(
+    ("ends", "told"),
+    [
+        ({"end_sigma_1": "0.7"}, "The end_sigma_1 must be a number, got str '0.7'"),
+        ({"end_sigma_2": None}, "The end_sigma_2 must be a number, got nothing"),
+        ({"end_sigma_1": 0.995}, "must end at a noise level above 0 and up to 0.99, got 0.995"),
+        ({"end_sigma_1": 0.5}, "got 0.5 and 0.55: set end_sigma_2 below"),
+    ],
+)
+def test_a_wire_in_the_place_of_an_end(flux, vae, ends, told):
+    wires = {**given(Schedule, flux, vae), "model": None, **ends}
+    with pytest.raises(ValueError, match=told):
+        Schedule.execute(**wires)
+
+
+def test_a_batch_that_is_not_numbered_whole(flux, vae):
+    wires = given(Sampler, flux, vae)
+    latent = {"samples": torch.zeros(3, 16, 32, 32), "batch_index": [0, 1]}
+    with pytest.raises(ValueError, match="must number each of its 3 pictures, got 2 numbers"):
+        Sampler.execute(**{**wires, "latent_image": latent})
+
+
 def test_a_negative_seed_by_a_wire_is_a_seed(flux, vae):
     """As in a KSampler, also where stages draw noise of their own."""
     wires = given(Sampler, flux, vae)

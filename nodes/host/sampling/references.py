@@ -14,6 +14,7 @@ from .conds import Conds
 IN_FULL, POOLED = "full", "pooled at half size"
 REFERENCES = (IN_FULL, POOLED)
 LATENTS = "reference_latents"  # in an entry, what the host places beside the picture
+FRAMES = "time_dim_concat"  # what it places behind it, in no other size
 
 
 def check_references(references: object) -> None:
@@ -21,6 +22,18 @@ def check_references(references: object) -> None:
     if references not in REFERENCES:
         raise ValueError(
             f"The references must be one of {', '.join(REFERENCES)}, got {references!r}."
+        )
+
+
+def check_frames(conds: Conds) -> None:
+    """ValueError for pictures that the host joins to the latent as further frames, since a stage of
+    another size cannot take them."""
+    count = sum(FRAMES in entry for entries in conds.values() for entry in entries)
+    if count:
+        raise ValueError(
+            "RALU's half-size stages cannot read subjects that are joined to the latent, as "
+            f"WanPhantomSubjectToVideo does, got them in {count} conditionings: set the quality to "
+            "fine, balanced or draft."
         )
 
 

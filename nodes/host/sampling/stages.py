@@ -142,7 +142,8 @@ class GuiderStages:
         guider.model_options[IN_STAGE] = True
         if self.plan is not None and MASK_FUNCTION in guider.model_options:
             function = guider.model_options[MASK_FUNCTION]
-            levels = torch.tensor(self.plan.levels_from(task.stage))
+            device = guider.model_patcher.load_device  # where the stage has its own, too
+            levels = torch.tensor(self.plan.levels_from(task.stage), device=device)
             guider.model_options[MASK_FUNCTION] = functools.partial(_over_run, function, levels)
         options = guider.model_options.setdefault("transformer_options", {})
         if self._has_views and self.family.views.splits:

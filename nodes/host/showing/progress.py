@@ -45,7 +45,7 @@ class Progress(Listener):
         )
 
     def regions_sought(self) -> None:
-        self.tell("After stage 1: looking for edges")
+        self.tell("Looking for the regions that grow early")
 
     def regions_chosen(self, picture: torch.Tensor | None, chosen: torch.Tensor) -> None:
         self.overlay = Overlay(picture, chosen.cpu())
