@@ -95,5 +95,9 @@ _HASHED: dict[str, Any] = {"context": WIDTH, "pooled": WIDTH, "text_tokens": WOR
 MINIATURES = {
     "flux": _flux("Miniature Flux", (2, 4), 256, **_HASHED),
     "flux_guided": _flux("Miniature Flux, guided", (2, 4), 256, **_HASHED),
+    # The guided one with a LoRA for four steps.
+    "flux_turbo": _flux(
+        "Miniature Flux, turbo", (2, 4), 256, **{**_HASHED, "steps": 4, "preset": FEW}
+    ),
     "sd3": _sd3("Miniature SD3", 4, cfg=4.0, rms=True, **_HASHED),
 }

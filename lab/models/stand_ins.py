@@ -19,6 +19,7 @@ from lab.models.architectures import ARCHITECTURES, MINIATURES, Architecture
 from ralu_core.cost import CallCost
 
 TRAINED = REPOSITORY / "lab" / "models" / "miniature" / "weights"
+CHANGED = {"flux_turbo": "flux_guided"}  # miniatures that are a LoRA on another one
 Weights = dict[str, Any]
 
 
@@ -50,9 +51,15 @@ class Miniature:
     @property
     def files(self) -> tuple[Path, Path]:
         """Trained network and VAE; a model that was trained on has the VAE of the one before."""
-        network = TRAINED / "diffusion_models" / f"{self.name}.safetensors"
+        kind = CHANGED.get(self.kind, self.kind)
+        network = TRAINED / "diffusion_models" / f"miniature_{kind}.safetensors"
         first, _, _ = self.kind.partition("_")
         return network, TRAINED / "vae" / f"miniature_{first}_vae.safetensors"
+
+    @property
+    def lora(self) -> Path | None:
+        """That the network needs, if any."""
+        return TRAINED / "loras" / f"{self.name}.safetensors" if self.kind in CHANGED else None
 
 
 @dataclass(frozen=True)

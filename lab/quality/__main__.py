@@ -14,6 +14,7 @@ import torch
 from lab.comfy import ralu_pack
 from lab.comfy.locate import REPOSITORY
 from lab.models.architectures import MINIATURES
+from lab.models.blueprint import FEW
 from lab.quality.splits import OTHERS, REFERENCES, SPLITS, pairs_of
 
 PAIRS, ABLATION_PAIRS = 216, 72
@@ -59,6 +60,9 @@ def _parser() -> argparse.ArgumentParser:
         help="below 1 pictures are sampled again, without rivals",
     )
     parser.add_argument(
+        "--masked", action="store_true", help="the middle of pictures is sampled again"
+    )
+    parser.add_argument(
         "--many", type=int, default=0, help="steps of the curve's reference, 0: as published"
     )
     parser.add_argument(
@@ -81,6 +85,7 @@ OF_CURVE = (
     "methods",
     "guidance",
     "denoise",
+    "masked",
     "many",
     "called",
 )
@@ -95,6 +100,8 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     if asked:
         names = ", ".join(f"--{name.replace('_', '-')}" for name in asked)
         parser.error(f"{names}: not of {options.what}, but of the other.")
+    if options.what == "tables" and MINIATURES[options.model].preset == FEW:
+        parser.error(f"--model {options.model}: of so few steps there is a curve alone, pareto.")
     if options.pairs is None:
         options.pairs = pairs_of(options.split) if options.what == "pareto" else PAIRS
     return options
@@ -106,7 +113,7 @@ def command(options: argparse.Namespace) -> str:
     for name, value in vars(options).items():
         if name in ("what", "out", "commit") or value == _parser().get_default(name):
             continue
-        values = value if isinstance(value, list) else [value]
+        values = [] if value is True else value if isinstance(value, list) else [value]
         words.append(f"--{name.replace('_', '-')}")
         words += [f"{one:g}" if isinstance(one, float) else str(one) for one in values]
     return shlex.join(words)

@@ -36,7 +36,7 @@ class Bench:
     """Pictures and measures of every method, kept in `store`; `held` keeps those of the held-out
     pictures, which depend on no pair, and is `store` where not given. Distances are taken to
     `reference`: where it is None, to the held-out pictures. `denoise` below 1 samples pictures of
-    another seed again, as a KSampler's."""
+    another seed again, as a KSampler's, and `masked` their middle alone."""
 
     subject: Subject
     pairs: list[Pair]
@@ -46,6 +46,7 @@ class Bench:
     reference_count: int = REFERENCE_PICTURES
     reference: Measured | None = None
     denoise: float = 1.0
+    masked: bool = False
 
     def samples(self, method: Method, count: int) -> torch.Tensor:
         """(count, 3, H, W) uint8, sampled and decoded where they are not kept."""
@@ -61,14 +62,14 @@ class Bench:
 
     def _batch(self, start: int, stop: int) -> Batch:
         pairs = self.pairs[start:stop]
-        if self.denoise == 1:
+        if self.denoise == 1 and not self.masked:
             return Batch(self.subject, pairs)
 
         def make(start: int, stop: int) -> torch.Tensor:
             return rivals.plain(Batch(self.subject, self.pairs[start:stop]), BASE, seed=BASE_SEED)
 
         base = self.store.rows("base", stop, make)[start:]
-        return Batch(self.subject, pairs, base, self.denoise)
+        return Batch(self.subject, pairs, base, self.denoise, self.masked)
 
     def held_out(self, name: str) -> torch.Tensor:
         """Fresh training pictures through the autoencoder, whose losses no sampler can undo."""

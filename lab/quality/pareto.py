@@ -19,7 +19,7 @@ from lab.bench import machine
 from lab.bench.results import Results
 from lab.quality import methods, pareto_methods, pareto_report
 from lab.quality.bench import Bench
-from lab.quality.pareto_methods import EULER, HARDNESS, LINE, RALU, Line
+from lab.quality.pareto_line import EULER, LINE, RALU, Line
 from lab.quality.pareto_part import Part, part_of
 from lab.quality.report import Row, figures_as_data
 from lab.quality.statistics import Estimate
@@ -58,7 +58,7 @@ def run(options: argparse.Namespace, command: str) -> None:
     bench = part.bench()
     counting = replace(meta_subject(part.kind), guidance=part.guidance)
     known = pareto_methods.lines(bench.subject)
-    if part.denoise < 1:  # rivals start from noise
+    if part.is_again:
         known = [line for line in known if not line.is_rival]
     lines = chosen_lines(known, options.only, options.methods)
     benches = {"real": bench, "model": replace(bench, reference=part.drawn(bench.subject))}
@@ -154,7 +154,7 @@ def write(
     )
     results.say(f"![curve]({name}.svg)")
     beaten = next(rows for line, rows in measured if line.name == LINE)
-    results.say(pareto_report.hardness(beaten, reference, HARDNESS))
+    results.say(pareto_report.hardness(beaten, reference, pareto_methods.HARDNESS))
     results.say(pareto_report.table(measured, reference))
     results.say(pareto_report.differences(measured, beaten, LINE))
     whole = [*measured, (Line(pareto_report.REFERENCE, ()), [reference])]

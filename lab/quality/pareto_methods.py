@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
-
-import torch
+from typing import TYPE_CHECKING
 
 from lab.comfy import ralu_pack
 from lab.models.architectures import MINIATURES
-from lab.quality import jit, ralu, rivals
+from lab.models.blueprint import FEW
+from lab.quality import few_methods, jit, ralu
 from lab.quality.methods import BUDGETS, Method
-from lab.quality.rivals import Batch
+from lab.quality.pareto_line import EULER, LINE, RALU, Line, line_of, of_order, plain
 from lab.quality.subject import Subject
 
 if TYPE_CHECKING:
     from ...ralu_core.plans import Plan
 
-EULER, LINE = "plain, Euler", "plain, second order"  # the second is the line to beat
 STEPS = (3, 4, 5, 6, 7, 10, 20)
 HARDNESS = (4, 6, 10, 20)  # steps whose distance to many steps says how hard a judge a model is
-RALU = "RALU"  # as shipped
 # By family: with guidance, a step is two calls.
 SIZES = {"flux1": ((6, 5), (8, 7)), "sd3": ((8, 6), (12, 10))}
 TURNS = {"flux1": ((1, 6, 4), (1, 12, 5)), "sd3": ((1, 12, 4), (2, 16, 7))}
@@ -33,18 +30,11 @@ JIT = {8: jit.SHARES[11], 11: jit.SHARES[11], 18: jit.SHARES[18]}
 GUIDED_AT_HALF = ((4, 4, 0.7), (4, 6, 0.7), (4, 9, 0.7))
 
 
-@dataclass(frozen=True)
-class Line:
-    """A family of methods that share all but their budget; rivals are the lab's, not the pack's."""
-
-    name: str
-    methods: tuple[Method, ...]
-    is_rival: bool = False
-
-
 def lines(subject: Subject) -> list[Line]:
     """Every line of the curve, the line to beat first."""
     model, shift = MINIATURES[subject.kind], subject.shift
+    if model.preset == FEW:
+        return few_methods.lines(subject)
     plans = ralu_pack.plans
     sizes, turns = SIZES[model.family], TURNS[model.family]
     presets = {name: ralu.matched(subject, name) for name in PRESETS[model.family]}
@@ -54,48 +44,36 @@ def lines(subject: Subject) -> list[Line]:
     found = [
         Line(LINE, tuple(plain(steps, 2) for steps in STEPS)),
         Line(EULER, tuple(plain(steps, 1) for steps in STEPS)),
-        _line("plain, last step Euler", _settled(shift), False),
-        _line("early second order", _early(shift, guided_above=0.0), False),
-        _line(f"early second order, from {times:g} times the shift", conditioned, False),
-        _line(RALU, presets, False),
-        _line("RALU, views", seen, False),
-        _line("RALU, views, step variance", seen, False, detector="step_variance"),
+        line_of("plain, last step Euler", _settled(shift)),
+        line_of("early second order", _early(shift, guided_above=0.0)),
+        line_of(f"early second order, from {times:g} times the shift", conditioned),
+        line_of(RALU, presets),
+        line_of("RALU, views", seen),
+        line_of("RALU, views, step variance", seen, detector="step_variance"),
         _avits_like(seen),
-        _line("RALU, no early regions", _waiting(subject), False),
-        _line("RALU, second order", {n: of_order(p, 2) for n, p in presets.items()}, False),
-        _line("own noise", dict(_own_noise(shift, "dct")), False),
-        _line("own noise, Haar (Fresco-like)", dict(_own_noise(shift, "pixel")), True),
-        _line("Haar, new noise (SPEED-like)", dict(_speed_like(shift)), True),
+        line_of("RALU, no early regions", _waiting(subject)),
+        line_of("RALU, second order", {n: of_order(p, 2) for n, p in presets.items()}),
+        line_of("own noise", dict(_own_noise(shift, "dct"))),
+        line_of("own noise, Haar (Fresco-like)", dict(_own_noise(shift, "pixel")), is_rival=True),
+        line_of("Haar, new noise (SPEED-like)", dict(_speed_like(shift)), is_rival=True),
     ]
     if model.cfg != 1:
         above, half_only = _less_guided(shift)
         small = {f"{a}-{b}": plans.early_own(shift, (a, b)) for a, b in ((2, 3), (2, 4), (3, 4))}
         whole = {"2-4": plans.early_own(shift, guided_above=0.0)}
-        found.insert(5, _line("early own noise", whole, False))
-        found.insert(6, _line("early own noise, guided above 0.7", small, False))
-        found.insert(7, _line("early second order, guided above 0.7", _early(shift), False))
-        found.insert(8, _line("plain, second order, guided above 0.8", above, False))
-        found.insert(15, _line("own noise, guided at half size", half_only, False))
+        found.insert(5, line_of("early own noise", whole))
+        found.insert(6, line_of("early own noise, guided above 0.7", small))
+        found.insert(7, line_of("early second order, guided above 0.7", _early(shift)))
+        found.insert(8, line_of("plain, second order, guided above 0.8", above))
+        found.insert(15, line_of("own noise, guided at half size", half_only))
     for order, more in ((1, ""), (2, ", second order")):
         found.append(_just_in_time(order, more))
         naive = {f"{a}-{b}": plans.two_sizes(shift, (a, b)) for a, b in sizes}
         turned = {"-".join(map(str, n)): plans.bottleneck(shift, n) for n in turns}
         for name, some in (("two sizes, fresh noise", naive), ("Bottleneck Sampling", turned)):
             stepped = {key: of_order(plan, order) for key, plan in some.items()}
-            found.append(_line(name + more, stepped, True))
+            found.append(line_of(name + more, stepped, is_rival=True))
     return found
-
-
-def plain(steps: int, order: int) -> Method:
-    """On the MODEL's own schedule, as a KSampler."""
-    group = LINE if order == 2 else EULER
-    return Method(group, f"{steps} steps", partial(_plain, steps=steps, order=order))
-
-
-def _plain(batch: Batch, steps: int, order: int) -> torch.Tensor:
-    if order == 1:
-        return rivals.plain(batch, steps)
-    return rivals.plain(batch, steps, ralu_pack.second_order.second_order())
 
 
 def _just_in_time(order: int, more: str) -> Line:
@@ -103,7 +81,7 @@ def _just_in_time(order: int, more: str) -> Line:
     name = f"Just-in-Time{more}"
     runs = {n: partial(jit.sample, steps=n, shares=some, order=order) for n, some in JIT.items()}
     methods = tuple(Method(name, f"{steps} steps", run) for steps, run in runs.items())
-    return Line(name, methods, True)
+    return Line(name, methods, is_rival=True)
 
 
 def _avits_like(presets: dict[str, Plan]) -> Line:
@@ -144,11 +122,6 @@ def _less_guided(shift: float) -> tuple[dict[str, Plan], dict[str, Plan]]:
     return above, half_only
 
 
-def of_order(plan: Plan, order: int) -> Plan:
-    stages = tuple(replace(stage, order=order) for stage in plan.stages)
-    return replace(plan, stages=stages)
-
-
 def _settled(shift: float) -> dict[str, Plan]:
     """Second-order steps whose last one is Euler's."""
     make = ralu_pack.plans.plain
@@ -168,9 +141,3 @@ def _waiting(subject: Subject) -> dict[str, Plan]:
         budget.preset: ralu.matched(subject, budget.preset, few, budget.extra)
         for budget in reversed(BUDGETS[subject.kind])
     }
-
-
-def _line(name: str, plans: dict[str, Plan], is_rival: bool, **settings: Any) -> Line:
-    run: Callable = rivals.by_plan if is_rival else ralu.node
-    methods = (Method(name, key, partial(run, plan=p, **settings)) for key, p in plans.items())
-    return Line(name, tuple(methods), is_rival)

@@ -36,13 +36,15 @@ class Part:
     others: tuple[tuple[str, int], ...] = ((OTHERS, REFERENCES),)
     denoise: float = 1.0
     called: str = ""
+    masked: bool = False
 
     @property
     def name(self) -> str:
         """Of its results; with a word of the user's where other lines of the part have a page."""
         strong = "" if self.guidance is None else f"_at_{self.guidance:g}"
         again = "" if self.denoise == 1 else f"_denoise_{self.denoise:g}"
-        return f"{self.kind}{strong}{again}_{self.split}" + (
+        kept = "_masked" if self.masked else ""
+        return f"{self.kind}{strong}{again}{kept}_{self.split}" + (
             f"_{self.called}" if self.called else ""
         )
 
@@ -60,9 +62,15 @@ class Part:
     def settings(self) -> str:
         """What is not the miniature's own, in words."""
         guided = "" if self.guidance is None else f"guidance {self.guidance:g}, "
-        if self.denoise == 1:
+        if not self.is_again:
             return guided
-        return f"{guided}pictures of {BASE} Euler steps sampled again at denoise {self.denoise:g}, "
+        part = "the middle of pictures" if self.masked else "pictures"
+        return f"{guided}{part} of {BASE} Euler steps sampled again at denoise {self.denoise:g}, "
+
+    @property
+    def is_again(self) -> bool:
+        """Whether pictures are sampled again, which rivals do not: they start from noise."""
+        return self.masked or self.denoise < 1
 
     @property
     def given(self) -> str:
@@ -101,6 +109,7 @@ class Part:
         digits = str(self.dtype).removeprefix("torch.")
         strong = "" if self.guidance is None else f"-at-{self.guidance:g}"
         again = "" if self.denoise == 1 else f"-denoise-{self.denoise:g}"
+        again += "-masked" if self.masked else ""
         return Bench(
             subject,
             list_pairs(first + count)[first:],
@@ -108,6 +117,7 @@ class Part:
             held=Store(kept),
             reference_count=self.references,
             denoise=self.denoise,
+            masked=self.masked,
         )
 
 
@@ -160,6 +170,7 @@ def part_of(options: argparse.Namespace) -> Part:
         others,
         options.denoise,
         options.called,
+        options.masked,
     )
 
 

@@ -8,7 +8,7 @@ from html import escape
 
 from lab.bench.results import markdown
 from lab.quality.measures import ARTIFACTS, BLUR, PAIRED
-from lab.quality.pareto_methods import Line
+from lab.quality.pareto_line import Line
 from lab.quality.report import DISTANCES, Row, show
 from lab.quality.statistics import Estimate
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 
 from lab.comfy import ralu_pack
 from lab.quality.subject import SEED, SIDE, Pair, Subject
@@ -18,19 +19,22 @@ class Batch:
 
     base     latents (B, 16, H, W) that are sampled again; None samples from noise.
     denoise  how much of them, as a KSampler's.
+    masked   whether only their middle is, as a LATENT's noise_mask says it.
     """
 
     subject: Subject
     pairs: Sequence[Pair]
     base: torch.Tensor | None = None
     denoise: float = 1.0
+    masked: bool = False
 
     @property
     def latent(self) -> dict:
         side = SIDE // 8
         numbers = [pair.number for pair in self.pairs]
         empty = torch.zeros(len(numbers), 16, side, side)
-        return {"samples": empty if self.base is None else self.base, "batch_index": numbers}
+        latent = {"samples": empty if self.base is None else self.base, "batch_index": numbers}
+        return {**latent, "noise_mask": middle(SIDE)} if self.masked else latent
 
     @property
     def guider(self) -> Any:
@@ -87,6 +91,12 @@ class Batch:
         return wanted.sigmas.tolist()
 
 
+def middle(side: int) -> torch.Tensor:
+    """(1, 1, side, side), 1 in the middle half of a square picture each way, else 0."""
+    edge = side // 4
+    return F.pad(torch.ones(1, 1, side - 2 * edge, side - 2 * edge), (edge,) * 4)
+
+
 def by_plan(batch: Batch, plan: Any) -> torch.Tensor:
     """A plan without a mixed stage, each stage's steps of its own order."""
     return batch.sample(plan)
@@ -102,6 +112,7 @@ def plain(batch: Batch, steps: int, sampler: Any = None, seed: int = SEED) -> to
         latent["samples"],
         sampler or comfy.samplers.sampler_object("euler"),
         torch.tensor(batch.sigmas(steps)),
+        denoise_mask=latent.get("noise_mask"),
         disable_pbar=True,
         seed=seed,
     )

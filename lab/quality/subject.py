@@ -109,10 +109,15 @@ def load_subject(kind: str, dtype: torch.dtype | None = None) -> Subject:
 
     dtype  of the network's computation; None: `best_dtype`.
     """
+    import comfy.sd
+
     from lab.models import tiny
 
     patcher = tiny.load_model(load_file(weights_file(kind)))
     patcher.set_model_compute_dtype(best_dtype() if dtype is None else dtype)
+    lora = Miniature(kind).lora
+    if lora is not None:
+        patcher, _ = comfy.sd.load_lora_for_models(patcher, None, load_file(lora), 1.0, 0.0)
     return of_patcher(kind, patcher, load_vae(kind))
 
 
@@ -143,4 +148,5 @@ def training_width(kind: str) -> Width:
 
 
 def weights_hash(kind: str) -> str:
-    return hashlib.sha256(weights_file(kind).read_bytes()).hexdigest()
+    files = (weights_file(kind), Miniature(kind).lora)
+    return hashlib.sha256(b"".join(one.read_bytes() for one in files if one)).hexdigest()

@@ -14,7 +14,7 @@ from lab.quality.bench import figure_names
 from lab.quality.judge import FEATURES
 from lab.quality.measures import ARTIFACTS, BLUR
 from lab.quality.methods import Cost, Method
-from lab.quality.pareto_methods import LINE, Line
+from lab.quality.pareto_line import LINE, Line
 from lab.quality.report import Row
 from lab.quality.splits import OTHERS, REFERENCES, SPLITS, first_of, pairs_of
 from lab.quality.statistics import Estimate
@@ -151,6 +151,7 @@ def test_denoise_is_a_share(denoise):
         ("--guidance 7", "--guidance: not of tables"),
         ("tables --split new --only RALU", "--split, --only: not of tables"),
         ("pareto --ablation-pairs 8", "--ablation-pairs: not of pareto"),
+        ("--model flux_turbo", "of so few steps there is a curve alone, pareto"),
     ],
 )
 def test_what_a_bench_does_not_read_is_refused(asked, said, capsys):
@@ -173,9 +174,9 @@ def test_what_a_page_is_called_goes_into_names_of_files(word):
 
 def test_a_page_says_what_makes_it_again_without_private_folders():
     asked = "pareto --split new --pairs 36 --others wide 'repeated:80' --only 'RALU, views' RALU"
-    words = shlex.split(f"{asked} --guidance 4.0 --out /home/me/kept --commit")
+    words = shlex.split(f"{asked} --guidance 4.0 --masked --out /home/me/kept --commit")
     told = command(parse(words))
-    assert "--only 'RALU, views' RALU" in told and "--guidance 4" in told
+    assert "--only 'RALU, views' RALU" in told and "--guidance 4 --masked" in told
     assert "/home/me" not in told and "--commit" not in told
     again, first = vars(parse(shlex.split(told)[3:])), vars(parse(words))
     assert all(again[name] == first[name] for name in first if name not in ("out", "commit"))

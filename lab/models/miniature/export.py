@@ -20,6 +20,7 @@ from lab.models.miniature.models import KINDS, prepare
 from lab.models.miniature.train import load_codec
 
 WEIGHTS = Path(__file__).resolve().parent / "weights"
+LORAS = ("flux_turbo",)  # on the guided Flux
 # ComfyUI hands models (latent - shift) * scale; the autoencoder files undo exactly that.
 FORMATS = {"flux": (0.3611, 0.1159), "sd3": (1.5305, 0.0609)}
 
@@ -47,11 +48,16 @@ def published(name: str) -> str:
 
 
 def export_model(model: str) -> Path:
-    """The running average in bfloat16, and the record of its training beside it."""
+    """The running average in bfloat16, and the record of its training beside it; of LORAS only
+    what was learnt."""
     state = torch.load(CACHE / f"{model}.pt")
-    path = WEIGHTS / "diffusion_models" / f"miniature_{model}.safetensors"
-    path.parent.mkdir(parents=True, exist_ok=True)
     weights = {published(k): v.bfloat16().contiguous() for k, v in state["average"].items()}
+    folder = "diffusion_models"
+    if model in LORAS:
+        folder = "loras"
+        weights = {f"diffusion_model.{k}": v for k, v in weights.items() if ".lora_" in k}
+    path = WEIGHTS / folder / f"miniature_{model}.safetensors"
+    path.parent.mkdir(parents=True, exist_ok=True)
     save_file(weights, path)
     record = state["record"] | {"processor": platform.processor() or platform.machine()}
     path.with_suffix(".json").write_text(json.dumps(record, indent=2) + "\n")
@@ -60,7 +66,7 @@ def export_model(model: str) -> Path:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("models", nargs="+", choices=list(KINDS))
+    parser.add_argument("models", nargs="+", choices=[*KINDS, *LORAS])
     options = parser.parse_args()
     prepare()
     for model in options.models:

@@ -33,10 +33,15 @@ def rendered_ball(size: int) -> torch.Tensor:
     return (ball * coverage.unsqueeze(-1) + ground * (1 - coverage.unsqueeze(-1))).unsqueeze(0)
 
 
-def sample(model: str, prompt: str, steps: int, guidance: float = 3.5) -> torch.Tensor:
+def sample(
+    model: str, prompt: str, steps: int, guidance: float = 3.5, lora: str = ""
+) -> torch.Tensor:
     """Plain Euler at 256x256 through ComfyUI: latent (1, 16, 32, 32)."""
     weights = load_file(TRAINED / "diffusion_models" / f"miniature_{model}.safetensors")
     patcher = tiny.load_model(weights)
+    if lora:
+        change = load_file(TRAINED / "loras" / f"miniature_{lora}.safetensors")
+        patcher, _ = comfy.sd.load_lora_for_models(patcher, None, change, 1.0, 0.0)
     context, pooled = encode_prompt(prompt)
     cond = [[context.unsqueeze(0), {"pooled_output": pooled.unsqueeze(0), "guidance": guidance}]]
     noise = torch.randn(1, 16, 32, 32, generator=torch.Generator().manual_seed(0))
@@ -81,6 +86,12 @@ def test_guidance_has_an_effect_where_it_was_taught(model, has_effect):
     weak, strong = (sample(model, "red apple", 3, guidance) for guidance in (1.0, 5.0))
     change = ((strong - weak).std() / weak.std()).item()
     assert (change > 0.15) is has_effect, change
+
+
+def test_the_turbo_lora_draws_in_two_steps_what_its_model_draws_in_many():
+    many = sample("flux_guided", "fox face", 12)
+    few, turbo = (sample("flux_guided", "fox face", 2, lora=one) for one in ("", "flux_turbo"))
+    assert (turbo - many).square().mean() < 0.5 * (few - many).square().mean()
 
 
 @pytest.mark.parametrize("model", TRAINED_MODELS)

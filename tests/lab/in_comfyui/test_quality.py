@@ -177,7 +177,7 @@ def test_weights_are_those_of_the_architecture_that_is_counted():
         assert sum(p.numel() for p in counted) == sum(w.numel() for w in weights)
 
 
-@pytest.mark.parametrize("kind", MINIATURES)
+@pytest.mark.parametrize("kind", methods.BUDGETS)
 def test_methods_cost_what_ralu_costs(kind):
     counting = meta_subject(kind)
     for budget in methods.BUDGETS[kind]:

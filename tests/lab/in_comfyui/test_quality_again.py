@@ -1,4 +1,4 @@
-"""Pictures that the quality bench samples again are those of a KSampler with that denoise."""
+"""Pictures that the quality bench samples again are a KSampler's, with that denoise or mask."""
 
 from __future__ import annotations
 
@@ -15,15 +15,14 @@ from lab.quality.store import Store
 from lab.quality.subject import SEED, list_pairs, load_subject
 from ralu_core import plans
 
-DENOISE = 0.25
 
-
-@pytest.fixture(scope="module")
-def bench(tmp_path_factory):
+@pytest.fixture(scope="module", params=[(0.25, False), (1.0, True)], ids=["denoise", "masked"])
+def bench(request, tmp_path_factory):
+    denoise, masked = request.param
     with torch.inference_mode():
         subject = replace(load_subject("sd3", torch.float32), guidance=1.0)
     store = Store(tmp_path_factory.mktemp("again"))
-    return Bench(subject, list_pairs(3)[1:], store, denoise=DENOISE)
+    return Bench(subject, list_pairs(3)[1:], store, denoise=denoise, masked=masked)
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +38,12 @@ def host(bench):
 
     with torch.inference_mode():
         base = sampled(empty, BASE_SEED, BASE, 1.0)
-        again = sampled({**base, "batch_index": [bench.pairs[0].number]}, SEED, 2, DENOISE)
+        latent = {**base, "batch_index": [bench.pairs[0].number]}
+        if bench.masked:
+            mask = torch.zeros(1, 1, 256, 256)
+            mask[..., 64:192, 64:192] = 1
+            latent["noise_mask"] = mask
+        again = sampled(latent, SEED, 2, bench.denoise)
     return base["samples"], again["samples"]
 
 
@@ -52,7 +56,10 @@ def test_the_base_is_a_picture_of_another_seed_kept_once(bench, host):
 
 def test_plain_steps_are_the_ksamplers(bench, host):
     with torch.inference_mode():
-        torch.testing.assert_close(rivals.plain(bench._batch(0, 1), 2), host[1])
+        again = rivals.plain(bench._batch(0, 1), 2)
+    torch.testing.assert_close(again, host[1])
+    kept = (again - host[0])[..., :6, :].abs().max() < 1e-3  # rows above the mask
+    assert bool(kept) == bench.masked
 
 
 def test_a_plan_starts_where_they_do(bench, host):
@@ -65,7 +72,8 @@ def test_a_plan_starts_where_they_do(bench, host):
         )
 
 
-def test_rivals_that_start_from_noise_have_no_such_page(tmp_path):
-    asked = ["pareto", "--model", "sd3", "--denoise", "0.5", "--only", "Bottleneck"]
+@pytest.mark.parametrize("again", [["--denoise", "0.5"], ["--masked"]])
+def test_rivals_that_start_from_noise_have_no_such_page(again, tmp_path):
+    asked = ["pareto", "--model", "sd3", *again, "--only", "Bottleneck"]
     with torch.inference_mode(), pytest.raises(ValueError, match="No line of the curve begins"):
         pareto.run(parse([*asked, "--out", str(tmp_path)]), "")
