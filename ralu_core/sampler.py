@@ -137,6 +137,12 @@ def run_plan(
     return Result(end.x, end.denoised, layout)
 
 
+def _steps_before_regions(plan: Plan) -> int:
+    """Of the stage before the first mixed one; 0 where the plan begins with that."""
+    first = next(number for number, stage in enumerate(plan.stages) if stage.grid.is_mixed)
+    return plan.stages[first - 1].steps if first else 0
+
+
 class _Noises:
     """The white noises of a run, each made once: its own, and those of its crossings."""
 
@@ -192,13 +198,17 @@ def sample(
     decode   (B, C, h, w) clean latent -> (B, H, W, 3) image in [0, 1]; None suits a score that
              reads the latent.
     seed     of the noise at the crossings; picture i of the batch draws from (seed, i).
-    ValueError, before anything is sampled, where the score of the regions has no decoder.
+    ValueError, before anything is sampled, for a negative seed, and where the regions cannot be
+    chosen: the score has no decoder, the plan too few steps for it, or the mask another shape.
     """
+    if seed < 0:
+        raise ValueError(f"A seed must be 0 or more, got {seed}: take it modulo 2^64.")
     regions = regions or Regions()
-    if plan.ratio is not None:
-        regions.check(decode)
     b, c, h, w = source.noise.shape
     grid = h // (2 * source.patch), w // (2 * source.patch)
+    if plan.ratio is not None:
+        regions.check(decode)
+        regions.check_fits((b, *grid), _steps_before_regions(plan))
     draw = functools.partial(white_noise, grid, seed, range(b), REGIONS)
     return run_plan(
         plan,

@@ -72,6 +72,17 @@ class Regions:
         if self.scorer.needs is Need.PICTURE:
             needed_decoder(decode)
 
+    def check_fits(self, shape: tuple[int, int, int], steps: int) -> None:
+        """Before anything is sampled: ValueError for a mask that is not of the coarse tokens
+        (B, h, w), and for a score of more steps than the stage before its choice takes."""
+        _check_mask(self.always, shape)
+        if steps < self.scorer.least_steps:
+            raise ValueError(
+                f"The score {self.score} reads {self.scorer.least_steps} steps before the regions "
+                f"are chosen, and the plan takes {steps} there: choose another score, or a plan of "
+                "more steps."
+            )
+
     def choose(self, evidence: Evidence, ratio: float) -> torch.Tensor:
         """Coarse tokens to grow early, (B, rows, columns) bool. ValueError from the score, where
         the evidence lacks what it reads, and from `select_ratio` or `select_threshold`."""
@@ -163,9 +174,13 @@ def _check_threshold(threshold: float) -> None:
 def _forced(scores: torch.Tensor, always: torch.Tensor | None) -> torch.Tensor:
     if always is None:
         return torch.zeros_like(scores, dtype=torch.bool)
-    if always.shape != scores.shape:
-        raise ValueError(
-            f"The always-early mask must match the coarse grid {tuple(scores.shape)}, "
-            f"got {tuple(always.shape)}: make it with `mask_regions`."
-        )
+    _check_mask(always, tuple(scores.shape))
     return always.to(scores.device)
+
+
+def _check_mask(always: torch.Tensor | None, shape: tuple[int, ...]) -> None:
+    if always is not None and always.shape != shape:
+        raise ValueError(
+            f"The always-early mask must match the coarse grid {shape}, got {tuple(always.shape)}: "
+            "make it with `mask_regions`."
+        )

@@ -186,6 +186,27 @@ def test_sample_draws_the_noise_of_each_picture_from_the_seed() -> None:
     assert not torch.equal(final(5), final(6))
 
 
+@pytest.mark.parametrize(
+    ("regions", "steps", "seed", "told"),
+    [
+        (Regions("step_variance"), 1, 0, "score step_variance reads 2 steps before the regions"),
+        (Regions("latent_gradient", always=torch.ones(1, 2, 2)), 2, 0, r"match the coarse grid \("),
+        (LATENT, 2, -1, "A seed must be 0 or more, got -1"),
+    ],
+)
+def test_what_cannot_be_sampled_is_told_before_a_call(regions, steps, seed, told) -> None:
+    calls = []
+
+    def model(x: torch.Tensor, sigma: float, _layout: Layout | None) -> torch.Tensor:
+        calls.append(sigma)
+        return x
+
+    source, plan = Source.from_noise(normal(3, *SIZE)), plan_of(steps=(steps, 2, 2))
+    with pytest.raises(ValueError, match=told):
+        sample(model, None, source, plan, seed, regions)
+    assert not calls
+
+
 @pytest.mark.parametrize("change", [{"growth": "token"}, {"kept": "released"}])
 def test_options_change_the_picture(change: dict[str, str]) -> None:
     source = Source.from_noise(normal(3, *SIZE))

@@ -5,11 +5,14 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
+import torch
+from limits import with_values
 
 from lab.models import tiny
 from ralu_pack.nodes.host.families import refused
 from ralu_pack.nodes.host.families.inspect import inspect_model
 from ralu_pack.nodes.host.families.table import FAMILIES, family_named
+from ralu_pack.nodes.sampler import Sampler
 
 
 def patcher_of(kind: str, network: object):
@@ -32,3 +35,25 @@ def test_qwens_layers_are_refused_by_name():
     embedder.addition_t_embedding = None
     with pytest.raises(ValueError, match="Qwen-Image-Layered's frames are layers"):
         inspect_model(model)
+
+
+def test_wans_joined_subjects_are_refused_where_the_size_changes():
+    """WanPhantomSubjectToVideo's, which the host joins to the latent in its own size."""
+    family = family_named("wan")
+    if not family.is_known:
+        pytest.skip(f"this ComfyUI has no {family.model_class}")
+    model = tiny.load_model(tiny.family_weights(family), family)
+    texts = (tiny.conditioning(seed, family=family) for seed in (5, 6))
+    frames = torch.zeros(1, 16, 1, 32, 32)
+    positive, negative = (with_values(one, time_dim_concat=frames) for one in texts)
+    wires = {
+        "model": model,
+        "positive": positive,
+        "negative": negative,
+        "latent_image": {"samples": frames},
+        **{"seed": 7, "cfg": 1.0, "sampler_name": "euler", "denoise": 1.0},
+    }
+    told = r"subjects that are joined to the latent.*got them in 2 conditionings: set the quality"
+    with pytest.raises(ValueError, match=told):
+        Sampler.execute(**wires, quality="paper", edge_detector="latent_gradient")
+    assert torch.isfinite(Sampler.execute(**wires, quality="draft").args[0]["samples"]).all()

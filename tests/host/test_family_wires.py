@@ -298,23 +298,3 @@ def test_a_foreign_vae_is_refused(model, loaded):
             continue
         with pytest.raises(ValueError, match="This MODEL needs a VAE of"):
             ralu(model, vae_of(other, loaded), schedule=None)
-
-
-def test_wans_joined_subjects_are_refused_where_the_size_changes(loaded):
-    """WanPhantomSubjectToVideo's, which the host joins to the latent in its own size."""
-    family = family_named("wan")
-    model = model_of(family, loaded)
-    texts = (tiny.conditioning(seed, family=family) for seed in (5, 6))
-    frames = torch.zeros(1, 16, 1, 32, 32)
-    positive, negative = (with_values(one, time_dim_concat=frames) for one in texts)
-    wires = {
-        "model": model,
-        "positive": positive,
-        "negative": negative,
-        "latent_image": {"samples": frames},
-        **{"seed": 7, "cfg": 1.0, "sampler_name": "euler", "denoise": 1.0},
-    }
-    told = r"subjects that are joined to the latent.*got them in 2 conditionings: set the quality"
-    with pytest.raises(ValueError, match=told):
-        Sampler.execute(**wires, quality="paper", edge_detector="latent_gradient")
-    assert torch.isfinite(Sampler.execute(**wires, quality="draft").args[0]["samples"]).all()

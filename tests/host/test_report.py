@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import time
 from dataclasses import replace
 from types import SimpleNamespace
@@ -13,7 +12,6 @@ import comfy.samplers
 import comfy.utils
 import pytest
 import torch
-from comfy_execution.utils import CurrentNodeContext
 
 from driving import guider_for, quick_schedule, ralu
 from ralu_pack.nodes.host import prepare, run
@@ -240,75 +238,3 @@ def test_img2img_is_compared_with_as_many_steps_as_a_ksampler_takes(flux, vae):
 
 
 # The status line
-
-
-class Server:
-    client_id = "someone"
-
-    def __init__(self):
-        self.texts = []
-
-    def send_progress_text(self, text, node, client):
-        self.texts.append((text, node, client))
-
-    def send_sync(self, event, data, client):
-        self.texts.append((data["text"], data["node"], client))
-        self.workflow = data["workflow"]
-
-
-def test_status_names_the_stages(flux, vae, monkeypatch):
-    server = Server()
-    monkeypatch.setattr(status, "running_server", lambda: server)
-    with CurrentNodeContext("prompt", "12"):
-        sampled(flux, vae)
-    texts = [text for text, *_ in server.texts]
-    assert {tuple(where) for _, *where in server.texts} == {("12", "someone")}
-    assert [text.split(":")[0] for text in texts[:-1]] == [
-        "Stage 1 of 3",
-        "Looking for the regions that grow early",
-        "Stage 2 of 3",
-        "Stage 3 of 3",
-    ]
-    assert re.match(r"6 steps in \d+\.\d\d s: ", texts[-1])
-
-
-def test_no_status_without_a_server(flux, vae):
-    assert status.running_server() is None
-    with CurrentNodeContext("prompt", "12"):
-        ralu(flux, vae)
-
-
-@pytest.mark.parametrize(("client", "told"), [("someone", 2), (None, 0)])
-def test_a_prompt_that_no_browser_queued_tells_none(monkeypatch, client, told):
-    server = Server()
-    server.client_id = client  # None is every browser
-    monkeypatch.setattr(status, "running_server", lambda: server)
-    with CurrentNodeContext("prompt", "12"):
-        status.show_status("Stage 1 of 3")
-        status.show_line("4", "3 of 5")
-        status.show_line(None, "a MODEL of no node")
-    assert len(server.texts) == told
-    if told:
-        assert server.workflow is None  # it is in no queue
-    status.show_status("outside of any prompt")
-    assert len(server.texts) == told
-
-
-@pytest.mark.parametrize(
-    ("sent", "id"),
-    [
-        ({"extra_pnginfo": {"workflow": {"id": "mine"}}}, "mine"),
-        ({"extra_pnginfo": {"workflow": {}}}, None),
-        ({"extra_pnginfo": None}, None),
-        ({}, None),
-    ],
-)
-def test_lines_name_the_workflow_of_the_prompt_that_runs(monkeypatch, sent, id):
-    server = Server()
-    others = (1, "another", {}, {"extra_pnginfo": {"workflow": {"id": "another's"}}}, [])
-    running = {0: others, 1: (2, "prompt", {}, sent, [])}
-    server.prompt_queue = SimpleNamespace(currently_running=running)
-    monkeypatch.setattr(status, "running_server", lambda: server)
-    with CurrentNodeContext("prompt", "12"):
-        status.show_line("4", "3 of 5")
-    assert server.workflow == id
