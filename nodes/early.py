@@ -41,8 +41,8 @@ def check_plan_and_detector(
 ) -> None:
     """ValueError or ImportError for a quality without its schedule, and for a detector without its
     VAE or its library where the plan grows regions early in any case: from noise, by a schedule or
-    a preset, unless so few steps are asked for that none can be spared. None is what a wire brings, MISSING
-    what none does.
+    a preset, unless so few steps are asked for that none can be spared. None is what a wire brings,
+    MISSING what none does.
     """
     if denoise is not None:
         check_numbers(denoise=denoise)

@@ -20,9 +20,8 @@ is refused, not how pictures look. No schedule was connected, the quality was *p
 ([plans.md](plans.md)). The last column names the plans that ran.
 
 {counts}. {kept} of these are for a model patch
-or a model that only plans of several sizes refuse: *paper*, schedules and the plans for few steps.
-*fine*, *balanced* and *draft* do not: of the models at any number of steps (9 or fewer
-stay plain), of the patches from 10 steps on.
+or a model that only plans of several sizes refuse: *paper* and schedules. *fine*, *balanced* and
+*draft* do not.
 """
 KEPT = "RALU's mixed stage calls", "RALU runs this MODEL"  # so begins what only these plans say
 COUNTED_ONLY = (NOT_PICTURES, SERVICES)  # too many to be named

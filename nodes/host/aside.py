@@ -15,7 +15,8 @@ from .families.inspect import ModelFacts
 from .few_steps import MOST, whole_run
 from .planning import part_of, planned
 
-FEW = 4  # steps, of which none can be spared
+FEW = 4  # steps, of which none can be spared: by plans of several sizes, and
+FEWEST = 3  # by plain steps
 WORTH = 0.9  # of the sampler's own FLOPs; above, a plan is not worth its changes
 
 
@@ -40,19 +41,14 @@ def why_plain(
     least     steps that the sampler needs in a stage.
     """
     start, end = settings.levels or (1.0, 0.0)
-    if steps <= FEW and settings.schedule is None:
+    is_part = whole_run(steps, part_of(settings, facts.shift)) > MOST  # the rest is another's
+    may_spare = not is_part and settings.quality in DIALLED
+    if settings.schedule is None and steps <= (FEWEST if may_spare else FEW):
         none = f"of {steps} step{'s' if steps > 1 else ''} none can be spared"
-        if whole_run(steps, part_of(settings, facts.shift)) > MOST:  # the rest is another sampler's
+        if is_part or may_spare:
             return none
-        return f"{none}; for a distilled model use RALU Sampler, else set more steps"
+        return f"{none}; for a distilled model take fine, balanced or draft, else set more steps"
     whole = planned(replace(settings, levels=(start, 0.0)), facts, frame)
-    if settings.schedule is None and settings.quality in DIALLED:
-        of_whole = whole_run(steps, part_of(settings, whole.shift))
-        if of_whole <= MOST:
-            return (
-                f"runs of {of_whole} steps are for distilled models; if yours is one, use RALU "
-                f"Sampler, else set {MOST + 1} steps or more"
-            )
     full_from = whole.plan.full_from
     if end >= full_from:
         return (

@@ -7,6 +7,7 @@ from ...ralu_core.plans import Plan, named_plan
 from ...ralu_core.plans.presets import PRESETS
 from .families.dials import CONDITIONED, DIALLED, GUIDED
 from .families.inspect import ModelFacts
+from .few_steps import fewer_plain
 
 PAPER, CUSTOM = "paper", "custom"
 QUALITIES = (*DIALLED, PAPER, CUSTOM)
@@ -26,6 +27,9 @@ def check_quality(quality: str, has_schedule: bool) -> None:
 def dialled_plan(quality: str, facts: ModelFacts, frame: Frame) -> Plan:
     """The plan that a quality means for such a picture of a MODEL. ValueError for others."""
     check_quality(quality, has_schedule=False)
+    few = facts.distilled_steps
+    if quality != PAPER and few is not None:
+        return fewer_plain(facts.shift_for(frame, few), few, 1.0)
     name = facts.preset_name if quality == PAPER else facts.dialled_name(quality)
     return plan_named(name, facts, frame)
 

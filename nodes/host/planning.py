@@ -13,7 +13,15 @@ from .asked import Settings
 from .dial import dialled_plan, plan_named
 from .families.dials import DIALLED, STEPS
 from .families.inspect import ModelFacts, check_shift_fits, check_stages
-from .few_steps import MOST, as_many_plain, few_steps_preset, too_few, whole_run
+from .few_steps import (
+    MOST,
+    as_denoised,
+    as_many_plain,
+    few_steps_preset,
+    fewer_plain,
+    too_few,
+    whole_run,
+)
 
 log = logging.getLogger(__name__)
 
@@ -70,17 +78,17 @@ def _told(facts: ModelFacts, settings: Settings) -> ModelFacts:
 
 
 def _few_steps(settings: Settings, facts: ModelFacts, frame: Frame) -> Plan | None:
-    """The plan for a user whose own run has few steps; None for others, and where another node's
-    sampler has these steps, which `aside` is asked about."""
+    """The plan for a user whose own run has few steps; None for others, and with `paper` where
+    another node's sampler has these steps, which `aside` is asked about."""
+    own, part = settings.plain_steps, part_of(settings, facts.shift)
+    whole = whole_run(own, part)
+    if 0 < whole <= MOST and settings.quality in DIALLED:
+        return fewer_plain(facts.shift_for(frame, as_denoised(own, part)), own, part)
     if settings.levels is not None:
         return None
-    own, part = settings.plain_steps, settings.denoise
-    whole = whole_run(own, part)
     name = few_steps_preset(whole)
-    of_dial = STEPS.get(settings.quality, 0) if name is None else 0
-    no_preset = facts.family.why_full is not None and settings.quality in DIALLED
-    if too_few(whole, facts.family.few_from) or (name and no_preset) or 0 < own < of_dial:
-        return as_many_plain(facts.shift_for(frame, int(own / part)), own, part)
+    if too_few(whole, facts.family.few_from) or 0 < own < STEPS.get(settings.quality, 0):
+        return as_many_plain(facts.shift_for(frame, as_denoised(own, part)), own, part)
     if name is None:
         return None
     log.info("Runs of %d steps are for distilled models: RALU takes %s.", whole, name)

@@ -17,11 +17,18 @@ from ralu_pack.nodes.host.families.dials import DIALLED, LEAST_SIDE
 from ralu_pack.nodes.host.families.inspect import ModelFacts, inspect_model
 from ralu_pack.nodes.host.families.table import FAMILIES
 from ralu_pack.nodes.host.showing import status
+from ralu_pack.ralu_core.latents.flow import spaced_levels
 from ralu_pack.ralu_core.latents.frame import Frame
 from ralu_pack.ralu_core.latents.grid import FULL
+from ralu_pack.ralu_core.plans.presets import FLUX_DEV_SHIFT
 
 ASIDE = {
-    "few steps": ({}, {"steps": 4}, "of 4 steps none can be spared; for a distilled model use "),
+    "few steps": ({}, {"steps": 3}, "of 3 steps none can be spared(?!;)"),
+    "few steps of paper": (
+        {"quality": "paper"},
+        {"steps": 4},
+        "of 4 steps none can be spared; for a distilled model take fine, balanced or draft, else ",
+    ),
     "the last steps": ({}, {"start_step": 17}, "of 3 steps none can be spared(?!;)"),
     "a small picture": (
         {"quality": "paper"},
@@ -40,16 +47,7 @@ ASIDE = {
         r"fine \(early second order 10, from 2.5 times the shift\) takes 100% of the compute of "
         "these 10 steps; set more, or a cheaper quality",
     ),
-    "a distilled model": (
-        {},
-        {"steps": 9},
-        "runs of 9 steps are for distilled models; if yours is one, use RALU Sampler, else set 10",
-    ),
-    "a part of its run": (
-        {},
-        {"steps": 5, "denoise": 0.7},
-        "runs of 7 steps are for distilled models",
-    ),
+    "a part of few steps": ({}, {"steps": 3, "denoise": 0.7}, "of 3 steps none can be spared"),
     "a schedule": ({"quality": "custom"}, {"steps": 2}, r"RALU takes 1\d\d% .* of these 2 steps"),
 }
 
@@ -187,11 +185,28 @@ def test_steps_are_closer_at_high_noise_where_guidance_takes_a_second_call(famil
         assert plan.name.endswith("the shift") is not is_second_call
 
 
-def test_a_model_of_few_steps_has_one_plan(flux):
+def test_a_model_of_few_steps_is_told_by_its_shift(flux):
     schnell = ModelFacts.published(inspect_model(flux).family, 1.0)
     frame = Frame.of_picture(1024, 1024)
-    names = {dialled_plan(quality, schnell, frame).name for quality in (*DIALLED, "paper")}
-    assert names == {"4-step distilled"}
+    plans = [dialled_plan(quality, schnell, frame) for quality in DIALLED]
+    assert {plan.name for plan in plans} == {"plain, 3 of 4 steps of a distilled model"}
+    assert {plan.baseline_steps for plan in plans} == {4}
+    assert dialled_plan("paper", schnell, frame).name == "4-step distilled"
+
+
+@pytest.mark.parametrize(
+    ("options", "left", "of"),
+    [({"steps": 4}, 3, 4), ({"steps": 8}, 6, 8), ({"steps": 5, "denoise": 0.7}, 4, 5)],
+)
+def test_a_distilled_model_takes_three_quarters_of_its_steps(flux, options, left, of, caplog):
+    """On its own levels, in the sampler's own way."""
+    caplog.set_level("INFO")
+    samples = ksampler(on(flux), **options)
+    if "denoise" not in options:
+        levels = torch.tensor(spaced_levels(FLUX_DEV_SHIFT, 1.0, 0.0, left))
+        torch.testing.assert_close(samples, custom(flux, levels)[0], atol=1e-5, rtol=0)
+    assert f"plain, {left} of {of} steps of a distilled model" in caplog.text
+    assert "plainly" not in caplog.text and f"RALU {left} steps" in caplog.text
 
 
 # Refusals

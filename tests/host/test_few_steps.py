@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 import torch
 from comfy.sample import prepare_noise
@@ -22,6 +24,7 @@ from ralu_pack.ralu_core.plans.presets import FLUX_DEV_SHIFT, preset
 
 FOUR, EIGHT = "4-step distilled", "8-step distilled"
 TAKEN = [quality for quality in QUALITIES if quality != "custom"]
+DIALLED = [quality for quality in TAKEN if quality != "paper"]
 WORTH = 1.3  # of the FLOPs of the model's own few steps
 SAMPLED = {"z_image": 8, "flux2": 4, "sd3": 4, "qwen_image": 8}
 
@@ -35,12 +38,24 @@ def frame_of(facts: ModelFacts, side: int = 1024) -> Frame:
     return Frame.of_picture(side, side, facts.space)
 
 
-@pytest.mark.parametrize("quality", TAKEN)
+def test_the_dial_leaves_three_quarters_of_few_steps(facts):
+    """In the pack's own samplers, and in those of others."""
+    few = ((4, 3), (5, 4), (6, 5), (7, 6), (8, 6), (9, 7))
+    frame = frame_of(facts)
+    for (steps, left), quality, levels in itertools.product(few, DIALLED, (None, (1.0, 0.0))):
+        settings = Settings(quality=quality, plain_steps=steps, levels=levels)
+        chosen = planned(settings, facts, frame)
+        assert chosen.plan.name == LEFT.format(left, steps) and chosen.published == steps
+        (stage,) = chosen.plan.stages
+        shift = facts.shift_for(frame, steps)
+        assert stage.order == 1 and stage.sigmas == spaced_levels(shift, 1.0, 0.0, left)
+
+
 @pytest.mark.parametrize(("steps", "name"), [(4, FOUR), (8, EIGHT)])
-def test_few_steps_choose_the_plan_and_it_saves(facts, steps, name, quality):
+def test_few_steps_choose_papers_plan_and_it_saves(facts, steps, name):
     for side in (1024, 2048):
         frame = frame_of(facts, side)
-        chosen = planned(Settings(quality=quality, plain_steps=steps), facts, frame)
+        chosen = planned(Settings(quality="paper", plain_steps=steps), facts, frame)
         if steps < facts.family.few_from:
             assert facts.family.name == "mage_flow"
             assert chosen.plan.name == PLAIN.format(f"{steps} steps")
@@ -73,18 +88,18 @@ def test_a_whole_run_of_another_node_is_compared_with_as_many_steps(facts):
 
 
 PLAIN = "plain, as of {} none can be spared"
+LEFT = "plain, {} of {} steps of a distilled model"
 BALANCED = "early second order 7, from 2.5 times the shift"
+OF_PAPER = [(4, FOUR), (6, FOUR), (7, EIGHT), (9, EIGHT)]
 CHOSEN = [
     (1, 1.0, PLAIN.format("1 step"), 1),
     (3, 1.0, PLAIN.format("3 steps"), 3),
-    (4, 1.0, FOUR, 4),
-    (6, 1.0, FOUR, 4),
-    (7, 1.0, EIGHT, 8),
-    (9, 1.0, EIGHT, 8),
+    (4, 1.0, LEFT.format(3, 4), 3),
+    (9, 1.0, LEFT.format(7, 9), 7),
     (10, 1.0, BALANCED, 7),
     (2, 0.7, PLAIN.format("2 steps"), 2),
-    (2, 0.5, FOUR, 2),
-    (4, 0.5, EIGHT, 3),
+    (2, 0.5, PLAIN.format("2 steps"), 2),
+    (4, 0.5, LEFT.format(3, 4), 3),
     (4, 0.3, PLAIN.format("4 steps"), 4),
     (6, 0.3, PLAIN.format("6 steps"), 6),
     (7, 0.3, BALANCED, 7),
@@ -101,13 +116,18 @@ def test_steps_are_counted_of_a_whole_run(steps, denoise, name, calls):
     assert (plan.name, plan.total_steps) == (name, calls)
 
 
+@pytest.mark.parametrize(("steps", "name"), OF_PAPER)
+def test_papers_steps_are_those_that_the_widget_tells(steps, name):
+    facts = ModelFacts.published(family_named("flux1"), FLUX_DEV_SHIFT)
+    settings = Settings(quality="paper", plain_steps=steps)
+    assert planned(settings, facts, frame_of(facts)).plan.name == name
+
+
 def test_the_widget_says_which_steps_choose_what():
-    four, eight = (
-        sorted({one[0] for one in CHOSEN if one[1] == 1 and one[2] == name})
-        for name in (FOUR, EIGHT)
-    )
+    four, eight = (sorted(n for n, one in OF_PAPER if one == name) for name in (FOUR, EIGHT))
     told = plain_steps_input().tooltip
     assert f"{four[0]} to {four[1]} take {FOUR}, {eight[0]} to {eight[1]} {EIGHT}" in told
+    assert f"three quarters of {four[0]} to {eight[1]} steps" in told
     assert FOUR not in plain_steps_input(in_a_run=False).tooltip
 
 
@@ -146,7 +166,7 @@ def test_a_run_is_that_of_the_connected_schedule(weights, model, denoise):
             model,
             None,
             schedule=chosen,
-            quality="balanced",
+            quality="paper",
             edge_detector="latent_gradient",
             latent=picture,
             **options,

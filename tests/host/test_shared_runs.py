@@ -98,7 +98,7 @@ def test_a_shift_that_a_node_sets_tells_no_distilled_model(flux, shift):
         facts = inspect_model(ModelSamplingSD3().patch(model, shift, 1.0)[0])
         assert facts.shift == pytest.approx(shift)
         is_few = is_few and shift < 1.5
-        assert (facts.preset_name == few) is (facts.dialled_name("fine") == few) is is_few
+        assert (facts.preset_name == few) is (facts.distilled_steps == 4) is is_few
 
 
 @pytest.mark.parametrize("quality", ["fine", "draft", "paper"])
@@ -106,8 +106,8 @@ def test_many_steps_tell_no_distilled_model(quality):
     """Of a fine-tune of schnell without a node that sets its shift; few leave it one."""
     facts = inspect_model(tiny.load_model(tiny.flux_weights(guidance=False)))
     frame = Frame.of_picture(512, 512, facts.space)
-    names = {"fine": facts.family.dialled("fine", 3.0), "draft": facts.family.dialled("draft", 3.0)}
-    own = names.get(quality, "FLUX 5x")
+    own = "FLUX 5x" if quality == "paper" else facts.dialled_name(quality)
+    few = "4-step distilled" if quality == "paper" else "plain, 3 of 4 steps of a distilled model"
     for settings in (
         Settings(quality=quality, plain_steps=20),
         Settings(quality=quality, plain_steps=10, denoise=0.5),
@@ -116,7 +116,7 @@ def test_many_steps_tell_no_distilled_model(quality):
     ):
         assert planned(settings, facts, frame).whole.name == own
     for settings in (Settings(quality=quality), Settings(quality=quality, plain_steps=4)):
-        assert planned(settings, facts, frame).whole.name == "4-step distilled"
+        assert planned(settings, facts, frame).whole.name == few
 
 
 LEVELS = torch.tensor([1.0, 0.9, 0.7, 0.5, 0.0])

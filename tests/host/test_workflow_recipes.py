@@ -27,7 +27,7 @@ def test_recipe_knows_what_the_pack_knows(name):
     frame = Frame.of_picture(recipe.side, recipe.side, family.space)
     shift = shift_at(name, frame)
     assert recipe.shift == pytest.approx(shift, rel=1e-4)
-    dialled, untold = family.dialled("balanced", shift), family.presets.untold
+    dialled, untold = family.dialled("balanced"), family.presets.untold
     assert recipe.plan == (dialled if recipe.is_dialled else untold.preset)
     saving = family.cost(family.full).speed_up(
         named_plan(recipe.plan, shift), *frame.fine_grid, recipe.steps, recipe.is_guided

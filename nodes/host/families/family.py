@@ -162,13 +162,14 @@ class Family(ABC):
 
     def preset(self, shift: float) -> str:
         """The preset for a model of that shift where no schedule is connected."""
-        return self._few_steps(shift) or self.presets.default
+        return self.few_steps_preset(shift) or self.presets.default
 
-    def dialled(self, quality: str, shift: float) -> str:
-        """The plan that one of DIALLED means for a model of that shift, by name."""
-        return self._few_steps(shift) or dial_for(self.cfg)[quality]
+    def dialled(self, quality: str) -> str:
+        """The plan that one of DIALLED means, by name; not for distilled models."""
+        return dial_for(self.cfg)[quality]
 
-    def _few_steps(self, shift: float) -> str | None:
+    def few_steps_preset(self, shift: float) -> str | None:
+        """The preset for a model of that shift where that tells a distilled one."""
         return self.presets.few_steps if shift < 1.5 else None
 
     def text_width(self, network: Any) -> int | None:

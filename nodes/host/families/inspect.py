@@ -14,7 +14,7 @@ from ....ralu_core.cost import CallCost
 from ....ralu_core.latents.frame import Frame
 from ....ralu_core.latents.space import Space
 from ....ralu_core.plans import Plan
-from ....ralu_core.plans.presets import fits
+from ....ralu_core.plans.presets import fits, preset
 from .family import Family, Size
 from .refused import FULL_SIZE, PLACES, STRANGERS, why_refused
 from .table import FAMILIES, supported
@@ -75,8 +75,14 @@ class ModelFacts:
         return self.family.preset(self._told_by)
 
     def dialled_name(self, quality: str) -> str:
-        """The plan that one of `dials.DIALLED` means for this model."""
-        return self.family.dialled(quality, self._told_by)
+        """The plan that one of `dials.DIALLED` means for this model, if it is not distilled."""
+        return self.family.dialled(quality)
+
+    @property
+    def distilled_steps(self) -> int | None:
+        """Steps that the model is made for, where its shift tells that they are few."""
+        name = self.family.few_steps_preset(self._told_by)
+        return None if name is None else preset(name).baseline_steps
 
     @property
     def _told_by(self) -> float:
