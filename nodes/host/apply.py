@@ -94,7 +94,7 @@ class Applied:
                 latent=_latent(latent_image, denoise_mask),
                 vae=self.vae,
                 draw_noise=lambda _: noise,
-                seed=0,
+                seed=0,  # where it samples plainly, any seed will do
                 callback=callback or _nobody,
                 steps=steps,
                 tell=self.tell,
