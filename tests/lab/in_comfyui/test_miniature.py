@@ -89,9 +89,13 @@ def test_guidance_has_an_effect_where_it_was_taught(model, has_effect):
 
 
 def test_the_turbo_lora_draws_in_two_steps_what_its_model_draws_in_many():
-    many = sample("flux_guided", "fox face", 12)
-    few, turbo = (sample("flux_guided", "fox face", 2, lora=one) for one in ("", "flux_turbo"))
-    assert (turbo - many).square().mean() < 0.5 * (few - many).square().mean()
+    errors = {"": 0.0, "flux_turbo": 0.0}
+    for prompt in ("fox face", "red apple", "frog face", "penguin"):
+        many = sample("flux_guided", prompt, 12)
+        for lora in errors:
+            few = sample("flux_guided", prompt, 2, lora=lora)
+            errors[lora] += (few - many).square().mean().item()
+    assert errors["flux_turbo"] < 0.7 * errors[""]
 
 
 @pytest.mark.parametrize("model", TRAINED_MODELS)
