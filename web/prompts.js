@@ -1,5 +1,8 @@
 // Whose prompt the server tells of: the node by its path, and the workflow of those that are open.
 import { app } from "../../scripts/app.js";
+import { api } from "../../scripts/api.js";
+
+let fromCache = []; // nodes of the prompt that runs: what they show is of an earlier one, of any tab
 
 // "4:12" is node 12 inside of the subgraph node 4.
 export function nodeAt(path) {
@@ -12,9 +15,15 @@ export function nodeAt(path) {
   return node;
 }
 
+export const isFromCache = (node) => fromCache.some((path) => nodeAt(path) === node);
+
 // Whether a workflow is that of another tab, whose nodes may have the same ids.
 export function isOfAnotherTab(workflow) {
   if (!workflow || workflow === app.rootGraph.id) return false;
   const open = app.extensionManager.workflow?.openWorkflows ?? [];
   return open.some(({ activeState }) => activeState?.id === workflow);
 }
+
+api.addEventListener("execution_cached", ({ detail }) => {
+  fromCache = detail.nodes ?? [];
+});
