@@ -5,12 +5,13 @@ Everything is read from the workflow's own nodes; FLOPs are counted as the sched
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 from lab.comfy.workflow import read_workflow
 from lab.models.stand_ins import STAND_INS, StandIn
-from lab.showcase.authoring.recipes import BALANCED, EARLY, RECIPES
+from lab.showcase.authoring.recipes import BALANCED, EARLY, RECIPES, SHARE
 from lab.showcase.demo import FULL_SIZE
 from ralu_core.cost import CallCost
 from ralu_core.forecast import is_computed
@@ -18,6 +19,7 @@ from ralu_core.plans import named_plan
 from ralu_core.plans.presets import PUBLISHED_SHIFT, matched_plan, preset
 
 FINE = FULL_SIZE // 16  # tokens a side
+PLAIN_STEPS = 9  # place of that widget of RALU Sampler
 UPSCALER = 4  # times as wide as its input is what the upscaling model makes
 # How a workflow is used, where its sampler alone does not say it; {} is what the sampler says.
 USES = {
@@ -91,7 +93,7 @@ def words(name: str) -> Words:
 def _recipe_words(name: str) -> Words:
     """Of a model that nothing small stands for."""
     recipe = RECIPES[name]
-    how = BALANCED if recipe.is_dialled else f"{recipe.steps} steps"
+    how = f"{recipe.planned().total_steps} steps" if recipe.is_distilled else BALANCED
     saving = f"{recipe.saving():.1f}x fewer FLOPs than {recipe.steps} steps"
     return Words(recipe.title, USES.get(name, f"RALU Sampler, {how}"), saving)
 
@@ -106,12 +108,11 @@ def sampling_of(nodes: list[Node]) -> Sampling | None:
     """How a workflow samples; None where it does not."""
     ralu, plain = _first(nodes, "RALU_Schedule"), _first(nodes, "KSampler")
     skipping = _first(nodes, "RALU_TemporalAcceleration")
-    in_front = _first(nodes, "RALU_Apply")
+    in_front, dialled = _first(nodes, "RALU_Apply"), _first(nodes, "RALU_Sampler")
     if ralu is not None:
         chosen = preset(ralu[0])
         tokens = list(matched_plan(chosen, PUBLISHED_SHIFT).tokens(FINE, FINE))
-        few = sum(chosen.steps) >= chosen.baseline_steps  # no fewer of them, but cheaper ones
-        title = f"RALU, {sum(chosen.steps)} steps" if few else f"RALU {chosen.name.split()[-1]}"
+        title = f"RALU {chosen.name.split()[-1]}"
         steps, baseline = chosen.steps, chosen.baseline_steps
     elif plain is not None and in_front is not None:
         plan = named_plan(DIALLED[in_front[0]])
@@ -120,6 +121,10 @@ def sampling_of(nodes: list[Node]) -> Sampling | None:
     elif plain is not None:
         title, tokens, baseline = "", [FINE**2], plain[2]
         steps = (baseline,)
+    elif dialled is not None:  # of a distilled model
+        baseline = dialled[PLAIN_STEPS]
+        steps = (math.ceil(SHARE * baseline),)
+        title, tokens = f"RALU, {steps[0]} steps", [FINE**2]
     else:
         return None
     if skipping is None:

@@ -21,7 +21,6 @@ from lab.comfy.locate import REPOSITORY
 from lab.comfy.watched import bench_server
 from lab.comfy.workflow import WORKFLOWS, read_workflow
 from lab.models.stand_ins import STAND_INS
-from lab.showcase.authoring.recipes import RECIPES
 from lab.showcase.cards import Words, model_of, sampling_of, words
 from lab.showcase.demo import COMPARISON, OUT
 from lab.showcase.shots import (
@@ -36,7 +35,7 @@ from lab.showcase.shots import (
     tiled,
     untiled,
 )
-from lab.showcase.work_cards import WORK, work_pictures
+from lab.showcase.work_cards import GROUNDS, WORK, work_pictures
 
 DOCS = REPOSITORY / "web" / "docs"
 CARD, GAP, EDGE = 512, 4, 20  # pixels of a card, between its pictures, beside its text
@@ -64,11 +63,9 @@ SUBJECTS = {
     "flux_dev_inpaint": Subject("watermelon on green", 1),
     "flux_dev_taylorseer": Subject("fox face on green", 2),
     "flux_dev_two_pass": Subject("skull on red", 4),
-    "flux_schnell_4_steps": Subject("grinning face on blue", 1),
     "sd3_medium_2x": Subject("avocado on pink", 4),
     "sd3_medium_3x": Subject("soccer ball on green", 4),
     "sd3.5_large_3x": Subject("penguin on orange", 2),
-    "sd3.5_large_turbo_4_steps": Subject("gem stone on white", 2),
 }
 GIVEN = Subject("red apple on green", 1)  # to be inpainted
 PAINTED = (24, 24, 231, 231)  # its mask
@@ -77,8 +74,6 @@ LIMITS = {
     "flux_dev_controlnet_lora": ", without ControlNet and LoRA",
     "flux_dev_inpaint": ", which is no Fill model",
     "flux_dev_two_pass": f" at {SMALL} and {SIDE} pixels, enlarged by no model",
-    "flux_schnell_4_steps": ", which is not distilled",
-    "sd3.5_large_turbo_4_steps": ", which is not distilled",
 }
 LOOKED_AT = ("flux_dev_5x", "flux_dev_5x_taylorseer", "sd3_medium_2x", "sd3_medium_3x")
 
@@ -94,7 +89,7 @@ class Pane:
 
 def panes(studio: Studio, name: str) -> list[Pane]:
     """Run a workflow; what its card shows. Models without a miniature show their work instead."""
-    if name in RECIPES:
+    if name in GROUNDS:
         return [Pane(*drawn) for drawn in work_pictures(name, PANES)]
     if name in SPECIAL:
         return SPECIAL[name](studio, name)
@@ -183,7 +178,7 @@ SPECIAL = {
 
 def note(name: str) -> str:
     """Whose pictures a card shows."""
-    if name in RECIPES:
+    if name in GROUNDS:
         return WORK
     nodes = read_workflow(name)["nodes"]
     model = model_of(nodes)

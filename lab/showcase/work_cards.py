@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from PIL import Image, ImageDraw
 
+from lab.comfy.workflow import read_workflow
 from lab.showcase.authoring.recipes import RECIPES, Recipe
+from lab.showcase.cards import sampling_of
 
 WORK = "a block is a call of the model, as high as its FLOPs; no real weights, no picture"
 BLOCK, MARGIN, GAP = (236, 238, 244), 16, 2
@@ -17,21 +19,28 @@ GROUNDS = {
     "chroma": (206, 96, 32),
     "flux2_dev": (34, 92, 190),
     "flux2_klein_base": (24, 150, 172),
+    "flux_schnell_4_steps": (190, 150, 30),
     "krea2_turbo": (150, 36, 44),
     "qwen_image": (96, 64, 190),
     "qwen_image_edit": (150, 110, 230),
+    "sd3.5_large_turbo_4_steps": (112, 88, 66),
     "z_image": (40, 128, 70),
 }
 
 
 def work_pictures(name: str, side: int) -> list[tuple[str, Image.Image]]:
     """What the template's plain steps take, and what RALU's take, with a caption each."""
-    recipe = RECIPES[name]
-    plan = recipe.planned()
-    plain = [(1.0, recipe.is_guided)] * recipe.steps
+    recipe = RECIPES.get(name)
+    if recipe is None:  # of a distilled model, whose steps are all whole and have no guidance
+        sampling = sampling_of(read_workflow(name)["nodes"])
+        assert sampling is not None
+        calls, steps, guided = [(1.0, False)] * len(*sampling.computed), sampling.plain, False
+    else:
+        calls, steps, guided = _calls(recipe), recipe.steps, recipe.is_guided
+    plain = [(1.0, guided)] * steps
     return [
-        (f"{recipe.steps} plain steps", _drawn(name, plain, side)),
-        (f"RALU: {plan.total_steps} steps", _drawn(name, _calls(recipe), side)),
+        (f"{steps} plain steps", _drawn(GROUNDS[name], plain, steps, guided, side)),
+        (f"RALU: {len(calls)} steps", _drawn(GROUNDS[name], calls, steps, guided, side)),
     ]
 
 
@@ -47,12 +56,18 @@ def _calls(recipe: Recipe) -> list[tuple[float, bool]]:
     ]
 
 
-def _drawn(name: str, calls: list[tuple[float, bool]], side: int) -> Image.Image:
-    recipe = RECIPES[name]
-    image = Image.new("RGB", (side, side), GROUNDS[name])
+def _drawn(
+    ground: tuple[int, int, int],
+    calls: list[tuple[float, bool]],
+    steps: int,
+    is_guided: bool,
+    side: int,
+) -> Image.Image:
+    """Blocks as wide as those of so many steps."""
+    image = Image.new("RGB", (side, side), ground)
     draw = ImageDraw.Draw(image)
-    width = (side - 2 * MARGIN) / recipe.steps
-    rows = 2 if recipe.is_guided else 1
+    width = (side - 2 * MARGIN) / steps
+    rows = 2 if is_guided else 1
     height = (side - 2 * MARGIN) / rows
     for step, (flops, guided) in enumerate(calls):
         for row in range(2 if guided else 1):

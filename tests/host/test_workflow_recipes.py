@@ -10,15 +10,29 @@ from workflow_bench import calls_of, family_of, shift_at, skip_if_newer, small
 
 from lab.comfy import workflow
 from lab.comfy.locate import find_host
+from lab.showcase.authoring import recipes
 from lab.showcase.authoring.recipes import RECIPES
 from lab.templates.flatten import Flat
 from lab.templates.package import templates_of
+from ralu_pack.nodes.host.few_steps import MOST, SHARE, fewer_plain
 from ralu_pack.ralu_core.latents.frame import Frame
-from ralu_pack.ralu_core.plans import named_plan
+from ralu_pack.ralu_core.plans import Plan, named_plan
 
 pytest_plugins = ["workflow_server"]
 
 NEWEST = "0.30.0"
+
+
+def balanced(name: str, shift: float) -> Plan:
+    """What the pack takes for the template's steps."""
+    recipe = RECIPES[name]
+    if recipe.is_distilled:
+        return fewer_plain(shift, recipe.steps, 1.0)
+    return named_plan(family_of(name).dialled("balanced"), shift)
+
+
+def test_recipes_know_which_models_are_distilled():
+    assert (recipes.MOST, recipes.SHARE) == (MOST, SHARE)
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -27,10 +41,12 @@ def test_recipe_knows_what_the_pack_knows(name):
     frame = Frame.of_picture(recipe.side, recipe.side, family.space)
     shift = shift_at(name, frame)
     assert recipe.shift == pytest.approx(shift, rel=1e-4)
-    dialled, untold = family.dialled("balanced"), family.presets.untold
-    assert recipe.plan == (dialled if recipe.is_dialled else untold.preset)
+    plan = balanced(name, shift)
+    assert [(stage.steps, stage.order) for stage in recipe.planned().stages] == [
+        (stage.steps, stage.order) for stage in plan.stages
+    ]
     saving = family.cost(family.full).speed_up(
-        named_plan(recipe.plan, shift), *frame.fine_grid, recipe.steps, recipe.is_guided
+        plan, *frame.fine_grid, recipe.steps, recipe.is_guided
     )
     assert recipe.saving() == pytest.approx(saving, rel=0.01)
 
@@ -65,7 +81,7 @@ def test_runs_the_plan_that_its_note_tells(bench, name):
     picture = bench.picture(run, workflow.titled(prompt, "Picture"))
     width, height = Image.open(io.BytesIO(picture)).size
     frame = Frame.of_picture(height, width, family_of(name).space)
-    plan = named_plan(recipe.plan, shift_at(name, frame))
+    plan = balanced(name, shift_at(name, frame))
     references = 256 * len(workflow.nodes_of(prompt, "ReferenceLatent")) // 2  # of each prompt
     assert run.calls == calls_of(name, plan, frame, references)
     (line,) = run.reports

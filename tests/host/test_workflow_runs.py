@@ -30,9 +30,16 @@ from ralu_core.forecast import is_computed
 
 pytest_plugins = ["workflow_server"]
 
-IN_FRONT = ("begin_here_flux_dev", "flux_dev_in_front")
+OF_MANY = (7, " 20 plain steps of", "second order 7")
+OF_FEW = (3, " 4 plain steps of", "plan: plain, 3 of 4 steps of a distilled model")
+DIALLED = {
+    "begin_here_flux_dev": OF_MANY,
+    "flux_dev_in_front": OF_MANY,
+    "flux_schnell_4_steps": OF_FEW,
+    "sd3.5_large_turbo_4_steps": OF_FEW,
+}
 OWN_TESTS = {
-    *IN_FRONT,
+    *DIALLED,
     "edge_mask_preview",
     "flux_dev_compare_slider",
     "flux_dev_inpaint",
@@ -173,15 +180,15 @@ def assert_told(prompt, run: Run, sampler: str, told: list[str]) -> None:
         assert line["text"].startswith("TaylorSeer: " + expected)
 
 
-@pytest.mark.parametrize("name", IN_FRONT)
-def test_a_ksampler_with_ralu_in_front_runs_the_plan_of_the_dial(bench, name):
-    prompt = small(bench, name, IN_FRONT.index(name))
+@pytest.mark.parametrize("name", DIALLED)
+def test_the_dial_runs_the_steps_that_the_note_tells(bench, name):
+    steps, *told = DIALLED[name]
+    prompt = small(bench, name, list(DIALLED).index(name))
     run = bench.run(prompt)
     (node,) = workflow.nodes_of(prompt, "SaveImage")
-    steps = 7  # of balanced, second order, all at full size
     assert [call.tokens for call in run.calls] == [WIDTH * HEIGHT // 16**2] * steps
     (line,) = run.reports
-    assert "20 plain steps of" in line and f"second order {steps}" in line
+    assert all(words in line for words in told)
     assert size_of(bench, run, node) == (WIDTH, HEIGHT)
 
 

@@ -221,7 +221,9 @@ def test_every_three_stage_workflow_but_comparisons_states_its_cost():
         "flux_dev_in_front",  # of steps alone, too
         "flux_dev_taylorseer",
         "flux_dev_5x_taylorseer",
-        *RECIPES,  # of steps alone, see test_workflow_recipes.py
+        "flux_schnell_4_steps",
+        "sd3.5_large_turbo_4_steps",
+        *RECIPES,  # see test_workflow_recipes.py
     }
 
 

@@ -16,7 +16,7 @@ from lab.showcase.authoring.parts import (
     ralu_sampler,
     result,
 )
-from lab.showcase.authoring.recipes import BALANCED, CUSTOM, RECIPES, Recipe
+from lab.showcase.authoring.recipes import BALANCED, RECIPES, Recipe
 from lab.showcase.authoring.sheet import WIDGET, Out, Sheet
 from lab.showcase.authoring.texts_recipes import about_recipe, knobs_of
 
@@ -117,18 +117,8 @@ def _text(sheet: Sheet, models: Models, title: str, text: str) -> Out:
 
 def _sample(sheet: Sheet, recipe: Recipe, job: Job) -> None:
     """The last groups: RALU, and the picture."""
-    plan = None
-    if recipe.is_dialled:
-        sheet.column(360, "RALU", RALU)
-    else:
-        sheet.column(420, "RALU", RALU)
-        schedule = sheet.add(
-            "RALU_Schedule", "Schedule", 240, model=job.models.model, preset=recipe.plan
-        )
-        plan = schedule["schedule"]
-        sheet.column(360)
-    quality = BALANCED if recipe.is_dialled else CUSTOM
-    sampled = ralu_sampler(sheet, job, plan, quality=quality, plain_steps=recipe.steps)
+    sheet.column(360, "RALU", RALU)
+    sampled = ralu_sampler(sheet, job, None, quality=BALANCED, plain_steps=recipe.steps)
     result(sheet, sampled["LATENT"], job.models.vae)
 
 

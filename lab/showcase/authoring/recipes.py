@@ -6,16 +6,18 @@ files with those of the templates.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from lab.showcase.authoring import prompts
 from lab.showcase.authoring.sheet import ModelFile
 from ralu_core.cost import CallCost
-from ralu_core.plans import Plan, named_plan
+from ralu_core.plans import Plan, named_plan, plain
 from ralu_core.plans.presets import FLUX_DEV_SHIFT, PUBLISHED_SHIFT
 
-BALANCED, CUSTOM = "balanced", "custom"
-EARLY = "early second order 7"  # what balanced means
+BALANCED = "balanced"
+EARLY = "early second order 7"  # what balanced means, and of a distilled model SHARE of its steps
+MOST, SHARE = 9, 0.75
 SD3_LATENT, OLD_LATENT, FLUX2_LATENT = (
     "EmptySD3LatentImage",
     "EmptyLatentImage",
@@ -34,8 +36,7 @@ class Recipe:
     files      diffusion model, text encoder, VAE.
     clip_type  that the text encoder is loaded as.
     shift      of the MODEL for a picture of `side` pixels.
-    plan       what RALU runs, by name.
-    steps      of the template.
+    steps      of the template; so few are a distilled model's.
     cfg        of the template; 1 where every step is one call.
     prompt     what is drawn.
     negative   what is not; None where the model has no use for it.
@@ -49,7 +50,6 @@ class Recipe:
     files: tuple[ModelFile, ModelFile, ModelFile]
     clip_type: str
     shift: float
-    plan: str
     steps: int
     cfg: float
     prompt: str
@@ -65,13 +65,15 @@ class Recipe:
         return self.cfg > 1
 
     @property
-    def is_dialled(self) -> bool:
-        """Whether the dial knows the plan; else a schedule brings it."""
-        return self.plan == EARLY
+    def is_distilled(self) -> bool:
+        """Whether it is made for few steps."""
+        return self.steps <= MOST
 
     def planned(self) -> Plan:
-        """What is run of the template's steps."""
-        return named_plan(self.plan, self.shift)
+        """What *balanced* runs in the place of the template's steps."""
+        if self.is_distilled:
+            return plain(self.shift, (math.ceil(SHARE * self.steps),))
+        return named_plan(EARLY, self.shift)
 
     def saving(self) -> float:
         """How many times fewer FLOPs than the template's steps."""
@@ -118,7 +120,6 @@ RECIPES = {
         ),
         "flux2",
         FLUX2_SHIFT,
-        EARLY,
         steps=20,
         cfg=1.0,
         prompt=prompts.STREET,
@@ -135,7 +136,6 @@ RECIPES = {
         ),
         "flux2",
         FLUX2_SHIFT,
-        EARLY,
         steps=20,
         cfg=5.0,
         prompt=prompts.KITCHEN,
@@ -152,7 +152,6 @@ RECIPES = {
         ),
         "qwen_image",
         FLUX_DEV_SHIFT,
-        EARLY,
         steps=50,
         cfg=4.0,
         prompt=prompts.SHOP,
@@ -172,7 +171,6 @@ RECIPES = {
         ),
         "qwen_image",
         FLUX_DEV_SHIFT,
-        EARLY,
         steps=40,
         cfg=4.0,
         prompt=prompts.EDIT,
@@ -188,7 +186,6 @@ RECIPES = {
         ),
         "lumina2",
         PUBLISHED_SHIFT,
-        EARLY,
         steps=25,
         cfg=4.0,
         prompt=prompts.GREENHOUSE,
@@ -204,7 +201,6 @@ RECIPES = {
         ),
         "krea2",
         FLUX_DEV_SHIFT,
-        "8-step distilled",
         steps=8,
         cfg=1.0,
         prompt=prompts.POSTER,
@@ -221,7 +217,6 @@ RECIPES = {
         ),
         "stable_diffusion",
         PUBLISHED_SHIFT,
-        EARLY,
         steps=30,
         cfg=4.0,
         prompt=prompts.ANIME,
@@ -240,7 +235,6 @@ RECIPES = {
         ),
         "chroma",
         FLUX_DEV_SHIFT,
-        EARLY,
         steps=26,
         cfg=3.5,
         prompt=prompts.TIGER,

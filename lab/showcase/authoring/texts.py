@@ -69,11 +69,11 @@ KNOBS_IN_FRONT = """### RALU
 - **sampler_name** stays *euler*; RALU puts steps of second order in its place.
 - **steps** are what the saving is told against; **scheduler** has no effect."""
 
-FLUX_SCHNELL = f"""## FLUX.1-schnell in 4 steps
-{HOW}
+FEWER = """RALU leaves 3 of them, of the whole picture: 1.3x fewer. The paper's own
+plan for 4 steps is under **quality** *paper*."""
 
-schnell needs 4 steps anyway; RALU makes 1 + 1 + 2 of them, and only the last two see the whole
-picture at full size. They cost as much model compute as about 2.7 full-size steps."""
+FLUX_SCHNELL = f"""## FLUX.1-schnell in 4 steps
+schnell draws in 4 steps. {FEWER}"""
 
 SD3_2X = f"""## Stable Diffusion 3 Medium, about 2x less work
 {HOW}
@@ -96,11 +96,10 @@ SD3.5 Medium runs with the same wiring: choose a checkpoint that holds its text 
 *sd3.5_medium_incl_clips_t5xxlfp8scaled.safetensors* of the same page."""
 
 SD35_TURBO = f"""## Stable Diffusion 3.5 Large Turbo in 4 steps
-{HOW}
+Turbo draws in 4 steps. {FEWER}
 
-Turbo needs 4 steps anyway; RALU makes 1 + 1 + 2 of them. They cost as much model compute as about
-2.7 full-size steps. The model's file is behind a licence form on its page and holds no text
-encoders, so they are loaded beside it."""
+The model's file is behind a licence form on its page and holds no text encoders, so they are loaded
+beside it."""
 
 EDGES = """## Which regions grow early?
 RALU gives full size first to the regions of the picture with most edges. Load any picture to see
@@ -134,10 +133,12 @@ KNOBS_CFG = f"""{SCHEDULE}
 {REGION_MASK}
 {EXPERT}"""
 
-KNOBS_DISTILLED = f"""{SCHEDULE}
+KNOBS_DISTILLED = """### RALU Sampler
+- **quality**: *fine*, *balanced* and *draft* leave 3 of 4 steps, *paper* takes 4 whose first 2 cost
+  less.
+- **plain_steps** 4: tells that the model is made for so few.
 - **cfg** stays 1: a distilled model has its guidance built in.
-{REGION_MASK}
-{EXPERT}"""
+- Everything else may stay as it is."""
 
 FLUX_5X_TAYLORSEER = f"""## FLUX.1-dev, RALU 5x and TaylorSeer
 {HOW}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from lab.showcase.authoring.recipes import Recipe
-from lab.showcase.authoring.texts import HOW
 
 UNSEEN = (
     "Nobody has looked at this plan on these weights yet. Compare it with plain steps before you "
@@ -11,14 +10,14 @@ UNSEEN = (
 )
 QUALITY = """- **quality**: *fine* is nearer to the picture of many steps, *draft* farther and
   faster; *paper* is RALU as published, which draws half size first and regions with edges next."""
+QUALITY_DISTILLED = """- **quality**: *fine*, *balanced* and *draft* leave three quarters of its
+  steps, *paper* takes all of them, whose first ones cost less."""
 OWN = {
     "qwen_image_edit": """**Picture 1** is edited, **picture 2** is what the prompt takes from. Both
 are read in every call, wired as in ComfyUI's own template. Without a second picture, remove its
 node.""",
     "chroma": """ComfyUI's own template sets shift 1 and the scheduler *beta*. RALU has levels of
 its own for the MODEL's shift, so both are left out here.""",
-    "krea2_turbo": """Nothing in the file tells that the model is Turbo: `plain_steps` 8 or this
-schedule does. The larger the picture, the more it pays.""",
 }
 
 
@@ -34,10 +33,10 @@ def _what_runs(recipe: Recipe) -> str:
         f"{recipe.saving():.1f}x fewer model FLOPs than the {recipe.steps} plain steps of "
         "ComfyUI's own template"
     )
-    if not recipe.is_dialled:
-        parts = " + ".join(map(str, plan.steps))
+    if recipe.is_distilled:
         return (
-            f"{HOW} Turbo needs {recipe.steps} steps anyway; RALU makes {parts} of them: {saved}."
+            f"RALU Sampler stands in the KSampler's place. Turbo draws in {recipe.steps} steps, of "
+            f"which RALU leaves {plan.total_steps} of the whole picture: {saved}."
         )
     return (
         "RALU Sampler stands in the KSampler's place. At *balanced* it takes "
@@ -50,9 +49,11 @@ def knobs_of(recipe: Recipe) -> str:
     cfg = f"{recipe.cfg:g}, as in a KSampler" if recipe.is_guided else "stays 1"
     if recipe.guidance is not None:
         cfg += f": guidance is the {recipe.guidance:g} beside the prompt"
-    quality = QUALITY if recipe.is_dialled else "- **quality** *custom* takes the schedule's plan."
+    quality, told = QUALITY, "what the saving is told against"
+    if recipe.is_distilled:
+        quality, told = QUALITY_DISTILLED, "tells that the model is made for so few"
     return f"""### RALU Sampler
 {quality}
 - **cfg** {cfg}.
-- **plain_steps** {recipe.steps}: what the saving is told against.
+- **plain_steps** {recipe.steps}: {told}.
 - Everything else may stay as it is."""

@@ -33,12 +33,14 @@ from lab.showcase.authoring.parts import (
     load_checkpoint,
     load_flux,
     plain_sampler,
+    ralu_sampler,
     result,
     save,
     show_mask,
     text_to_picture,
 )
 from lab.showcase.authoring.recipe_workflows import RECIPE_DRAWINGS
+from lab.showcase.authoring.recipes import BALANCED
 from lab.showcase.authoring.sheet import ModelFile, Sheet
 from lab.showcase.authoring.wired import (
     flux_dev_advanced,
@@ -46,6 +48,8 @@ from lab.showcase.authoring.wired import (
     flux_dev_inpaint,
     flux_dev_two_pass,
 )
+
+DISTILLED_STEPS = 4  # of the published models
 
 
 def _prompt_sd3(sheet: Sheet, models: Models, size: Size, cfg: float) -> Job:
@@ -81,8 +85,7 @@ def _flux_schnell(sheet: Sheet) -> None:
     about(sheet, texts.FLUX_SCHNELL, [FLUX_SCHNELL, *FLUX_FILES], texts.KNOBS_DISTILLED)
     models = load_flux(sheet, FLUX_SCHNELL)
     size = empty_picture(sheet)
-    job = flux_job(sheet, models, size, guidance=None)
-    text_to_picture(sheet, job, size, "4-step distilled")
+    _sample_distilled(sheet, flux_job(sheet, models, size, guidance=None))
 
 
 def _sd3(file: ModelFile, preset: str, cfg: float, text: str) -> Callable[[Sheet], None]:
@@ -99,8 +102,14 @@ def _sd35_turbo(sheet: Sheet) -> None:
     about(sheet, texts.SD35_TURBO, [SD35_TURBO, CLIP_L, CLIP_G, T5], texts.KNOBS_DISTILLED)
     models = load_checkpoint(sheet, SD35_TURBO, own_clip=False)
     size = empty_picture(sheet)
-    job = _prompt_sd3(sheet, models, size, cfg=1.0)
-    text_to_picture(sheet, job, size, "4-step distilled")
+    _sample_distilled(sheet, _prompt_sd3(sheet, models, size, cfg=1.0))
+
+
+def _sample_distilled(sheet: Sheet, job: Job) -> None:
+    """The dial, and the picture: no stage has early regions."""
+    sheet.column(360, "RALU", RALU)
+    sampled = ralu_sampler(sheet, job, None, quality=BALANCED, plain_steps=DISTILLED_STEPS)
+    result(sheet, sampled["LATENT"], job.models.vae)
 
 
 def _flux_dev_5x_taylorseer(sheet: Sheet) -> None:
