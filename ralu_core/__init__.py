@@ -11,7 +11,7 @@ from .latents.noise import white_noise
 from .latents.packing import Packing
 from .latents.space import Space
 from .latents.states import StageEnd
-from .plans import PLANS, Plan, Stage
+from .plans import PLANS, Plan, Stage, named_plan
 from .plans.presets import PRESETS, matched_plan, preset, published_plan
 from .plans.ralu import ralu
 from .sampler import Result, Source, run_plan, sample
@@ -40,6 +40,7 @@ __all__ = [
     "Start",
     "matched_plan",
     "multistep",
+    "named_plan",
     "over_tokens",
     "preset",
     "published_plan",

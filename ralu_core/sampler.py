@@ -26,8 +26,8 @@ from .tasks import RunStage, StageTask, Start
 class Source:
     """Where a run begins.
 
-    noise    (B, C, H, W) standard normal; H and W split into whole coarse tokens where a stage
-             of the plan has such.
+    noise    (B, C, H, W) standard normal, none of them 0; H and W split into whole coarse tokens
+             where a stage of the plan has such.
     clean    (B, C, H, W) clean latent to start from or to keep under a mask; zero for none.
     coarse   (B, C, H/2, W/2) the same at half size.
     is_zero  whether the clean latent is known to be zero, which saves the arithmetic on it.
@@ -41,7 +41,13 @@ class Source:
     patch: int = PATCH
 
     def check(self, plan: Plan) -> None:
-        """ValueError for a latent that a plan's coarse tokens do not split."""
+        """ValueError for noise that is not of pictures, or that a plan's coarse tokens do not
+        split."""
+        if self.noise.ndim != 4 or 0 in self.noise.shape:
+            raise ValueError(
+                "Noise is of pictures, (B, C, H, W) and none of them 0, got "
+                f"{tuple(self.noise.shape)}: one picture has B = 1."
+            )
         (h, w), side = self.noise.shape[-2:], 2 * self.patch
         if not plan.is_full and (h % side or w % side):
             raise ValueError(
@@ -97,7 +103,8 @@ def run_plan(
 
     run_stage       (what the stage samples on, where it starts) -> StageEnd.
     choose_regions  (end of the stage before, ratio) -> (B, rows, columns) bool, coarse tokens that
-                    a mixed stage has fine. Where a run begins mixed, the end holds its source.
+                    a mixed stage has fine; ValueError for another shape. Where a run begins mixed,
+                    the end holds its source.
     draw_noise      number of a crossing, 1 for the plan's first -> (B, C, H, W) standard normal
                     noise of it, of the type of the source's; asked once for each.
     keep_history    whether stages before a choice of regions keep their steps.
@@ -173,6 +180,12 @@ def _choose(
 ) -> Layout:
     seen = end or StageEnd(source.coarse, source.coarse)
     fine = choose_regions(seen, stage.ratio or 0.0)
+    (b, _, h, w), side = source.noise.shape, 2 * source.patch
+    if fine.shape != (b, h // side, w // side):
+        raise ValueError(
+            f"Regions are chosen for each picture, {(b, h // side, w // side)} coarse tokens, got "
+            f"{tuple(fine.shape)}: let the choice of regions return a row for each."
+        )
     return Layout(fine.to(source.noise.device), source.patch, stage.views)
 
 
@@ -184,6 +197,7 @@ def _cross(crossing: Crossing, end: StageEnd, white: torch.Tensor, place: Place)
     return Start(crossing.cross(end, white.to(device), place), memory)
 
 
+@torch.no_grad()
 def sample(
     denoise: Denoise,
     decode: Decode | None,
@@ -192,17 +206,19 @@ def sample(
     seed: int,
     regions: Regions | None = None,
 ) -> Result:
-    """Sample pictures by a plan, each stage with steps of its own order.
+    """Sample pictures by a plan, each stage with steps of its own order, without gradients.
 
     denoise  see `solvers.multistep`; `solvers.over_tokens` makes one of a network over tokens.
     decode   (B, C, h, w) clean latent -> (B, H, W, 3) image in [0, 1]; None suits a score that
              reads the latent.
     seed     of the noise at the crossings; picture i of the batch draws from (seed, i).
-    ValueError, before anything is sampled, for a negative seed, and where the regions cannot be
-    chosen: the score has no decoder, the plan too few steps for it, or the mask another shape.
+    ValueError, before anything is sampled, for a negative seed, for noise that does not fit, and
+    where the regions cannot be chosen: the score has no decoder, the plan too few steps for it, or
+    the mask another shape; ImportError where a library for them is missing.
     """
     if seed < 0:
         raise ValueError(f"A seed must be 0 or more, got {seed}: take it modulo 2^64.")
+    source.check(plan)
     regions = regions or Regions()
     b, c, h, w = source.noise.shape
     grid = h // (2 * source.patch), w // (2 * source.patch)

@@ -67,19 +67,25 @@ def over_tokens(
 
     network  (tokens (n, N, C*patch^2), positions (n, N, 2) as row and column, sigma) -> clean
              estimate of the tokens. Called once for each number of tokens that pictures have.
-    Plain states, at full or half size, are sequences of their tokens row by row.
-    ValueError in a mixed stage of other views than the paper's, for which one place of each token
-    is not enough.
+    Plain states, at full or half size, are sequences of their tokens row by row. Rows may hold the
+    batch again and again, as those of guidance by a second call do.
+    ValueError for a state that does not split into whole tokens, or into those of a mixed stage's
+    layout, and in one of other views than the paper's, for which one place of each token is not
+    enough.
     """
 
     @functools.lru_cache(maxsize=1)  # all steps of a stage have one layout
-    def parts_of(layout: Layout) -> list[tuple[Packing, torch.Tensor]]:
-        """Its packings, each with its rows of the batch."""
-        device = layout.fine.device
-        parts = Packing.parts(layout)
-        return [(part, torch.tensor(part.items, device=device)) for part in parts]
+    def parts_of(layout: Layout, count: int) -> list[tuple[Packing, torch.Tensor, torch.Tensor]]:
+        """Its packings, each with its rows of so many, and the places of their tokens."""
+        places = torch.arange(count, device=layout.fine.device).reshape(-1, layout.batch)
+        return [
+            (part, rows, part.rows(part.positions, len(rows)))
+            for part in Packing.parts(layout)
+            for rows in [places[:, part.items].flatten()]
+        ]
 
     def denoise(x: torch.Tensor, sigma: float, layout: Layout | None) -> torch.Tensor:
+        _check_tokens(x, patch, layout)
         if layout is None:
             rows, columns = x.shape[-2] // patch, x.shape[-1] // patch
             places = grid_positions(rows, columns, 1, x.device).expand(len(x), -1, -1)
@@ -91,9 +97,28 @@ def over_tokens(
                 f"have two: set them to {PAPER!r}, or write a denoiser that reads layout.views."
             )
         out = torch.empty_like(x)
-        for part, rows in parts_of(layout):
-            tokens = part.pack(x[rows])
-            out[rows] = part.unpack(network(tokens, part.positions, sigma))
+        for part, numbers, places in parts_of(layout, len(x)):
+            tokens = network(part.pack(x[numbers]), places, sigma)
+            out[numbers] = part.unpack(tokens).to(out.dtype)
         return out
 
     return denoise
+
+
+def _check_tokens(x: torch.Tensor, patch: int, layout: Layout | None) -> None:
+    if any(side % patch for side in x.shape[-2:]):
+        raise ValueError(
+            f"A latent must split into whole tokens of {patch}x{patch}, got {x.shape[-2]}x"
+            f"{x.shape[-1]}: extend it to the next multiple of {patch} each way."
+        )
+    if layout is None:
+        return
+    if layout.patch != patch:
+        raise ValueError(
+            f"The run's tokens are {layout.patch} latent pixels wide, and this network's {patch}: "
+            f"set patch={patch} of `Source`."
+        )
+    if len(x) % layout.batch:
+        raise ValueError(
+            f"{len(x)} rows cannot hold batches of {layout.batch} pictures: stack whole batches."
+        )

@@ -16,7 +16,7 @@ import torch
 from diffusers import AutoencoderKL, FluxPipeline, FluxTransformer2DModel
 from PIL import Image
 
-from ralu_core import Source, matched_plan, over_tokens, preset, sample
+from ralu_core import Source, named_plan, over_tokens, sample
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,7 @@ def decoder(vae: AutoencoderKL) -> Callable[[torch.Tensor], torch.Tensor]:
     return decode
 
 
+@torch.no_grad()  # or the text encoders' activations would be kept for gradients
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("prompt")
@@ -77,12 +78,11 @@ def main() -> None:
     pipe = FluxPipeline.from_pretrained(name, torch_dtype=torch.bfloat16).to("cuda")
     prompt, pooled, _ = pipe.encode_prompt(asked.prompt, None)
     assert prompt is not None and pooled is not None
-    chosen = preset(asked.preset)
     side = asked.size // 8
     noise = torch.randn(1, 16, side, side, generator=torch.Generator().manual_seed(asked.seed))
     source = Source.from_noise(noise.to("cuda"))
     denoise, decode = over_tokens(Flux(pipe.transformer, prompt, pooled)), decoder(pipe.vae)
-    result = sample(denoise, decode, source, matched_plan(chosen, chosen.model_shift), asked.seed)
+    result = sample(denoise, decode, source, named_plan(asked.preset), asked.seed)
     picture = decode(result.x)[0].mul(255).byte().cpu().numpy()
     Image.fromarray(picture).save(asked.file)
 

@@ -47,6 +47,15 @@ def check_shift(name: str, shift: float) -> float:
     return float(shift)
 
 
+def check_end_shift(shift: float | None, end_shift: float) -> None:
+    """ValueError unless a shift falls to `end_shift`, which is above 0 and at most it."""
+    if shift is None or not 0 < end_shift <= shift:
+        raise ValueError(
+            f"A shift falls, got {end_shift:g} at the end after {shift}: choose an end above 0 and "
+            "at most the start's."
+        )
+
+
 def check_shifts(shifts: Iterable[float]) -> tuple[float, ...]:
     """The shifts of the stages as a tuple, or ValueError."""
     return tuple(check_shift(f"Shift of stage {k}", h) for k, h in enumerate(shifts, 1))

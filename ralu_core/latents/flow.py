@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from .checks import check_shift, check_steps
+from .checks import check_end_shift, check_shift, check_steps
 
 if TYPE_CHECKING:
     import numpy as np
@@ -64,11 +64,8 @@ def spaced_levels(
     """
     check_shift("Shift", shift)
     check_steps([steps])
-    if end_shift is not None and not 0 < end_shift <= shift:
-        raise ValueError(
-            f"A shift falls, got {end_shift:g} at the end after {shift:g}: choose an end above 0 "
-            "and at most the start's."
-        )
+    if end_shift is not None:
+        check_end_shift(shift, end_shift)
     first, last = (even_level(shift, level, end_shift) for level in (start, end))
     inner = (first + (last - first) * i / steps for i in range(1, steps))
     return (start, *(level_at(shift, even, end_shift) for even in inner), end)

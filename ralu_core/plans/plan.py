@@ -9,6 +9,7 @@ from ..crossings import Crossing, Matched
 from ..growth import Growth
 from ..latents.checks import check_shift
 from ..latents.grid import FULL
+from ..latents.views import view_named
 from .stage import Stage
 
 _SAME_LEVEL = 1e-6
@@ -19,7 +20,8 @@ class Plan:
     """Everything that fixes what a run visits, and on how many tokens. ValueError if it cannot.
 
     name            as people know it.
-    stages          in order; the last ends at sigma `leaves`.
+    stages          in order, numbered one after another as `Plan.of` does it; the last ends at
+                    sigma `leaves`.
     crossings       one between each two stages.
     model_shift     h of the model that the plan is meant for, in (0, 100]; None for any.
     baseline_steps  plain steps that the run stands for; None where nobody says.
@@ -44,6 +46,11 @@ class Plan:
     def __post_init__(self) -> None:
         if self.model_shift is not None:
             object.__setattr__(self, "model_shift", check_shift("Model shift", self.model_shift))
+        numbers = [stage.number for stage in self.stages]
+        if numbers != list(range(numbers[0], numbers[0] + len(numbers)) if numbers else ()):
+            raise ValueError(
+                f"Stages are numbered one after another, got {numbers}: make the plan by `Plan.of`."
+            )
         if not self.stages or len(self.crossings) != len(self.stages) - 1:
             raise ValueError(
                 f"A plan needs a crossing between each two stages, got {len(self.stages)} stages "
@@ -185,6 +192,7 @@ class Plan:
 
     def seeing(self, views: str) -> Plan:
         """The plan with other views of its mixed stages. ValueError for unknown ones."""
+        view_named(views)
         stages = tuple(
             replace(stage, views=views) if stage.grid.is_mixed else stage for stage in self.stages
         )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
+from ..latents.checks import check_shift
 from ..latents.flow import shift_sigma
 from . import nt_matching
 from .plan import Plan
@@ -55,7 +56,9 @@ class Preset:
         Where it is far from those that the ends were published for, they move along the shift map,
         so that stages end after the same share of the model's own plain run. Kept as they stand, at
         a shift of 9 stage 1 would cross four fifths of it, and the jump to stage 2 undo most of it.
+        ValueError for a shift that no model has.
         """
+        model_shift = check_shift("Model shift", model_shift)
         nearest = min(max(model_shift, self.ends_for[0]), self.ends_for[1])
         if fits(nearest, model_shift):
             return self
@@ -213,7 +216,9 @@ def published_baseline(
 def matched_plan(chosen: Preset, model_shift: float) -> Plan:
     """NT-Matching solved for a model's own shift (h_ori), z at most 10 for a shift up to 3.
 
-    Above, the bound grows with the shift, which keeps the jump the same on the model's own scale;
+    A preset's ends are meant for shifts near those it was published for: `Preset.at` moves them to
+    others, as `named_plan` does. Above 3 the bound grows with the shift, which keeps the jump the
+    same on the model's own scale;
     ends that moved with the shift keep it there by themselves.
     """
     max_z = MAX_JUMP * max(1.0, model_shift / PUBLISHED_SHIFT / chosen.moved)

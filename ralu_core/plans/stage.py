@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from ..latents.checks import check_ratio, check_shift
+from ..latents.checks import check_end_shift, check_ratio, check_shift
 from ..latents.flow import even_level, spaced_levels
 from ..latents.grid import Grid
 from ..latents.views import PAPER, view_named
@@ -23,7 +23,8 @@ class Stage:
     grid    HALF, MIXED or FULL, see `latents.grid`.
     sigmas  noise levels, falling, in [0, 1]; one more than steps.
     shift   h along which the levels are spread, in (0, 100]; None where they follow none.
-    end_shift  what h falls to over the levels from 1 to 0, see `flow.level_at`; None keeps it.
+    end_shift  what h falls to over the levels from 1 to 0, above 0 and at most h, see
+            `flow.level_at`; None keeps it.
     ratio   on the mixed grid: share of the coarse tokens that are fine, in (0, 1).
     order   of the multistep steps that the plan was made for: 1 is Euler.
     number  1 for a plan's first stage, and so on; a run that begins later keeps them.
@@ -68,6 +69,8 @@ class Stage:
             check_ratio(self.ratio or 0.0)
         if self.shift is not None:
             check_shift(f"Shift of stage {self.number}", self.shift)
+        if self.end_shift is not None:
+            check_end_shift(self.shift, self.end_shift)
         if self.order not in ORDERS:
             raise ValueError(f"A stage's order must be 1 or 2, got {self.order}: 1 is Euler.")
         if not 0 <= self.settles <= 1:

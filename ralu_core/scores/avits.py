@@ -6,11 +6,11 @@ import torch
 
 from .score import Evidence, Need, Score
 from .step_variance import step_variance
-from .text_attention import spread
+from .text_attention import stretched
 
 
 class AViTS(Score):
-    """The mean of text attention and step variance, each spread over [0, 1]."""
+    """The mean of text attention and step variance, each stretched over [0, 1]."""
 
     name = "avits"
     needs = Need.STEPS_AND_TEXT
@@ -18,4 +18,4 @@ class AViTS(Score):
     words = "avits: half text_attention, half step_variance, as in AViTS"
 
     def __call__(self, evidence: Evidence) -> torch.Tensor:
-        return (spread(evidence.to_text) + spread(step_variance(evidence))) / 2
+        return (stretched(evidence.to_text) + stretched(step_variance(evidence))) / 2

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 
-from .score import Evidence, Need, Score
+from .score import Evidence, Need, Score, needed_library, of_tokens
 
 
 class LatentGradient(Score):
@@ -18,6 +17,9 @@ class LatentGradient(Score):
     def __call__(self, evidence: Evidence) -> torch.Tensor:
         return latent_scores(evidence.denoised, evidence.grid)
 
+    def check(self) -> None:
+        needed_library("kornia")
+
 
 def latent_scores(latent: torch.Tensor, grid: tuple[int, int]) -> torch.Tensor:
     """(B, C, h, w) half-size clean latent -> (B, rows, columns) float32; each picture's largest
@@ -28,6 +30,4 @@ def latent_scores(latent: torch.Tensor, grid: tuple[int, int]) -> torch.Tensor:
     from kornia.filters import spatial_gradient
 
     dx, dy = spatial_gradient(latent.float()).unbind(2)
-    strength = torch.hypot(dx, dy).mean(dim=1, keepdim=True)  # one map; norm(dim=2) makes C
-    scores = F.avg_pool2d(strength, latent.shape[-2] // grid[0])[:, 0]
-    return scores / scores.amax(dim=(1, 2), keepdim=True).clamp(min=torch.finfo(torch.float32).tiny)
+    return of_tokens(torch.hypot(dx, dy).mean(1), grid)  # one map; norm(dim=2) makes C

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from .text_attention import spread
+from .text_attention import stretched
 
 HALFWAY = 0.5  # from the least to the most attention in a picture
 
@@ -18,6 +18,6 @@ def lettering_first(scores: torch.Tensor, attention: torch.Tensor) -> torch.Tens
                most first; where all pay alike, none is.
     Returns (B, rows, columns): of lettering above 1 and above every score, of others as it was.
     """
-    paid = spread(attention).to(scores.device)
+    paid = stretched(attention).to(scores.device)
     above = scores.amax((1, 2), keepdim=True).clamp(min=1) + paid
     return torch.where(paid > HALFWAY, above, scores)

@@ -8,9 +8,10 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from ..latents.checks import check_ratio
 from ..latents.grid import selected_count
 from .lettering import lettering_first
-from .score import Decode, Evidence, Need, Score, needed_decoder
+from .score import Decode, Evidence, Need, Score, needed_decoder, needed_library
 from .table import SCORES, score_named
 
 TIE = 2.0**-40  # a token of distance to an edge: less than scores differ by
@@ -53,10 +54,12 @@ class Regions:
         return self.scorer.needs.has_text or self.lettering
 
     def check(self, decode: Decode | None) -> None:
-        """Before anything is sampled: ImportError or ValueError where the score lacks a library
-        or a decoder, for one that reads what only a network knows, and for a threshold of one that
+        """Before anything is sampled: ImportError or ValueError where a library or a decoder is
+        lacking, for one that reads what only a network knows, and for a threshold of one that
         counts no edge pixels."""
         self.scorer.check()
+        if self.threshold is None:
+            needed_library("scipy")  # for pictures with too few edges
         if self.threshold is not None and not self.scorer.is_share:
             shares = " or ".join(one.name for one in SCORES.values() if one.is_share)
             raise ValueError(
@@ -111,8 +114,7 @@ def select_ratio(
     Returns (B, h, w) bool on the device of `scores`; found on the CPU, alike for any device.
     ValueError for a ratio or a mask that does not fit.
     """
-    if not 0 < ratio < 1:
-        raise ValueError(f"The ratio of early tokens must lie in (0, 1), got {ratio:g}: try 0.3.")
+    check_ratio(ratio)
     b, h, w = scores.shape
     always = _forced(scores, always)
     count = selected_count(ratio, h * w)
@@ -179,8 +181,8 @@ def _forced(scores: torch.Tensor, always: torch.Tensor | None) -> torch.Tensor:
 
 
 def _check_mask(always: torch.Tensor | None, shape: tuple[int, ...]) -> None:
-    if always is not None and always.shape != shape:
+    if always is not None and (always.shape != shape or always.dtype != torch.bool):
         raise ValueError(
-            f"The always-early mask must match the coarse grid {shape}, got {tuple(always.shape)}: "
-            "make it with `mask_regions`."
+            f"The always-early mask must be bool and match the coarse grid {shape}, got "
+            f"{always.dtype} of {tuple(always.shape)}: make it with `mask_regions`."
         )

@@ -7,8 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
+from importlib.util import find_spec
 
 import torch
+import torch.nn.functional as F
 
 from ..latents.states import StageEnd, State
 
@@ -117,6 +119,21 @@ def needed_decoder(decode: Decode | None) -> Decode:
             "choose a score that reads the latent."
         )
     return decode
+
+
+def needed_library(name: str) -> None:
+    """ImportError where this Python lacks a library, which is not loaded yet."""
+    if find_spec(name) is None:
+        raise ImportError(
+            f"Regions are chosen with {name}, and this Python has none: run `pip install {name}` "
+            "in it."
+        )
+
+
+def of_tokens(pixels: torch.Tensor, grid: tuple[int, int]) -> torch.Tensor:
+    """(B, h, w) of latent pixels -> (B, rows, columns); each picture's largest is 1."""
+    scores = F.avg_pool2d(pixels[:, None], pixels.shape[-2] // grid[0])[:, 0]
+    return scores / scores.amax(dim=(1, 2), keepdim=True).clamp(min=torch.finfo(torch.float32).tiny)
 
 
 class Score(ABC):

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 
-from .score import Evidence, Need, Score
+from .score import Evidence, Need, Score, of_tokens
 
 STEPS = 3  # the last of the stage; what came before is the layout of the whole picture
 
@@ -32,9 +31,3 @@ def step_variance(evidence: Evidence) -> torch.Tensor:
         )
     estimates = torch.stack([state.denoised.float() for state in states])
     return of_tokens(estimates.var(0).mean(1), evidence.grid)
-
-
-def of_tokens(pixels: torch.Tensor, grid: tuple[int, int]) -> torch.Tensor:
-    """(B, h, w) of latent pixels -> (B, rows, columns); each picture's largest is 1."""
-    scores = F.avg_pool2d(pixels[:, None], pixels.shape[-2] // grid[0])[:, 0]
-    return scores / scores.amax(dim=(1, 2), keepdim=True).clamp(min=torch.finfo(torch.float32).tiny)

@@ -16,10 +16,10 @@ class TextAttention(Score):
     words = "text_attention: no decode, no VAE; what attends most to the prompt"
 
     def __call__(self, evidence: Evidence) -> torch.Tensor:
-        return spread(evidence.to_text)
+        return stretched(evidence.to_text)
 
 
-def spread(scores: torch.Tensor) -> torch.Tensor:
+def stretched(scores: torch.Tensor) -> torch.Tensor:
     """(B, rows, columns) -> float32 from 0 for each picture's least to 1 for its largest; 0 where
     all are alike."""
     scores = scores.float()

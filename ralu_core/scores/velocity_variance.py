@@ -5,8 +5,7 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 
-from .score import Evidence, Need, Score
-from .step_variance import of_tokens
+from .score import Evidence, Need, Score, of_tokens
 
 WINDOW = 3  # latent pixels
 

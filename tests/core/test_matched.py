@@ -277,3 +277,10 @@ def test_names_are_checked_at_once() -> None:
         Matched(0.55, 3.47, "nearest")
     with pytest.raises(ValueError, match=r"Kept noise must be one of exact, released, got 'all'"):
         Matched(0.55, 3.47, kept="all")
+
+
+@pytest.mark.parametrize("z", [1.5, float("nan"), float("inf")])
+@pytest.mark.parametrize("growth", ["pixel", "bilinear"])
+def test_a_jump_is_at_least_two(z: float, growth: str) -> None:
+    with pytest.raises(ValueError, match="z must be a finite number of at least 2"):
+        Matched(0.5, z, growth)

@@ -71,6 +71,25 @@ def test_early_steps_begin_at_no_less_than_the_models_shift(times: float) -> Non
         early(3.0, (6,), times=times)
 
 
+@pytest.mark.parametrize("end_shift", [5.0, 0.0, -1.0])
+def test_a_stage_has_a_falling_shift(end_shift: float) -> None:
+    with pytest.raises(ValueError, match="A shift falls"):
+        Stage(FULL, (1.0, 0.5, 0.0), 3.0, end_shift=end_shift)
+
+
+def test_stages_are_numbered_one_after_another() -> None:
+    """By its number a stage has noise of its own."""
+    made = PLAN
+    alike = tuple(replace(stage, number=1) for stage in made.stages)
+    with pytest.raises(ValueError, match=r"got \[1, 1, 1\]: make the plan by `Plan.of`"):
+        replace(made, stages=alike)
+
+
+def test_unknown_views_are_told_of_any_plan() -> None:
+    with pytest.raises(ValueError, match="nonsense"):
+        named_plan("plain", 3.0).seeing("nonsense")
+
+
 @pytest.mark.parametrize("order", [0, 3])
 def test_orders_are_one_and_two(order: int) -> None:
     with pytest.raises(ValueError, match=f"order must be 1 or 2, got {order}: 1 is Euler"):

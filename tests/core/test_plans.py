@@ -162,3 +162,17 @@ def test_every_stage_sees_the_steps_of_the_whole_run() -> None:
         assert levels[0] == 1 and levels[-1] == 0
         assert all(a > b for a, b in pairwise(levels))
         done += stage.steps
+
+
+@pytest.mark.parametrize(
+    ("steps", "levels", "told"),
+    [
+        ((8, 6), 11, r"8 \+ 6 steps lie between 15 noise levels, got 11"),
+        ((8, 6, 2), 15, "Steps must be 2 numbers, one per stage"),
+        ((0, 6), 7, "Steps must be whole numbers from 1"),
+    ],
+)
+def test_two_sizes_have_a_level_more_than_steps(steps: tuple, levels: int, told: str) -> None:
+    sigmas = tuple(1 - k / (levels - 1) for k in range(levels))
+    with pytest.raises(ValueError, match=told):
+        two_sizes(3.0, steps, sigmas=sigmas)

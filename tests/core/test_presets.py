@@ -159,6 +159,12 @@ def test_the_four_step_ends_hold_for_both_models_of_the_paper() -> None:
     assert few.at(9.0).end_sigmas[0] == pytest.approx(shift_sigma(3.0, 0.7))
 
 
+@pytest.mark.parametrize("model_shift", [0.0, -3.0, float("nan"), 101.0])
+def test_a_preset_is_for_shifts_that_models_have(model_shift: float) -> None:
+    with pytest.raises(ValueError, match="Model shift must be above 0"):
+        preset("FLUX 5x").at(model_shift)
+
+
 def test_given_ends_stay() -> None:
     changed = adjusted(preset("FLUX 5x").at(9.0), (0, 0, 0), (0.8, 0), 0)
     assert changed.end_sigmas[0] == 0.8 and changed.moved == 1.0

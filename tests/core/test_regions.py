@@ -9,6 +9,7 @@ from ralu_core.scores import (
     Evidence,
     Regions,
     mask_regions,
+    score,
     select_ratio,
     select_threshold,
 )
@@ -91,7 +92,7 @@ def test_the_threshold_adapts_to_each_picture() -> None:
 
 @pytest.mark.parametrize("ratio", [0.0, 1.0, -0.1, float("nan")])
 def test_the_ratio_must_lie_between_zero_and_one(ratio: float) -> None:
-    with pytest.raises(ValueError, match=r"must lie in \(0, 1\), got .*: try 0.3"):
+    with pytest.raises(ValueError, match=r"Ratio must lie between 0 and 1, .* got"):
         select_ratio(some_scores(1, 2, 2), ratio)
 
 
@@ -113,10 +114,23 @@ def test_the_threshold_must_lie_above_zero(threshold: float) -> None:
         select_threshold(some_scores(1, 2, 2), threshold)
 
 
-def test_the_mask_must_match_the_coarse_grid() -> None:
-    always = torch.zeros(1, 2, 3, dtype=torch.bool)
-    with pytest.raises(ValueError, match=r"grid \(1, 2, 2\), got \(1, 2, 3\): make it with"):
+@pytest.mark.parametrize(
+    ("always", "got"),
+    [
+        (torch.zeros(1, 2, 3, dtype=torch.bool), r"torch.bool of \(1, 2, 3\)"),
+        (torch.zeros(1, 2, 2), r"torch.float32 of \(1, 2, 2\)"),
+    ],
+)
+def test_the_mask_must_be_bool_and_match_the_coarse_grid(always: torch.Tensor, got: str) -> None:
+    with pytest.raises(ValueError, match=rf"grid \(1, 2, 2\), got {got}: make it with"):
         select_ratio(some_scores(1, 2, 2), 0.5, always)
+
+
+@pytest.mark.parametrize("name", ["kornia", "scipy"])
+def test_a_missing_library_is_told_before_a_run(monkeypatch, name: str) -> None:
+    monkeypatch.setattr(score, "find_spec", lambda asked: None if asked == name else asked)
+    with pytest.raises(ImportError, match=f"chosen with {name}, and this Python has none"):
+        Regions("latent_gradient").check(None)
 
 
 def test_a_painted_mask_takes_every_token_it_touches() -> None:

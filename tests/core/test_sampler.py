@@ -187,24 +187,55 @@ def test_sample_draws_the_noise_of_each_picture_from_the_seed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("regions", "steps", "seed", "told"),
+    ("regions", "steps", "seed", "size", "told"),
     [
-        (Regions("step_variance"), 1, 0, "score step_variance reads 2 steps before the regions"),
-        (Regions("latent_gradient", always=torch.ones(1, 2, 2)), 2, 0, r"match the coarse grid \("),
-        (LATENT, 2, -1, "A seed must be 0 or more, got -1"),
+        (Regions("step_variance"), 1, 0, SIZE, "step_variance reads 2 steps before the regions"),
+        (
+            Regions("latent_gradient", always=torch.ones(1, 2, 2)),
+            2,
+            0,
+            SIZE,
+            r"match the coarse grid \(",
+        ),
+        (LATENT, 2, -1, SIZE, "A seed must be 0 or more, got -1"),
+        (LATENT, 2, 0, SIZE[1:], r"Noise is of pictures, .* got \(.*: one picture has B = 1"),
+        (LATENT, 2, 0, (0, *SIZE[1:]), r"none of them 0, got \(0, "),
     ],
 )
-def test_what_cannot_be_sampled_is_told_before_a_call(regions, steps, seed, told) -> None:
+def test_what_cannot_be_sampled_is_told_before_a_call(regions, steps, seed, size, told) -> None:
     calls = []
 
     def model(x: torch.Tensor, sigma: float, _layout: Layout | None) -> torch.Tensor:
         calls.append(sigma)
         return x
 
-    source, plan = Source.from_noise(normal(3, *SIZE)), plan_of(steps=(steps, 2, 2))
+    empty = torch.zeros(size)
+    source, plan = Source(empty, empty, empty), plan_of(steps=(steps, 2, 2))
     with pytest.raises(ValueError, match=told):
         sample(model, None, source, plan, seed, regions)
     assert not calls
+
+
+def test_regions_are_chosen_for_each_picture() -> None:
+    plan, (b, _, h, w) = plan_of(steps=(2, 2, 2)), SIZE
+    with pytest.raises(ValueError, match=rf"for each picture, \({b}, .* got \(1, "):
+        run_plan(
+            plan,
+            Source.from_noise(normal(3, *SIZE)),
+            multistep(gaussian(0.2, 0.8)),
+            lambda _end, _ratio: torch.zeros(1, h // 4, w // 4, dtype=torch.bool),
+            lambda number: normal(number, *SIZE),
+        )
+
+
+def test_a_run_keeps_no_gradients() -> None:
+    layer = torch.nn.Conv2d(SIZE[1], SIZE[1], 1)
+
+    def model(x: torch.Tensor, sigma: float, _layout: Layout | None) -> torch.Tensor:
+        return layer(x)
+
+    result = sample(model, None, Source.from_noise(normal(3, *SIZE)), PLAN, 0, LATENT)
+    assert not result.x.requires_grad and torch.is_grad_enabled()
 
 
 @pytest.mark.parametrize("change", [{"growth": "token"}, {"kept": "released"}])

@@ -1,4 +1,4 @@
-"""The order of the steps, and networks that read tokens."""
+"""The order of the steps."""
 
 from __future__ import annotations
 
@@ -9,24 +9,17 @@ from itertools import pairwise
 import pytest
 import torch
 from closed_form import gaussian, gaussian_end
-from runs import LATENT, PLAN, choose_by, normal, plan_of, uniform
+from runs import LATENT, normal, plan_of
 
 from ralu_core import (
     Layout,
-    Packing,
     Plan,
-    Regions,
     Source,
     Stage,
-    multistep,
-    over_tokens,
-    run_plan,
     sample,
-    white_noise,
 )
 from ralu_core.latents.grid import FULL
 from ralu_core.latents.states import Guided
-from ralu_core.latents.tokens import patchify, pick, unpatchify
 from ralu_core.plans import plain
 from ralu_core.solvers import Denoise
 
@@ -122,104 +115,6 @@ def test_each_stage_begins_with_a_step_of_eulers() -> None:
     noise = normal(3, 1, 4, 16, 24)
     expected = end_of(plan_of(steps=(1, 1, 1)), gaussian(0.2, 0.8), noise)
     assert torch.equal(end_of(plan, gaussian(0.2, 0.8), noise), expected)
-
-
-class Toy:
-    """A network over tokens: attention by distance, so that places count. `lengths` is each call's
-    number of tokens."""
-
-    def __init__(self, width: int) -> None:
-        self.mix = 0.3 * normal(9, width, width)
-        self.lengths: list[int] = []
-        self.places: list[torch.Tensor] = []
-        self.rows: list[int] = []
-
-    def __call__(self, tokens: torch.Tensor, places: torch.Tensor, sigma: float) -> torch.Tensor:
-        assert places.shape == (*tokens.shape[:2], 2)
-        self.lengths.append(tokens.shape[1])
-        self.places.append(places)
-        self.rows.append(tokens.shape[0])
-        nearness = (-torch.cdist(places, places)).softmax(dim=-1)
-        return (1 - sigma) * torch.tanh(nearness @ tokens @ self.mix)
-
-
-@pytest.mark.parametrize("patch", [1, 2])
-@pytest.mark.parametrize("fine", [True, False])
-def test_uniform_layouts_are_the_plain_model(fine: bool, patch: int) -> None:
-    x, network = normal(1, 2, 3, 10 * patch, 12 * patch), Toy(3 * patch**2)
-    layout = uniform(x, fine, patch)
-    denoise = over_tokens(network, patch)
-    mixed = denoise(layout.settle(x), 0.6, layout)
-    plain_state = x if fine else pick(x)
-    rows, columns = (size // patch for size in plain_state.shape[-2:])
-    y, z = torch.meshgrid(torch.arange(float(rows)), torch.arange(float(columns)), indexing="ij")
-    places = torch.stack([y, z], dim=-1).reshape(1, -1, 2).expand(2, -1, -1)
-    answer = network(patchify(plain_state, patch), places, 0.6)
-    expected = unpatchify(answer, rows, columns, patch)
-    assert torch.equal(denoise(plain_state, 0.6, None), expected)
-    assert torch.equal(mixed if fine else pick(mixed), expected)
-
-
-@pytest.mark.parametrize("size", [(8, 12), (10, 14)], ids=["even", "odd"])  # coarse tokens each way
-@pytest.mark.parametrize("patch", [1, 2])
-def test_a_whole_run_over_tokens(patch: int, size: tuple[int, int]) -> None:
-    network = Toy(4 * patch**2)
-    noise = normal(3, 2, 4, size[0] * patch, size[1] * patch)
-    denoise = over_tokens(network, patch)
-    result = sample(denoise, None, Source.from_noise(noise, patch), PLAN, 0, LATENT)
-    assert result.x.shape == noise.shape and result.x.isfinite().all()
-    assert result.layout is not None and result.layout.patch == patch
-    expected = [
-        count
-        for stage, count in zip(PLAN.stages, PLAN.tokens(*size), strict=True)
-        for _ in range(stage.steps)
-    ]
-    assert network.lengths == expected and set(network.rows) == {2}
-
-
-@pytest.mark.parametrize("patch", [1, 2])
-def test_pictures_of_other_token_counts_are_called_apart(patch: int) -> None:
-    network, size = Toy(4 * patch**2), (4, 8 * patch, 12 * patch)
-    denoise, regions = over_tokens(network, patch), Regions("latent_gradient", threshold=0.8)
-    noise = white_noise(size, 5, range(3), 0)
-
-    def run(items: list[int]) -> tuple[torch.Tensor, Layout]:
-        result = run_plan(
-            PLAN,
-            Source.from_noise(noise[items], patch),
-            multistep(denoise),
-            choose_by(regions),
-            lambda number: white_noise(size, 5, items, number),
-        )
-        assert result.layout is not None
-        return result.x, result.layout
-
-    batch, layout = run([0, 1, 2])
-    kinds = len(set(layout.counts))
-    assert kinds > 1
-    steps = PLAN.steps
-    assert len(network.lengths) == steps[0] + kinds * steps[1] + steps[2]
-    mixed = network.places[steps[0] : steps[0] + kinds * steps[1]]
-    assert all(one is mixed[k % kinds] for k, one in enumerate(mixed))  # one table for all steps
-    for item in range(3):
-        alone, own = run([item])
-        assert torch.equal(own.fine[0], layout.fine[item])
-        torch.testing.assert_close(alone[0], batch[item], rtol=0, atol=1e-5)
-
-
-def test_a_mixed_state_is_packed_as_its_layout_says() -> None:
-    layout = Layout(torch.tensor([[[True, False], [False, False]]]))
-    x = layout.settle(normal(1, 1, 3, 8, 8))
-    seen: list[tuple[torch.Tensor, torch.Tensor]] = []
-
-    def network(tokens: torch.Tensor, places: torch.Tensor, sigma: float) -> torch.Tensor:
-        seen.append((tokens, places))
-        return tokens
-
-    assert torch.equal(over_tokens(network)(x, 0.5, layout), x)
-    (packing,) = Packing.parts(layout)
-    assert torch.equal(seen[0][0], packing.pack(x))
-    assert torch.equal(seen[0][1], packing.positions)
 
 
 @pytest.mark.parametrize("parts", [1, 2])
