@@ -63,7 +63,7 @@ def applied(patcher, settings: Settings, vae, tell: Callable[[str], None]):
     return clone
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # masks have no one truth
 class Applied:
     """An OUTER_SAMPLE wrapper."""
 

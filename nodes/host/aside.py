@@ -12,8 +12,8 @@ from .asked import Settings
 from .dial import words_of
 from .families.dials import DIALLED, LEAST_SIDE
 from .families.inspect import ModelFacts
-from .few_steps import MOST, whole_run
-from .planning import part_of, planned
+from .few_steps import MOST
+from .planning import planned, telling_steps
 
 FEW = 4  # steps, of which none can be spared: by plans of several sizes, and
 FEWEST = 3  # by plain steps
@@ -41,7 +41,7 @@ def why_plain(
     least     steps that the sampler needs in a stage.
     """
     start, end = settings.levels or (1.0, 0.0)
-    is_part = whole_run(steps, part_of(settings, facts.shift)) > MOST  # the rest is another's
+    is_part = telling_steps(settings, facts.shift) > MOST  # the rest is another's
     may_spare = not is_part and settings.quality in DIALLED
     if settings.schedule is None and steps <= (FEWEST if may_spare else FEW):
         none = f"of {steps} step{'s' if steps > 1 else ''} none can be spared"

@@ -21,7 +21,8 @@ DRAWS = 64  # pictures of a batch that Latent From Batch can name
 
 def batch_items(latent: dict, count: int) -> list[int]:
     """The number of each picture within its seed; Latent From Batch keeps the original ones."""
-    items = list(latent.get("batch_index") or range(count))
+    given = latent.get("batch_index")
+    items = list(range(count)) if given is None or len(given) == 0 else [int(one) for one in given]
     if len(items) != count:
         raise ValueError(
             f"A LATENT's batch_index must number each of its {count} pictures, got {len(items)} "

@@ -51,7 +51,7 @@ def planned(settings: Settings, facts: ModelFacts, frame: Frame) -> Planned:
     check_stages(whole, facts.family)
     shift = facts.shift_for(frame, whole.shift_steps or whole.baseline_steps)
     check_shift_fits(whole.model_shift, shift, facts.is_sized)
-    start, end = settings.levels or (float(shift_sigma(shift, settings.denoise)), 0.0)
+    start, end = settings.levels or (_level(shift, settings.denoise), 0.0)
     part = part_of(settings, shift)
     plan = whole.sharing_steps() if settings.continues else whole
     plan = plan.growing_by(settings.upsampling).begun_at(start)
@@ -63,6 +63,10 @@ def planned(settings: Settings, facts: ModelFacts, frame: Frame) -> Planned:
     return Planned(whole, plan, shift, published)
 
 
+def _level(shift: float, denoise: float) -> float:
+    return 1.0 if denoise == 1 else float(shift_sigma(shift, denoise))  # which rounds
+
+
 def part_of(settings: Settings, shift: float) -> float:
     """The share of a whole run that is asked for, on the time of a model of that shift."""
     if settings.levels is None:
@@ -71,21 +75,29 @@ def part_of(settings: Settings, shift: float) -> float:
     return float(shift_sigma(1 / shift, start) - shift_sigma(1 / shift, end))
 
 
+def telling_steps(settings: Settings, shift: float) -> int:
+    """The user's own steps, as they tell of the model. A picture that is sampled again takes all of
+    them over what is left of its noise; who shares a run with others has a part of its steps."""
+    _, end = settings.levels or (1.0, 0.0)
+    if not settings.continues and end == 0:
+        return settings.plain_steps
+    return whole_run(settings.plain_steps, part_of(settings, shift))
+
+
 def _told(facts: ModelFacts, settings: Settings) -> ModelFacts:
     """The facts, with what the user's own steps tell of the model."""
-    whole = whole_run(settings.plain_steps, part_of(settings, facts.shift))
-    return replace(facts, takes_many=whole > MOST)
+    return replace(facts, takes_many=telling_steps(settings, facts.shift) > MOST)
 
 
 def _few_steps(settings: Settings, facts: ModelFacts, frame: Frame) -> Plan | None:
     """The plan for a user whose own run has few steps; None for others, and with `paper` where
     another node's sampler has these steps, which `aside` is asked about."""
     own, part = settings.plain_steps, part_of(settings, facts.shift)
-    whole = whole_run(own, part)
-    if 0 < whole <= MOST and settings.quality in DIALLED:
+    if 0 < telling_steps(settings, facts.shift) <= MOST and settings.quality in DIALLED:
         return fewer_plain(facts.shift_for(frame, as_denoised(own, part)), own, part)
     if settings.levels is not None:
         return None
+    whole = whole_run(own, part)
     name = few_steps_preset(whole)
     if too_few(whole, facts.family.few_from) or 0 < own < STEPS.get(settings.quality, 0):
         return as_many_plain(facts.shift_for(frame, as_denoised(own, part)), own, part)

@@ -197,7 +197,7 @@ def prepare(wires: Wires, settings: Settings) -> Run:
         stages=stages,
         progress=progress,
         grown=grown,
-        remarks=remarks(plan, settings, wires.sampler, wires.guider.original_conds),
+        remarks=remarks(chosen.whole, plan, settings, wires.sampler, wires.guider.original_conds),
     )
 
 

@@ -14,9 +14,19 @@ from .sampling.begin import sampler_name
 from .sampling.conds import Conds, has_areas
 
 
-def remarks(plan: Plan, settings: Settings, sampler: Any, conds: Conds) -> tuple[str, ...]:
-    """Parts of a sentence; none where all is as asked for."""
+def remarks(
+    whole: Plan, plan: Plan, settings: Settings, sampler: Any, conds: Conds
+) -> tuple[str, ...]:
+    """Parts of a sentence; none where all is as asked for.
+
+    whole  the plan from noise to picture; `plan` is what of it the run takes.
+    """
     told = []
+    if settings.continues and plan.total_steps < whole.total_steps:
+        told.append(
+            f"its latent holds the noise of another sampler's run, so that it takes its share of "
+            f"steps, {plan.total_steps} of {whole.total_steps}"
+        )
     if takes_own_steps(plan, sampler):
         told.append(
             f"steps are those of {sampler_name(sampler)}, and the plan was made for steps of "

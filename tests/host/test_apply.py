@@ -140,6 +140,7 @@ def test_ksampler_advanced_hands_over_its_noise(flux, caplog):
         rest = {"disable_noise": True, "force_full_denoise": True, "start_step": 16}
         done = ksampler(ralu, {"samples": first}, **rest)
     assert "RALU 6 steps" in caplog.text and "RALU sampled plainly" not in caplog.text
+    assert "the noise of another sampler's run, so that it takes its share of steps," in caplog.text
     assert torch.isfinite(done).all() and done.std() > 0.1
     sigma = float(flux.get_model_object("model_sampling").percent_to_sigma(0.8))
     noisy = first - ksampler(flux, {"samples": first}, **rest)
@@ -154,6 +155,12 @@ def test_a_detailer_samples_its_crop(flux):
     torch.testing.assert_close(samples, expected, atol=1e-3, rtol=0)
     outside = torch.equal(samples[..., :8, :8], crop["samples"][..., :8, :8])
     assert outside or (samples - crop["samples"])[..., :8, :8].abs().max() < 1e-5
+
+
+def test_wrappers_with_masks_can_be_looked_for_in_a_list(flux):
+    one, other = (on(flux, region_mask=torch.ones(1, 8, 8)).wrappers[apply.KIND] for _ in range(2))
+    ((first,), (second,)) = one[apply.APPLIED], other[apply.APPLIED]
+    assert first != second and first in [second, first]
 
 
 def test_the_last_ralu_counts(flux, caplog):
@@ -214,7 +221,9 @@ def test_an_interrupt_in_any_stage_leaves_nothing(flux, call):
     assert torch.equal(ksampler(patched), expected)
 
 
-@pytest.mark.parametrize("numbers", [[2], [0, 0], [3, 1], [0, 1]], ids=str)
+@pytest.mark.parametrize(
+    "numbers", [[2], [0, 0], [3, 1], [0, 1], np.array([3, 1]), torch.tensor([3, 1])], ids=str
+)
 def test_a_picture_of_a_batch_is_the_same_alone(flux, numbers):
     """By the numbers that Latent From Batch and Latent Batch Seed Behavior give, as RALU Sampler
     reads them; the wrapper of a sampler is told none."""

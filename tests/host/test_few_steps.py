@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import pytest
 import torch
@@ -18,7 +19,7 @@ from ralu_pack.nodes.host.planning import planned
 from ralu_pack.nodes.sampler import Sampler
 from ralu_pack.nodes.schedule import MATCH, Schedule
 from ralu_pack.nodes.shared_inputs import plain_steps_input
-from ralu_pack.ralu_core.latents.flow import spaced_levels
+from ralu_pack.ralu_core.latents.flow import shift_sigma, spaced_levels
 from ralu_pack.ralu_core.latents.frame import Frame
 from ralu_pack.ralu_core.plans.presets import FLUX_DEV_SHIFT, preset
 
@@ -100,20 +101,47 @@ CHOSEN = [
     (2, 0.7, PLAIN.format("2 steps"), 2),
     (2, 0.5, PLAIN.format("2 steps"), 2),
     (4, 0.5, LEFT.format(3, 4), 3),
-    (4, 0.3, PLAIN.format("4 steps"), 4),
-    (6, 0.3, PLAIN.format("6 steps"), 6),
-    (7, 0.3, BALANCED, 7),
+    (4, 0.3, LEFT.format(3, 4), 3),
+    (8, 0.4, LEFT.format(6, 8), 6),
+    (9, 0.15, LEFT.format(7, 9), 7),
+    (10, 0.5, BALANCED, 7),
     (20, 0.15, BALANCED, 7),
 ]
 
 
 @pytest.mark.parametrize(("steps", "denoise", "name", "calls"), CHOSEN)
-def test_steps_are_counted_of_a_whole_run(steps, denoise, name, calls):
+def test_a_picture_that_is_sampled_again_takes_its_own_steps(steps, denoise, name, calls):
     """As a KSampler does, which takes all of its steps within the part that it denoises."""
     facts = ModelFacts.published(family_named("flux1"), FLUX_DEV_SHIFT)
-    settings = Settings(quality="balanced", plain_steps=steps, denoise=denoise)
-    plan = planned(settings, facts, frame_of(facts)).plan
-    assert (plan.name, plan.total_steps) == (name, calls)
+    own = Settings(quality="balanced", plain_steps=steps, denoise=denoise)
+    start = float(shift_sigma(FLUX_DEV_SHIFT, denoise))
+    others = replace(own, denoise=1.0, levels=(start, 0.0))
+    for settings in (own, others):
+        plan = planned(settings, facts, frame_of(facts)).plan
+        assert (plan.name, plan.total_steps) == (name, calls)
+
+
+@pytest.mark.parametrize(
+    ("steps", "levels", "name"),
+    [
+        (8, (0.8, 0.0), BALANCED),  # of a run of 14
+        (4, (0.76, 0.0), LEFT.format(3, 4)),  # of one of 8
+        (8, (1.0, 0.8), BALANCED),
+    ],
+)
+def test_who_shares_a_run_is_counted_as_the_whole(steps, levels, name):
+    facts = ModelFacts.published(family_named("flux1"), FLUX_DEV_SHIFT)
+    settings = Settings(
+        quality="balanced", plain_steps=steps, levels=levels, continues=levels[0] < 1
+    )
+    assert planned(settings, facts, frame_of(facts)).whole.name.startswith(name)
+
+
+@pytest.mark.parametrize("shift", [0.06, 0.1, 0.45])
+def test_small_shifts_begin_at_pure_noise(shift):
+    facts = ModelFacts.published(family_named("sd3"), shift)
+    (stage,) = planned(Settings(quality="balanced"), facts, frame_of(facts)).plan.stages
+    assert stage.start == 1.0
 
 
 @pytest.mark.parametrize(("steps", "name"), OF_PAPER)
