@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 # First pair of each part. Plans were chosen on `tuned`, and on `wide` once it had reported on those
-# before; what was chosen there is reported on `confirming`, whose noise nothing had seen, and what
-# that left open on `repeated`. Prompts, with their grounds, come again every 720 pairs.
+# before; what was chosen there is reported on `confirming`, whose noise nothing had seen then, and
+# what that left open on `repeated`. Prompts, with their grounds, come again every 720 pairs.
 SPLITS = {
     "tuned": 0,
     "reported": 108,
