@@ -23,13 +23,14 @@ def main(names: list[str]) -> int:
             outcome = run_template(bench, template)
             outcomes.append(outcome)
             if outcome.left_out is None:
-                sys.stderr.write(f"{template.name}: {outcome.state} {outcome.words}\n")
+                for way, end in outcome.ends.items():
+                    sys.stderr.write(f"{template.name}, {way}: {end.state} {end.words}\n")
     made = page(outcomes, host.version, version_of(host))
     if names:
         sys.stdout.write(made)
     else:
         PAGE.write_text(made, encoding="utf-8")
-    return int(any(outcome.state == FAILED for outcome in outcomes))
+    return int(any(end.state == FAILED for one in outcomes for end in one.ends.values()))
 
 
 if __name__ == "__main__":

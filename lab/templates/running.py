@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
 from PIL import Image
@@ -15,15 +14,33 @@ from safetensors.torch import save_file
 
 from lab.comfy.client import PromptFailed
 from lab.comfy.watched import Bench, bench_server
+from lab.comfy.workflow import Prompt
 from lab.models.by_file import Kind
 from lab.showcase.authoring.small_files import write_small_files
 from lab.templates.flatten import Flat
 from lab.templates.package import Template
 from lab.templates.scope import why_left_out
-from lab.templates.substitute import LORA, PICTURE, with_ralu
+from lab.templates.substitute import LORA, PICTURE, WAYS, with_ralu
 
 RUNS, REFUSED, FAILED = "runs", "refused", "FAILS"
 PLAN = re.compile(r"; plan: ([^;]+)")
+PLAINLY = "Sampled plainly: "
+
+
+@dataclass(frozen=True)
+class End:
+    """How a template ended, with RALU in one way.
+
+    state     RUNS, REFUSED or FAILED.
+    samplers  that RALU stands at.
+    plans     that ran, by name, and why a sampler sampled plainly, each once.
+    words     the report's last line of a run, the sentence of a refusal, or the error.
+    """
+
+    state: str
+    samplers: int = 0
+    words: str = ""
+    plans: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -31,18 +48,13 @@ class Outcome:
     """How a template ended.
 
     left_out  why it was not tried, one of scope's REASONS; then the rest is empty.
-    state     RUNS, REFUSED or FAILED.
-    plans     that ran, by name, each once.
-    words     the report's last line of a run, the sentence of a refusal, or the error.
+    ends      by the way that RALU stood in it, one of substitute's WAYS.
     """
 
     template: Template
     left_out: str | None = None
     kinds: list[Kind] = field(default_factory=list)
-    samplers: int = 0
-    state: str = ""
-    words: str = ""
-    plans: tuple[str, ...] = ()
+    ends: dict[str, End] = field(default_factory=dict)
 
 
 @contextlib.contextmanager
@@ -61,29 +73,39 @@ def template_bench(models: Path, version: str | None = None) -> Iterator[Bench]:
 
 
 def run_template(bench: Bench, template: Template, timeout: float = 600.0) -> Outcome:
-    """Run it with its samplers replaced, or say why not."""
+    """Run it with RALU in each way, or say why not."""
     flat = Flat(template.read())
     left_out = why_left_out(template, flat, bench.object_info)
     if left_out is not None:
         return Outcome(template, left_out)
-    prompt, samplers, kinds = with_ralu(flat.prompt(bench.object_info), bench.object_info)
-    found: dict[str, Any] = {"kinds": kinds, "samplers": len(samplers)}
+    outcome = Outcome(template)
+    for way in WAYS:
+        made = with_ralu(flat.prompt(bench.object_info), bench.object_info, way)
+        outcome.ends[way] = _run(bench, made.prompt, len(made.samplers), timeout)
+        outcome.kinds[:] = made.kinds
+    return outcome
+
+
+def _run(bench: Bench, prompt: Prompt, samplers: int, timeout: float) -> End:
     try:
         run = bench.run(prompt, timeout)
     except PromptFailed as failed:
         state, words = _refusal(failed)
-        return Outcome(template, state=state, words=words, **found)
-    if len(run.reports) < len(samplers) or not run.outputs:
-        words = f"{len(run.reports)} of {len(samplers)} samplers reported"
-        return Outcome(template, state=FAILED, words=words, **found)
-    plans = tuple(dict.fromkeys(name for line in run.reports for name in PLAN.findall(line)))
-    return Outcome(template, state=RUNS, words=run.reports[-1], plans=plans, **found)
+        return End(state, samplers, words)
+    plainly = [line["text"] for line in run.lines if line["text"].startswith(PLAINLY)]
+    told = len(run.reports) + len(plainly)
+    if told < samplers or not run.outputs:
+        return End(FAILED, samplers, f"{told} of {samplers} samplers reported")
+    plans = [name for line in run.reports for name in PLAN.findall(line)]
+    plans += [line.rstrip(".").replace(PLAINLY, "plain, as ") for line in plainly]
+    return End(RUNS, samplers, [*run.reports, *plainly][-1], tuple(dict.fromkeys(plans)))
 
 
 def _refusal(failed: PromptFailed) -> tuple[str, str]:
-    """A ValueError of RALU's own nodes is a refusal, all else a fault."""
+    """A ValueError of RALU's own is a refusal, all else a fault; another node's may raise it."""
     detail = failed.detail
-    own = str(detail.get("node_type", "")).startswith("RALU_")
+    words = str(detail.get("exception_message", "")).strip()
+    own = str(detail.get("node_type", "")).startswith("RALU_") or words.startswith("RALU")
     if own and detail.get("exception_type") == "ValueError":
-        return REFUSED, detail["exception_message"].strip()
+        return REFUSED, words
     return FAILED, str(failed)

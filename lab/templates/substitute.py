@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import dataclass
 from typing import Any
 
 from lab.comfy.workflow import Prompt, controlled, entry_of, node_inputs, nodes_of, only_for
@@ -17,35 +18,50 @@ PICTURES = ("LoadImage", "LoadImageMask", "LoadImageOutput")
 PICTURE, LORA = "example.png", "stand_in.safetensors"
 SIDES = ("width", "height", "longer_size", "shorter_size", "largest_size", "value", "longest_edge")
 EDITS = ("TextEncodeQwenImageEdit", "TextEncodeQwenImageEditPlus")
+IN_FRONT, REPLACED = "balanced", "paper"  # each way has the quality that it is tried with
+WAYS = (IN_FRONT, REPLACED)
 LARGE, SMALL_SIDE, SMALL_MEGAPIXELS = 400, 256, 0.0625
 
 
-def with_ralu(prompt: Prompt, object_info: dict[str, Any]) -> tuple[Prompt, list[str], list[Kind]]:
-    """The prompt that runs, the ids of RALU's samplers in it, and what they sample.
+@dataclass(frozen=True)
+class Made:
+    """A prompt that runs, the ids of the samplers that RALU stands at, and what they sample."""
 
-    A sampler is replaced where its model is of a family, or where no sampler's is and the model is
-    refused by name. The others' latents go on as they came. Of the outputs those stay that show
+    prompt: Prompt
+    samplers: list[str]
+    kinds: list[Kind]
+
+
+def with_ralu(prompt: Prompt, object_info: dict[str, Any], way: str) -> Made:
+    """A prompt with RALU in front of its samplers, or in their place.
+
+    way  one of WAYS.
+
+    RALU stands at a sampler where its model is of a family, or where no sampler's is, and the model
+    runs at full size alone or is refused by name. The others' latents go on as they came. Of the outputs those stay that show
     what RALU sampled.
     """
     changed = copy.deepcopy(prompt)
     kinds = {node: found for node, found in sampled_kinds(changed).items() if found}
     own = {node: found for node, found in kinds.items() if any(kind.family for kind in found)}
-    replaced = own or kinds
-    main = _widened(changed, next(kind for found in replaced.values() for kind in found))
+    chosen = own or kinds
+    main = _widened(changed, next(kind for found in chosen.values() for kind in found))
     for node, found in sampled_kinds(changed).items():
-        if node in replaced:
-            _replace(changed, node, object_info)
-        else:
+        if node not in chosen:
             assert found is not None
             _pass_on(changed, node)
+        elif way == REPLACED:
+            _replace(changed, node, object_info)
+        else:
+            _put_in_front(changed, node, object_info)
     _made_small(changed, main)
     outputs = [node for kind in OUTPUTS for node in nodes_of(changed, kind)]
-    shown = [node for node in outputs if depends_on(changed, node, set(replaced))]
+    shown = [node for node in outputs if depends_on(changed, node, set(chosen))]
     for node in shown:
         changed[node] = entry_of("PreviewImage", images=changed[node]["inputs"]["images"])
     kept = only_for(changed, *shown)
-    used = [kind for node, found in replaced.items() if node in kept for kind in found]
-    return kept, [node for node in replaced if node in kept], list(dict.fromkeys(used))
+    used = [kind for node, found in chosen.items() if node in kept for kind in found]
+    return Made(kept, [node for node in chosen if node in kept], list(dict.fromkeys(used)))
 
 
 def on_stand_ins(prompt: Prompt) -> Prompt:
@@ -73,13 +89,24 @@ def _widened(prompt: Prompt, kind: Kind) -> Kind:
     return kind
 
 
+def _put_in_front(prompt: Prompt, node: str, object_info: dict[str, Any]) -> None:
+    """The node RALU on the MODEL wire of a sampler, or of its guider."""
+    inputs = prompt[node]["inputs"]
+    if "guider" in inputs:
+        inputs = prompt[inputs["guider"][0]]["inputs"]
+    model = inputs["model"]
+    if prompt.get(model[0], {}).get("class_type") != "RALU_Apply":  # another sampler's guider, too
+        inputs["model"] = [f"{node}:ralu", 0]
+        prompt[f"{node}:ralu"] = _filled("RALU_Apply", object_info, model=model, quality=IN_FRONT)
+
+
 def _replace(prompt: Prompt, node: str, object_info: dict[str, Any]) -> None:
     entry = prompt[node]
     inputs, vae = entry["inputs"], [MAIN, 2]
     if entry["class_type"] == "KSampler":
         names = ("model", "positive", "negative", "latent_image", "seed", "cfg", "sampler_name")
         wired = {name: inputs[name] for name in (*names, "denoise")}
-        wired["plain_steps"] = inputs["steps"]
+        wired["plain_steps"], wired["quality"] = inputs["steps"], REPLACED
         prompt[node] = _filled("RALU_Sampler", object_info, vae=vae, **wired)
         return
     if entry["class_type"] == "SamplerCustom":
@@ -91,7 +118,7 @@ def _replace(prompt: Prompt, node: str, object_info: dict[str, Any]) -> None:
     wired = {name: inputs[name] for name in ("noise", "guider", "sampler", "latent_image")}
     scheduler = prompt[inputs["sigmas"][0]]["inputs"]
     wired["denoise"] = scheduler.get("denoise", 1.0)
-    wired["plain_steps"] = scheduler.get("steps", 0)
+    wired["plain_steps"], wired["quality"] = scheduler.get("steps", 0), REPLACED
     prompt[node] = _filled("RALU_SamplerAdvanced", object_info, vae=vae, **wired)
 
 

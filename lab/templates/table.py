@@ -5,23 +5,26 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from lab.templates.running import FAILED, REFUSED, RUNS, Outcome
+from lab.templates.running import FAILED, REFUSED, RUNS, End, Outcome
 from lab.templates.scope import NOT_PICTURES, REASONS, SERVICES
+from lab.templates.substitute import IN_FRONT, REPLACED, WAYS
 
 HEAD = """# ComfyUI's own templates with RALU
 
 Made by `python -m lab.templates`, of all {total} templates of ComfyUI {host} (its package
 comfyui-workflow-templates {package}). Each that samples a picture with a model that RALU knows ran
-on a real server, with RALU Sampler in its KSampler's place, or RALU Sampler (Advanced) in that of
-SamplerCustomAdvanced and SamplerCustom, inside subgraphs too. Models were small ones of random
-weights and of the same classes, LoRAs empty, sizes a quarter: it shows that the graphs run and what
-is refused, not how pictures look. No schedule was connected, the quality was *paper*, and
-`plain_steps` the template's own, by which turbo models and Lightning LoRAs get their plan
-([plans.md](plans.md)). The last column names the plans that ran.
+on a real server twice, inside subgraphs too:
 
-{counts}. {kept} of these are for a model patch
-or a model that only plans of several sizes refuse: *paper* and schedules. *fine*, *balanced* and
-*draft* do not.
+- *in front*: the node RALU on the MODEL wire, as it comes, at *balanced*: {in_front};
+- *in its place*: RALU Sampler for the KSampler, or RALU Sampler (Advanced) for
+  SamplerCustomAdvanced and SamplerCustom, at *paper*, without a schedule, `plain_steps` the
+  template's own: {replaced}, {kept} of them for a model patch or a model that only plans of several
+  sizes refuse.
+
+Samplers, numbers of steps, LoRAs and all else stayed the template's; few steps are a turbo model's
+or a Lightning LoRA's ([plans.md](plans.md)). Models were small ones of random weights and of the
+same classes, LoRAs empty, sizes a quarter: it shows that the graphs run and what is refused, not
+how pictures look. The columns name the plans that ran.
 """
 KEPT = "RALU's mixed stage calls", "RALU runs this MODEL"  # so begins what only these plans say
 COUNTED_ONLY = (NOT_PICTURES, SERVICES)  # too many to be named
@@ -30,15 +33,25 @@ COUNTED_ONLY = (NOT_PICTURES, SERVICES)  # too many to be named
 def page(outcomes: Sequence[Outcome], host: str, package: str) -> str:
     """The whole page, in Markdown."""
     tried = [outcome for outcome in outcomes if outcome.left_out is None]
-    counted = Counter(outcome.state for outcome in tried)
-    said = {RUNS: "run", REFUSED: "are refused in one sentence", FAILED: "fail"}
-    parts = [f"{counted[state]} {words}" for state, words in said.items() if counted[state]]
-    kept = sum(one.state == REFUSED and one.words.startswith(KEPT) for one in tried)
-    counts = ", ".join(parts)
-    head = HEAD.format(total=len(outcomes), host=host, package=package, counts=counts, kept=kept)
+    replaced = [outcome.ends[REPLACED] for outcome in tried]
+    head = HEAD.format(
+        total=len(outcomes),
+        host=host,
+        package=package,
+        in_front=_counts([outcome.ends[IN_FRONT] for outcome in tried]),
+        replaced=_counts(replaced),
+        kept=sum(end.state == REFUSED and end.words.startswith(KEPT) for end in replaced),
+    )
     rows = sorted(tried, key=lambda one: (_models(one), one.template.name))
-    lines = ["| template | model | with RALU |", "|---|---|---|", *map(row, rows)]
+    titles = "| template | model | in front, *balanced* | in its place, *paper* |"
+    lines = [titles, "|---|---|---|---|", *map(row, rows)]
     return "\n".join([head, *lines, "", "## Not tried", "", *_left_out(outcomes)]) + "\n"
+
+
+def _counts(ends: Sequence[End]) -> str:
+    counted = Counter(end.state for end in ends)
+    said = {RUNS: "run", REFUSED: "are refused in one sentence", FAILED: "fail"}
+    return ", ".join(f"{counted[state]} {words}" for state, words in said.items() if counted[state])
 
 
 def _models(outcome: Outcome) -> str:
@@ -47,15 +60,16 @@ def _models(outcome: Outcome) -> str:
 
 def row(outcome: Outcome) -> str:
     """How a template ended, as a line of the table."""
-    ended = outcome.state
-    if outcome.state == RUNS and outcome.samplers > 1:
-        ended = f"runs, {outcome.samplers} samplers"
-    if outcome.plans:
-        ended = f"{ended}: {', '.join(outcome.plans)}"
-    if outcome.state != RUNS:
-        ended = f"{outcome.state}: {outcome.words}"
-    cells = (f"`{outcome.template.name}`", _models(outcome), ended)
+    ends = [_said(outcome.ends[way]) for way in WAYS]
+    cells = (f"`{outcome.template.name}`", _models(outcome), *ends)
     return "| " + " | ".join(cell.replace("|", "/").replace("\n", " ") for cell in cells) + " |"
+
+
+def _said(end: End) -> str:
+    if end.state != RUNS:
+        return f"{end.state}: {end.words}"
+    runs = RUNS if end.samplers == 1 else f"{RUNS}, {end.samplers} samplers"
+    return f"{runs}: {', '.join(end.plans)}" if end.plans else runs
 
 
 def _left_out(outcomes: Sequence[Outcome]) -> list[str]:

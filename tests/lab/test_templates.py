@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
+from lab.comfy.workflow import entry_of
 from lab.models.by_file import KINDS, kind_of
 from lab.templates.flatten import ALWAYS, BYPASSED, MUTED, Flat
 from lab.templates.package import Template
-from lab.templates.running import REFUSED, RUNS, Outcome
+from lab.templates.running import REFUSED, RUNS, End, Outcome
+from lab.templates.substitute import IN_FRONT, REPLACED, WAYS, with_ralu
 from lab.templates.table import page
 from lab.templates.widgets import named_values
 
@@ -123,9 +125,44 @@ def test_every_stand_in_is_a_familys_or_refused():
     assert len({kind.name for kind in KINDS}) == len(KINDS)
 
 
-def test_the_page_counts_what_only_some_plans_refuse():
+def test_the_page_counts_each_way_and_what_only_some_plans_refuse():
     template = Template("one", "One", "Image", "image", True, (), Path("one.json"))
+    runs = End(RUNS, 1, "RALU 7 steps", ("balanced",))
     words = ("RALU's mixed stage calls", "RALU runs this MODEL", "RALU cannot run this MODEL")
-    refused = [Outcome(template, state=REFUSED, words=one) for one in words]
-    said = page([*refused, Outcome(template, state=RUNS)], "0.30.0", "0.11.27")
-    assert "1 run, 3 are refused in one sentence. 2 of these are for a model patch" in said
+    ends = [runs, *(End(REFUSED, 1, one) for one in words)]
+    outcomes = [Outcome(template, ends={IN_FRONT: runs, REPLACED: end}) for end in ends]
+    said = page(outcomes, "0.30.0", "0.11.27")
+    assert "at *balanced*: 4 run;" in said
+    assert "1 run, 3 are refused in one sentence, 2 of them for a model patch" in said
+    assert "| `one` |  | runs: balanced | refused: RALU runs this MODEL |" in said
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_ralu_stands_once_at_samplers_of_one_guider(way):
+    def sampler() -> dict[str, Any]:
+        wired = {"noise": ["3", 0], "sampler": ["4", 0], "sigmas": ["5", 0]}
+        return entry_of("SamplerCustomAdvanced", guider=["2", 0], latent_image=["6", 0], **wired)
+
+    prompt = {
+        "1": entry_of("UNETLoader", unet_name="flux1-dev.safetensors"),
+        "2": entry_of("BasicGuider", model=["1", 0], conditioning=["7", 0]),
+        "3": entry_of("RandomNoise"),
+        "4": entry_of("KSamplerSelect"),
+        "5": entry_of("BasicScheduler", steps=20, denoise=1.0),
+        "6": entry_of("EmptyLatentImage"),
+        "7": entry_of("CLIPTextEncode"),
+        "8": sampler(),
+        "9": sampler(),
+        "10": entry_of("SaveImage", images=["8", 0]),
+        "11": entry_of("SaveImage", images=["9", 0]),
+    }
+    widgets = {"quality": [["paper", "balanced"], {"default": "paper"}]}
+    info = {"input": {"required": widgets}}
+    known = {"RALU_Apply": info, "RALU_SamplerAdvanced": info}
+    made = with_ralu(prompt, known, way)
+    kinds = [entry["class_type"] for entry in made.prompt.values()]
+    assert made.samplers == ["8", "9"]
+    assert kinds.count("RALU_Apply") == (way == IN_FRONT)
+    assert kinds.count("RALU_SamplerAdvanced") == 2 * (way == REPLACED)
+    qualities = {entry["inputs"].get("quality") for entry in made.prompt.values()} - {None}
+    assert qualities == {way}
