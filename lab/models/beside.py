@@ -1,5 +1,5 @@
 """Small models that templates load beside a network: ControlNets, model patches, vision; inside
-ComfyUI. All are of the host's classes."""
+ComfyUI. All are of the host's classes, and fit the families' small networks."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ FP32: dict[str, Any] = {
     "device": "cpu",
     "operations": comfy.ops.disable_weight_init,
 }
+WIDTH = 256  # of the families' small networks
 VISION_WIDTH, VISION_SIDE, VISION_PATCH = 32, 28, 14
 VISION = {
     "model_type": "siglip_vision_model",
@@ -94,33 +95,44 @@ def load_patch(file: str) -> Any:
             siglip_token_nums=(VISION_SIDE // VISION_PATCH) ** 2,
             style_token_nums=4,
             siglip_token_dims=VISION_WIDTH,
-            hidden_size=tiny.CONTEXT,
+            hidden_size=WIDTH,
             **FP32,
         )
     elif "qwen" in file:
-        network = nodes_model_patch.QwenImageBlockWiseControlNet(num_layers=1, dim=32, **FP32)
+        network = nodes_model_patch.QwenImageBlockWiseControlNet(num_layers=2, dim=WIDTH, **FP32)
     elif "z-image" in file or "z_image" in file:
         from comfy.ldm.lumina.controlnet import ZImage_Control
 
-        network = ZImage_Control(dim=128, n_heads=1, n_kv_heads=1, n_control_layers=1, **FP32)
+        heads = {"dim": WIDTH, "n_heads": 2, "n_kv_heads": 2}
+        # Since 2.0 they read a mask and a picture to be filled, too.
+        newer = {"additional_in_dim": 17, "refiner_control": True} if "2." in file else {}
+        network = ZImage_Control(n_control_layers=1, **heads, **newer, **FP32)
     elif "lllite" in file:
-        return _patcher(_lllite())
+        network = _lllite(masked="inpaint" in file)
     else:
         raise ValueError(f"There is no small model patch for {file}: add one here.")
     return _patcher(_seeded(network, seed=8))
 
 
-def _lllite() -> torch.nn.Module:
+def _lllite(masked: bool) -> torch.nn.Module:
+    """For Anima, of one block; its class reads its sizes off the weights.
+
+    masked  for inpainting: it reads a mask beside its picture.
+    """
     from comfy.ldm.anima.lllite import AnimaLLLite
 
-    class Small(AnimaLLLite):
-        """Only what its nodes ask for before it is called."""
-
-        def __init__(self) -> None:
-            torch.nn.Module.__init__(self)
-            self.cond_in_channels = 3
-
-    return Small()
+    inner, read, conditioning = 16, 8, "lllite_conditioning1"
+    sizes: dict[str, tuple[int, ...]] = {
+        f"{conditioning}.conv1.weight": (read, 3 + masked, 4, 4),
+        f"{conditioning}.conv3.weight": (read, read, 4, 4),
+        f"{conditioning}.proj.weight": (read, read, 1, 1),
+    }
+    for place in ("self_attn_q_proj", "cross_attn_q_proj", "mlp_layer1"):
+        block = f"lllite_dit_blocks_0_{place}"
+        sizes[f"{block}.down.weight"] = (inner, WIDTH)
+        sizes[f"{block}.cond_to_film.weight"] = (2 * inner, read)
+    weights = {name: torch.empty(size, device="meta") for name, size in sizes.items()}
+    return AnimaLLLite(weights, {}, **FP32)
 
 
 def load_vision() -> tuple[Any, Any]:

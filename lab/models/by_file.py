@@ -1,7 +1,8 @@
 """What stands in for a model file that ComfyUI's own templates name, by the file's name.
 
-A model of a family becomes the family's tiny network. One that *paper* refuses by its class becomes
-the host's class around an empty network: it is refused before anything runs.
+A model of a family becomes the family's tiny network, and one that runs at full size alone a tiny
+network of the host's class. One that RALU refuses becomes the host's class around an empty network:
+it is refused before anything runs.
 """
 
 from __future__ import annotations
@@ -11,22 +12,24 @@ import zlib
 from dataclasses import dataclass, field
 from typing import Any
 
-LAYERED, OVIS = "Qwen-Image-Layered", "Ovis-Image"
+LAYERED = "Qwen-Image-Layered"
 
 
 @dataclass(frozen=True)
 class Kind:
     """A kind of model file.
 
-    pattern  that its name contains, as a regular expression in small letters.
-    family   of the pack's table; "" for a kind that is none of it.
-    refused  the host's class in `comfy.model_base`, or what is refused for its network.
-    options  of the family's `tiny`.
+    pattern   that its name contains, as a regular expression in small letters.
+    family    of the pack's table; "" for a kind that is none of it.
+    unplaced  its name in `unplaced.KINDS`, for one that runs at full size alone.
+    refused   the host's class in `comfy.model_base`, or what is refused for its network.
+    options   of the family's `tiny`.
     """
 
     name: str
     pattern: str
     family: str = ""
+    unplaced: str = ""
     refused: str = ""
     options: dict[str, Any] = field(default_factory=dict, hash=False)
 
@@ -54,16 +57,16 @@ KINDS = (
     Kind("Ernie", r"^ernie", "ernie"),
     Kind("Kandinsky 5", r"^kandinsky5lite_t2i", "kandinsky5"),
     Kind("SD3.5", r"^sd3", "sd3"),
-    Kind("Chroma Radiance", r"^chroma-radiance", refused="ChromaRadiance"),
+    Kind("Chroma Radiance", r"^chroma-radiance", unplaced="ChromaRadiance"),
     Kind("HiDream-O1", r"^hidream_o1", refused="HiDreamO1"),
-    Kind("HiDream", r"^hidream_", refused="HiDream"),
-    Kind("Lens", r"^lens_", refused="Lens"),
+    Kind("HiDream", r"^hidream_", unplaced="HiDream"),
+    Kind("Lens", r"^lens_", unplaced="Lens"),
     Kind("Ideogram 4", r"^ideogram4", refused="Ideogram4"),
-    Kind("JoyImage", r"^joyai_image", refused="JoyImage"),
-    Kind("OmniGen2", r"^omnigen2", refused="Omnigen2"),
-    Kind("Boogu", r"^boogu", refused="Boogu"),
-    Kind("PixelDiT", r"^pixeldit", refused="PixelDiTT2I"),
-    Kind(OVIS, r"^ovis_image", refused=OVIS),
+    Kind("JoyImage", r"^joyai_image", unplaced="JoyImage"),
+    Kind("OmniGen2", r"^omnigen2", unplaced="Omnigen2"),
+    Kind("Boogu", r"^boogu", unplaced="Boogu"),
+    Kind("PixelDiT", r"^pixeldit", unplaced="PixelDiTT2I"),
+    Kind("Ovis-Image", r"^ovis_image", unplaced="Ovis-Image"),
 )
 
 
@@ -80,10 +83,13 @@ def kind_named(name: str) -> Kind:
 def load_kind(name: str) -> tuple[Any, Texts, Any]:
     """MODEL, CLIP and VAE of a kind, with seeded weights; inside ComfyUI."""
     from lab.comfy import ralu_pack
-    from lab.models import tiny
+    from lab.models import tiny, unplaced
 
     kind = kind_named(name)
     seed = zlib.crc32(name.encode()) % 1000
+    if kind.unplaced:
+        model = unplaced.load(kind.unplaced, seed)
+        return model, Texts(None, **unplaced.KINDS[kind.unplaced].reads()), unplaced.load_vae(model)
     if kind.refused:
         vae = tiny.load_vae(tiny.taesd_weights(seed=4))
         return _refused_model(kind.refused, seed), Texts(None), vae
@@ -110,11 +116,6 @@ def _refused_model(refused: str, seed: int) -> Any:
         network: Any = model.model.diffusion_model
         network.time_text_embed.addition_t_embedding = torch.nn.Embedding(2, 8)
         return model
-    if refused == OVIS:
-        model = tiny.load_model(tiny.flux_weights(seed))
-        network = model.model.diffusion_model
-        network.params.yak_mlp = True
-        return model
     empty = {"image_model": "", "disable_unet_model_creation": True}
     config = comfy.supported_models.SD3(empty)
     config.latent_format = comfy.supported_models.SD3.latent_format()  # type: ignore[misc]
@@ -126,10 +127,14 @@ def _refused_model(refused: str, seed: int) -> Any:
 
 
 class Texts:
-    """A CLIP for any node that encodes text; the words decide the numbers, pictures do not."""
+    """A CLIP for any node that encodes text; the words decide the numbers, pictures do not.
 
-    def __init__(self, family: Any):
-        self.family = family
+    family  whose network reads the texts; None for others.
+    reads   what else it does, the same for all texts.
+    """
+
+    def __init__(self, family: Any, **reads: Any):
+        self.family, self.reads = family, reads
 
     def clone(self, *_: Any, **__: Any) -> Texts:
         return self
@@ -147,7 +152,7 @@ class Texts:
 
         words = repr(sorted(tokens.items())).encode()
         ((context, options),) = tiny.conditioning(seed=zlib.crc32(words), family=self.family)
-        return [[context, {**options, **(add_dict or {})}]]
+        return [[context, {**options, **self.reads, **(add_dict or {})}]]
 
     def encode_from_tokens(self, tokens: dict[str, Any], **__: Any) -> Any:
         ((context, options),) = self.encode_from_tokens_scheduled(tokens)

@@ -187,6 +187,11 @@ def conditioning(
     return [[context, options]]
 
 
+def with_values(conditioning: list, **values: Any) -> list:
+    """The conditioning with more values set, as core's nodes set them."""
+    return [[context, {**options, **values}] for context, options in conditioning]
+
+
 @functools.cache
 def _text_width(family: Any) -> int:
     operations = comfy.ops.disable_weight_init

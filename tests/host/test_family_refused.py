@@ -6,7 +6,6 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from limits import with_values
 
 from lab.models import tiny
 from ralu_pack.nodes.host.families import refused
@@ -45,7 +44,7 @@ def test_wans_joined_subjects_are_refused_where_the_size_changes():
     model = tiny.load_model(tiny.family_weights(family), family)
     texts = (tiny.conditioning(seed, family=family) for seed in (5, 6))
     frames = torch.zeros(1, 16, 1, 32, 32)
-    positive, negative = (with_values(one, time_dim_concat=frames) for one in texts)
+    positive, negative = (tiny.with_values(one, time_dim_concat=frames) for one in texts)
     wires = {
         "model": model,
         "positive": positive,

@@ -11,17 +11,7 @@ import comfy.sd
 import pytest
 import torch
 from controls import applied
-from limits import (
-    LATENT,
-    assert_limits,
-    assert_matters,
-    guider,
-    mixed,
-    native,
-    noise,
-    scattered,
-    with_values,
-)
+from limits import LATENT, assert_limits, assert_matters, guider, mixed, native, noise, scattered
 
 from driving import ralu, short_plan
 from lab.models import tiny
@@ -91,7 +81,7 @@ def edited(model, way: str, cfg: float = 4.0):
     space = inspect_model(model).space
     two = [picture(space, 4, (16, 16)), picture(space, 5, (24, 16))]
     text = tiny.conditioning(5, guidance=3.0)
-    text = with_values(text, reference_latents=two, reference_latents_method=way)
+    text = tiny.with_values(text, reference_latents=two, reference_latents_method=way)
     return guider(model, text, text, cfg)
 
 
@@ -123,7 +113,9 @@ def test_words_and_views_of_references_do_nothing_without_them(name, loaded):
     seen = SimpleNamespace(image_sizes=[(3, 32, 32)], last_hidden_state=torch.ones(1, 4, 8))
     words = [tiny.conditioning(7)[0][0]]
     told = {"reference_latents_text_embeds": words, "clip_vision_outputs": [seen]}
-    described = guider(model, *(with_values(tiny.conditioning(seed), **told) for seed in (5, 6)))
+    described = guider(
+        model, *(tiny.with_values(tiny.conditioning(seed), **told) for seed in (5, 6))
+    )
     assert_limits(described, 1)
     x = noise(space=inspect_model(model).space)
     assert torch.equal(mixed(described, x, scattered()), mixed(guider(model), x, scattered()))
@@ -133,7 +125,7 @@ def test_who_reads_references_is_tested_or_refuses_them(model):
     family, space = inspect_model(model).family, inspect_model(model).space
     if family.name in REFERENCES or "ref_latents" not in inspect.getsource(type(network_of(model))):
         return
-    reads = with_values(tiny.conditioning(5), reference_latents=[picture(space)])
+    reads = tiny.with_values(tiny.conditioning(5), reference_latents=[picture(space)])
     model.model.diffusion_model.register_forward_pre_hook(lambda *_: pytest.fail("It was called."))
     with pytest.raises(ValueError, match=f"reference pictures of {family.short}"):
         ralu(
@@ -154,7 +146,7 @@ def test_style_models_weigh_text_for_every_part_of_the_picture(name, loaded):
     place = torch.rand(h * w, generator=torch.Generator().manual_seed(35))
     bias[:, tiny.TEXT_TOKENS :, 3:6] = place[:, None].log()
     text = tiny.conditioning(5)
-    styled = with_values(text, attention_mask=bias, attention_mask_img_shape=(h, w))
+    styled = tiny.with_values(text, attention_mask=bias, attention_mask_img_shape=(h, w))
     assert_limits(guider(model, styled, styled), atol=1e-4)
     assert_matters(guider(model, styled, styled), guider(model, text, text))
 
@@ -176,8 +168,10 @@ def test_patches_with_a_picture_are_refused(model, vae):
 def test_mask_prompts(model):
     left = torch.zeros(1, *(8 * side for side in LATENT))
     left[..., : 4 * LATENT[1]] = 1
-    two = with_values(tiny.conditioning(5), mask=left, mask_strength=1.0, set_area_to_bounds=False)
-    two = two + with_values(tiny.conditioning(8), mask=1 - left, mask_strength=1.0)
+    two = tiny.with_values(
+        tiny.conditioning(5), mask=left, mask_strength=1.0, set_area_to_bounds=False
+    )
+    two = two + tiny.with_values(tiny.conditioning(8), mask=1 - left, mask_strength=1.0)
     assert_limits(guider(model, two))
     assert_matters(guider(model, two), guider(model))
 
@@ -185,7 +179,7 @@ def test_mask_prompts(model):
 def test_area_prompts_become_masks(model):
     space = inspect_model(model).space
     h, w = (side // space.fold for side in LATENT)
-    area = with_values(tiny.conditioning(8), area=(h, w // 2, 0, w // 2), strength=1.0)
+    area = tiny.with_values(tiny.conditioning(8), area=(h, w // 2, 0, w // 2), strength=1.0)
     assert_matters(guider(model, tiny.conditioning(5) + area), guider(model))
 
 
@@ -259,7 +253,7 @@ def test_the_report_counts_references(loaded):
     family = family_named("flux2")
     model, space = model_of(family, loaded), family.space
     text = tiny.conditioning(5)
-    reads = with_values(text, reference_latents=[picture(space, 4, (16, 16))])
+    reads = tiny.with_values(text, reference_latents=[picture(space, 4, (16, 16))])
     plain, with_one = (
         Sampler.execute(
             model=model,

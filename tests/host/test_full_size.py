@@ -14,7 +14,6 @@ from comfy.patcher_extension import WrappersMP
 from comfy.utils import common_upscale
 from controls import applied, hint
 from in_core import steps_of_second_order
-from limits import with_values
 
 from driving import advanced, ralu
 from lab.models import tiny
@@ -126,7 +125,7 @@ def test_an_inpaint_mask(model):
 
 @pytest.mark.parametrize("order", [1, 2])
 def test_area_prompts_stay_areas(model, order):
-    area = with_values(tiny.conditioning(8), area=(8, 13, 4, 0), strength=1.0)
+    area = tiny.with_values(tiny.conditioning(8), area=(8, 13, 4, 0), strength=1.0)
     plan, latent, positive = full_size(order=order), empty(model), tiny.conditioning(5) + area
     samples, _ = ralu(model, None, latent=latent, cfg=3.0, positive=positive, schedule=plan)
     assert torch.equal(samples, of_host(model, plan, latent, 3.0, positive))
@@ -136,7 +135,7 @@ def test_area_prompts_stay_areas(model, order):
 @pytest.mark.parametrize(("plan", "told"), [(full_size(), 0), (own_noise(3.158193, (1, 1)), 1)])
 def test_a_run_says_that_areas_are_not_counted(flux, caplog, plan, told):
     caplog.set_level(logging.INFO)
-    area = with_values(tiny.conditioning(8), area=(8, 16, 0, 0), strength=1.0)
+    area = tiny.with_values(tiny.conditioning(8), area=(8, 16, 0, 0), strength=1.0)
     ralu(flux, None, positive=tiny.conditioning(5) + area, schedule=plan)
     assert caplog.text.count("area prompts see the whole picture here, which the compari") == told
 

@@ -8,7 +8,6 @@ import pytest
 import torch
 from comfy_extras.nodes_custom_sampler import Guider_DualCFG, Noise_RandomNoise
 from controls import applied, hint
-from limits import with_values
 
 from driving import guider_for, quick_schedule
 from lab.models import tiny
@@ -71,7 +70,7 @@ def dual(model):
 
 
 def holding(model, **values):
-    return prompted(model, with_values(tiny.conditioning(5), **values))
+    return prompted(model, tiny.with_values(tiny.conditioning(5), **values))
 
 
 BEFORE = {

@@ -13,7 +13,7 @@ import torch
 from accelerating import METHODS, accelerated
 from comfy.patcher_extension import WrappersMP
 from controls import applied, hint
-from limits import LATENT, noise, scattered, with_values
+from limits import LATENT, noise, scattered
 from own_memory_device import DEVICE, separate_device
 from wires import PROMPT, WIRES, middle, picture
 
@@ -47,7 +47,7 @@ def fill_weights():
 def filled(model, vae) -> dict:
     values = {"concat_latent_image": picture(), "concat_mask": middle()}
     latent = {"samples": picture(), "noise_mask": middle()}
-    return {"latent": latent, "positive": with_values(PROMPT, **values)}
+    return {"latent": latent, "positive": tiny.with_values(PROMPT, **values)}
 
 
 def controlled_sd3(model, vae) -> dict:

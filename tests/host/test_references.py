@@ -10,7 +10,7 @@ import comfy.samplers
 import pytest
 import torch
 import torch.nn.functional as F
-from limits import guider, half, mixed, native, noise, none_fine, with_values
+from limits import guider, half, mixed, native, noise, none_fine
 
 from driving import SIGMAS, quick_schedule
 from lab.models import tiny
@@ -42,7 +42,7 @@ def picture(space, seed: int = 4, size=SIDES) -> torch.Tensor:
 
 def referring(model, *references: torch.Tensor, way: str = "index"):
     values = {"reference_latents": list(references), "reference_latents_method": way}
-    text = with_values(tiny.conditioning(5, guidance=3.0), **values)
+    text = tiny.with_values(tiny.conditioning(5, guidance=3.0), **values)
     return guider(model, text, text)
 
 
@@ -107,7 +107,7 @@ def run(model, references: str, schedule=None, given: bool = True):
 
     hook = model.model.diffusion_model.register_forward_pre_hook(note, with_kwargs=True)
     values = {"reference_latents": [picture(space)]} if given else {}
-    text = with_values(tiny.conditioning(5, guidance=3.0), **values)
+    text = tiny.with_values(tiny.conditioning(5, guidance=3.0), **values)
     out = Sampler.execute(
         model=model,
         positive=text,
@@ -153,7 +153,7 @@ def test_nothing_changes_without_references_or_without_a_half_size_stage(model, 
 
 
 def test_the_schedule_counts_the_references_of_a_connected_prompt(model):
-    text = with_values(
+    text = tiny.with_values(
         tiny.conditioning(5), reference_latents=[picture(inspect_model(model).space)]
     )
     reports = [

@@ -8,7 +8,7 @@ import pytest
 import torch
 from comfy_extras.nodes_custom_sampler import Noise_RandomNoise
 from interrupting import at_call, traces
-from limits import guider, with_values
+from limits import guider
 
 from driving import quick_schedule, sample
 from lab.models import tiny
@@ -159,7 +159,7 @@ def test_text_of_another_model(model, vae):
 
 
 def test_errors_leave_the_callers_guider_alone(flux, vae):
-    made = guider(flux, with_values(tiny.conditioning(5), start_percent=0.0, end_percent=0.9))
+    made = guider(flux, tiny.with_values(tiny.conditioning(5), start_percent=0.0, end_percent=0.9))
     before = {**made.__dict__}
     wires = {
         "noise": Noise_RandomNoise(7),

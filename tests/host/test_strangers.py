@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import comfy.ops
 import pytest
 import torch
-from comfy.ldm.flux.model import FluxParams
 from comfy.model_patcher import ModelPatcher
 from comfy_extras import nodes_model_patch
 from limits import assert_limits, guider
 
 from driving import ralu
-from lab.models import tiny
+from lab.models import unplaced
 from ralu_pack.nodes.schedule import Schedule
 from ralu_pack.ralu_core.plans import plain
 
@@ -50,37 +48,9 @@ def test_a_network_of_another_pack(model, vae, where):
     assert torch.equal(ralu(model, vae, schedule=at_full_size)[0], known)
 
 
-def ovis_weights() -> dict:
-    from comfy.ldm.flux.model import Flux
-
-    network = Flux(
-        in_channels=16,
-        out_channels=16,
-        patch_size=2,
-        vec_in_dim=None,
-        context_in_dim=64,
-        hidden_size=256,
-        mlp_ratio=4.0,
-        num_heads=2,
-        depth=1,
-        depth_single_blocks=1,
-        axes_dim=[16, 56, 56],
-        theta=10000,
-        qkv_bias=True,
-        guidance_embed=False,
-        txt_ids_dims=[1, 2],
-        yak_mlp=True,
-        txt_norm=True,
-        dtype=torch.float32,
-        device="cpu",
-        operations=comfy.ops.disable_weight_init,
-    )
-    return tiny.seeded(network.state_dict(), 3)
-
-
-@pytest.mark.skipif("yak_mlp" not in FluxParams.__annotations__, reason="a newer ComfyUI runs it")
+@pytest.mark.skipif(not unplaced.is_known("Ovis-Image"), reason="a newer ComfyUI runs it")
 def test_ovis(vae):
-    model = tiny.load_model(ovis_weights())
+    model = unplaced.load("Ovis-Image")
     with pytest.raises(
         ValueError, match=r"\(Ovis-Image, which ComfyUI runs by its class Flux\) .*: its blocks"
     ):

@@ -8,7 +8,7 @@ import pytest
 import torch
 from accelerating import METHODS, accelerated
 from comfy_extras.nodes_slg import SkipLayerGuidanceDiT
-from limits import assert_matters, guider, with_values
+from limits import assert_matters, guider
 from wires import PROMPT, WIRES, attention_mask, picture
 
 from driving import SHIFT, family, ralu
@@ -41,7 +41,7 @@ def test_wires_pass(flux, vae, wire, views):
 def test_pictures_of_unequal_counts_are_as_alone(flux, vae, values):
     painted = torch.zeros(2, 256, 256)
     painted[0, :128] = 1
-    options = {"positive": with_values(PROMPT, **values), "schedule": plan_for(flux, VIEWS)}
+    options = {"positive": tiny.with_values(PROMPT, **values), "schedule": plan_for(flux, VIEWS)}
     both, _ = ralu(flux, vae, batch=2, region_mask=painted, **options)
     for i in range(2):
         latent = {"samples": torch.zeros(1, 16, 32, 32), "batch_index": [i]}

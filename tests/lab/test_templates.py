@@ -120,8 +120,9 @@ def test_files_have_stand_ins_by_name(file, kind):
     assert (found and found.name) == kind
 
 
-def test_every_stand_in_is_a_familys_or_refused():
-    assert all(bool(kind.family) != bool(kind.refused) for kind in KINDS)
+def test_every_stand_in_is_of_one_sort():
+    sorts = [(kind.family, kind.unplaced, kind.refused) for kind in KINDS]
+    assert all(sum(map(bool, sort)) == 1 for sort in sorts)
     assert len({kind.name for kind in KINDS}) == len(KINDS)
 
 

@@ -14,13 +14,12 @@ from limits import (
     native,
     noise,
     scattered,
-    with_values,
 )
 
 from driving import quick_schedule, ralu
 from lab.models import tiny
 
-GUIDANCE = with_values(tiny.conditioning(5), guidance=3.5)
+GUIDANCE = tiny.with_values(tiny.conditioning(5), guidance=3.5)
 
 
 def picture(seed=30, size=LATENT):
@@ -45,12 +44,12 @@ def depth():
 
 @pytest.mark.promise("Flux Fill")
 def test_fill_limits(fill):
-    positive = with_values(GUIDANCE, concat_latent_image=picture(), concat_mask=hole())
+    positive = tiny.with_values(GUIDANCE, concat_latent_image=picture(), concat_mask=hole())
     filling = guider(fill, positive, positive, cfg=1.0)
     assert_limits(filling, atol=1e-5)
-    other = with_values(positive, concat_mask=1 - hole())
+    other = tiny.with_values(positive, concat_mask=1 - hole())
     assert_matters(filling, guider(fill, other, other, cfg=1.0))
-    other = with_values(positive, concat_latent_image=picture(32))
+    other = tiny.with_values(positive, concat_latent_image=picture(32))
     assert_matters(filling, guider(fill, other, other, cfg=1.0))
 
 
@@ -59,7 +58,7 @@ def test_fill_limits(fill):
 def test_fill_in_a_whole_run(fill, vae, size):
     latent = {"samples": picture(33, (size[0] // 8, size[1] // 8)), "noise_mask": hole(size)}
     values = {"concat_latent_image": latent["samples"], "concat_mask": hole(size)}
-    positive = with_values(GUIDANCE, **values)
+    positive = tiny.with_values(GUIDANCE, **values)
     samples, _ = ralu(fill, vae, latent=latent, positive=positive)
     left = samples[..., : size[1] // 16 - 1]
     torch.testing.assert_close(left, latent["samples"][..., : left.shape[-1]], atol=1e-5, rtol=0)
@@ -68,10 +67,10 @@ def test_fill_in_a_whole_run(fill, vae, size):
 
 @pytest.mark.promise("Flux control LoRA and Canny/Depth models")
 def test_depth_limits(depth):
-    positive = with_values(GUIDANCE, concat_latent_image=picture())
+    positive = tiny.with_values(GUIDANCE, concat_latent_image=picture())
     guided = guider(depth, positive, positive)
     assert_limits(guided, atol=1e-5)
-    other = with_values(GUIDANCE, concat_latent_image=picture(32))
+    other = tiny.with_values(GUIDANCE, concat_latent_image=picture(32))
     assert_matters(guided, guider(depth, other, other))
 
 
@@ -81,10 +80,10 @@ def test_control_lora_widens_a_plain_model(flux):
     wide = tiny.flux_weights(seed=41, in_channels=32)["img_in.weight"]
     lora = flux.clone()
     lora.add_patches({"diffusion_model.img_in.weight": ("diff", [wide, {"pad_weight": True}])})
-    positive = with_values(GUIDANCE, concat_latent_image=picture())
+    positive = tiny.with_values(GUIDANCE, concat_latent_image=picture())
     guided = guider(lora, positive, positive)
     assert_limits(guided, atol=1e-5)
-    other = with_values(GUIDANCE, concat_latent_image=picture(32))
+    other = tiny.with_values(GUIDANCE, concat_latent_image=picture(32))
     assert_matters(guided, guider(lora, other, other))
 
 
@@ -106,16 +105,16 @@ METHODS = ["offset", "index", "uxo"]
 def test_reference_limits(flux, method, count):
     references = [picture(34 + i, (20 + 4 * i, 16)) for i in range(count)]
     values = {"reference_latents": references, "reference_latents_method": method}
-    positive = with_values(GUIDANCE, **values)
+    positive = tiny.with_values(GUIDANCE, **values)
     referring = guider(flux, positive, positive)
     assert_limits(referring, atol=1e-5)
-    other = with_values(positive, reference_latents=[picture(50, (20, 16))])
+    other = tiny.with_values(positive, reference_latents=[picture(50, (20, 16))])
     assert_matters(referring, guider(flux, other, other))
 
 
 @pytest.mark.promise("Kontext reference pictures")
 def test_reference_of_one_prompt(flux):
-    positive = with_values(GUIDANCE, reference_latents=[picture()])
+    positive = tiny.with_values(GUIDANCE, reference_latents=[picture()])
     assert_limits(guider(flux, positive), atol=1e-5)
 
 
@@ -125,7 +124,7 @@ def test_references_in_pictures_of_unequal_counts(flux, vae, method):
     values = {"reference_latents": [picture()], "reference_latents_method": method}
     painted = torch.zeros(2, 256, 256)
     painted[0, :128] = 1
-    options = {"positive": with_values(GUIDANCE, **values), "schedule": quick_schedule()}
+    options = {"positive": tiny.with_values(GUIDANCE, **values), "schedule": quick_schedule()}
     both, _ = ralu(flux, vae, batch=2, region_mask=painted, **options)
     for i in range(2):
         latent = {"samples": torch.zeros(1, 16, 32, 32), "batch_index": [i]}
@@ -146,7 +145,7 @@ def redux_mask(strength=0.3, size=(LATENT[0] // 2, LATENT[1] // 2)):
 @pytest.mark.promise("Redux attention masks")
 @pytest.mark.parametrize("cfg", [1.0, 4.0])
 def test_attention_mask_limits(flux, cfg):
-    positive = with_values(GUIDANCE, **redux_mask())
+    positive = tiny.with_values(GUIDANCE, **redux_mask())
     masked = guider(flux, positive, positive, cfg=cfg)
     assert_limits(masked, atol=1e-4)
     assert_matters(masked, guider(flux, GUIDANCE, GUIDANCE, cfg=cfg))
@@ -154,7 +153,7 @@ def test_attention_mask_limits(flux, cfg):
 
 @pytest.mark.promise("Redux attention masks")
 def test_attention_mask_made_for_another_size(flux):
-    positive = with_values(GUIDANCE, **redux_mask(size=(10, 10)))
+    positive = tiny.with_values(GUIDANCE, **redux_mask(size=(10, 10)))
     x = noise()
     masked = guider(flux, positive, positive)
     assert torch.equal(mixed(masked, x, all_fine()), native(masked, x))
@@ -163,12 +162,12 @@ def test_attention_mask_made_for_another_size(flux):
 @pytest.mark.promise("Redux attention masks")
 def test_attention_mask_in_a_whole_run(flux, vae):
     values = redux_mask(size=(16, 16))
-    samples, _ = ralu(flux, vae, positive=with_values(GUIDANCE, **values))
+    samples, _ = ralu(flux, vae, positive=tiny.with_values(GUIDANCE, **values))
     plain, _ = ralu(flux, vae, positive=GUIDANCE)
     assert torch.isfinite(samples).all() and (samples - plain).abs().max() > 1e-2
     painted = torch.zeros(2, 256, 256)
     painted[0, :128] = 1
     uneven, _ = ralu(
-        flux, vae, batch=2, region_mask=painted, positive=with_values(GUIDANCE, **values)
+        flux, vae, batch=2, region_mask=painted, positive=tiny.with_values(GUIDANCE, **values)
     )
     assert torch.isfinite(uneven).all()

@@ -6,17 +6,7 @@ import comfy.samplers
 import pytest
 import torch
 from comfy_extras.nodes_video_model import ConditioningSetAreaPercentageVideo
-from limits import (
-    LATENT,
-    all_fine,
-    assert_limits,
-    assert_matters,
-    guider,
-    mixed,
-    native,
-    noise,
-    with_values,
-)
+from limits import LATENT, all_fine, assert_limits, assert_matters, guider, mixed, native, noise
 from nodes import ConditioningSetArea, ConditioningSetAreaPercentage, ConditioningSetMask
 
 from driving import ralu, schedule_for
@@ -159,8 +149,8 @@ def test_area_in_a_whole_run(model, vae):
 def test_timestep_range_limits(model):
     sampling = model.get_model_object("model_sampling")
     middle = next(p / 1000 for p in range(1000) if sampling.percent_to_sigma(p / 1000) < 0.7)
-    early = with_values(LEFT, start_percent=0.0, end_percent=middle)
-    late = with_values(REST, start_percent=middle, end_percent=1.0)
+    early = tiny.with_values(LEFT, start_percent=0.0, end_percent=middle)
+    late = tiny.with_values(REST, start_percent=middle, end_percent=1.0)
     ranged = guider(model, early + late)
     assert_limits(ranged)
     assert_matters(ranged, guider(model, LEFT))
@@ -180,8 +170,8 @@ def test_timestep_range_means_noise_level_in_every_stage(model, vae):
     watched = model.clone()
     watched.set_model_unet_function_wrapper(spy)
     longer = [[torch.cat([LEFT[0][0], LEFT[0][0]], dim=1), LEFT[0][1]]]
-    positive = with_values(LEFT, start_percent=0.0, end_percent=0.4)
-    positive += with_values(longer, start_percent=0.4, end_percent=1.0)
+    positive = tiny.with_values(LEFT, start_percent=0.0, end_percent=0.4)
+    positive += tiny.with_values(longer, start_percent=0.4, end_percent=1.0)
     schedule = schedule_for(model)
     ralu(watched, vae, positive=positive, schedule=schedule)
     border = sampling.percent_to_sigma(0.4)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import comfy.samplers
 import torch
 import torch.nn.functional as F
@@ -54,11 +52,6 @@ def guider(model, positive: list | None = None, negative: list | None = None, cf
     made.set_conds(positive or tiny.conditioning(5), negative or tiny.conditioning(6))
     made.set_cfg(cfg)
     return made
-
-
-def with_values(conditioning: list, **values: Any) -> list:
-    """The conditioning with more values set, as core's nodes set them."""
-    return [[context, {**options, **values}] for context, options in conditioning]
 
 
 def native(guider, x, latent=None, mask=None, sampler="euler", sigmas=SIGMAS):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import torch
 from controls import applied, hint
-from limits import with_values
 
 from lab.models import tiny
 from lab.models.controlnets import controlnet
@@ -44,6 +43,8 @@ WIRES = {
     "img2img": lambda model, vae: {"latent": {"samples": picture()}, "denoise": 0.9},
     "inpaint mask": lambda model, vae: {"latent": {"samples": picture(), "noise_mask": middle()}},
     "ControlNet": controlled,
-    "Redux": lambda model, vae: {"positive": with_values(PROMPT, **attention_mask())},
-    "Kontext": lambda model, vae: {"positive": with_values(PROMPT, reference_latents=[picture()])},
+    "Redux": lambda model, vae: {"positive": tiny.with_values(PROMPT, **attention_mask())},
+    "Kontext": lambda model, vae: {
+        "positive": tiny.with_values(PROMPT, reference_latents=[picture()])
+    },
 }

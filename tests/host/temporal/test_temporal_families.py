@@ -8,7 +8,6 @@ import comfy.samplers
 import pytest
 import torch
 from accelerating import METHODS, SIGMAS, Acceleration, Runs, accelerated
-from limits import with_values
 
 from driving import ralu
 from lab.models import tiny
@@ -41,9 +40,9 @@ def model(weights):
 
 
 def sample(model, family, **values) -> torch.Tensor:
-    text = with_values(tiny.conditioning(5), **values)
+    text = tiny.with_values(tiny.conditioning(5), **values)
     guider = comfy.samplers.CFGGuider(model)
-    guider.set_conds(text, with_values(tiny.conditioning(6), **values))
+    guider.set_conds(text, tiny.with_values(tiny.conditioning(6), **values))
     guider.set_cfg(2.0)
     x = family.space.leave(torch.randn(1, family.space.channels, 16, 16, generator=seeded()))
     euler = comfy.samplers.sampler_object("euler")
