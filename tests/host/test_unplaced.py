@@ -154,8 +154,6 @@ def test_how_large_a_token_is(told, patch):
 
 
 def test_the_log_counts_the_tokens_of_the_network(kind, loaded, caplog):
-    if kind == "Lens":
-        pytest.skip("its network's patch_size is not its tokens'")
     caplog.set_level("INFO")
     of_ralu(kind, loaded, quality="draft")
     side = PATCHES.get(kind, 2)

@@ -18,7 +18,7 @@ from ....ralu_core.plans.presets import fits, preset
 from .family import Family, Size
 from .refused import FULL_SIZE, PLACES, STRANGERS, why_refused
 from .table import FAMILIES, supported
-from .unplaced import Unplaced
+from .unplaced import SINGLE, Unplaced
 
 USUAL_STEPS = 20
 USUAL_CFG = 1, 7
@@ -158,7 +158,7 @@ def _family(model: Any, network: Any, is_flow: bool) -> Family:
     if why is None and is_flow and getattr(latents, "latent_dimensions", 1) > 1:
         why_full = STRANGERS.get(_stranger(model, network) or "")
         why_full = why_full or FULL_SIZE.get(type(model).__name__, PLACES)
-        patch = _patch_of(network)
+        patch = _patch_of(model, network)
         return Unplaced(_shown(model, network), why_full, latents, patch, _cfg_of(model))
     why = why or f"it supports {supported()}, and other flow models at full size"
     raise ValueError(
@@ -179,9 +179,9 @@ def _cfg_of(model: Any) -> tuple[float, float]:
     return next((of_class[kind] for kind in kinds if kind in of_class), USUAL_CFG)
 
 
-def _patch_of(network: Any) -> int:
+def _patch_of(model: Any, network: Any) -> int:
     """Latent pixels along one token of a network of no family; 1 where it does not tell."""
-    told = getattr(network, "patch_size", 1)
+    told = 1 if type(model).__name__ in SINGLE else getattr(network, "patch_size", 1)
     side = told[-1] if isinstance(told, Sequence) and told else told
     return side if isinstance(side, int) and side > 0 else 1
 

@@ -14,6 +14,8 @@ from .family import Family, Presets, Size
 # Picture pixels along one of a latent, by its channels, where older hosts do not say.
 PIXELS = {3: 1, 64: 32, 128: 16}
 USUAL_PIXELS = 8
+# By the host's class: each latent pixel is a token, whatever the network's patch_size says.
+SINGLE = ("Lens",)
 
 
 class Unplaced(Family):
