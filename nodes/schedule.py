@@ -18,6 +18,7 @@ from .host.families.table import family_named
 from .host.families.words import ENGLISH
 from .host.sampling.conds import check_conds
 from .host.sampling.references import references_of
+from .host.showing.status import running_workflow
 from .host.sockets import check_counts, check_numbers, check_sockets
 from .schedule_plot import plot_plan
 from .schedule_values import schedule_values
@@ -49,7 +50,7 @@ class Schedule(io.ComfyNode):
                     "preset",
                     options=[preset.name for preset in presets.PRESETS],
                     default="FLUX 5x",
-                    tooltip="FLUX 5x loses less, FLUX 7x is faster. These are not the qualities "
+                    tooltip="FLUX 7x takes less work than FLUX 5x. These are not the qualities "
                     f"balanced and draft. {ENGLISH.presets()}.",
                 ),
                 io.Combo.Input(
@@ -130,7 +131,8 @@ class Schedule(io.ComfyNode):
             "ratio": ratio,
             "plain_steps": plain_steps,
         }
-        shown = {**schedule_values(told), "widgets": widgets}
+        values = schedule_values(told)
+        shown = {**values, "widgets": widgets, "workflow": running_workflow()}
         report = "\n".join([*told.lines(), *filter(None, [published_line(chosen)])])
         return io.NodeOutput(told.plan, plot_plan(told.plan), report, ui={"ralu_schedule": [shown]})
 

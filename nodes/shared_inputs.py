@@ -157,7 +157,10 @@ def saved_enlargers(upsampling: str | None) -> list[str]:
 def detector_input(in_a_run: bool = True) -> io.Input:
     """in_a_run  whether there are steps and a seed, which some scores read."""
     scores = [one for one in SCORES.values() if in_a_run or one.needs in (PICTURE, LATENT)]
-    told = " ".join(f"{score.words}." for score in scores)
+    words = {one.name: one.words for one in scores}
+    if not in_a_run:
+        words["latent_gradient"] = "latent_gradient: of a latent, which needs its VAE, too"
+    told = " ".join(f"{one}." for one in words.values())
     used = f" {USED_BY}" if in_a_run else ""
     chosen = "canny where a VAE is connected, else latent_gradient" if in_a_run else "canny"
     return advanced(
@@ -190,16 +193,18 @@ def quality_input(default: str = PAPER, optional: bool = True) -> io.Input:
         options=list(QUALITIES),
         default=default,
         optional=optional,
-        tooltip="Which plan runs: fine (10 steps) keeps most detail, balanced (7) is the usual "
-        "choice, draft (6) is the fastest. paper: RALU as published, half size first, by the "
-        "preset nearest to the MODEL. custom: the connected schedule, which is the plan in any "
-        "case. Of a turbo model's 4 to 9 steps fine, balanced and draft take three quarters.",
+        tooltip="Which plan runs: fine (10 steps) is nearest to the picture of many steps, "
+        "balanced (7) is the usual choice, draft (6) is the fastest. paper: RALU as published, "
+        "half size first, by the preset nearest to the MODEL. custom: the connected schedule, "
+        "which is the plan in any case. Of a turbo model's 4 to 9 steps fine, balanced and draft "
+        "take three quarters.",
     )
 
 
 def threshold_input(in_a_run: bool = True) -> io.Input:
     """in_a_run  whether there is a plan, which may grow nothing early."""
     used = f" {USED_BY}" if in_a_run else ""
+    otherwise = "the schedule's fixed ratio of early regions" if in_a_run else "the share in ratio"
     return advanced(
         io.Float.Input(
             "edge_threshold",
@@ -207,9 +212,8 @@ def threshold_input(in_a_run: bool = True) -> io.Input:
             min=0.0,
             max=1.0,
             step=0.01,
-            tooltip="0: the schedule's fixed ratio of early regions. Above 0, with canny or "
-            "canny_gpu: every region with at least this share of edge pixels (try 0.05 to 0.2), so "
-            f"the ratio follows the picture.{used}",
+            tooltip=f"0: {otherwise}. Above 0, with canny or canny_gpu: every region with at least "
+            f"this share of edge pixels (try 0.05 to 0.2), so the ratio follows the picture.{used}",
         )
     )
 

@@ -9,6 +9,10 @@ const MOST = 10; // lines, the last; a tiled sampler samples many times
 
 export function addLines(node) {
   const panel = addElement(node, "ralu_lines");
+  let queued; // settings of the last prompt
+  panel.widget.beforeQueued = () => {
+    queued = settings(node);
+  };
   let told; // of one prompt: the last lines, and how many there were before
   const show = () => {
     const { lines, more } = told;
@@ -18,7 +22,7 @@ export function addLines(node) {
     if (line.prompt_id !== told?.prompt) told = { prompt: line.prompt_id, lines: [], more: 0 };
     if (line.text) told.lines.push(withSampler(line));
     if (told.lines.length > MOST) told.more += told.lines.splice(0, 1).length;
-    keep(node, "lines", { told, settings: settings(node) });
+    keep(node, "lines", { told, settings: queued ?? settings(node) });
     show();
   };
   panel.watch(() => {

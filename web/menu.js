@@ -16,7 +16,7 @@ export const menu = {
     id: `ralu.${name}`,
     label: words()[name],
     icon,
-    function: () => (offers(selected() ?? {})[name] ?? tellNothing)(),
+    function: () => (offers(selected() ?? {})[name] ?? (() => tell(words()[`nothing_${name}`])))(),
   })),
   getSelectionToolboxCommands(item) {
     const [, minor] = (window.__COMFYUI_FRONTEND_VERSION__ ?? "1.999").split(".");
@@ -25,8 +25,8 @@ export const menu = {
   },
 };
 
-function tellNothing() {
-  const toast = { severity: "info", summary: "RALU", detail: words().nothing, life: TOLD_MS };
+function tell(detail) {
+  const toast = { severity: "info", summary: "RALU", detail, life: TOLD_MS };
   app.extensionManager.toast.add(toast);
 }
 

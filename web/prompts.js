@@ -15,7 +15,10 @@ export function nodeAt(path) {
   return node;
 }
 
-export const isFromCache = (node) => fromCache.some((path) => nodeAt(path) === node);
+// Whether what a node was sent is of another tab's workflow. What comes from the cache may be: then it was
+// asked for here, too.
+export const isForeign = (node, workflow, asked) =>
+  isOfAnotherTab(workflow) && !(asked && fromCache.some((path) => nodeAt(path) === node));
 
 // Whether a workflow is that of another tab, whose nodes may have the same ids.
 export function isOfAnotherTab(workflow) {

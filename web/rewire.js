@@ -7,6 +7,7 @@ const SAMPLER = "RALU_Sampler";
 const IN_FRONT = "RALU_Apply";
 const QUALITY = "balanced"; // as where RALU is put in front
 const RENAMED = { steps: "plain_steps" }; // what RALU is compared with; few steps choose its plan
+const NAMED = "Node name for S&R"; // by which "%KSampler.seed%" in a file's name finds its node
 const SAMPLED = ["LATENT", "IMAGE", "GUIDER"]; // what nodes that sample a MODEL give
 const TITLE = 30;
 const GAP = 40; // canvas units
@@ -55,6 +56,7 @@ function replace(node) {
   for (const [name, value] of Object.entries({ color, bgcolor, shape })) {
     if (value !== undefined) made[name] = value;
   }
+  made.properties[NAMED] = node.properties?.[NAMED] ?? made.properties[NAMED];
   graph.add(made);
   if (settings) for (const [name, wire] of wiresOf(settings).into) into.set(name, wire);
   const left = [...setValues(made, values, defaults), ...rewire(made, into, from, vae)];
@@ -123,19 +125,26 @@ function putInFront(taker, input) {
   const made = LiteGraph.createNode(IN_FRONT);
   made.pos = freePlace(graph, taker, made); // older Nodes 2.0 looks only as the node is added
   graph.add(made);
-  if (wire) wireTo(wire, made, inputOf(made, "MODEL"));
+  const isWired = !wire || wireTo(wire, made, inputOf(made, "MODEL"));
   wireFrom(made, { type: "MODEL", target_id: taker.id, target_slot: taker.findInputSlot(input) });
-  return [];
+  return isWired ? [] : [words().lost(input)];
 }
 
-// The node, or the guider before it, that samples a MODEL, and that input's name.
+const isOurs = (node) => node?.comfyClass?.startsWith("RALU_");
+
+// The node, or the guider before it, that samples a MODEL for others than ours, and that input's name.
 function takerOfModel(node) {
   const taker = inputOf(node, "GUIDER") ? nodeBefore(node, inputOf(node, "GUIDER")) : node;
-  if (!taker || taker.comfyClass?.startsWith("RALU_")) return [];
-  const gives = (taker.outputs ?? []).map(({ type }) => type);
-  const input = inputOf(taker, "MODEL");
-  return input && SAMPLED.some((type) => gives.includes(type)) ? [taker, input] : [];
+  const input = taker && inputOf(taker, "MODEL");
+  const gives = (taker?.outputs ?? []).map(({ type }) => type);
+  if (!input || !SAMPLED.some((type) => gives.includes(type))) return [];
+  return [node, taker, ...nodesAfter(taker, "GUIDER")].some(isOurs) ? [] : [taker, input];
 }
+
+const nodesAfter = (node, type) =>
+  wiresOf(node)
+    .from.filter((wire) => wire.type === type)
+    .map(({ target_id }) => node.graph.getNodeById(target_id));
 
 function comesAfter(node, input, type) {
   for (let far = 0; far < FAR && node && input !== undefined; far++) {

@@ -4,7 +4,7 @@ import { api } from "../../scripts/api.js";
 import { keep, kept, settings } from "./kept.js";
 import { runMarkup } from "./markup.js";
 import { addElement, also, fitHeight, fittedHeight, fromMarkup } from "./widget.js";
-import { isFromCache, isOfAnotherTab, nodeAt } from "./prompts.js";
+import { isForeign, nodeAt } from "./prompts.js";
 import { words } from "./words.js";
 
 // The frontend's own widgets for a node's status and, in the classic renderer, its preview.
@@ -26,7 +26,7 @@ export function addRunPanel(node) {
   };
   also(node, "onExecuted", (output) => {
     const run = output?.ralu_run?.at(-1);
-    if (!run || (isOfAnotherTab(run.workflow) && !isFromCache(node))) return;
+    if (!run || isForeign(node, run.workflow, queued !== undefined)) return;
     const now = settings(node);
     if (now === (queued ?? now)) keep(node, "run", { run, settings: now }); // not if changed meanwhile
     if (run.live_previews) removePreview(node);

@@ -2,6 +2,7 @@
 import { api } from "../../scripts/api.js";
 import { keep, kept } from "./kept.js";
 import { planMarkup, shiftWords } from "./markup.js";
+import { isForeign } from "./prompts.js";
 import { isThere } from "./watch.js";
 import { addElement, also, fromMarkup, paragraph } from "./widget.js";
 import { words } from "./words.js";
@@ -16,6 +17,10 @@ export function addPlot(node) {
   let shown; // what the plot was drawn for
   let ran; // the values of the last run
   let runs = 0;
+  let isQueued = false;
+  panel.widget.beforeQueued = () => {
+    isQueued = true;
+  };
 
   const show = async () => {
     ran ??= kept(node, "schedule");
@@ -38,8 +43,10 @@ export function addPlot(node) {
 
   panel.watch(show);
   also(node, "onExecuted", (output) => {
-    ran = output?.ralu_schedule?.at(-1) ?? ran;
-    if (ran) keep(node, "schedule", ran);
+    const last = output?.ralu_schedule?.at(-1);
+    if (!last || isForeign(node, last.workflow, isQueued)) return;
+    ran = last;
+    keep(node, "schedule", ran);
     runs += 1;
   });
 }

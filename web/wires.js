@@ -7,8 +7,8 @@ const linksOf = (graph) => [...graph.links.values()];
 export function wiresOf(node) {
   const { graph } = node;
   const into = new Map();
-  for (const [slot, { name }] of (node.inputs ?? []).entries()) {
-    const link = node.isInputConnected(slot) && node.getInputLink(slot);
+  for (const { name, link: id } of node.inputs ?? []) {
+    const link = id != null && graph.links.get(id); // a subgraph's getInputLink tells of its inner wires
     if (link) into.set(name, origin(link));
   }
   const from = linksOf(graph)

@@ -30,6 +30,11 @@ MARK = re.compile(r"<!-- (\w+) -->")
 NAMES = re.compile(r"\d+\.\d+|canny_gpu|latent_gradient|OpenCV|euler|LoRA|4-step distilled|Turbo")
 LABELS = re.compile(r"^  (\w+|\"[^\"]+\"): \{(.*)\},$", re.MULTILINE)
 TRANSLATED = {"Live preview method"}  # ComfyUI's own settings have names in every language
+COMFYS = {  # inputs that ComfyUI's own nodes have, too
+    *("model", "positive", "negative", "latent_image", "seed", "cfg", "sampler_name", "denoise"),
+    *("vae", "clip", "text", "noise", "guider", "sampler", "image", "latent", "width", "height"),
+    *("save",),
+}
 MAX_PICTURE = 150_000  # bytes; the pack is downloaded with its help
 
 
@@ -69,6 +74,28 @@ def test_numbers_survive_translation(language):
     for path, text in leaves(locale_texts(language)).items():
         if path[-1] == "tooltip" and path[1] == "inputs":
             assert all(word in text for word in NAMES.findall(english[path])), path
+
+
+@pytest.mark.parametrize("language", SCRIPTS)
+def test_what_texts_call_an_input_stands_on_the_canvas(language):
+    """Help pages, tooltips and messages name inputs as files do; ComfyUI names its own."""
+    for node, texts in locale_texts(language).items():
+        for name, said in texts.get("inputs", {}).items():
+            assert name in COMFYS or name in said["name"], (node, name)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_nodes_are_called_by_their_names(language):
+    texts = locale_texts(language)
+    names = [one["display_name"] for one in texts.values()]
+    known = {name for name in names if name.endswith((")", "\uff09"))}
+    pages = [page.read_text("utf-8") for page in DOCS.glob(f"*/{language}.md")]
+    told = "".join([*pages, *leaves(texts).values()])
+    for name in known:
+        base = re.split(r"\s*[(\uff08]", name)[0]
+        longest = len(name) - len(base)  # what follows of another length is a remark
+        called = set(re.findall(rf"{base}\s*[(\uff08]\w{{1,{longest}}}[)\uff09]", told))
+        assert called and called <= known, called - known
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

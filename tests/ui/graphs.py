@@ -108,6 +108,16 @@ def in_front(seed: int) -> Graph:
     return graph
 
 
+def guided(sampler: str) -> Graph:
+    """BasicGuider before a sampler that takes a GUIDER."""
+    models = node(1, "RALUDemo_Models", 0, values=["flux1-dev.safetensors", False])
+    models["outputs"] = outputs("MODEL", "CLIP", "VAE")
+    guider = node(2, "BasicGuider", 420, outputs=outputs("GUIDER"))
+    last = node(3, sampler, 840, outputs=outputs("LATENT", "LATENT"))
+    wires = [[1, 0, 2, "model", "MODEL"], [2, 0, 3, "guider", "GUIDER"]]
+    return graph(models, guider, last, links=wires)
+
+
 def rewired(nodes: list[Graph], links: list[list[Any]]) -> Graph:
     """A graph of the same nodes with other wires."""
     for one in nodes:

@@ -10,6 +10,8 @@ from lab.comfy.browser import READY
 
 FIT = "() => { const node = app.rootGraph.getNodeById(5); node.setSize(node.computeSize()); }"
 SIZE = "() => app.rootGraph.getNodeById(5).serialize().size[1]"
+QUEUED = """([id, panel]) => app.rootGraph.getNodeById(id).widgets
+  .find(({ name }) => name === panel).beforeQueued()"""
 TOLD = "Predicted the model compute of 9.0 plain steps; not measured."
 
 
@@ -69,13 +71,44 @@ def test_another_tabs_run_is_not_shown_on_this_one(tab):
         expect(tab.page.get_by_text(said)).to_have_count(0 if id == ids[0] else 1)
 
 
+def test_of_the_cache_only_what_was_asked_for_here_is_shown(tab):
+    tab.load(graphs.sampling(seed=1))
+    other = tab.page.evaluate("() => app.rootGraph.id")
+    tab.load(graphs.sampling(seed=2))
+    tab.page.evaluate(
+        """() => window.comfyAPI.api.api.dispatchCustomEvent('execution_cached',
+          { prompt_id: 'one', nodes: ['4', '5'] })"""
+    )
+    for asked in (False, True):
+        if asked:
+            tab.page.evaluate(QUEUED, [5, "ralu_run"])
+        tab.page.evaluate(SHOW, [a_run("Of the cache.", workflow=other)])
+        tab.page.wait_for_timeout(300)
+        expect(tab.page.get_by_text("Of the cache.")).to_have_count(int(asked))
+
+
+def test_lines_are_kept_with_the_settings_that_ran(tab):
+    tab.load(graphs.in_front(seed=1))
+    tab.page.evaluate(QUEUED, [4, "ralu_lines"])
+    tab.set_widget(4, "quality", "draft")
+    tab.page.evaluate(
+        """() => window.comfyAPI.api.api.dispatchCustomEvent('ralu_line',
+          { prompt_id: 'one', node: '4', by: '5', text: 'Of paper.' })"""
+    )
+    told = tab.page.locator(LINES).locator("p")
+    expect(told).to_have_count(1)
+    for quality, count in (("draft", 0), ("paper", 1)):
+        tab.set_widget(4, "quality", quality)
+        tab.page.evaluate("async () => await app.loadGraphData(app.rootGraph.serialize())")
+        tab.page.wait_for_timeout(500)
+        expect(told).to_have_count(count)
+
+
 def test_a_run_is_not_kept_with_settings_that_changed_meanwhile(tab):
     tab.load(graphs.sampling(seed=1))
     count = """() => Object.keys(sessionStorage).filter(key => key.startsWith('ralu run')).length"""
-    queue = """() => app.rootGraph.getNodeById(5).widgets.find(({ name }) => name === 'ralu_run')
-      .beforeQueued()"""
     before = tab.page.evaluate(count)
-    tab.page.evaluate(queue)
+    tab.page.evaluate(QUEUED, [5, "ralu_run"])
     tab.set_widget(4, "preset", "FLUX 7x")
     tab.page.evaluate(SHOW, [a_run("Of FLUX 5x.")])
     assert tab.page.evaluate(count) == before

@@ -151,3 +151,19 @@ def test_plot_does_not_reach_the_server_or_the_file(tab):
     assert saved == graphs.schedule_values()
     prompt = tab.page.evaluate("async () => (await app.graphToPrompt()).output")
     assert not any("plot" in name for name in prompt["1"]["inputs"])
+
+
+def test_another_tabs_plan_is_not_drawn_on_this_one(tab):
+    ids = []
+    for preset in ("FLUX 7x", "FLUX 5x"):
+        tab.load(graphs.schedule_only(preset=preset))
+        ids.append(tab.page.evaluate("() => app.rootGraph.id"))
+    wait_for_plot(tab)
+    ran = """([workflow, shift]) => fetch('/ralu/schedule?preset=FLUX 5x').then(one => one.json())
+      .then(plan => app.rootGraph.getNodeById(1).onExecuted({ ralu_schedule:
+        [{ ...plan, model_shift: shift, widgets: { preset: 'FLUX 5x' }, workflow }] }))"""
+    for workflow, shift in ((ids[0], 7.25), (ids[1], 6.25)):
+        tab.page.evaluate(ran, [workflow, shift])
+        tab.page.wait_for_timeout(500)
+        assert ("as last run" in plot_text(tab)) == (workflow == ids[1])
+        assert ("6.25" in plot_text(tab)) == (workflow == ids[1])

@@ -16,6 +16,8 @@ TITLE = """(id) => { const node = app.canvas.graph.getNodeById(id);
   return [box.x + (node.pos[0] + 90 + offset[0]) * scale,
           box.y + (node.pos[1] - 15 + offset[1]) * scale]; }"""
 PROMPT = "async () => (await app.graphToPrompt()).output"
+OFFERED = """(id) => app.extensions.find(e => e.name === 'ralu')
+  .getNodeMenuItems(app.rootGraph.getNodeById(id)).map(item => item.content)"""
 SAVED = "() => JSON.stringify(app.rootGraph.serialize().nodes.map(n => [n.id, n.type]).sort())"
 
 
@@ -67,6 +69,9 @@ def test_a_ksampler_becomes_a_ralu_sampler_and_back(tab):
     assert {name: node[name] for name in kept} == kept
     assert node["pos"] == pytest.approx(place, abs=0.01)
     assert "increment" in node["widgets_values"]
+    assert (
+        node["properties"]["Node name for S&R"] == "KSampler"
+    )  # for %KSampler.seed% in file names
     tab.screenshot("replaced")
     tab.page.keyboard.press("Control+z")
     tab.page.wait_for_function(f"(old) => ({SAVED})() === old", arg=before)
@@ -113,9 +118,7 @@ def test_replaced_behind_ralu_it_has_that_nodes_settings(tab):
 
 def test_none_is_offered_behind_a_reroute_that_has_one_before_it(tab):
     tab.load(graphs.in_front(seed=1))
-    offered = "() => app.extensions.find(e => e.name === 'ralu').getNodeMenuItems"
-    offered += "(app.rootGraph.getNodeById(5)).map(item => item.content)"
-    assert tab.page.evaluate(offered) == [REPLACE]
+    assert tab.page.evaluate(OFFERED, SAMPLER) == [REPLACE]
     tab.page.evaluate(
         """() => { const reroute = LiteGraph.createNode('Reroute');
           app.rootGraph.add(reroute);
@@ -123,16 +126,45 @@ def test_none_is_offered_behind_a_reroute_that_has_one_before_it(tab):
           ralu.connect(0, reroute, 0); reroute.connect(0, sampler, 0); }"""
     )
     assert tab.page.evaluate("() => app.rootGraph.getNodeById(5).getInputNode(0).type") == "Reroute"
-    assert tab.page.evaluate(offered) == [REPLACE]
+    assert tab.page.evaluate(OFFERED, SAMPLER) == [REPLACE]
 
 
-def test_a_command_with_nothing_to_do_says_so(tab):
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [("in_front", "Select one node that samples a MODEL"), ("replace", "Select one KSampler.")],
+)
+def test_a_command_with_nothing_to_do_says_so(tab, command, told):
     tab.load(graphs.ksampler(seed=1, accelerated=False))
     tab.page.evaluate("() => app.canvas.deselectAll()")
-    tab.page.evaluate("() => app.extensionManager.command.execute('ralu.in_front')")
-    expect(tab.page.locator(".p-toast-message")).to_contain_text(
-        "Select one node that samples a MODEL"
+    tab.page.evaluate(f"() => app.extensionManager.command.execute('ralu.{command}')")
+    expect(tab.page.locator(".p-toast-message")).to_contain_text(told)
+
+
+@pytest.mark.parametrize(
+    ("sampler", "offered"), [("SamplerCustomAdvanced", [IN_FRONT]), ("RALU_SamplerAdvanced", [])]
+)
+def test_a_guider_takes_ralu_where_another_samples(tab, sampler, offered):
+    """RALU Sampler (Advanced) would leave its plan out."""
+    tab.load(graphs.guided(sampler))
+    for id in (2, 3):
+        assert tab.page.evaluate(OFFERED, id) == offered
+
+
+def test_a_subgraph_that_samples_takes_ralu_in_front(tab):
+    tab.load(graphs.ksampler(seed=1, accelerated=False))
+    tab.page.evaluate(
+        "() => app.rootGraph.convertToSubgraph(new Set([app.rootGraph.getNodeById(5)]))"
     )
+    old = tab.page.evaluate(PROMPT)
+    around = "app.rootGraph.nodes.find(node => node.subgraph)"
+    tab.page.evaluate(f"() => app.canvas.select({around})")
+    tab.page.evaluate("() => app.extensionManager.command.execute('ralu.in_front')")
+    tab.page.wait_for_function("() => app.rootGraph.nodes.some(n => n.type === 'RALU_Apply')")
+    new = tab.page.evaluate(PROMPT)
+    (apply,) = [id for id, entry in new.items() if entry["class_type"] == "RALU_Apply"]
+    assert new[apply]["inputs"]["model"] == ["1", 0]
+    (sampler,) = [id for id, entry in new.items() if entry["class_type"] == "KSampler"]
+    assert new[sampler]["inputs"] == {**old[sampler]["inputs"], "model": [apply, 0]}
 
 
 def test_inside_a_subgraph_all_wires_stay(tab):
@@ -165,9 +197,7 @@ def test_ralu_in_front_makes_the_same_sampler_run_in_stages(tab):
     assert new[apply]["inputs"]["model"] == old["5"]["inputs"]["model"] == ["1", 0]
     assert new["5"]["inputs"] == {**old["5"]["inputs"], "model": [apply, 0]}
     assert {id: new[id] for id in old if id != "5"} == {id: old[id] for id in old if id != "5"}
-    offered = "() => app.extensions.find(e => e.name === 'ralu').getNodeMenuItems"
-    offered += "(app.rootGraph.getNodeById(5)).map(item => item.content)"
-    assert tab.page.evaluate(offered) == [REPLACE]  # one in front is enough
+    assert tab.page.evaluate(OFFERED, SAMPLER) == [REPLACE]  # one in front is enough
     tab.settle()
     (x, y), (sampler_x, sampler_y) = title_of(tab, int(apply)), title_of(tab, SAMPLER)
     assert x == pytest.approx(sampler_x, abs=2) and y < sampler_y

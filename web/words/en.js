@@ -1,7 +1,8 @@
 export const en = {
   replace: "Replace with RALU Sampler",
   in_front: "Put RALU in front",
-  nothing: "Select one node that samples a MODEL and has no RALU in front.",
+  nothing_replace: "Select one KSampler. Other samplers take RALU in front.",
+  nothing_in_front: "Select one node that samples a MODEL and has no RALU in front.",
   other: (name, value, now) =>
     `RALU Sampler does not offer ${name} ${value}: ${now} is set. The node RALU in front keeps it.`,
   lost: (names) => `Not wired again: ${names}.`,

@@ -1,7 +1,8 @@
 export const ko = {
   replace: "RALU 샘플러로 바꾸기",
   in_front: "앞에 RALU 넣기",
-  nothing: "MODEL을 샘플링하고 앞에 RALU가 없는 노드 하나를 선택하세요.",
+  nothing_replace: "KSampler 하나를 선택하세요. 다른 샘플러에는 앞에 RALU를 놓습니다.",
+  nothing_in_front: "MODEL을 샘플링하고 앞에 RALU가 없는 노드 하나를 선택하세요.",
   other: (name, value, now) =>
     `RALU 샘플러에는 ${name} ${value}이(가) 없어 ${now}(으)로 설정했습니다. 앞에 RALU를 넣으면 그대로 쓸 수 있습니다.`,
   lost: (names) => `다시 연결하지 못한 입력: ${names}.`,

@@ -39,8 +39,8 @@ FLUX_5X = f"""## FLUX.1-dev, about 5x less work
 FLUX_7X = f"""## FLUX.1-dev, about 7x less work
 {HOW}
 
-{cost("10 steps in three stages (2 + 3 + 5)", "6.5", 50)} It is faster than FLUX 5x
-and loses more."""
+{cost("10 steps in three stages (2 + 3 + 5)", "6.5", 50)} It takes less work than
+FLUX 5x."""
 
 BEGIN_HERE = """## Begin here: FLUX.1-dev out of one file
 One checkpoint holds the model, its text encoders and its VAE. Put it into the folder below, press
