@@ -38,8 +38,8 @@ def with_ralu(prompt: Prompt, object_info: dict[str, Any], way: str) -> Made:
     way  one of WAYS.
 
     RALU stands at a sampler where its model is of a family, or where no sampler's is, and the model
-    runs at full size alone or is refused by name. The others' latents go on as they came. Of the outputs those stay that show
-    what RALU sampled.
+    runs at full size alone or is refused by name. The others' latents go on as they came. Of the
+    outputs those stay that show what RALU sampled.
     """
     changed = copy.deepcopy(prompt)
     kinds = {node: found for node, found in sampled_kinds(changed).items() if found}

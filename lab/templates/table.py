@@ -15,11 +15,13 @@ Made by `python -m lab.templates`, of all {total} templates of ComfyUI {host} (i
 comfyui-workflow-templates {package}). Each that samples a picture with a model that RALU knows ran
 on a real server twice, inside subgraphs too:
 
-- *in front*: the node RALU on the MODEL wire, as it comes, at *balanced*: {in_front};
+- *in front*: the node RALU on the MODEL wire, as it comes, at *balanced*:
+  {in_front};
 - *in its place*: RALU Sampler for the KSampler, or RALU Sampler (Advanced) for
   SamplerCustomAdvanced and SamplerCustom, at *paper*, without a schedule, `plain_steps` the
-  template's own: {replaced}, {kept} of them for a model patch or a model that only plans of several
-  sizes refuse.
+  template's own:
+  {replaced}, {kept} of them for a model patch or a model that
+  only plans of several sizes refuse.
 
 Samplers, numbers of steps, LoRAs and all else stayed the template's; few steps are a turbo model's
 or a Lightning LoRA's ([plans.md](plans.md)). Models were small ones of random weights and of the

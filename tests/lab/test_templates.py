@@ -133,7 +133,7 @@ def test_the_page_counts_each_way_and_what_only_some_plans_refuse():
     ends = [runs, *(End(REFUSED, 1, one) for one in words)]
     outcomes = [Outcome(template, ends={IN_FRONT: runs, REPLACED: end}) for end in ends]
     said = page(outcomes, "0.30.0", "0.11.27")
-    assert "at *balanced*: 4 run;" in said
+    assert "at *balanced*:\n  4 run;" in said
     assert "1 run, 3 are refused in one sentence, 2 of them for a model patch" in said
     assert "| `one` |  | runs: balanced | refused: RALU runs this MODEL |" in said
 

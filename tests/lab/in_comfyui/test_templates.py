@@ -7,7 +7,7 @@ from itertools import chain
 
 import pytest
 
-from lab.comfy.locate import find_host
+from lab.comfy.locate import REPOSITORY, find_host
 from lab.models.by_file import KINDS
 from lab.templates.__main__ import PAGE
 from lab.templates.package import templates_of, version_of
@@ -82,3 +82,5 @@ def test_the_page_is_of_these_templates_and_none_fails(templates, told):
     assert version_of(find_host()) in PAGE.read_text()
     assert set(told) <= set(templates) and FAILED not in chain(*told.values())
     assert {name: told[name] for name in FEW} == FEW
+    runs = sum(in_front == RUNS for in_front, _ in told.values())
+    assert f"in front, {runs} of {len(told)} run" in (REPOSITORY / "README.md").read_text("utf-8")
