@@ -77,9 +77,10 @@ def part_of(settings: Settings, shift: float) -> float:
 
 def telling_steps(settings: Settings, shift: float) -> int:
     """The user's own steps, as they tell of the model. A picture that is sampled again takes all of
-    them over what is left of its noise; who shares a run with others has a part of its steps."""
+    them over what is left of its noise; who shares a run with others has a part of its steps, and
+    `paper` counts so, too."""
     _, end = settings.levels or (1.0, 0.0)
-    if not settings.continues and end == 0:
+    if settings.quality in DIALLED and not settings.continues and end == 0:
         return settings.plain_steps
     return whole_run(settings.plain_steps, part_of(settings, shift))
 

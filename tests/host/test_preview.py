@@ -26,6 +26,7 @@ def test_the_preview_is_what_a_run_without_model_says(name, shifts):
     (shown,) = Schedule.execute(**widgets).ui["ralu_schedule"]
     json.dumps(shown, allow_nan=False)
     assert shown.pop("widgets").items() >= widgets.items()
+    assert shown.pop("workflow") is None  # no prompt runs
     assert preview_values(query(**widgets)) == shown
 
 
