@@ -85,7 +85,7 @@ MODELS = (
     Blueprint("Chroma", "chroma", "comfy.ldm.chroma.model:Chroma", 26, 3.5, FIVE, _CHROMA, _GUIDED),
     Blueprint("LongCat-Image", "longcat", FLUX, 20, 4, FIVE, _LONGCAT),
     Blueprint("Mage-Flow", "mage_flow", MAGE, 30, 5, FIVE),
-    Blueprint("Ernie-Image", "ernie", ERNIE, 20, 4, FIVE),
+    Blueprint("Ernie-Image", "ernie", ERNIE, 20, 4, FOUR),
     Blueprint(
         "Kandinsky 5 Image Lite", "kandinsky5", "comfy.ldm.kandinsky5.model:Kandinsky5", 50, 3.5,
         FIVE, _KANDINSKY, {"y": (768,)},

@@ -52,3 +52,11 @@ def test_calls_are_a_polynomial_of_their_tokens():
 def test_a_familys_published_size_is_that_of_its_network(family):
     sizes = [family.size(build(model)) for model in MODELS if model.family == family.name]
     assert family.full in sizes
+
+
+@pytest.mark.parametrize(
+    "model", [one for one in MODELS if not one.is_distilled], ids=lambda model: model.name
+)
+def test_the_preset_is_what_the_pack_recommends(model):
+    family = ralu_pack.table.family_named(model.family)
+    assert model.preset == family.preset(family.full_shift)
