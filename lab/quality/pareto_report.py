@@ -77,15 +77,34 @@ def differences(measured: Measured, beaten: Sequence[Row], name: str) -> str:
         if line.name == name:
             continue
         for row in sorted(rows, key=giga):
-            other = nearest(beaten, giga(row))
-            share = f"{100 * (giga(row) / giga(other) - 1):+.0f} %"
-            gaps = {n: _signed(row.figures[n].minus(other.figures[n]), n) for n in COMPARED}
+            other, share, gaps = _apart(row, beaten)
             if line.name == REFERENCE:  # its likeness to itself says nothing
                 gaps |= {n: "" for n in PAIRED if n in gaps}
-            lines.append([line.name, row.method.name, other.method.name, share, *gaps.values()])
+            lines.append([line.name, row.method.name, other, share, *gaps.values()])
     if not lines:
         return "No other line measured yet."
     return markdown(["line", "method", f"minus {name}", "FLOPs", *COMPARED], lines)
+
+
+def against_rivals(measured: Measured, names: Sequence[str]) -> str:
+    """The methods of some lines, by their names, minus that of each rival line at no fewer FLOPs;
+    nothing where no rival is measured, or none of the lines."""
+    lines = []
+    for mine in (row for line, rows in measured if line.name in names for row in rows):
+        for line, rows in measured:
+            if line.is_rival:
+                other, share, gaps = _apart(mine, rows)
+                method = f"{line.name}, {other}"
+                lines.append([mine.method.group, mine.method.name, method, share, *gaps.values()])
+    return markdown(["line", "method", "minus", "FLOPs", *COMPARED], lines) if lines else ""
+
+
+def _apart(row: Row, beaten: Sequence[Row]) -> tuple[str, str, dict[str, str]]:
+    """The method that a row is compared with, the row's FLOPs over its, and the differences."""
+    other = nearest(beaten, giga(row))
+    share = f"{100 * (giga(row) / giga(other) - 1):+.0f} %"
+    gaps = {n: _signed(row.figures[n].minus(other.figures[n]), n) for n in COMPARED}
+    return other.method.name, share, gaps
 
 
 def hardness(beaten: Sequence[Row], reference: Row, steps: Sequence[int]) -> str:

@@ -59,6 +59,26 @@ def test_many_steps_are_not_compared_by_their_likeness_to_themselves():
     assert recognised.strip() and not likeness.strip()
 
 
+def test_the_dials_plans_are_told_from_each_rival_at_no_fewer_flops():
+    mine = [row("6 steps", 23.5, "early", KID_judge=0.2), row("7 steps", 27.4, "early")]
+    rivals = [
+        (Line("a", (), True), [row("4-5", 23.4, "a"), row("6-6", 29.2, "a")]),
+        (Line("b", (), True), [row("11 steps", 27.3, "b", PSNR=3.0)]),
+    ]
+    measured = [(Line(LINE, ()), PLAIN), (Line("early", ()), mine), *rivals]
+    text = pareto_report.against_rivals(measured, ("early",))
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines()]
+    assert [line[1:4] for line in cells[2:]] == [
+        ["6 steps", "a, 4-5", "+0 %"],
+        ["6 steps", "b, 11 steps", "-14 %"],
+        ["7 steps", "a, 6-6", "-6 %"],
+        ["7 steps", "b, 11 steps", "+0 %"],
+    ]
+    assert cells[2][4].startswith("**-0.80 [") and cells[3][-1].startswith("**-2.0 [")
+    assert not pareto_report.against_rivals(measured[:2], ("early",))
+    assert not pareto_report.against_rivals(measured, ("late",))
+
+
 @pytest.mark.parametrize("gap, hard", [(1.0, True), (0.0, False)])
 def test_hardness_is_said_in_words(gap, hard):
     reference = row("plain, 50 steps", 147.0)

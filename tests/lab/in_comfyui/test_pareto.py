@@ -210,6 +210,24 @@ def test_a_page_with_euler_steps_or_ralu_tells_differences_to_them(tmp_path, nam
     ]
 
 
+def test_a_page_with_a_rival_tells_the_dials_plans_from_it(tmp_path):
+    part = pareto.Part("flux", "new", 8, 80, tmp_path, torch.float32, None, 50)
+    dialled, rival = pareto_methods.DIALLED[0], "Just-in-Time"
+    assert set(pareto_methods.DIALLED) <= {
+        line.name for line in pareto_methods.lines(meta_subject("flux"))
+    }
+    measured = [
+        (Line(LINE, ()), [told(LINE, "4 steps", 11.8)]),
+        (Line(dialled, ()), [told(dialled, "6 steps", 17.7)]),
+        (Line(rival, (), True), [told(rival, "11 steps", 20.5)]),
+    ]
+    many = told("reference", "plain, 50 steps", 147.0)
+    for lines, said in ((measured[:2], False), (measured, True)):
+        pareto.write(part, "real", many, lines, many.figures, "command")
+        page = (tmp_path / "pareto_flux_new_real.md").read_text("utf-8")
+        assert (f"{rival}, 11 steps | -14 %" in page) is said
+
+
 def test_plans_of_few_steps_are_measured_at_as_many_flops():
     """The presets for distilled models, the same without early regions, and two sizes."""
     counting = meta_subject("flux_turbo")
