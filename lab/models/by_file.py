@@ -12,8 +12,6 @@ import zlib
 from dataclasses import dataclass, field
 from typing import Any
 
-LAYERED = "Qwen-Image-Layered"
-
 
 @dataclass(frozen=True)
 class Kind:
@@ -42,7 +40,7 @@ KINDS = (
     Kind("FLUX.1", r"^flux1-", "flux1"),
     Kind("Flux.2 dev", r"^flux2_dev", "flux2"),
     Kind("Flux.2 klein", r"^flux-2-klein", "flux2", options={"guidance": False}),
-    Kind(LAYERED, r"^qwen_image_layered", refused=LAYERED),
+    Kind("Qwen-Image-Layered", r"^qwen_image_layered", unplaced="Qwen-Image-Layered"),
     Kind("Qwen-Image-Edit", r"^qwen_image_edit|^firered-image-edit", "qwen_image"),
     Kind("Qwen-Image", r"^qwen_image", "qwen_image"),
     Kind("Z-Image-Turbo", r"^z_image_turbo", "z_image"),
@@ -61,7 +59,7 @@ KINDS = (
     Kind("HiDream-O1", r"^hidream_o1", refused="HiDreamO1"),
     Kind("HiDream", r"^hidream_", unplaced="HiDream"),
     Kind("Lens", r"^lens_", unplaced="Lens"),
-    Kind("Ideogram 4", r"^ideogram4", refused="Ideogram4"),
+    Kind("Ideogram 4", r"^ideogram4", unplaced="Ideogram4"),
     Kind("JoyImage", r"^joyai_image", unplaced="JoyImage"),
     Kind("OmniGen2", r"^omnigen2", unplaced="Omnigen2"),
     Kind("Boogu", r"^boogu", unplaced="Boogu"),
@@ -107,15 +105,6 @@ def _refused_model(refused: str, seed: int) -> Any:
     import comfy.supported_models
     import torch
 
-    from lab.comfy import ralu_pack
-    from lab.models import tiny
-
-    if refused == LAYERED:
-        family = ralu_pack.table.family_named("qwen_image")
-        model = tiny.load_model(tiny.family_weights(family, seed), family)
-        network: Any = model.model.diffusion_model
-        network.time_text_embed.addition_t_embedding = torch.nn.Embedding(2, 8)
-        return model
     empty = {"image_model": "", "disable_unet_model_creation": True}
     config = comfy.supported_models.SD3(empty)
     config.latent_format = comfy.supported_models.SD3.latent_format()  # type: ignore[misc]

@@ -6,10 +6,12 @@ Import ComfyUI first (`lab.comfy.activate`). Which of them there are depends on 
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import comfy.ldm.qwen_image.model
 import comfy.model_patcher
 import comfy.supported_models
 import torch
@@ -59,6 +61,8 @@ FLUX = {
 }
 OMNIGEN2 = {"num_layers": 1, "num_refiner_layers": 1, "axes_dim_rope": (8, 12, 12)}
 
+LAYERED = "Qwen-Image-Layered"
+LAYERS = 3  # with the whole picture, which comes first
 # By the name of the host's class, or what else people call a model that has none of its own.
 KINDS = {
     "AuraFlow": Kind(
@@ -149,6 +153,18 @@ KINDS = {
             **_asked(HunyuanVideoParams, meanflow_sum=False),
         }
     ),
+    "Ideogram4": Kind(
+        {
+            "num_layers": 1,
+            "num_attention_heads": 2,
+            "attention_head_dim": 32,
+            "intermediate_size": 64,
+            "adaln_dim": 32,
+            "llm_features_dim": tiny.CONTEXT,
+            "mrope_section": (6, 5, 5),
+        },
+        reads=_mask,
+    ),
     "JoyImage": Kind(
         {
             "hidden_size": 128,
@@ -205,6 +221,18 @@ KINDS = {
         },
         reads=_mask,
     ),
+    LAYERED: Kind(
+        {
+            "image_model": "qwen_image",
+            "in_channels": 64,
+            "num_layers": 1,
+            "num_attention_heads": 2,
+            "joint_attention_dim": tiny.CONTEXT,
+            "default_ref_method": "negative_index",
+            "use_additional_t_cond": True,
+        },
+        made_by="QwenImage",
+    ),
 }
 
 
@@ -212,6 +240,9 @@ def is_known(name: str) -> bool:
     """Whether this host, of whatever version, has the network."""
     if name == "Ovis-Image":
         return bool(_asked(FluxParams, yak_mlp=True))
+    if name == LAYERED:
+        network = comfy.ldm.qwen_image.model.QwenImageTransformer2DModel
+        return "use_additional_t_cond" in inspect.signature(network).parameters
     return hasattr(comfy.supported_models, name)
 
 
@@ -219,6 +250,7 @@ def load(name: str, seed: int = 3):
     """A MODEL of seeded weights."""
     made_by = getattr(comfy.supported_models, KINDS[name].made_by or name)
     config = made_by({**KINDS[name].config, "dtype": torch.float32})
+    config.unet_config |= KINDS[name].config  # over the published sizes, which some classes add
     model = config.get_model({}, device=CPU)
     network = model.diffusion_model
     network.load_state_dict(tiny.seeded(network.state_dict(), seed))

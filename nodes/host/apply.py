@@ -134,7 +134,7 @@ class Applied:
 def _why_plain(wires: Wires, settings: Settings, noise: torch.Tensor) -> str | None:
     patcher = wires.guider.model_patcher
     facts = inspect_model(patcher)
-    samples = latent_samples(patcher, wires.latent, facts.space)
+    samples = latent_samples(patcher, wires.latent, facts.family)
     frame = Frame(samples.shape[-2], samples.shape[-1], facts.space)
     guided = calls_of(wires.guider) > 1
     conds = wires.guider.original_conds

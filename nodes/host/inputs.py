@@ -26,16 +26,16 @@ LETTERED = "Lettering", "encode with CLIP Text Encode, and paint it as a region_
 MAX_PIXELS = 2**30  # a latent of 1 GiB, of which a run holds about ten
 
 
-def latent_samples(patcher, latent: dict, space: Space) -> torch.Tensor:
-    """The (B, C, H, W) latent of a LATENT in the model's space; an empty one gets its channels.
+def latent_samples(patcher, latent: dict, family: Family) -> torch.Tensor:
+    """The (B, C*T, H, W) latent of a LATENT in the model's space; an empty one gets its channels.
 
     ValueError for parts, frames or channels of another model's, for more pictures than memory
     holds, and for values that are not numbers.
     """
-    samples = latent["samples"]
+    samples, space = latent["samples"], family.space
     check_still(samples, (4, 5) if space.has_frames else (4,))
     h, w = (side * space.fold for side in samples.shape[-2:])
-    check_memory(Frame(h, w, space), samples.shape[0])
+    check_memory(Frame(h, w, space), samples.shape[0] * math.prod(samples.shape[2:-2]))
     fix = comfy.sample.fix_empty_latent_channels
     known = inspect.signature(fix).parameters
     ratios = ("downscale_ratio_spacial", "downscale_ratio_temporal")
@@ -45,7 +45,7 @@ def latent_samples(patcher, latent: dict, space: Space) -> torch.Tensor:
             f"This MODEL samples latents of {space.host_channels} channels, got "
             f"{samples.shape[1]}: encode the picture with the model's own VAE."
         )
-    if samples.ndim == 5 and samples.shape[2] != 1:
+    if samples.ndim == 5 and samples.shape[2] != 1 and not family.has_layers:
         raise ValueError(
             f"RALU samples still pictures, got a latent of {samples.shape[2]} frames: set "
             "its length to 1, or use a KSampler."

@@ -149,7 +149,7 @@ def prepare(wires: Wires, settings: Settings) -> Run:
     check_guider(wires.guider)
     unread = unread_by(wires.guider, wires.sampler)
     check_conds(wires.guider.original_conds, facts.family.text_width(network), unread)
-    samples = latent_samples(patcher, wires.latent, facts.space)
+    samples = latent_samples(patcher, wires.latent, facts.family)
     frame = Frame(samples.shape[-2], samples.shape[-1], facts.space)
     chosen, grown = _planned(wires, settings, facts, frame)
     plan, frame = chosen.plan, replace(frame, exact=chosen.plan.is_full)

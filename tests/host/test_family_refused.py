@@ -27,15 +27,6 @@ def test_each_says_why(kind):
     assert kind not in {family.model_class for family in FAMILIES}
 
 
-def test_qwens_layers_are_refused_by_name():
-    family = family_named("qwen_image")
-    model = tiny.load_model(tiny.family_weights(family), family)
-    embedder = model.model.diffusion_model.time_text_embed
-    embedder.addition_t_embedding = None
-    with pytest.raises(ValueError, match="Qwen-Image-Layered's frames are layers"):
-        inspect_model(model)
-
-
 def test_wans_joined_subjects_are_refused_where_the_size_changes():
     """WanPhantomSubjectToVideo's, which the host joins to the latent in its own size."""
     family = family_named("wan")

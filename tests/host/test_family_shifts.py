@@ -5,16 +5,18 @@ from __future__ import annotations
 import math
 
 import pytest
+import torch
 from comfy_extras import nodes_flux
 from comfy_extras.nodes_model_advanced import ModelSamplingFlux
 
 from driving import ralu
-from lab.models import tiny
+from lab.models import tiny, unplaced
 from ralu_pack.nodes.host.families.flux2 import scheduler_mu
 from ralu_pack.nodes.host.families.inspect import inspect_model
 from ralu_pack.nodes.host.families.table import family_named
 from ralu_pack.nodes.schedule import MATCH, PUBLISHED, Schedule
 from ralu_pack.ralu_core.latents.frame import Frame
+from ralu_pack.ralu_core.plans import plain
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +44,17 @@ def test_flux2_has_the_shift_of_its_scheduler(model, side, shift):
     found = facts.shift_for(Frame.of_picture(side, side, facts.space), 50)
     assert found == pytest.approx(shift, abs=0.01)
     assert facts.plain_steps(50) == 20 and facts.plain_steps(4) == 4
+
+
+@pytest.mark.parametrize("sides", [(512, 512), (1024, 1024), (768, 1344), (2048, 2048)])
+def test_ideogram_has_nearly_the_levels_of_its_scheduler(sides):
+    nodes_ideogram4 = pytest.importorskip("comfy_extras.nodes_ideogram4")
+    facts = inspect_model(unplaced.load("Ideogram4"))
+    width, height = sides
+    shift = facts.shift_for(Frame.of_picture(height, width, facts.space), 20)
+    (stage,) = plain(shift, (20,)).stages
+    own = nodes_ideogram4.ideogram4_sigmas(20, width, height, 0.0, 1.75)
+    torch.testing.assert_close(torch.tensor(stage.sigmas), own, atol=0.022, rtol=0)
 
 
 def test_a_model_sampling_node_in_front_wins(model):

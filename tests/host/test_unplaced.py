@@ -19,15 +19,17 @@ from lab.models import tiny, unplaced
 from ralu_pack.nodes.apply import Apply
 from ralu_pack.nodes.host.families.inspect import _cfg_of, inspect_model
 from ralu_pack.nodes.host.families.table import family_named
+from ralu_pack.nodes.host.inputs import latent_samples
 from ralu_pack.nodes.sampler import Sampler
 from ralu_pack.nodes.schedule import Schedule
 from ralu_pack.ralu_core.plans import plain
 
 SIDES, PICTURE_SIDES = (17, 26), (35, 50)  # in latent pixels, none of whole tokens
 SEED, CFG = 7, 3.0
-PIXELS = {"HunyuanImage21": 32, "Lens": 16, "ChromaRadiance": 1, "PixelDiTT2I": 1}  # else 8
+# Picture pixels along one of the latent, else 8; of the latent along one token, else 2.
+PIXELS = {"HunyuanImage21": 32, "Lens": 16, "Ideogram4": 16, "ChromaRadiance": 1, "PixelDiTT2I": 1}
+PATCHES = {"HunyuanImage21": 1, "Lens": 1, "Ideogram4": 1, "ChromaRadiance": 16, "PixelDiTT2I": 16}
 PICTURES = ("ChromaRadiance", "PixelDiTT2I")  # sampled without a VAE
-PATCHES = {"HunyuanImage21": 1, "Lens": 1, "ChromaRadiance": 16, "PixelDiTT2I": 16}  # else 2
 
 
 @pytest.fixture(scope="module", params=unplaced.KINDS)
@@ -52,7 +54,7 @@ def conds(kind):
 
 def empty(kind, model, batch=2) -> dict:
     latents = model.model.latent_format
-    frames = (1,) * (latents.latent_dimensions - 2)
+    frames = (unplaced.LAYERS if kind == unplaced.LAYERED else 1,) * (latents.latent_dimensions - 2)
     return {"samples": torch.zeros(batch, latents.latent_channels, *frames, *sides_of(kind))}
 
 
@@ -119,7 +121,7 @@ def test_of_few_steps_three_quarters_are_left(kind, loaded):
 
 
 def test_plans_of_several_sizes_are_refused(kind, loaded):
-    named = rf"this MODEL \({kind}(, which ComfyUI runs by its class Flux)?\) at full size alone"
+    named = rf"this MODEL \({kind}(, which ComfyUI runs by its class \w+)?\) at full size alone"
     told = f"{named}, and FLUX 5x changes size: .*; choose fine, "
     with pytest.raises(ValueError, match=f"{told}balanced or draft, or use a KSampler"):
         of_ralu(kind, loaded, quality="paper")
@@ -158,7 +160,44 @@ def test_the_log_counts_the_tokens_of_the_network(kind, loaded, caplog):
     of_ralu(kind, loaded, quality="draft")
     side = PATCHES.get(kind, 2)
     rows, columns = (math.ceil(length / side) for length in sides_of(kind))
-    assert f"stage 1: 6 steps x {rows * columns} tokens" in caplog.text
+    frames = unplaced.LAYERS if kind == unplaced.LAYERED else 1
+    assert f"stage 1: 6 steps x {frames * rows * columns} tokens" in caplog.text
+
+
+def test_layers_with_a_reference_are_inpainted_as_the_host_does():
+    if not unplaced.is_known(unplaced.LAYERED):
+        pytest.skip("a newer ComfyUI runs it")
+    model = unplaced.load(unplaced.LAYERED)
+    numbers = torch.Generator().manual_seed(1)
+    layers = torch.randn(1, 16, unplaced.LAYERS, *SIDES, generator=numbers)
+    mask = (torch.rand(1, *(8 * side for side in SIDES), generator=numbers) > 0.5).float()
+    latent = {"samples": layers, "noise_mask": mask}
+    picture = {"reference_latents": [torch.randn(1, 16, 1, *SIDES, generator=numbers)]}
+    wires = [tiny.with_values(one, **picture) for one in conds(unplaced.LAYERED)]
+    plan = replace(plain(3.0, (3,)), model_shift=None)
+    guider = comfy.samplers.CFGGuider(model)
+    guider.set_conds(*wires)
+    guider.set_cfg(CFG)
+    own = guider.sample(
+        comfy.sample.prepare_noise(layers, SEED),
+        layers,
+        comfy.samplers.sampler_object("euler"),
+        torch.tensor(plan.stages[0].sigmas),
+        denoise_mask=mask,
+        disable_pbar=True,
+        seed=SEED,
+    )
+    names = "model", "positive", "negative", "latent_image"
+    more = {"seed": SEED, "cfg": CFG, "sampler_name": "euler", "denoise": 1.0, "schedule": plan}
+    out = Sampler.execute(**dict(zip(names, (model, *wires, latent), strict=True)), **more)
+    assert torch.equal(out.args[0]["samples"], own) and not torch.equal(own, layers)
+
+
+def test_a_latent_of_many_frames_is_refused_but_of_layers():
+    family = family_named("qwen_image")
+    model = tiny.load_model(tiny.family_weights(family), family)
+    with pytest.raises(ValueError, match="still pictures, got a latent of 3 frames: set its leng"):
+        latent_samples(model, {"samples": torch.zeros(1, 16, 3, *SIDES)}, family)
 
 
 def test_wan_from_pictures_runs_the_dial_alone():

@@ -91,6 +91,7 @@ class Family(ABC):
     tiny_config  what of `tiny` the host cannot tell from its weights: its own configuration's keys.
     tiny_kind    the host's class in `comfy.supported_models`, where the sizes of `tiny` hide it.
     why_full     why its models run at full size alone, in a few words; None where all plans run.
+    has_layers   whether the frames of its latents are layers of a picture, however many.
     """
 
     name: str
@@ -115,6 +116,7 @@ class Family(ABC):
     tiny_config: Mapping[str, Any] = MappingProxyType({})
     tiny_kind: str | None = None
     why_full: str | None = None
+    has_layers: bool = False
 
     @property
     def is_known(self) -> bool:

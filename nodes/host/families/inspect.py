@@ -16,6 +16,7 @@ from ....ralu_core.latents.space import Space
 from ....ralu_core.plans import Plan
 from ....ralu_core.plans.presets import fits, preset
 from .family import Family, Size
+from .full_size import OWN
 from .refused import FULL_SIZE, PLACES, STRANGERS, why_refused
 from .table import FAMILIES, supported
 from .unplaced import SINGLE, Unplaced
@@ -153,13 +154,13 @@ def _family(model: Any, network: Any, is_flow: bool) -> Family:
     for family in FAMILIES:
         if family.matches(model, network):
             return family
-    why = why_refused(model, network)
+    why = why_refused(model)
     latents = getattr(model, "latent_format", None)
     if why is None and is_flow and getattr(latents, "latent_dimensions", 1) > 1:
-        why_full = STRANGERS.get(_stranger(model, network) or "")
-        why_full = why_full or FULL_SIZE.get(type(model).__name__, PLACES)
-        patch = _patch_of(model, network)
-        return Unplaced(_shown(model, network), why_full, latents, patch, _cfg_of(model))
+        name = _stranger(model, network) or type(model).__name__
+        why_full = STRANGERS.get(name) or FULL_SIZE.get(name, PLACES)
+        patch, shown = _patch_of(model, network), _shown(model, network)
+        return OWN.get(name, Unplaced)(shown, why_full, latents, patch, _cfg_of(model))
     why = why or f"it supports {supported()}, and other flow models at full size"
     raise ValueError(
         f"RALU cannot run this MODEL ({_shown(model, network)}): {why}; use a KSampler for it."

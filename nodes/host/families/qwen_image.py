@@ -14,7 +14,7 @@ from ....ralu_core.plans.presets import FLUX_DEV_SHIFT
 from .blocks import TransformerBlocks
 from .family import Family, Presets, Size
 from .positions import image_ids, text_rows
-from .refused import is_layered
+from .refused import LAYERED, is_layered
 from .views import Rotary
 
 
@@ -45,7 +45,10 @@ class QwenImage(Family):
     tiny_config = {"num_attention_heads": 2, "joint_attention_dim": 64}
 
     def matches(self, model: Any, network: Any) -> bool:
-        return super().matches(model, network) and not is_layered(network)
+        return super().matches(model, network) and self.stranger(model, network) is None
+
+    def stranger(self, model: Any, network: Any) -> str | None:
+        return LAYERED if is_layered(network) else None
 
     def size(self, network: Any) -> Size:
         return Size(len(network.transformer_blocks), network.inner_dim)

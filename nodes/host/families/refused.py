@@ -19,7 +19,6 @@ FULL_SIZE = {
     "AuraFlow": "its table of positions is unlike those that RALU knows",
 }
 REFUSED = {
-    "Ideogram4": "its own scheduler follows no shift map, which RALU's steps need",
     "HiDreamO1": "its noise is eight times as strong as its levels say",
     "HunyuanImage21Refiner": "it refines pictures in few steps",
     "PiD": "it decodes latents in few steps",
@@ -43,14 +42,15 @@ REFUSED = {
     "TripoSplat": "it makes shapes",
 }
 # Models that the host runs by the class of a family, by what the family calls them.
-STRANGERS = {"Ovis-Image": "its blocks are gated, and its text has places of its own"}
-LAYERED = "Qwen-Image-Layered's frames are layers of one picture, which RALU cannot grow together"
+LAYERED = "Qwen-Image-Layered"  # its latents' frames are layers of a picture, however many
+STRANGERS = {
+    "Ovis-Image": "its blocks are gated, and its text has places of its own",
+    LAYERED: "it makes layers, which would have to grow together",
+}
 
 
-def why_refused(model: Any, network: Any) -> str | None:
+def why_refused(model: Any) -> str | None:
     """Why a model of the host is not run, where that is known."""
-    if type(model).__name__ == "QwenImage" and is_layered(network):
-        return LAYERED
     return REFUSED.get(type(model).__name__)
 
 

@@ -15,7 +15,7 @@ from .family import Family, Presets, Size
 PIXELS = {3: 1, 64: 32, 128: 16}
 USUAL_PIXELS = 8
 # By the host's class: each latent pixel is a token, whatever the network's patch_size says.
-SINGLE = ("Lens",)
+SINGLE = ("Lens", "Ideogram4")
 
 
 class Unplaced(Family):

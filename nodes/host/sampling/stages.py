@@ -225,8 +225,9 @@ class GuiderStages:
     def _tokens(self, task: StageTask) -> list[int]:
         if task.layout is not None:
             return task.layout.counts
-        h, w = (math.ceil(side / self._space.patch) for side in task.white.shape[-2:])
-        return [h * w] * task.white.shape[0]
+        items, channels, *sides = task.white.shape
+        h, w = (math.ceil(side / self._space.patch) for side in sides)
+        return [channels // self._space.channels * h * w] * items
 
     def _unprocessed(self, task: StageTask) -> torch.Tensor:
         """The stage's clean latent as the host expects it, before its own latent scaling."""

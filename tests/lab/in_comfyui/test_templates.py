@@ -25,7 +25,9 @@ FEW = {
     "flux_depth_lora_example": (RUNS, RUNS),
     "image_lens_t2i": (RUNS, REFUSED),
     "image_z_image_turbo_fun_union_controlnet": (RUNS, REFUSED),
-    "image_ideogram4_t2i": (REFUSED, REFUSED),
+    "image_hidream_o1": (REFUSED, REFUSED),
+    "image_ideogram4_t2i": (RUNS, REFUSED),
+    "image_qwen_image_layered": (RUNS, REFUSED),
 }
 LEFT_OUT = ("sdxl_simple_example", "video_wan2_2_14B_t2v")
 
