@@ -34,7 +34,7 @@ class Fitted:
     pictures: int
 
 
-def check_count(pictures: int) -> None:
+def check_enough_pictures(pictures: int) -> None:
     """ValueError for too few."""
     if pictures < LEAST_PICTURES:
         raise ValueError(
@@ -43,7 +43,7 @@ def check_count(pictures: int) -> None:
         )
 
 
-def check_enough(rows: Sequence[int], channels: int) -> None:
+def check_enough_pixels(rows: Sequence[int], channels: int) -> None:
     """ValueError for pictures that are too small together.
 
     rows  half-size latent pixels of each.
@@ -59,8 +59,8 @@ def check_enough(rows: Sequence[int], channels: int) -> None:
 
 def fit_and_measure(pairs: Sequence[Pair]) -> Fitted:
     """ValueError for pictures that are too few, too small together, or of one colour."""
-    check_count(len(pairs))
-    check_enough([half[0, 0].numel() for half, _ in pairs], pairs[0][0].shape[1])
+    check_enough_pictures(len(pairs))
+    check_enough_pixels([half[0, 0].numel() for half, _ in pairs], pairs[0][0].shape[1])
     wrong = energies_left_wrong(pairs[1::2], fit(pairs[::2]))
     return Fitted(fit(pairs), wrong, len(pairs))
 

@@ -61,7 +61,7 @@ def check_shifts(shifts: Iterable[float]) -> tuple[float, ...]:
     return tuple(check_shift(f"Shift of stage {k}", h) for k, h in enumerate(shifts, 1))
 
 
-def check_count(name: str, values: tuple, stages: int) -> None:
+def check_one_per_stage(name: str, values: tuple, stages: int) -> None:
     """ValueError unless there is one value per stage."""
     if len(values) != stages:
         raise ValueError(

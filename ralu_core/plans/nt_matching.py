@@ -16,8 +16,8 @@ import numpy as np
 from ..latents.checks import (
     MAX_SHIFT,
     MIN_Z,
-    check_count,
     check_end_sigmas,
+    check_one_per_stage,
     check_shift,
     check_shifts,
     check_steps,
@@ -136,7 +136,7 @@ class _Task:
     ) -> _Task:
         counts = np.array(check_steps(steps), dtype=float)
         ends = 1 - np.array(check_end_sigmas(end_sigmas))
-        check_count("Stage end sigmas", tuple(end_sigmas), counts.size)
+        check_one_per_stage("Stage end sigmas", tuple(end_sigmas), counts.size)
         return cls(counts / counts.sum(), ends, check_shift("Model shift", model_shift))
 
     @property
@@ -208,7 +208,7 @@ def _probabilities(
     task = _Task.checked(steps, end_sigmas, model_shift)
     batch = _Batch.at(task, np.array([check_z(z)]))
     values = check_shifts(shifts)
-    check_count("Shifts", values, task.weights.size)
+    check_one_per_stage("Shifts", values, task.weights.size)
     stages = batch.stage_densities(np.array([values]))
     return _normalised(stages.sum(1))[0], batch.target[0]
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from ..crossings import Matched
 from ..growth import DEFAULT_GROWTH
 from ..latents.checks import (
-    check_count,
     check_end_sigmas,
+    check_one_per_stage,
     check_ratio,
     check_shift,
     check_shifts,
@@ -52,7 +52,7 @@ def ralu(
     check_ratio(ratio)
     counts, ends, shifts = check_steps(steps), check_end_sigmas(end_sigmas), check_shifts(shifts)
     for what, values in (("Steps", counts), ("Stage end sigmas", ends), ("Shifts", shifts)):
-        check_count(what, values, len(GRIDS))
+        check_one_per_stage(what, values, len(GRIDS))
     check_z(z)
     check_shift("Model shift", model_shift)
     starts = (1.0, *(stage_start(z, end) for end in ends[:-1]))

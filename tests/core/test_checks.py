@@ -5,8 +5,8 @@ import math
 import pytest
 
 from ralu_core.latents.checks import (
-    check_count,
     check_end_sigmas,
+    check_one_per_stage,
     check_ratio,
     check_shift,
     check_shifts,
@@ -72,8 +72,8 @@ def test_shifts_name_the_stage() -> None:
 @pytest.mark.parametrize("values", [(5.0, 2.0), (5.0, 2.0, 2.0, 2.0)])
 def test_every_stage_needs_its_number(values: tuple) -> None:
     with pytest.raises(ValueError, match=r"Shifts must be 3 numbers, one per stage, got .*: add"):
-        check_count("Shifts", values, 3)
-    check_count("Shifts", values, len(values))
+        check_one_per_stage("Shifts", values, 3)
+    check_one_per_stage("Shifts", values, len(values))
 
 
 def test_checks_return_plain_tuples() -> None:

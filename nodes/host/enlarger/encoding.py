@@ -12,8 +12,8 @@ import torch.nn.functional as F
 from ....ralu_core.growth.enlarger_fit import (
     Fitted,
     Pair,
-    check_count,
-    check_enough,
+    check_enough_pictures,
+    check_enough_pixels,
     fit_and_measure,
 )
 from ....ralu_core.latents.space import Space
@@ -41,7 +41,7 @@ def fitted_to(
         if len(pairs) == 1:  # before the others are encoded
             half, area = pairs[0][0], middle(picture)[..., 0].numel()
             rows = [middle(one)[..., 0].numel() * half[0, 0].numel() // area for one in pictures]
-            check_enough(rows, half.shape[1])
+            check_enough_pixels(rows, half.shape[1])
         if after_each:
             after_each()
     return fit_and_measure(pairs)
@@ -49,7 +49,7 @@ def fitted_to(
 
 def check_pictures(pictures: Sequence[torch.Tensor]) -> None:
     """ValueError for pictures that no VAE makes anything of that could be learnt."""
-    check_count(len(pictures))
+    check_enough_pictures(len(pictures))
     for picture in pictures:
         height, width = picture.shape[:2]
         if min(height, width) < LEAST:
