@@ -10,9 +10,14 @@ MIN_Z = 2.0
 MIN_GAP = 0.001  # between the ends of two stages: one time of the NT-Matching grid
 
 
-def check_steps(steps: Iterable[int]) -> tuple[int, ...]:
-    """The steps per stage as a tuple, or ValueError."""
+def check_steps(steps: Iterable[int], stages: int | None = None) -> tuple[int, ...]:
+    """The steps per stage as a tuple, or ValueError.
+
+    stages  how many there must be; None for any number from 1.
+    """
     values = tuple(steps)
+    if stages is not None:
+        check_one_per_stage("Steps", values, stages)
     whole = all(isinstance(n, int) and not isinstance(n, bool) for n in values)
     if not values or not whole or not all(1 <= n <= MAX_STEPS for n in values):
         raise ValueError(
@@ -65,7 +70,8 @@ def check_one_per_stage(name: str, values: tuple, stages: int) -> None:
     """ValueError unless there is one value per stage."""
     if len(values) != stages:
         raise ValueError(
-            f"{name} must be {stages} numbers, one per stage, got {values}: add or remove some."
+            f"{name} must be {stages} number{'s' if stages > 1 else ''}, one per stage, got "
+            f"{values}: add or remove some."
         )
 
 

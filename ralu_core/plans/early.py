@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from ..latents.checks import check_steps
 from ..latents.grid import FULL, HALF
 from .guidance import guided_until
 from .plan import Plan
@@ -48,7 +49,7 @@ def early(
     before, so they are restrained, and corrected for it. A run that begins later takes as many,
     as its share of so few would leave detail to one step; where guidance stops, its share.
     """
-    (count,) = steps
+    (count,) = check_steps(steps, 1)
     if not times >= 1:
         raise ValueError(
             f"The first shift must be 1 time the model's or more, got {times:g}: try {EARLY:g}."

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from ..crossings import Matched
 from ..growth import Growth
-from ..latents.checks import MIN_Z, check_one_per_stage
+from ..latents.checks import MIN_Z, check_steps
 from ..latents.grid import FULL, HALF
 from .plan import Plan
 from .stage import Stage
@@ -41,8 +41,7 @@ def own_noise(
     Half size spreads its steps by half the model's shift, so that both sizes visit levels that are
     as noisy to them.
     """
-    check_one_per_stage("Steps", tuple(steps), 2)
-    low, high = steps
+    low, high = check_steps(steps, 2)
     crossing = Matched(switch, MIN_Z, growth, own=True)
     half = Stage.spaced(HALF, low, 1.0, switch, shift=model_shift / 2, order=order)
     full = Stage.spaced(FULL, high, crossing.start_sigma, 0.0, shift=model_shift, order=order)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from ..latents.checks import check_steps
 from ..latents.grid import FULL
 from .guidance import guided_until
 from .plan import Plan
@@ -29,7 +30,7 @@ def plain(
     straight_guidance, restrained, corrected
                   see `Stage`.
     """
-    (count,) = steps
+    (count,) = check_steps(steps, 1)
     whole = Stage.spaced(FULL, count, 1.0, 0.0, shift=model_shift, order=order)
     whole = replace(
         whole,

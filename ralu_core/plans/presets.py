@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from ..latents.checks import check_shift
+from ..latents.checks import check_one_per_stage, check_shift
 from ..latents.flow import shift_sigma
 from . import nt_matching
 from .plan import Plan
@@ -185,14 +185,17 @@ def adjusted(
     steps       three numbers.
     end_sigmas  two numbers; stage 3 ends at 0 in any case.
     Changed steps or ends lose the published shifts, which were solved for the old ones. For a model
-    whose shift moves the ends, adjust the preset `at` its shift: ends given here stay.
+    whose shift moves the ends, adjust the preset `at` its shift: ends given here stay. ValueError
+    for more numbers or fewer.
     """
+    ends = (*end_sigmas, 0.0)
+    for what, values in (("Steps", tuple(steps)), ("Stage end sigmas", ends)):
+        check_one_per_stage(what, values, len(base.steps))
     steps = tuple(new or old for new, old in zip(steps, base.steps, strict=True))
-    ends = zip((*end_sigmas, 0.0), base.end_sigmas, strict=True)
     changed = replace(
         base,
         steps=steps,
-        end_sigmas=tuple(new or old for new, old in ends),
+        end_sigmas=tuple(new or old for new, old in zip(ends, base.end_sigmas, strict=True)),
         ratio=ratio or base.ratio,
     )
     if changed.end_sigmas != base.end_sigmas:

@@ -50,8 +50,9 @@ def ralu(
                  `latents.views.VIEWS_KNOWN`.
     """
     check_ratio(ratio)
-    counts, ends, shifts = check_steps(steps), check_end_sigmas(end_sigmas), check_shifts(shifts)
-    for what, values in (("Steps", counts), ("Stage end sigmas", ends), ("Shifts", shifts)):
+    counts = check_steps(steps, len(GRIDS))
+    ends, shifts = check_end_sigmas(end_sigmas), check_shifts(shifts)
+    for what, values in (("Stage end sigmas", ends), ("Shifts", shifts)):
         check_one_per_stage(what, values, len(GRIDS))
     check_z(z)
     check_shift("Model shift", model_shift)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..crossings import Renoised, Repeated
-from ..latents.checks import check_one_per_stage, check_steps
+from ..latents.checks import check_steps
 from ..latents.flow import spaced_levels
 from ..latents.grid import FULL, HALF
 from .plan import Plan
@@ -27,8 +27,7 @@ def two_sizes(
             second pass over an enlarged latent does.
     sigmas  all noise levels, one more than steps; None spreads them by the model's shift.
     """
-    check_one_per_stage("Steps", tuple(steps), 2)
-    low, high = check_steps(steps)
+    low, high = check_steps(steps, 2)
     levels = tuple(sigmas or spaced_levels(model_shift, 1.0, 0.0, low + high))
     if len(levels) != low + high + 1:
         raise ValueError(

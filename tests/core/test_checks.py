@@ -76,6 +76,14 @@ def test_every_stage_needs_its_number(values: tuple) -> None:
     check_one_per_stage("Shifts", values, len(values))
 
 
+def test_one_number_is_told_as_one() -> None:
+    with pytest.raises(
+        ValueError, match=r"Steps must be 1 number, one per stage, got \(2, 3\): add"
+    ):
+        check_steps((2, 3), 1)
+    assert check_steps([2], 1) == (2,)
+
+
 def test_checks_return_plain_tuples() -> None:
     assert check_steps([4, 5, 6]) == (4, 5, 6)
     assert check_end_sigmas([0.7, 0.55, 0]) == (0.7, 0.55, 0.0)

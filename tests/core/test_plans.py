@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 
@@ -16,11 +17,22 @@ from ralu_core.cost import References
 from ralu_core.crossings import Matched, Renoised, Repeated
 from ralu_core.latents.flow import shift_sigma, spaced_levels
 from ralu_core.latents.grid import FULL, HALF
-from ralu_core.plans import bottleneck, named_plan, plain, ralu, two_sizes
+from ralu_core.plans import (
+    bottleneck,
+    early,
+    early_own,
+    named_plan,
+    own_noise,
+    plain,
+    ralu,
+    two_sizes,
+)
 from ralu_core.plans.ralu import matching_numbers, noise_jump
 from ralu_core.plans.text import PlanFacts
 
 SHIFTS = (1.0, 3.0, 7.5)
+# What makes a plan of steps alone, and how many numbers of them it takes.
+OF_STEPS = {plain: 1, early: 1, two_sizes: 2, own_noise: 2, early_own: 2, bottleneck: 3}
 
 
 @pytest.fixture(params=[(name, shift) for name in PLANS for shift in SHIFTS], ids=str)
@@ -32,6 +44,25 @@ def plan(request: pytest.FixtureRequest) -> Plan:
 def by_euler(plan: Plan) -> Plan:
     """Its steps of first order, which end exactly where a model knows its picture."""
     return replace(plan, stages=tuple(replace(stage, order=1) for stage in plan.stages))
+
+
+@pytest.mark.parametrize("maker", OF_STEPS)
+def test_a_plan_takes_one_number_of_steps_per_stage(maker: Callable) -> None:
+    count = OF_STEPS[maker]
+    rule = rf"Steps must be {count} numbers?, one per stage, got \(.*\): add or remove some\."
+    for wrong in (0, count - 1, count + 1):
+        with pytest.raises(ValueError, match=rule):
+            maker(3.0, (2,) * wrong)
+
+
+@pytest.mark.parametrize("steps", [0, -1, 1.5, 2.0, "2", None, True, 1001])
+@pytest.mark.parametrize("maker", OF_STEPS)
+def test_steps_of_a_plan_are_whole_numbers(maker: Callable, steps: object) -> None:
+    for place in range(OF_STEPS[maker]):
+        values: list[object] = [2] * OF_STEPS[maker]
+        values[place] = steps
+        with pytest.raises(ValueError, match="Steps must be whole numbers from 1 to 1000, one per"):
+            maker(3.0, values)
 
 
 @pytest.mark.parametrize("shift", [1.0, 3.0, 25.0])

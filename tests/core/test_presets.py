@@ -110,6 +110,15 @@ def test_adjusted_ratio_keeps_the_published_shifts() -> None:
     assert shifts_of(published_plan(changed)) == (5.12, 2.64, 2.25)
 
 
+@pytest.mark.parametrize(
+    ("steps", "ends", "what"),
+    [((0, 0), (0, 0), "Steps"), ((4, 5, 6, 7), (0, 0), "Steps"), ((0, 0, 0), (0,), "Stage end")],
+)
+def test_adjusted_takes_a_number_for_every_stage(steps: tuple, ends: tuple, what: str) -> None:
+    with pytest.raises(ValueError, match=rf"{what}.* must be 3 numbers, one per stage, got \("):
+        adjusted(preset("FLUX 5x"), steps, ends, 0)
+
+
 @pytest.mark.parametrize(("steps", "ends"), [((0, 7, 0), (0, 0)), ((0, 0, 0), (0, 0.5))])
 def test_adjusted_steps_or_ends_lose_the_published_shifts(steps: tuple, ends: tuple) -> None:
     changed = adjusted(preset("FLUX 5x"), steps, ends, 0)
