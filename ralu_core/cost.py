@@ -34,6 +34,7 @@ NO_REFERENCES = References()
 @dataclass(frozen=True)
 class CallCost:
     """Size of a diffusion transformer: FLUX.1 is 57 blocks of width 3072, SD3 Medium 24 of 1536.
+    ValueError for no blocks, no width, and less than no text.
 
     linear  FLOPs of a block per token, in units of width^2.
     texts   most copies of the text that a call of a mixed stage may carry.
@@ -47,6 +48,14 @@ class CallCost:
     linear: float = LINEAR_FLOPS
     texts: int = 2
     splits: bool = True
+
+    def __post_init__(self) -> None:
+        if min(self.blocks, self.width) < 1 or self.text_tokens < 0:
+            raise ValueError(
+                "A model has 1 block or more, of a width of 1 or more, and reads 0 text tokens or "
+                f"more, got {self.blocks}, {self.width} and {self.text_tokens}: FLUX.1 has 57, "
+                "3072 and 256."
+            )
 
     def flops(self, tokens: int) -> float:
         """FLOPs of one forward pass over `tokens` image tokens, attention included."""

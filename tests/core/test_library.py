@@ -108,6 +108,10 @@ def test_the_command_knows_every_plan(name: str) -> None:
         (["FLUX 7x", "--steps", "0"], "Steps must be whole numbers"),
         (["FLUX 7x", "--size", "32"], "more than 32 pixels each way"),
         (["FLUX 7x", "--steps", "-1"], "Steps must be whole numbers"),
+        (["FLUX 7x", "--blocks", "0"], "1 block or more, .* got 0, 3072 and 256: FLUX.1 has"),
+        (["FLUX 7x", "--blocks", "-57"], "1 block or more, .* got -57, 3072 and 256"),
+        (["FLUX 7x", "--width", "0"], "a width of 1 or more, .* got 57, 0 and 256"),
+        (["FLUX 7x", "--text", "-5000"], "0 text tokens or more, got 57, 3072 and -5000"),
     ],
 )
 def test_the_command_refuses_in_a_sentence(arguments: list[str], phrase: str) -> None:
