@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import torch
 
@@ -21,6 +22,11 @@ def plan_of(**changes) -> Plan:
         "model_shift": 3.0,
     }
     return ralu(**{**numbers, **changes})
+
+
+def with_stages(plan: Plan, **changes) -> Plan:
+    """The plan with something changed in each of its stages."""
+    return replace(plan, stages=tuple(replace(stage, **changes) for stage in plan.stages))
 
 
 PLAN = plan_of()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import pytest
 import torch
 from closed_form import Known, gaussian, gaussian_variance
-from runs import LATENT, SIZE, chain, choose_by, normal
+from runs import LATENT, SIZE, chain, choose_by, normal, with_stages
 
 from ralu_core import Plan, Source, Stage, StageEnd, multistep, run_plan, sample
 from ralu_core.crossings import Crossing, Matched, Place
@@ -59,7 +59,7 @@ CHAINS = {
 @pytest.mark.parametrize("name", CHAINS)
 def test_a_model_of_one_latent_lands_on_it(name: str, order: int) -> None:
     plan = CHAINS[name]
-    plan = replace(plan, stages=tuple(replace(stage, order=order) for stage in plan.stages))
+    plan = with_stages(plan, order=order)
     target = normal(1, *SIZE)
     model = Known(target)
     result = sample(model, None, Source.from_noise(normal(3, *SIZE)), plan, 0, LATENT)

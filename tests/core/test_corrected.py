@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 import torch
 from closed_form import gaussian, gaussian_end
-from runs import LATENT, normal
+from runs import LATENT, normal, with_stages
 
 from ralu_core import Layout, Source, sample
 from ralu_core.latents.states import Guided
@@ -33,13 +33,14 @@ def test_a_velocity_that_is_even_in_sigma_is_met(order: int, shift: float) -> No
     """The first step, which has no slope, is mended, and so is every one but the last."""
     a, b = normal(2, 1, 2, 4, 4).double(), normal(3, 1, 2, 4, 4).double()
     denoise, noise = towards(lambda sigma: a + b * sigma), normal(1, 1, 2, 4, 4).double()
-    mended = plain(shift, (5,), order=order, corrected=True)
+    bare = plain(shift, (5,), order=order)
+    mended = with_stages(bare, corrected=True)
     last, end = mended.stages[0].sigmas[-2:]
     exact = noise - a - b / 2
     if order == 1:  # the last step goes by its start, and nothing mends it
         exact = exact + (end - last) * (last - end) / 2 * b
     torch.testing.assert_close(end_of(mended, denoise, noise), exact, rtol=0, atol=1e-12)
-    without = end_of(plain(shift, (5,), order=order), denoise, noise)
+    without = end_of(bare, denoise, noise)
     assert (without - exact).abs().max() > 1e-3
 
 
@@ -50,7 +51,8 @@ def test_mended_steps_are_of_second_order(order: int, restrained: bool) -> None:
     exact = gaussian_end(noise, 1.0, 0.5, 0.8)
 
     def error(steps: int, corrected: bool) -> float:
-        plan = plain(5.0, (steps,), order=order, restrained=restrained, corrected=corrected)
+        plan = plain(5.0, (steps,), order=order)
+        plan = with_stages(plan, restrained=restrained, corrected=corrected)
         return (end_of(plan, gaussian(0.5, 0.8), noise) - exact).norm().item()
 
     assert error(400, True) / error(800, True) > 2.5  # the first order has 2, the second 4
@@ -60,7 +62,8 @@ def test_mended_steps_are_of_second_order(order: int, restrained: bool) -> None:
 
 def test_the_rule_spelled_out_with_guidance_that_goes_straight() -> None:
     without, added = gaussian(0.5, 0.8), gaussian(-0.7, 0.3)
-    plan = plain(3.0, (5,), order=2, straight_guidance=True, corrected=True, settles=True)
+    plan = plain(3.0, (5,), order=2, settles=True)
+    plan = with_stages(plan, straight_guidance=True, corrected=True)
 
     def denoise(x: torch.Tensor, sigma: float, layout: Layout | None) -> Guided:
         base = without(x, sigma, layout)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 import torch
 from closed_form import Known
-from runs import LATENT, SIZE, normal
+from runs import LATENT, SIZE, normal, with_stages
 
 from ralu_core import PLANS, Frame, Plan, Source, sample
 from ralu_core.__main__ import FLUX_DEV
@@ -43,7 +42,7 @@ def plan(request: pytest.FixtureRequest) -> Plan:
 
 def by_euler(plan: Plan) -> Plan:
     """Its steps of first order, which end exactly where a model knows its picture."""
-    return replace(plan, stages=tuple(replace(stage, order=1) for stage in plan.stages))
+    return with_stages(plan, order=1)
 
 
 @pytest.mark.parametrize("maker", OF_STEPS)

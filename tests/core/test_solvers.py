@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 import torch
 from closed_form import gaussian, gaussian_end
-from runs import LATENT, normal, plan_of
+from runs import LATENT, normal, plan_of, with_stages
 
 from ralu_core import (
     Layout,
@@ -110,8 +109,7 @@ def test_the_second_order_is_exact_where_velocity_is_linear_in_sigma() -> None:
 
 def test_each_stage_begins_with_a_step_of_eulers() -> None:
     """A slope of another grid is no history of this one."""
-    once = tuple(replace(stage, order=2) for stage in plan_of(steps=(1, 1, 1)).stages)
-    plan = replace(plan_of(steps=(1, 1, 1)), stages=once)
+    plan = with_stages(plan_of(steps=(1, 1, 1)), order=2)
     noise = normal(3, 1, 4, 16, 24)
     expected = end_of(plan_of(steps=(1, 1, 1)), gaussian(0.2, 0.8), noise)
     assert torch.equal(end_of(plan, gaussian(0.2, 0.8), noise), expected)
@@ -123,8 +121,8 @@ def test_what_guidance_adds_goes_on_straight(parts: int, settles: float) -> None
     """The rule spelled out; also where the plan goes on without guidance in a stage of its own."""
     without, added = gaussian(0.5, 0.8), gaussian(-0.7, 0.3)
     above = 0.8 if parts == 2 else 0
-    options = {"straight_guidance": True, "settles": settles, "guided_above": above}
-    plan = plain(3.0, (5,), order=2, **options)
+    plan = plain(3.0, (5,), order=2, settles=settles, guided_above=above)
+    plan = with_stages(plan, straight_guidance=True)
     assert len(plan.stages) == parts
     guided = plan.stages[0].sigmas[: plan.stages[0].steps]
     sigmas = (*guided, *(plan.stages[1].sigmas if parts == 2 else (0.0,)))
@@ -162,7 +160,7 @@ def test_what_guidance_adds_goes_on_straight(parts: int, settles: float) -> None
 @pytest.mark.parametrize("shift", [1.0, 5.0])
 def test_restrained_steps_bend_no_further_than_even_ones(shift: float) -> None:
     """The rule spelled out; at shift 1 all steps are even, and it changes nothing."""
-    plan = plain(shift, (6,), order=2, restrained=True)
+    plan = with_stages(plain(shift, (6,), order=2), restrained=True)
     denoise, noise = gaussian(0.5, 0.8), normal(1, 1, 2, 8, 8).double()
     x, before, bends = noise, None, []
     for sigma, following in pairwise(plan.stages[0].sigmas):

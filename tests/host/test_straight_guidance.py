@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from itertools import pairwise
 
@@ -12,7 +11,16 @@ import torch
 from comfy.patcher_extension import WrappersMP
 from comfy_extras.nodes_perpneg import Guider_PerpNeg
 from guiders import dual
-from in_core import SIZE, assert_near, denoiser, run, shift_of, steps_of_second_order, white
+from in_core import (
+    SIZE,
+    assert_near,
+    denoiser,
+    run,
+    shift_of,
+    steps_of_second_order,
+    white,
+    with_stages,
+)
 from limits import guider, native
 
 from driving import ralu
@@ -21,26 +29,31 @@ from ralu_pack.nodes.host.families.inspect import inspect_model
 from ralu_pack.ralu_core import Source
 from ralu_pack.ralu_core import sample as core_sample
 from ralu_pack.ralu_core.latents.states import Guided
-from ralu_pack.ralu_core.plans import early_own, plain
+from ralu_pack.ralu_core.plans import Plan, early_own, plain
 
-STRAIGHT = partial(plain, steps=(5,), order=2, straight_guidance=True)
 OPTIONS = ("straight_guidance", "restrained", "corrected")
+
+
+def straight(shift: float, steps: int = 5, guided_above: float = 0.0, **changes: bool) -> Plan:
+    plan = plain(shift, (steps,), order=2, guided_above=guided_above)
+    return with_stages(plan, straight_guidance=True, **changes)
+
+
 PLANS = {
-    "whole": STRAIGHT,
-    "guided above": partial(STRAIGHT, guided_above=0.9),
+    "whole": straight,
+    "guided above": partial(straight, guided_above=0.9),
     "two sizes": partial(early_own, steps=(2, 3)),
-    "corrected": partial(STRAIGHT, corrected=True),
+    "corrected": partial(straight, corrected=True),
 }
 
 
 @pytest.mark.parametrize("name", PLANS)
 def test_guidance_goes_straight_as_in_the_core(any_model, name):
     """In the core by estimates at cfg 7 and at cfg 1, in the host by what its guider tells."""
-    straight = PLANS[name](shift_of(any_model))
-    turned = tuple(replace(stage, straight_guidance=False) for stage in straight.stages)
-    bent = replace(straight, stages=turned)
+    plan = PLANS[name](shift_of(any_model))
+    bent = with_stages(plan, straight_guidance=False)
     with_cfg, without = denoiser(any_model, 7.0), denoiser(any_model, 1.0)
-    levels_guided = {s for stage in straight.stages if stage.guided for s in stage.sigmas[:-1]}
+    levels_guided = {s for stage in plan.stages if stage.guided for s in stage.sigmas[:-1]}
 
     def denoise(x: torch.Tensor, sigma: float, layout=None) -> torch.Tensor | Guided:
         unguided = without(x, sigma)
@@ -48,8 +61,8 @@ def test_guidance_goes_straight_as_in_the_core(any_model, name):
 
     space = inspect_model(any_model).space
     source = Source.from_noise(white(any_model), space.patch)
-    x = core_sample(denoise, None, source, straight, 7).x
-    samples, _ = ralu(any_model, None, SIZE, cfg=7.0, schedule=straight)
+    x = core_sample(denoise, None, source, plan, 7).x
+    samples, _ = ralu(any_model, None, SIZE, cfg=7.0, schedule=plan)
     assert_near(samples, any_model.model.process_latent_out(space.leave(x)))
     other, _ = ralu(any_model, None, SIZE, cfg=7.0, schedule=bent)
     assert (samples - other).abs().max() > 1e-2 * samples.std()
@@ -64,12 +77,12 @@ def test_guidance_goes_straight_as_in_the_core(any_model, name):
 def test_the_samplers_options_are_the_plans(model, cfg, settles, asked_for):
     """Alone on the host's own sampling, and as the SAMPLER of a plan that asks for none of them."""
     options = {name: name in asked_for for name in OPTIONS}
-    plan = plain(shift_of(model), (4,), order=2, settles=settles, **options)
+    bare = plain(shift_of(model), (4,), order=2)
+    plan = with_stages(bare, settles=float(settles), **options)
     asked = steps_of_second_order(last_step_euler=settles, **options)
     samples, _ = ralu(model, None, SIZE, cfg=cfg, schedule=plan)
     sigmas, x = torch.tensor(plan.stages[0].sigmas), white(model)
     assert_near(samples, native(guider(model, cfg=cfg), x, sampler=asked, sigmas=sigmas))
-    bare = plain(shift_of(model), (4,), order=2)
     empty = {"samples": torch.zeros(1, 16, *(side // 8 for side in SIZE))}
     as_asked = run(model, asked, bare, guider=guider(model, cfg=cfg), latent_image=empty)
     assert_near(samples, as_asked)
@@ -81,7 +94,7 @@ def test_the_samplers_options_are_the_plans(model, cfg, settles, asked_for):
 
 def test_straight_guidance_leaves_other_patches_and_the_model_alone(model):
     """Another node's filter after cfg is heard, and nothing stays behind."""
-    plan = plain(shift_of(model), (4,), order=2, straight_guidance=True)
+    plan = straight(shift_of(model), 4)
     before, _ = ralu(model, None, SIZE, cfg=7.0, schedule=plan)
     halved, heard = model.clone(), []
 
@@ -101,7 +114,7 @@ def test_straight_guidance_leaves_other_patches_and_the_model_alone(model):
 
 def test_a_cache_that_answers_for_the_model_gets_eulers_step(model):
     """It skips the guidance that would be heard, and no step compares what is not alike."""
-    plan = plain(shift_of(model), (5,), order=2, straight_guidance=True)
+    plan = straight(shift_of(model))
     asked, kept = [], []
 
     def repeat(executor, *args, **kwargs):
@@ -152,17 +165,17 @@ def overridden(model):
 @pytest.mark.parametrize("made", [perp_neg, dual, overridden])
 def test_any_guidance_that_is_told_goes_straight(model, made):
     """In a plan's stage as with the SAMPLER alone in the host."""
-    straight = plain(shift_of(model), (4,), order=2, straight_guidance=True)
-    bent = plain(shift_of(model), (4,), order=2)
+    plan = straight(shift_of(model), 4)
+    bent = with_stages(plan, straight_guidance=False)
     empty = {"samples": torch.zeros(1, 16, *(side // 8 for side in SIZE))}
 
     def in_plan(plan, sampler="euler"):
         return run(model, sampler, plan, guider=made(model), latent_image=empty)
 
     asked = steps_of_second_order(straight_guidance=True)
-    sigmas = torch.tensor(straight.stages[0].sigmas)
+    sigmas = torch.tensor(plan.stages[0].sigmas)
     alone = native(made(model), white(model), sampler=asked, sigmas=sigmas)
-    assert_near(in_plan(straight), alone)
+    assert_near(in_plan(plan), alone)
     assert_near(in_plan(bent, asked), alone)
     assert (in_plan(bent) - alone).abs().max() > 1e-2 * alone.std()
 
@@ -184,10 +197,8 @@ class Silent(comfy.samplers.CFGGuider):
 @pytest.mark.parametrize("until", [0.0, 0.8])
 def test_guidance_bends_with_the_rest_until_it_is_told(model, until):
     """Of one that is never told, all; else it goes on as a run that begins there."""
-    steps = {
-        straight: plain(shift_of(model), (5,), order=2, straight_guidance=straight)
-        for straight in (False, True)
-    }
+    plan = straight(shift_of(model))
+    bent = with_stages(plan, straight_guidance=False)
 
     def sampled(plan):
         made = Silent(model)
@@ -196,16 +207,14 @@ def test_guidance_bends_with_the_rest_until_it_is_told(model, until):
         made.set_cfg(7.0)
         return run(model, "euler", plan, guider=made)
 
-    assert torch.equal(sampled(steps[False]), sampled(steps[True])) is (until == 0)
+    assert torch.equal(sampled(bent), sampled(plan)) is (until == 0)
 
 
 def test_an_estimate_of_no_prompt_is_not_taken_for_one(model):
     """DualCFG without guidance asks the model once, and tells zeros of the prompt it left out."""
-    straight = plain(shift_of(model), (4,), order=2, straight_guidance=True)
+    plan = straight(shift_of(model), 4)
     made = dual(model)
     made.set_cfg(1.0, 1.0)
     plainly = comfy.samplers.CFGGuider(model)
     plainly.original_conds = {"positive": made.original_conds["positive"]}
-    assert_near(
-        run(model, "euler", straight, guider=made), run(model, "euler", straight, guider=plainly)
-    )
+    assert_near(run(model, "euler", plan, guider=made), run(model, "euler", plan, guider=plainly))

@@ -53,6 +53,10 @@ def two_sizes(z: float, order: int) -> Plan:
     return Plan.of("two sizes", stages, [crossing], model_shift=SHIFT)
 
 
+def restrained(plan: Plan) -> Plan:
+    return replace(plan, stages=tuple(replace(one, restrained=True) for one in plan.stages))
+
+
 @pytest.mark.parametrize(
     "plan",
     [
@@ -61,7 +65,7 @@ def two_sizes(z: float, order: int) -> Plan:
         two_sizes(5.0, 2),
         own_noise(SHIFT, (4, 3)),
         own_noise(SHIFT, (3, 4), switch=0.6, order=1),
-        plain(SHIFT, (4,), order=2, restrained=True),
+        restrained(plain(SHIFT, (4,), order=2)),
         early(SHIFT, (4,), guided_above=0.0),
         early(SHIFT, (6,)),
     ],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import comfy.sample
 import comfy.samplers
 import pytest
@@ -48,6 +50,11 @@ def denoiser(model, cfg: float):
 def shift_of(model) -> float:
     facts = inspect_model(model)
     return facts.shift_for(Frame.of_picture(*SIZE, facts.space), None)
+
+
+def with_stages(plan, **changes):
+    """The plan with something changed in each of its stages."""
+    return replace(plan, stages=tuple(replace(stage, **changes) for stage in plan.stages))
 
 
 def white(model, seed: int = 7) -> torch.Tensor:
