@@ -221,8 +221,7 @@ def matched_plan(chosen: Preset, model_shift: float) -> Plan:
 
     A preset's ends are meant for shifts near those it was published for: `Preset.at` moves them to
     others, as `named_plan` does. Above 3 the bound grows with the shift, which keeps the jump the
-    same on the model's own scale;
-    ends that moved with the shift keep it there by themselves.
+    same on the model's own scale; ends that moved with the shift keep it there by themselves.
     """
     max_z = MAX_JUMP * max(1.0, model_shift / PUBLISHED_SHIFT / chosen.moved)
     solution = nt_matching.solve(chosen.steps, chosen.end_sigmas, model_shift, max_z)
