@@ -56,8 +56,6 @@ from .showing.progress import Bar, Progress
 from .showing.work import Work
 from .source import on_frame, source_of
 
-OPTIONS = "transformer_options"
-
 log = logging.getLogger(__name__)
 
 
@@ -248,7 +246,7 @@ def _check_carried(
     guider: Any, facts: ModelFacts, plan: Plan, frame: Frame, samples: torch.Tensor
 ) -> None:
     """Refuse, or name, what was put on the MODEL or its prompts and its stages cannot carry."""
-    options = guider.model_options.get(OPTIONS, {})
+    options = guider.model_options.get("transformer_options", {})
     wrappers = {"wrappers": guider.model_patcher.wrappers}
     if plan.ratio is None:
         for held in (options, wrappers):
@@ -288,7 +286,7 @@ def _regions(
     score_named(detector)
     if plan.ratio is not None:
         check_history(detector, plan, lettering)
-        options = wires.guider.model_options.get(OPTIONS, {})
+        options = wires.guider.model_options.get("transformer_options", {})
         check_text(detector, facts.family, options, lettering)
         check_detector(settings.detector, wires.vae, frame.space, settings.threshold)
     mask = None if plan.ratio is None else settings.region_mask
