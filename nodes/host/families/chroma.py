@@ -11,7 +11,8 @@ from comfy.ldm.chroma import model
 from ....ralu_core.latents.packing import Packing
 from ....ralu_core.plans.presets import FLUX_DEV_SHIFT
 from .blocks import ModulatedBlocks
-from .family import Family, Presets, Size
+from .family import Presets, Size
+from .flux_like import FluxLike
 from .positions import embedded_ids
 from .views import Rotary
 
@@ -20,7 +21,7 @@ NEWER = {"txt_ids_dims": [], "vec_in_dim": None}
 NEWER = {f.name: NEWER[f.name] for f in dataclasses.fields(model.ChromaParams) if f.name in NEWER}
 
 
-class Chroma(Family):
+class Chroma(FluxLike):
     name = "chroma"
     label = "Chroma"
     short = "Chroma"
@@ -55,10 +56,6 @@ class Chroma(Family):
         "n_layers": 1,
         **NEWER,
     }
-
-    def size(self, network: Any) -> Size:
-        blocks = len(network.double_blocks) + len(network.single_blocks)
-        return Size(blocks, network.hidden_size)
 
     def text_width(self, network: Any) -> int:
         return network.txt_in.in_features

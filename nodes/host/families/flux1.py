@@ -12,14 +12,15 @@ from ....ralu_core.latents.packing import Packing
 from ....ralu_core.latents.tokens import patchify, unpatchify
 from ....ralu_core.plans.presets import FLUX_DEV_SHIFT
 from .blocks import DoubleAndSingleBlocks
-from .family import Family, Presets, Size
+from .family import Presets, Size
+from .flux_like import FluxLike
 from .positions import image_ids
 from .views import Rotary
 
 MASK_CHANNELS = 64  # Flux Fill's mask: 8x8 picture pixels per latent pixel
 
 
-class Flux1(Family):
+class Flux1(FluxLike):
     name = "flux1"
     label = "Flux.1 (dev, schnell, Krea, Kontext, Fill and fine-tunes)"
     short = "Flux.1"
@@ -44,13 +45,6 @@ class Flux1(Family):
         if getattr(params, "yak_mlp", False) or getattr(params, "txt_norm", False):
             return "Ovis-Image"  # gated blocks, normed text with places of its own
         return None
-
-    def size(self, network: Any) -> Size:
-        blocks = len(network.double_blocks) + len(network.single_blocks)
-        return Size(blocks, network.hidden_size)
-
-    def text_width(self, network: Any) -> int:
-        return network.params.context_in_dim
 
     def positions(self, network: Any, packing: Packing, rows: int):
         # "uxo" references have index 0.

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -15,15 +13,16 @@ from ....ralu_core.latents.frame import Frame
 from ....ralu_core.latents.packing import Packing
 from ....ralu_core.latents.space import Space
 from .blocks import ModulatedBlocks
-from .family import Family, Presets, Size, Untold
-from .positions import image_ids, repeated_text
+from .family import Presets, Size, Untold
+from .flux_like import FluxLike
+from .positions import image_and_text_ids
 from .views import Rotary
 
 SCHEDULER_PIXELS = 16 * 16  # of the picture to one token, for Flux2Scheduler
 MANY_TOKENS = 4300  # above, the scheduler forgets the steps
 
 
-class Flux2(Family):
+class Flux2(FluxLike):
     name = "flux2"
     label = "Flux.2 dev and klein"
     short = "Flux.2"
@@ -45,13 +44,6 @@ class Flux2(Family):
     views = Rotary()
     blocks = ModulatedBlocks
 
-    def size(self, network: Any) -> Size:
-        blocks = len(network.double_blocks) + len(network.single_blocks)
-        return Size(blocks, network.hidden_size, self.full.linear)
-
-    def text_width(self, network: Any) -> int:
-        return network.params.context_in_dim
-
     def shift_for(self, shift: float, frame: Frame, steps: int) -> float:
         """That of ComfyUI's Flux2Scheduler, which its templates sample with."""
         height, width = frame.picture
@@ -63,13 +55,10 @@ class Flux2(Family):
             )
         return found
 
-    @contextmanager
-    def positions(self, network: Any, packing: Packing, rows: int) -> Iterator[list[int]]:
-        copies = self.views.copies(packing.layout)
+    def positions(self, network: Any, packing: Packing, rows: int):
         # "uxo" references have index 0.
-        with image_ids(network, packing, rows, follows=(0,)) as asked:
-            with repeated_text(network.pe_embedder, copies, lambda length: length - sum(asked)):
-                yield asked
+        copies = self.views.copies(packing.layout)
+        return image_and_text_ids(network, packing, rows, copies, follows=(0,))
 
     def tiny(self, guidance: bool = True, **factory: Any) -> torch.nn.Module:
         """guidance: dev, else klein."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -11,8 +9,9 @@ import torch
 from ....ralu_core.latents.packing import Packing
 from ....ralu_core.plans.presets import FLUX_DEV_SHIFT
 from .blocks import DoubleAndSingleBlocks
-from .family import Family, Presets, Size
-from .positions import image_ids, repeated_text
+from .family import Presets, Size
+from .flux_like import FluxLike
+from .positions import image_and_text_ids
 from .views import Rotary
 
 
@@ -24,7 +23,7 @@ class AfterText(Rotary):
         return {**options, "rope_options": {**start, **(options.get("rope_options") or {})}}
 
 
-class LongCat(Family):
+class LongCat(FluxLike):
     name = "longcat"
     label = "LongCat-Image"
     short = "LongCat"
@@ -58,20 +57,10 @@ class LongCat(Family):
         "txt_ids_dims": [1, 2],
     }
 
-    def size(self, network: Any) -> Size:
-        blocks = len(network.double_blocks) + len(network.single_blocks)
-        return Size(blocks, network.hidden_size)
-
-    def text_width(self, network: Any) -> int:
-        return network.params.context_in_dim
-
-    @contextmanager
-    def positions(self, network: Any, packing: Packing, rows: int) -> Iterator[list[int]]:
-        copies = self.views.copies(packing.layout)
+    def positions(self, network: Any, packing: Packing, rows: int):
         # The host tells where the text ends by rope_options, which `image_ids` follows.
-        with image_ids(network, packing, rows, follows=(0,)) as asked:
-            with repeated_text(network.pe_embedder, copies, lambda length: length - sum(asked)):
-                yield asked
+        copies = self.views.copies(packing.layout)
+        return image_and_text_ids(network, packing, rows, copies, follows=(0,))
 
     def tiny(self, **factory: Any) -> torch.nn.Module:
         from comfy.ldm.flux.model import Flux

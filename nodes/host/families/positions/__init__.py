@@ -8,17 +8,17 @@ empty if the network never asks, and its result would be scrambled.
 
 from __future__ import annotations
 
-from .embedder import check_unstretched, embedded_ids, repeated_text, text_rows
+from .embedder import check_unstretched, embedded_ids, text_rows
 from .grid_rotations import grid_rotations
-from .image_ids import image_ids
+from .image_ids import image_and_text_ids, image_ids
 from .learned_table import learned_table
 
 __all__ = [
     "check_unstretched",
     "embedded_ids",
     "grid_rotations",
+    "image_and_text_ids",
     "image_ids",
     "learned_table",
-    "repeated_text",
     "text_rows",
 ]

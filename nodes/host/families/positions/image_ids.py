@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from .....ralu_core.latents.packing import Packing
+from .embedder import repeated_text
 from .shadow import shadowed
 
 ROWS, COLUMNS = 1, 2  # which of the ids tell a token's row and column
@@ -55,3 +56,16 @@ def image_ids(
 
     with shadowed(network, "process_img", process_img):
         yield asked
+
+
+@contextmanager
+def image_and_text_ids(
+    network, packing: Packing, rows: int, copies: int, *, follows: tuple[int, ...] = ()
+) -> Iterator[list[int]]:
+    """The same of networks that place their text, too: every copy of it lies where the first does.
+
+    copies  of the text in each call, which come first.
+    """
+    with image_ids(network, packing, rows, follows=follows) as asked:
+        with repeated_text(network.pe_embedder, copies, lambda length: length - sum(asked)):
+            yield asked
