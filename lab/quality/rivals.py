@@ -68,6 +68,7 @@ class Batch:
             mask=None,
             seed=SEED,
             watch=ralu_pack.watch.Watch(self.subject.patcher, facts.space),
+            plan=plan,
         )
 
     def sample(self, plan: Any, choose_regions: Callable | None = None) -> torch.Tensor:

@@ -108,6 +108,7 @@ def test_released_run_is_reproduced(name):
         seed=0,
         family=inspect_model(model).family,
         watch=Watch(model),
+        plan=schedule,
     )
     seen = {}
 
