@@ -100,7 +100,7 @@ class Steps:
     def _sampled(self, within: torch.Tensor | None) -> torch.Tensor | None:
         """What is sampled at this level, and was at the one before if there is one."""
         before, self._given = self._given, within
-        if within is None or before is None or self._before is None:
+        if within is None or before is None:
             return within
         return torch.minimum(within, before)
 

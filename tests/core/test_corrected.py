@@ -219,6 +219,30 @@ def test_what_is_kept_stays_on_its_line_and_what_is_set_free_begins_anew(settles
     torch.testing.assert_close(alone[..., column], anew[..., column], rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize("corrected", [False, True])
+def test_guidance_after_a_step_without_it_is_whole(corrected: bool) -> None:
+    """As after a first step: nothing tells how it turns, and nothing is mended by it."""
+    x, added = normal(1, 1, 2, 4, 4).double(), normal(2, 1, 2, 4, 4).double()
+    steps = Steps(2, corrected=corrected)
+    x = steps.take(x, x, 1.0, 0.75)
+    after = steps.take(x, x - 0.75 * added, 0.75, 0.5, unguided=x)
+    torch.testing.assert_close(after, x - 0.25 * added)
+
+
+@pytest.mark.parametrize("level", [float, torch.tensor])
+@pytest.mark.parametrize("following", [0.7, 0.5])
+def test_a_restrained_step_bends_no_further_than_one_as_long_as_the_last(
+    level, following: float
+) -> None:
+    """Whether hosts tell levels as numbers or as tensors."""
+    x, first, second = (normal(n, 1, 2, 4, 4) for n in (1, 2, 3))
+    steps = Steps(2, restrained=True)
+    x = steps.take(x, x - first, level(1.0), level(0.9))
+    after = steps.take(x, x - 0.9 * second, level(0.9), level(following))
+    went = second + 0.5 * (second - first)
+    torch.testing.assert_close(after, x + (following - 0.9) * went)
+
+
 @pytest.mark.parametrize("level", [float, torch.tensor])
 @pytest.mark.parametrize("restrained", [False, True])
 def test_a_level_that_repeats_changes_nothing_and_tells_no_slope(level, restrained: bool) -> None:
