@@ -14,8 +14,6 @@ from .lettering import lettering_first
 from .score import Decode, Evidence, Need, Score, needed_decoder, needed_library
 from .table import SCORES, score_named
 
-TIE = 2.0**-40  # a token of distance to an edge: less than scores differ by
-
 
 @dataclass(frozen=True)
 class Regions:
@@ -122,7 +120,7 @@ def select_ratio(
         return always
     ranks = scores.cpu().masked_fill(always.cpu(), float("-inf")).double()
     if ((ranks > 0).sum(dim=(1, 2)) < count).any():  # with edges enough, none of the rest is chosen
-        ranks -= TIE * _edge_distance(scores.cpu())
+        ranks -= _edge_distance(scores.cpu())  # which is 0 where there is an edge
     flat = ranks.flatten(1)
     least = flat.kthvalue(h * w - count + 1, dim=1, keepdim=True).values
     above, equal = flat > least, flat == least

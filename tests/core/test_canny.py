@@ -150,6 +150,15 @@ def test_grey_is_weighted_before_it_is_clipped() -> None:
 
 
 @pytest.mark.parametrize("detector", CANNY)
+def test_greys_outside_a_picture_are_clipped(detector: str) -> None:
+    """As of a decoder that overshoots: they would wrap around to others."""
+    y, x = plane(64, 64)
+    image = picture(torch.where(y < 30, x / 32 - 0.5, 0.5))
+    edges = edge_pixels(image, detector)
+    assert torch.equal(edges, edge_pixels(image.clamp(0, 1), detector)) and edges.any()
+
+
+@pytest.mark.parametrize("detector", CANNY)
 def test_an_image_must_split_into_the_grid(detector: str) -> None:
     with pytest.raises(
         ValueError, match=r"128x120 pixels does not split into 8x7 .*: decode it with"

@@ -49,6 +49,11 @@ def test_where_all_pay_alike_nothing_is_lettering() -> None:
     assert torch.equal(lettering_first(scores, torch.full((2, *GRID), 0.3)), scores)
 
 
+def test_lettering_pays_more_than_halfway() -> None:
+    scores, attention = torch.tensor([[[0.5, 0.6, 0.7]]]), torch.tensor([[[0.0, 0.25, 0.5]]])
+    assert torch.equal(lettering_first(scores, attention), torch.tensor([[[0.5, 0.6, 2.0]]]))
+
+
 @pytest.mark.parametrize("threshold", [None, 0.9])
 @pytest.mark.parametrize("score", ["latent_gradient", "text_attention", "random"])
 def test_regions_hold_it_at_the_same_count(score: str, threshold: float | None) -> None:

@@ -131,6 +131,7 @@ def test_a_missing_library_is_told_before_a_run(monkeypatch, name: str) -> None:
     monkeypatch.setattr(score, "find_spec", lambda asked: None if asked == name else asked)
     with pytest.raises(ImportError, match=f"chosen with {name}, and this Python has none"):
         Regions("latent_gradient").check(None)
+    Regions("canny_gpu", threshold=0.1).check(lambda latent: latent)  # reads neither
 
 
 def test_a_painted_mask_takes_every_token_it_touches() -> None:

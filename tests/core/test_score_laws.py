@@ -47,6 +47,14 @@ def test_neighbours_that_move_apart_are_found() -> None:
     assert (scores > 0.01).sum() <= 9
 
 
+@pytest.mark.parametrize("velocity", [0.3, 3.7, 1000.1])
+def test_a_velocity_that_is_alike_everywhere_moves_nothing_apart(velocity: float) -> None:
+    """Rounding must not make a variance that is below 0, and the least of it the largest score."""
+    x = torch.full((1, 4, 8, 12), velocity / 2)
+    scores = score_named("velocity_variance")(evidence_of([torch.zeros_like(x)], x))
+    assert scores.min() >= 0 and scores.max() <= 1
+
+
 @pytest.mark.parametrize("ratio", [0.1, 0.2, 0.3, 0.5])
 def test_even_regions_are_spread_over_all_parts(ratio: float) -> None:
     latent = torch.zeros(1, 1, 64, 64)
@@ -72,4 +80,8 @@ def test_attention_to_the_text_is_spread_over_each_picture() -> None:
     expected[0, 0], expected[3, 5] = 1.0, 0.5
     torch.testing.assert_close(score_named("text_attention")(evidence)[0], expected)
     expected[1, 2] = 1.0  # of the steps
+    torch.testing.assert_close(score_named("avits")(evidence)[0], expected / 2)
+    for changing in (still, changed):  # everywhere, and more in one token
+        changing += 9
+    evidence = replace(evidence_of([0 * still, changed, still]), attention=paid)
     torch.testing.assert_close(score_named("avits")(evidence)[0], expected / 2)
