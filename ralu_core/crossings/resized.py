@@ -28,7 +28,7 @@ class Renoised(Crossing):
 
     @property
     def start_sigma(self) -> float:
-        return self.end_sigma if self.jump == 1 else shift_sigma(self.jump, self.end_sigma)
+        return shift_sigma(self.jump, self.end_sigma)
 
     def check(self, before: Grid, after: Grid) -> None:
         if {before, after} != {HALF, FULL}:

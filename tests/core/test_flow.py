@@ -94,6 +94,7 @@ def test_a_falling_shift_begins_as_one_and_ends_as_the_other(
         assert even_level(shift, level, end_shift) == pytest.approx(even, abs=1e-12)
         if shift == end_shift:
             assert level == pytest.approx(level_at(shift, even))
+    assert even_level(shift, 0.0, end_shift) == 0.0
 
 
 @pytest.mark.parametrize(("start", "end", "steps"), [(1.0, 0.0, 4), (0.9, 0.3, 3), (0.6, 0.0, 1)])

@@ -98,6 +98,17 @@ def test_the_command_knows_every_plan(name: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("steps", "told"),
+    [(30, "1.50x fewer"), (20, "1.00x fewer"), (10, "2.00x more"), (1, "20.00x more")],
+)
+def test_the_command_says_what_is_saved(steps: int, told: str) -> None:
+    """Of 20 plain steps."""
+    plural = "s" if steps > 1 else ""
+    wanted = f": {told} model FLOPs than {steps} plain step{plural}"
+    assert main(["plain", "--steps", str(steps)]).endswith(wanted)
+
+
+@pytest.mark.parametrize(
     ("arguments", "phrase"),
     [
         (["FLUX 6x"], r"A preset must be one of FLUX 5x, .*; got 'FLUX 6x'"),

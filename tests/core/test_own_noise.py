@@ -99,7 +99,9 @@ def test_where_nothing_is_drawn_the_noise_of_the_seed_returns(growth: str) -> No
 
 def test_a_jump_above_two_noises_what_half_size_held_anew() -> None:
     own, new = normal(1, *SIZE), normal(2, *SIZE)
-    noise = Matched(0.8, 4.0, "dct", own=True).noise(own, lambda: new, 2)
+    again = Matched(0.8, 4.0, "dct", own=True)
+    noise = again.noise(own, lambda: new, 2)
+    assert not again.remembers and Matched(0.8, 2.0, "dct", own=True).remembers
     held = projected("dct").mean_of_siblings
     torch.testing.assert_close(held(noise, 2), held(new, 2), rtol=0, atol=1e-5)
     torch.testing.assert_close(noise - held(noise, 2), own - held(own, 2), rtol=0, atol=1e-5)

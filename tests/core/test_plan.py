@@ -119,6 +119,7 @@ def test_a_stage_ends_early_at_its_own_levels() -> None:
         level = float(torch.tensor(whole.sigmas[k]))  # as hosts hand it on
         assert whole.ended_at(level).sigmas == pytest.approx(whole.sigmas[: k + 1])
         assert whole.begun_at(level).sigmas == pytest.approx(whole.sigmas[k:])
+    assert whole.begun_at(1e-7).sigmas == (1e-7, 0.0)  # however little is left
 
 
 @pytest.mark.parametrize("start", [0.2, 0.43, 0.56, 0.9])
@@ -130,6 +131,13 @@ def test_early_steps_are_as_many_in_a_run_that_begins_later(count: int, start: f
     assert begun.steps == whole.steps and stage.start == start and stage.end == 0.0
     assert stage.sigmas == pytest.approx(spaced_levels(12.0, start, 0.0, count, 3.0))
     assert len(begun.ended_at(start / 2).stages[0].sigmas) <= count
+
+
+def test_early_steps_without_guidance_are_its_share_in_a_run_that_begins_later() -> None:
+    lower = early(3.0, (10,)).stages[-1]
+    assert not lower.guided
+    begun = early(3.0, (10,)).begun_at(lower.sigmas[2])
+    assert begun.stages[0].sigmas == pytest.approx(lower.sigmas[2:])
 
 
 def test_a_plan_can_leave_noise_to_another_run() -> None:
@@ -163,7 +171,12 @@ def test_there_is_a_crossing_between_each_two_stages(stages: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("crossing", "start"), [(Matched(0.69, 4.0), Matched(0.69, 4.0).start_sigma), (UP, 0.8)]
+    ("crossing", "start"),
+    [
+        (Matched(0.69, 4.0), Matched(0.69, 4.0).start_sigma),
+        (UP, 0.8),
+        (UP, UP.start_sigma + 1e-5),
+    ],
 )
 def test_levels_must_meet(crossing: Matched, start: float) -> None:
     Plan.of("plan", [HALF_STAGE, full_stage(UP.start_sigma)], [UP])
@@ -224,6 +237,7 @@ def test_no_later_stage_may_start_above_the_begin() -> None:
     plan = Plan.of("plan", stages, crossings)
     assert jump.start_sigma > 0.85
     assert [stage.number for stage in plan.begun_at(0.84).stages] == [5]
+    assert [stage.number for stage in plan.begun_at(jump.start_sigma).stages] == [1, 2, 3, 4, 5]
     assert [stage.number for stage in plan.begun_at(0.9).stages] == [1, 2, 3, 4, 5]
 
 

@@ -160,6 +160,7 @@ def test_plain_is_one_stage_on_the_models_levels() -> None:
     assert stage.grid is FULL and stage.sigmas == spaced_levels(3.0, 1.0, 0.0, 20)
     assert plain(3.0, order=2).stages[0].order == 2
     assert noise_jump(plain(3.0)) is None
+    assert noise_jump(own_noise(3.0)) is None  # its own noise has no jump of NT-Matching's
 
 
 @pytest.mark.parametrize("fresh", [True, False])
@@ -182,14 +183,19 @@ def test_bottleneck_is_full_half_full() -> None:
     assert last.start == shift_sigma(2.0, 0.7) and not isinstance(plan.crossings[0], Matched)
 
 
-def test_every_stage_sees_the_steps_of_the_whole_run() -> None:
-    plan = ralu((2, 3, 2), (0.7, 0.55, 0.0), (4.4, 2.1, 2.0), 4.0, 0.3, 3.0)
-    done = 0
+@pytest.mark.parametrize("begins", ["whole", "later", "at the jump"])
+def test_every_stage_sees_the_steps_of_the_whole_run(begins: str) -> None:
+    """From where it begins, or above a stage that starts as high."""
+    whole = ralu((2, 3, 2), (0.7, 0.55, 0.0), (4.4, 2.1, 2.0), 4.0, 0.3, 3.0)
+    jump = whole.stages[1].start
+    plan, done = whole.begun_at({"whole": 1.0, "later": 0.95, "at the jump": jump}[begins]), 0
+    assert len(plan.stages) == 3
     for stage in plan.stages:
         levels = plan.levels_from(stage)
         assert len(levels) == plan.total_steps + 1
         assert levels[done : done + len(stage.sigmas)] == stage.sigmas
-        assert levels[0] == 1 and levels[-1] == 0
+        as_high = done > 0 and stage.start == plan.stages[0].start
+        assert levels[0] == (1.0 if as_high else plan.stages[0].start) and levels[-1] == 0
         assert all(a > b for a, b in pairwise(levels))
         done += stage.steps
 

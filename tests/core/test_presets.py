@@ -160,6 +160,9 @@ def test_ends_far_from_there_keep_the_share_of_the_plain_run(model_shift: float)
     plan = matched_plan(moved, model_shift)
     assert z_of(plan) <= 10 and plan.baseline_steps == base.baseline_steps
     assert moved.published_shifts is None and moved.at(model_shift) is moved
+    again, at_once = moved.at(40.0), base.at(40.0)  # by way of another shift
+    assert again.end_sigmas == pytest.approx(at_once.end_sigmas)
+    assert again.moved == pytest.approx(at_once.moved)
 
 
 def test_the_four_step_ends_hold_for_both_models_of_the_paper() -> None:
@@ -172,6 +175,12 @@ def test_the_four_step_ends_hold_for_both_models_of_the_paper() -> None:
 def test_a_preset_is_for_shifts_that_models_have(model_shift: float) -> None:
     with pytest.raises(ValueError, match="Model shift must be above 0"):
         preset("FLUX 5x").at(model_shift)
+
+
+def test_changed_steps_keep_those_that_the_models_shift_is_of() -> None:
+    """Nobody published what such a run stands for."""
+    plan = matched_plan(adjusted(preset("SD3 2x"), (4, 0, 0), (0, 0), 0), 3.0)
+    assert plan.baseline_steps is None and plan.shift_steps == 28
 
 
 def test_given_ends_stay() -> None:

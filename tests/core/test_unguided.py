@@ -36,3 +36,8 @@ def test_they_take_the_estimate_without_it(plan: Plan) -> None:
 
     assert len(plan.stages) == 2 and paid
     assert torch.equal(end_of(knows_levels=False), end_of(knows_levels=True))
+
+
+def test_a_call_at_the_level_itself_goes_without_it() -> None:
+    stages = plain(1.0, (5,), guided_above=0.4).stages
+    assert [(stage.guided, stage.start) for stage in stages] == [(True, 1.0), (False, 0.4)]

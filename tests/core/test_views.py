@@ -68,6 +68,9 @@ def test_a_call_costs_what_its_queries_see() -> None:
     assert cost.mixed_flops(kept + fine, 16, view_named(PAPER)) == cost.flops(kept + fine)
     for tokens in (16, 64):  # one size alone
         assert cost.mixed_flops(tokens, 16, view_named(VIEWS)) == cost.flops(tokens)
+    shared = flops(3 + kept + fine + others, coarse + (fine + others) * (27 + fine + others))
+    short = CallCost(2, 8, 3, texts=1)  # whose text lies beside the picture once
+    assert short.mixed_flops(kept + fine, 16, view_named(VIEWS), others) == shared
     table = CallCost(2, 8, 3, splits=False)
     assert table.mixed_flops(kept + fine, 16, view_named(VIEWS)) == table.flops(kept + fine)
 
