@@ -156,10 +156,12 @@ def test_flat_z_is_settled_low() -> None:
 
 @pytest.mark.parametrize("name", GOLDEN)
 def test_solve_is_fast(name: str) -> None:
+    """Of the processor, whatever else runs on it."""
+
     def seconds() -> float:
-        begin = time.perf_counter()
+        begin = time.thread_time()
         solve(*setting(name))
-        return time.perf_counter() - begin
+        return time.thread_time() - begin
 
     assert any(seconds() < 0.2 for _ in range(3))
 
