@@ -9,7 +9,17 @@ import torch
 from closed_form import Known, gaussian, gaussian_variance
 from runs import LATENT, SIZE, chain, choose_by, normal, with_stages
 
-from ralu_core import Plan, Source, Stage, StageEnd, multistep, run_plan, sample
+from ralu_core import (
+    Plan,
+    Source,
+    Stage,
+    StageEnd,
+    StageTask,
+    Start,
+    multistep,
+    run_plan,
+    sample,
+)
 from ralu_core.crossings import Crossing, Matched, Place
 from ralu_core.latents.grid import FULL, HALF, MIXED, Grid
 
@@ -119,6 +129,27 @@ def test_regions_are_chosen_anew_after_another_grid() -> None:
     source = Source.from_noise(normal(3, *SIZE))
     run_plan(plan, source, multistep(gaussian(0.2, 0.8)), choose, draw)
     assert [end.shape[-2:] for end in ends] == [(8, 12), (8, 12)] and drawn == [1, 2, 3, 4, 5]
+
+
+def test_mixed_stages_in_a_row_share_a_choice_and_see_by_views_of_their_own() -> None:
+    """What a choice reads is kept of the stage before it alone."""
+    plan = CHAINS["half mixed mixed full"]
+    low, mixed, last, full = plan.stages
+    plan = replace(plan, stages=(low, mixed, replace(last, views="views"), full))
+    tasks: list[StageTask] = []
+
+    def run_stage(task: StageTask, start: Start) -> StageEnd:
+        tasks.append(task)
+        x = start.take()
+        return StageEnd(x, x)
+
+    source, noise = Source.from_noise(normal(3, *SIZE)), normal(11, *SIZE)
+    run_plan(plan, source, run_stage, choose_by(LATENT), lambda number: noise, keep_history=True)
+    assert [task.before_choice for task in tasks] == [True, False, False, False]
+    assert [task.keep_history for task in tasks] == [True, False, False, False]
+    layouts = [task.layout for task in tasks if task.layout]
+    assert [layout.views for layout in layouts] == ["paper", "views"]
+    assert torch.equal(layouts[0].fine, layouts[1].fine)
 
 
 def test_mixed_stages_in_a_row_need_one_ratio() -> None:

@@ -123,6 +123,14 @@ def test_parts_hold_the_pictures_of_one_token_count() -> None:
         assert torch.equal(part.unpack(part.pack(x[part.items])), whole.settle(x)[part.items])
 
 
+def test_parts_alike_hold_the_pictures_of_the_same_tokens() -> None:
+    """For a network whose table of places is one for all rows of a call."""
+    whole = Layout(torch.stack([mask("F.", ".."), mask("..", ".F"), mask("F.", "..")]))
+    assert [part.items for part in Packing.parts(whole)] == [[0, 1, 2]]
+    parts = Packing.parts(whole, alike=True)
+    assert [(part.items, part.is_part) for part in parts] == [([0, 2], True), ([1], True)]
+
+
 def test_moving_a_packing_copies_its_tables(layout: Layout) -> None:
     packing = only(layout)
     assert packing.to("cpu") is packing

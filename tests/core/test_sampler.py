@@ -20,6 +20,7 @@ from ralu_core import (
     white_noise,
 )
 from ralu_core.growth import GROWTHS
+from ralu_core.latents.grid import MIXED
 from ralu_core.latents.tokens import pick
 from ralu_core.plans import named_plan
 
@@ -214,6 +215,15 @@ def test_what_cannot_be_sampled_is_told_before_a_call(regions, steps, seed, size
     with pytest.raises(ValueError, match=told):
         sample(model, None, source, plan, seed, regions)
     assert not calls
+
+
+def test_a_run_that_begins_mixed_has_no_steps_to_choose_by() -> None:
+    """However many its other stages take."""
+    plan = plan_of(steps=(4, 4, 4)).begun_at(0.94)
+    assert plan.stages[0].grid is MIXED
+    source = Source.from_noise(normal(3, *SIZE))
+    with pytest.raises(ValueError, match=r"reads 2 steps before the regions .* takes 0 there"):
+        sample(gaussian(0.2, 0.8), None, source, plan, 0, Regions("step_variance"))
 
 
 def test_regions_are_chosen_for_each_picture() -> None:

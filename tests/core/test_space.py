@@ -113,9 +113,9 @@ def test_a_picture_may_be_too_small_or_too_large(space: Space, least: int) -> No
     """More than one coarse token, whole or not."""
     Frame.of_picture(least + space.pixels, least + space.pixels, space)
     with pytest.raises(
-        ValueError, match=f"more than {least} pixels each way, got .*: make it larger"
+        ValueError, match=f"more than {least} pixels each way, got {4 * least + 1}x{least}: make it"
     ):
-        Frame.of_picture(least, 4 * least, space)
+        Frame.of_picture(least, 4 * least + 1, space)  # told in its own pixels
     Frame.of_picture(16384, 64 * 4, space)
     with pytest.raises(ValueError, match=r"at most 16384 pixels each way, got 256x16400: make it"):
         Frame.of_picture(16384 + 16, 256, space)
