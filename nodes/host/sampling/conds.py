@@ -79,8 +79,13 @@ def fit_to_frame(conds: Conds, frame: Frame) -> Conds:
 
     A cropped area cannot be packed, and its place would differ between stages; as a mask the same
     prompt is weighed over the same part, and sees the whole frame. In a frame that is exact no
-    stage needs that, and the host crops the call to the area, which is less work.
+    stage needs that, and the host crops the call to the area, which is less work. ValueError for an
+    area outside the picture; that of a prompt which no call reads, too, as the host asks all others
+    for the same area.
     """
+    for entry in (entry for entries in conds.values() for entry in entries):
+        if entry.get("area") is not None and not _is_bounded(entry):
+            _check_area(entry["area"], frame)
     prepare = _ControlPreparer(frame)
     return {
         name: [_extend(_as_mask(entry, frame), frame, prepare) for entry in entries]
@@ -94,8 +99,23 @@ def has_areas(conds: Conds) -> bool:
 
 
 def _is_area(entry: dict) -> bool:
-    bounded = entry.get("set_area_to_bounds", False) and "mask" in entry
-    return bounded or entry.get("area") is not None
+    return _is_bounded(entry) or entry.get("area") is not None
+
+
+def _is_bounded(entry: dict) -> bool:
+    """Whether the host takes the bounds of a mask for its area, whatever the area was."""
+    return entry.get("set_area_to_bounds", False) and "mask" in entry
+
+
+def _check_area(area: tuple, frame: Frame) -> None:
+    """Refuse, before sampling, what the host fails on in the first call of the model."""
+    (top, _, height), (left, _, width) = _area_axes(area, frame)
+    if top > height or left > width:
+        x, y = (side * frame.space.host_pixels for side in (left, top))
+        raise ValueError(
+            f"An area prompt must begin within the picture, {frame.size} pixels, got one that "
+            f"begins at x {x} and y {y}: set its x and y anew."
+        )
 
 
 def _as_mask(entry: dict, frame: Frame) -> dict:
@@ -104,9 +124,8 @@ def _as_mask(entry: dict, frame: Frame) -> dict:
     if frame.exact or not _is_area(entry):
         return fitted
     area = fitted.pop("area", None)
-    # The host takes the bounds of a mask for its area, whatever the area was.
-    bounded_by_mask = fitted.pop("set_area_to_bounds", False) and "mask" in fitted
-    if not bounded_by_mask:
+    fitted.pop("set_area_to_bounds", None)
+    if not _is_bounded(entry):
         mask = fitted.get("mask")
         whole = area_mask(area, frame) if mask is None else _inside(mask, area, frame)
         fitted["mask"] = whole

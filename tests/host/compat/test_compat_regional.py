@@ -145,6 +145,18 @@ def test_area_in_a_whole_run(model, vae):
     assert torch.isfinite(regional).all() and (regional - plain).abs().max() > 1e-2
 
 
+@pytest.mark.parametrize(("x", "y"), [(264, 0), (0, 200), (512, 64)])
+@pytest.mark.parametrize("quality", ["balanced", "paper"])
+@pytest.mark.parametrize("prompt", ["positive", "negative"])
+def test_an_area_outside_the_picture_is_told_before_sampling(flux, vae, prompt, quality, x, y):
+    """As of a larger one. The host fails in a call of the model, also where none reads the prompt:
+    it asks all others for the same area."""
+    (outside,) = ConditioningSetArea().append(LEFT, 128, 64, x, y, 1.0)
+    wires = {"quality": quality, "schedule": None, prompt: outside + REST}
+    with pytest.raises(ValueError, match=rf"256x192 pixels, got .* at x {x} and y {y}: set"):
+        ralu(flux, vae, (192, 256), **wires)
+
+
 @pytest.mark.promise("Prompts for a range of steps")
 def test_timestep_range_limits(model):
     sampling = model.get_model_object("model_sampling")

@@ -86,7 +86,7 @@ def ralu(model, vae, size=(256, 256), batch=1, seed=7, cfg=1.0, latent=None, **o
     out = Sampler.execute(
         model=model,
         positive=settings.pop("positive", None) or tiny.conditioning(5),
-        negative=tiny.conditioning(6),
+        negative=settings.pop("negative", None) or tiny.conditioning(6),
         latent_image=latent or empty,
         seed=seed,
         cfg=cfg,
