@@ -4,7 +4,7 @@ import pytest
 
 from ralu_core.crossings import Matched
 from ralu_core.latents.flow import shift_sigma
-from ralu_core.plans import Plan
+from ralu_core.plans import Plan, nt_matching
 from ralu_core.plans.nt_matching import js_distance
 from ralu_core.plans.presets import (
     FLUX_DEV_SHIFT,
@@ -181,6 +181,12 @@ def test_changed_steps_keep_those_that_the_models_shift_is_of() -> None:
     """Nobody published what such a run stands for."""
     plan = matched_plan(adjusted(preset("SD3 2x"), (4, 0, 0), (0, 0), 0), 3.0)
     assert plan.baseline_steps is None and plan.shift_steps == 28
+
+
+def test_a_small_shift_bounds_z_no_closer() -> None:
+    few = preset("4-step distilled")
+    free = nt_matching.solve(few.steps, few.end_sigmas, 1.0, max_z=10.0)
+    assert free.z > 10 / 3 and z_of(matched_plan(few, 1.0)) == free.z
 
 
 def test_given_ends_stay() -> None:
