@@ -230,4 +230,5 @@ def test_fewer_steps_than_any_plan_has_are_plain_ones_and_told_so(flux, caplog):
     torch.testing.assert_close(out.args[0]["samples"], expected, atol=1e-5, rtol=0)
     (shown,) = out.ui["ralu_run"]
     assert shown["plan"] == "plain, as of 2 steps none can be spared"
+    assert (shown["plain_steps"], shown["published_steps"]) == (2, None)  # of one number
     assert shown["plan"] in shown["comparison"] and shown["plan"] in caplog.text

@@ -21,7 +21,7 @@ from ralu_pack.nodes.host.showing import status
 from ralu_pack.nodes.host.showing.overlay import OUTLINE, region_overlay
 from ralu_pack.nodes.host.showing.report import RunReport
 from ralu_pack.nodes.outputs import run_view
-from ralu_pack.ralu_core.cost import CallCost
+from ralu_pack.ralu_core.cost import CallCost, References
 from ralu_pack.ralu_core.latents.grid import FULL, HALF, MIXED
 from ralu_pack.ralu_core.plans.presets import PRESETS, matched_plan
 
@@ -154,7 +154,8 @@ def test_as_many_plain_steps_are_no_slower_than_plain_ones():
     report = RunReport([stage], 4.5, CallCost(2, 256, 8), (8, 8), 2)
     assert report.measured_equivalents() > report.full_step_equivalents() == 2
     assert "does not pay" not in report.comparison
-    assert "does not pay" in replace(report, plain_steps=1).comparison
+    one = replace(report, plain_steps=1).comparison
+    assert " 1 plain step of " in one and "does not pay" in one
 
 
 @pytest.mark.parametrize("quality", ["balanced", "paper"])
@@ -176,6 +177,12 @@ def test_steps_to_compare_with_are_the_widgets(flux, vae):
     ]
     assert [report.plain_steps for report in reports] == [None, 7]
     assert " 7 plain steps of " in reports[1].summary()
+
+
+@pytest.mark.parametrize(("half", "told"), [(None, ""), (9, ", 9 at half size")])
+def test_the_log_counts_references(half, told):
+    report = replace(report_of([1.0, 2.0, 4.0], 0.0, 8.0, 20), references=References(36, half))
+    assert f"; 36 tokens of references in each call{told}): " in report.line()
 
 
 def test_speed_is_measured_by_the_last_stage_at_full_size():

@@ -9,7 +9,10 @@ import pytest
 from comfy_execution.utils import CurrentNodeContext
 
 from driving import ralu
+from ralu_pack.nodes.host.sampling.watch import StageRecord
 from ralu_pack.nodes.host.showing import status
+from ralu_pack.nodes.host.showing.progress import Progress
+from ralu_pack.nodes.host.showing.work import Work
 
 
 class Server:
@@ -41,6 +44,22 @@ def test_status_names_the_stages(flux, vae, monkeypatch):
         "Stage 3 of 3",
     ]
     assert re.match(r"6 steps in \d+\.\d\d s: ", texts[-1])
+
+
+def test_a_run_that_begins_later_tells_the_numbers_of_the_whole(flux, monkeypatch):
+    server = Server()
+    monkeypatch.setattr(status, "running_server", lambda: server)
+    with CurrentNodeContext("prompt", "12"):
+        ralu(flux, None, denoise=0.1, edge_detector="latent_gradient")
+    assert server.texts[0][0].startswith("Stage 3 of 3: full size, 256 tokens, ")
+
+
+def test_the_most_tokens_of_a_batch_are_told():
+    """Where a threshold chooses other numbers of regions in each picture."""
+    texts = []
+    record = StageRecord(2, "mixed", "edges at full size", 4, [121, 142, 100])
+    Progress(Work({2: 1.0}), 3, texts.append).stage_began(record)
+    assert texts == ["Stage 2 of 3: edges at full size, 142 tokens, 4 steps"]
 
 
 def test_no_status_without_a_server(flux, vae):
