@@ -99,7 +99,13 @@ def test_the_denoise_that_is_named_runs(flux):
     with pytest.raises(ValueError) as raised:
         advanced(flux, Noise_EmptyNoise(), latent_image={"samples": drawn()})
     named = float(str(raised.value).split("set denoise below ")[1].split(",")[0])
-    advanced(flux, Noise_EmptyNoise(), latent_image={"samples": drawn()}, denoise=named - 0.01)
+    advanced(flux, Noise_EmptyNoise(), latent_image={"samples": drawn()}, denoise=named - 1e-6)
+
+
+def test_no_noise_for_one_picture_of_several(flux):
+    one_empty = torch.cat([drawn(), torch.zeros_like(drawn())])
+    with pytest.raises(ValueError, match="this NOISE is empty"):
+        advanced(flux, Given(one_empty, seed=7), batch=2)
 
 
 def test_no_noise_at_all(flux):
