@@ -12,14 +12,18 @@ from comfy_execution.utils import CurrentNodeContext
 
 from driving import schedule_for
 from ralu_pack.nodes.apply import Apply
+from ralu_pack.nodes.host.asked import Settings
 from ralu_pack.nodes.host.dial import QUALITIES, dialled_plan
 from ralu_pack.nodes.host.families.dials import DIALLED, LEAST_SIDE
 from ralu_pack.nodes.host.families.inspect import ModelFacts, inspect_model
 from ralu_pack.nodes.host.families.table import FAMILIES
+from ralu_pack.nodes.host.remarks import remarks
+from ralu_pack.nodes.host.sampling.second_order import second_order
 from ralu_pack.nodes.host.showing import status
 from ralu_pack.ralu_core.latents.flow import spaced_levels
 from ralu_pack.ralu_core.latents.frame import Frame
 from ralu_pack.ralu_core.latents.grid import FULL
+from ralu_pack.ralu_core.plans import early
 from ralu_pack.ralu_core.plans.presets import FLUX_DEV_SHIFT
 
 ASIDE = {
@@ -125,7 +129,7 @@ REMARKS = [
     (OF_ANOTHER_PICTURE, {}, LEFT_OUT.format("region_mask")),
     (MASKED | {"edge_threshold": 0.1}, {}, LEFT_OUT.format("region_mask, edge_threshold")),
     ({"upsampling": "dct"}, {}, LEFT_OUT.format("upsampling")),
-    (MASKED | {"quality": "paper"}, {}, None),
+    (MASKED | {"quality": "paper", "upsampling": "dct"}, {}, None),
     ({}, {"sampler": "heun"}, OTHERS_STEPS),
     ({"quality": "paper"}, {"sampler": "heun"}, None),
 ]
@@ -142,6 +146,12 @@ def test_what_has_no_effect_is_told_on_the_node(flux, monkeypatch, inputs, optio
         assert not any("grows early" in line or "those of" in line for line in server.lines)
     else:
         assert told in server.lines[-1]
+
+
+def test_what_runs_as_asked_for_is_not_told():
+    """The plan's own steps by another node, and a share that is all of them."""
+    plan = early(FLUX_DEV_SHIFT)
+    assert remarks(plan, plan, Settings(continues=True), second_order(), {}) == ()
 
 
 # The dial
