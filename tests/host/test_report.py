@@ -115,6 +115,13 @@ def test_overlay_without_a_picture_is_grey():
     assert overlay[0, 10, 10, 0] < 0.3
 
 
+def test_regions_of_a_large_picture_are_wide_enough_for_their_outline():
+    chosen = torch.ones(1, 2, 100, dtype=torch.bool)
+    overlay = region_overlay(torch.full((1, 64, 3200, 3), 1.5), chosen)
+    assert overlay.shape == (1, 16, 800, 3)
+    assert overlay[0, 4, 4].tolist() == [1.0] * 3  # no brighter than white
+
+
 # The comparison with plain sampling
 
 
