@@ -106,6 +106,14 @@ BEFORE = {
         },
         "hint of the ControlNet at the positive input .*numbers",
     ),
+    "strength of a ControlNet": (
+        lambda m, v: {
+            "guider": prompted(
+                m, *applied(controlnet(m, "flux instantx"), v, NAN, image=hint(size=(256, 256)))
+            )
+        },
+        "strength of the ControlNet at the positive input must be a number, got nan",
+    ),
     "noise": (lambda m, v: {"noise": BrokenNoise(7)}, "NOISE holds values that are not numbers"),
     "inpaint mask": (
         lambda m, v: {"latent_image": latent(noise_mask=torch.full((1, 1, 256, 256), NAN))},

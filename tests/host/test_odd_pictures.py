@@ -7,7 +7,9 @@ import torch
 
 from driving import ralu, schedule_for
 from ralu_pack.nodes.edge_mask_preview import EdgeMaskPreview
+from ralu_pack.nodes.host.sampling.conds import fit_to_frame
 from ralu_pack.nodes.schedule import Schedule
+from ralu_pack.ralu_core.latents.frame import Frame
 
 GREY = torch.rand(1, 256, 256, 1, generator=torch.Generator().manual_seed(0))
 
@@ -108,3 +110,11 @@ def test_a_mask_of_yes_and_no(flux, vae):
         region = mask[:, : size[0], : size[1]]
         made = ralu(flux, vae, size=size, region_mask=region)[1]
         assert torch.equal(made, ralu(flux, vae, size=size, region_mask=region.float())[1])
+
+
+@pytest.mark.parametrize("key", ["mask", "concat_latent_image", "concat_mask"])
+def test_maps_beside_a_prompt_are_extended_and_not_stretched(key):
+    frame, given = Frame(23, 30), torch.rand(1, 1, 23, 30)
+    (fitted,) = fit_to_frame({"positive": [{key: given}]}, frame)["positive"]
+    assert fitted[key].shape[-2:] == frame.padded == (24, 32)
+    assert torch.equal(fitted[key], frame.extend(given))
