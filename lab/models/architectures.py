@@ -100,4 +100,8 @@ MINIATURES = {
         "Miniature Flux, turbo", (2, 4), 256, **{**_HASHED, "steps": 4, "preset": FEW}
     ),
     "sd3": _sd3("Miniature SD3", 4, cfg=4.0, rms=True, **_HASHED),
+    # The same with a LoRA for four steps without guidance.
+    "sd3_lightning": _sd3(
+        "Miniature SD3, Lightning", 4, rms=True, **{**_HASHED, "steps": 4, "preset": FEW}
+    ),
 }

@@ -19,7 +19,8 @@ from lab.models.architectures import ARCHITECTURES, MINIATURES, Architecture
 from ralu_core.cost import CallCost
 
 TRAINED = REPOSITORY / "lab" / "models" / "miniature" / "weights"
-CHANGED = {"flux_turbo": "flux_guided"}  # miniatures that are a LoRA on another one
+# Miniatures that are a LoRA on another one.
+CHANGED = {"flux_turbo": "flux_guided", "sd3_lightning": "sd3"}
 Weights = dict[str, Any]
 
 

@@ -20,7 +20,7 @@ from lab.models.miniature.models import KINDS, prepare
 from lab.models.miniature.train import load_codec
 
 WEIGHTS = Path(__file__).resolve().parent / "weights"
-LORAS = ("flux_turbo",)  # on the guided Flux
+LORAS = ("flux_turbo", "sd3_lightning")
 # ComfyUI hands models (latent - shift) * scale; the autoencoder files undo exactly that.
 FORMATS = {"flux": (0.3611, 0.1159), "sd3": (1.5305, 0.0609)}
 

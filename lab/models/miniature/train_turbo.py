@@ -10,24 +10,19 @@ al. 2022, arXiv 2209.03003). So what its few steps draw is the picture of the sa
 from __future__ import annotations
 
 import argparse
-import os
-from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 
 from lab.models.miniature.fetch import CACHE
-from lab.models.miniature.models import build, prepare
+from lab.models.miniature.low_rank import LowRank
+from lab.models.miniature.models import prepare
 from lab.models.miniature.train import WIDE, Recipe, draw_sigmas
-from lab.models.miniature.train_guided import Continued, shipped_weights
 from ralu_core import Source, sample
 from ralu_core.plans import named_plan
 
 GUIDANCE = 3.5
-RANK = 32
 PLAN, SHIFT = "early second order 10, from 2.5 times the shift", 3.0
-PAIRS = {128: 2304, 256: 1152}  # pixels: how many
-BATCH = 24
 TURBO = Recipe(
     "flux",
     seed=9,
@@ -42,41 +37,11 @@ TURBO = Recipe(
 )
 
 
-class Turbo(Continued):
-    """Low-rank changes of the guided Flux's blocks, beside weights that stay."""
+class Turbo(LowRank):
+    """Learns straight ways from noise to what the guided Flux draws of it."""
 
-    def __init__(self, recipe: Recipe, folder: Path, weights: dict[str, torch.Tensor]) -> None:
-        super().__init__(recipe, folder, weights)
-        self.model.requires_grad_(False)
-        for name, layer in list(self.model.named_modules()):
-            if isinstance(layer, torch.nn.Linear) and "_blocks." in name:
-                add_low_rank(layer)
-        learnt = [weight for weight in self.model.parameters() if weight.requires_grad]
-        self.optimizer = torch.optim.AdamW(learnt, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
-        self.average = {k: v.clone() for k, v in self.model.state_dict().items()}
-        self.pairs = {size: self.drawn(size, count) for size, count in PAIRS.items()}
-
-    def drawn(self, size: int, count: int) -> tuple[torch.Tensor, torch.Tensor, list[str]]:
-        """Noise, what the teacher draws of it, and prompts; kept, so that training can go on."""
-        path = self.folder / f"turbo_pairs_{size}.pt"
-        if not path.exists():
-            generator = torch.Generator().manual_seed(size)
-            self.pictures.generator = generator
-            teacher = build("flux_guided").eval().requires_grad_(False)
-            teacher.load_state_dict(shipped_weights("flux_guided"))
-            parts = []
-            for start in range(0, count, BATCH):
-                _, prompts = self.pictures.draw(BATCH, size)
-                noise = torch.randn(BATCH, 16, size // 8, size // 8, generator=generator)
-                parts.append((noise, self.many_steps(teacher, noise, prompts), prompts))
-                print(f"{size} pixels: {start + BATCH} of {count} pairs", flush=True)
-            noises, pictures, prompts = zip(*parts, strict=True)
-            words = [prompt for some in prompts for prompt in some]
-            whole = torch.cat(noises), torch.cat(pictures), words
-            torch.save(whole, path.with_suffix(".part"))
-            os.replace(path.with_suffix(".part"), path)
-            self.pictures.generator = self.generator
-        return torch.load(path)
+    teacher = "flux_guided"
+    counts = {128: 2304, 256: 1152}
 
     @torch.no_grad()
     def many_steps(
@@ -105,30 +70,14 @@ class Turbo(Continued):
         return F.mse_loss(velocity, noise - clean)
 
     def record(self) -> dict[str, object]:
-        how = {"rank": RANK, "guidance": GUIDANCE, "pairs": PAIRS, "plan": PLAN}
-        told = super().record()
-        return {
-            **told,
-            **how,
-            "hardware": str(told["hardware"]).replace("bfloat16 autocast", "float32"),
-        }
-
-
-def add_low_rank(layer: torch.nn.Linear) -> None:
-    """Adds up(down(x)) to what a layer gives: nothing at first. Named as LoRA files name them."""
-    down = torch.nn.Linear(layer.in_features, RANK, bias=False)
-    up = torch.nn.Linear(RANK, layer.out_features, bias=False)
-    torch.nn.init.zeros_(up.weight)
-    layer.add_module("lora_down", down)
-    layer.add_module("lora_up", up)
-    layer.register_forward_hook(lambda _layer, given, out: out + up(down(given[0])))
+        return {**super().record(), "guidance": GUIDANCE, "plan": PLAN}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--threads", type=int, default=1)
     prepare(parser.parse_args().threads)
-    turbo = Turbo(TURBO, CACHE, shipped_weights("flux_guided"))
+    turbo = Turbo(TURBO, CACHE)
     turbo.resume()
     turbo.run(save_every=50)
 

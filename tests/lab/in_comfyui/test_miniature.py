@@ -9,10 +9,12 @@ import torch
 from safetensors.torch import load_file
 
 from lab.models import tiny
+from lab.models.miniature import train_lightning
 from lab.models.miniature.codec import read_codec
 from lab.models.miniature.export import FORMATS
 from lab.models.miniature.text_encoding import WIDTH, WORDS, encode_prompt
 from lab.models.stand_ins import TRAINED
+from ralu_core.plans import plain
 
 MODELS = ("flux", "sd3")  # that have an autoencoder
 TRAINED_MODELS = (*MODELS, "flux_guided")
@@ -34,7 +36,12 @@ def rendered_ball(size: int) -> torch.Tensor:
 
 
 def sample(
-    model: str, prompt: str, steps: int, guidance: float = 3.5, lora: str = ""
+    model: str,
+    prompt: str,
+    steps: int,
+    guidance: float = 3.5,
+    lora: str = "",
+    cfg: float = 1.0,
 ) -> torch.Tensor:
     """Plain Euler at 256x256 through ComfyUI: latent (1, 16, 32, 32)."""
     weights = load_file(TRAINED / "diffusion_models" / f"miniature_{model}.safetensors")
@@ -42,12 +49,14 @@ def sample(
     if lora:
         change = load_file(TRAINED / "loras" / f"miniature_{lora}.safetensors")
         patcher, _ = comfy.sd.load_lora_for_models(patcher, None, change, 1.0, 0.0)
-    context, pooled = encode_prompt(prompt)
-    cond = [[context.unsqueeze(0), {"pooled_output": pooled.unsqueeze(0), "guidance": guidance}]]
+    said, unsaid = (
+        [[context.unsqueeze(0), {"pooled_output": pooled.unsqueeze(0), "guidance": guidance}]]
+        for context, pooled in map(encode_prompt, (prompt, ""))
+    )
     noise = torch.randn(1, 16, 32, 32, generator=torch.Generator().manual_seed(0))
     empty = torch.zeros_like(noise)
     return comfy.sample.sample(
-        patcher, noise, steps, 1.0, "euler", "simple", cond, cond, empty, disable_pbar=True
+        patcher, noise, steps, cfg, "euler", "simple", said, unsaid, empty, disable_pbar=True
     )
 
 
@@ -88,14 +97,24 @@ def test_guidance_has_an_effect_where_it_was_taught(model, has_effect):
     assert (change > 0.15) is has_effect, change
 
 
-def test_the_turbo_lora_draws_in_two_steps_what_its_model_draws_in_many():
-    errors = {"": 0.0, "flux_turbo": 0.0}
+@pytest.mark.parametrize(
+    ("lora", "model", "cfg", "steps"),
+    [("flux_turbo", "flux_guided", 1.0, 2), ("sd3_lightning", "sd3", 4.0, 4)],
+)
+def test_a_lora_draws_in_few_steps_what_its_model_draws_in_many(lora, model, cfg, steps):
+    errors = {lora: 0.0, "": 0.0}
     for prompt in ("fox face", "red apple", "frog face", "penguin"):
-        many = sample("flux_guided", prompt, 12)
-        for lora in errors:
-            few = sample("flux_guided", prompt, 2, lora=lora)
-            errors[lora] += (few - many).square().mean().item()
-    assert errors["flux_turbo"] < 0.7 * errors[""]
+        many = sample(model, prompt, 12, cfg=cfg)
+        for name in errors:
+            few = sample(model, prompt, steps, lora=name)
+            errors[name] += (few - many).square().mean().item()
+    assert errors[lora] < 0.7 * errors[""]
+
+
+def test_the_lightning_loras_parts_begin_where_four_steps_do():
+    begun = train_lightning.level(torch.arange(train_lightning.PARTS + 1))
+    (stage,) = plain(train_lightning.SHIFT, (4,)).stages
+    assert begun.tolist() == pytest.approx(stage.sigmas)
 
 
 @pytest.mark.parametrize("model", TRAINED_MODELS)

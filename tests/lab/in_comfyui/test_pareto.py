@@ -12,7 +12,7 @@ import torch
 from lab.comfy import ralu_pack
 from lab.models.architectures import MINIATURES
 from lab.models.blueprint import FEW
-from lab.quality import jit, methods, pareto, pareto_methods, rivals
+from lab.quality import few_methods, jit, methods, pareto, pareto_methods, rivals
 from lab.quality.bench import REFERENCE, Bench, Measured, figure_names
 from lab.quality.pareto_line import EULER, LINE, RALU, Line
 from lab.quality.report import Row
@@ -29,7 +29,7 @@ def test_every_method_costs_what_the_curve_spans(kind):
     keys = [method.key for line in lines for method in line.methods]
     assert len(set(keys)) == len(keys)  # kept pictures go by them
     cheapest = [methods.cost(line.methods[0], counting).giga for line in lines]
-    least = 2 if MINIATURES[kind].preset == FEW else 8
+    least = 1 if MINIATURES[kind].preset == FEW else 8
     assert all(least < giga < 60 for giga in cheapest), cheapest
     plain = {m.name: methods.cost(m, counting) for m in lines[0].methods}
     assert plain["6 steps"].giga == pytest.approx(2 * plain["3 steps"].giga)
@@ -228,9 +228,10 @@ def test_a_page_with_a_rival_tells_the_dials_plans_from_it(tmp_path):
         assert (f"{rival}, 11 steps | -14 %" in page) is said
 
 
-def test_plans_of_few_steps_are_measured_at_as_many_flops():
-    """The presets for distilled models, the same without early regions, and two sizes."""
-    counting = meta_subject("flux_turbo")
+@pytest.mark.parametrize("kind", ["flux_turbo", "sd3_lightning"])
+def test_plans_of_few_steps_are_measured_at_as_many_flops(kind):
+    """The presets for distilled models, the same without early regions, two sizes, own levels."""
+    counting = meta_subject(kind)
     costs = {
         (line.name, method.name): methods.cost(method, counting).giga
         for line in pareto_methods.lines(counting)
@@ -242,3 +243,11 @@ def test_plans_of_few_steps_are_measured_at_as_many_flops():
         waiting = costs["RALU, no early regions", preset]
         assert waiting == pytest.approx(costs[RALU, preset], rel=0.05)
     assert costs["two sizes, fresh noise", "2-2"] / step == pytest.approx(2.5, rel=0.02)
+    for name, steps in (("4 without 2", 3), ("8 without 3 and 6", 6)):
+        assert costs["plain, Euler, some own levels", name] / step == pytest.approx(steps)
+
+
+def test_levels_left_out_are_of_a_models_own_steps():
+    plans = dict(few_methods.sparing(3.0))
+    assert plans["4 without 2"].stages[0].sigmas == pytest.approx((1, 0.9, 0.5, 0))
+    assert [plan.total_steps for plan in plans.values()] == [3, 3, 3, 6, 6, 6, 6]
