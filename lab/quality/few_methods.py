@@ -22,7 +22,7 @@ SIZES = ((2, 2), (3, 2), (4, 2), (4, 4), (6, 4))  # steps at half and at full si
 SWITCHES = (0.7, 0.85)  # of the seed's own noise; z = 2
 EARLY = (2, 3, 4, 5)
 # Own steps, and which of their levels are left out.
-SPARED = ((4, (1,)), (4, (2,)), (4, (3,)), (8, (1, 3)), (8, (2, 5)), (8, (3, 6)), (8, (5, 7)))
+SPARED = ((4, (1,)), (4, (2,)), (4, (3,)), (8, (3, 6)))
 
 
 def lines(subject: Subject) -> list[Line]:
