@@ -110,7 +110,8 @@ def _is_bounded(entry: dict) -> bool:
 def _check_area(area: tuple, frame: Frame) -> None:
     """Refuse, before sampling, what the host fails on in the first call of the model."""
     (top, _, height), (left, _, width) = _area_axes(area, frame)
-    if top > height or left > width:
+    past = 0 if frame.exact else 1  # at the edge itself a mask weighs nothing, and a crop is empty
+    if top >= height + past or left >= width + past:
         x, y = (side * frame.space.host_pixels for side in (left, top))
         raise ValueError(
             f"An area prompt must begin within the picture, {frame.size} pixels, got one that "

@@ -157,6 +157,14 @@ def test_an_area_outside_the_picture_is_told_before_sampling(flux, vae, prompt, 
         ralu(flux, vae, (192, 256), **wires)
 
 
+@pytest.mark.parametrize(("x", "y"), [(256, 0), (0, 192)])
+def test_an_area_at_the_edge_itself_is_told_where_the_host_crops_to_it(flux, vae, x, y):
+    (empty,) = ConditioningSetArea().append(LEFT, 128, 64, x, y, 1.0)
+    wires = {"quality": "balanced", "schedule": None, "positive": empty + REST}
+    with pytest.raises(ValueError, match=rf"256x192 pixels, got .* at x {x} and y {y}: set"):
+        ralu(flux, vae, (192, 256), **wires)
+
+
 @pytest.mark.promise("Prompts for a range of steps")
 def test_timestep_range_limits(model):
     sampling = model.get_model_object("model_sampling")
