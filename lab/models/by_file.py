@@ -20,7 +20,7 @@ class Kind:
     pattern   that its name contains, as a regular expression in small letters.
     family    of the pack's table; "" for a kind that is none of it.
     unplaced  its name in `unplaced.KINDS`, for one that runs at full size alone.
-    refused   the host's class in `comfy.model_base`, or what is refused for its network.
+    refused   the host's class in `comfy.model_base`.
     options   of the family's `tiny`.
     """
 
@@ -90,15 +90,15 @@ def load_kind(name: str) -> tuple[Any, Texts, Any]:
         return model, Texts(None, **unplaced.KINDS[kind.unplaced].reads()), unplaced.load_vae(model)
     if kind.refused:
         vae = tiny.load_vae(tiny.taesd_weights(seed=4))
-        return _refused_model(kind.refused, seed), Texts(None), vae
+        return _refused_model(kind.refused), Texts(None), vae
     family = ralu_pack.table.family_named(kind.family)
     weights = tiny.family_weights(family, seed, **kind.options)
     vae = tiny.load_vae(tiny.vae_weights(family.space, seed=4))
     return tiny.load_model(weights, family), Texts(family), vae
 
 
-def _refused_model(refused: str, seed: int) -> Any:
-    """A MODEL of a class that the pack refuses, or with what it refuses of a family's network."""
+def _refused_model(refused: str) -> Any:
+    """A MODEL of a class that the pack refuses."""
     import comfy.model_base
     import comfy.model_patcher
     import comfy.ops

@@ -46,7 +46,7 @@ judge's features and in texture statistics, less is better. SSIM, PSNR: \
 against {many} plain Euler steps of the same seed. FLOPs: of the network's calls, counted as run. \
 Differences are paired, against plain second-order steps of the nearest FLOPs not below the \
 method's (else the dearest there are): the line to beat. Those against plain Euler steps, a \
-KSampler's, against RALU as shipped, and of the dial's lines against rivals likewise."""
+KSampler's, against RALU as shipped, and of the dial's line against rivals likewise."""
 ARTIFACTS_ARE = """\
 Artifacts (`lab/quality/artifacts.py`), and blur: closer to the last row is better, not less."""
 TITLES = {"real": "real pictures", "model": "the model's own pictures"}
@@ -161,7 +161,7 @@ def write(
     for line, rows in measured:
         if line.name in TOLD_APART:
             results.say(pareto_report.differences(whole, rows, line.name))
-    rivals = pareto_report.against_rivals(measured, pareto_methods.DIALLED)
+    rivals = pareto_report.against_rivals(measured, pareto_methods.dialled(part.kind))
     if rivals:
         results.say(rivals)
     results.say(ARTIFACTS_ARE)

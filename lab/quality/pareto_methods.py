@@ -27,9 +27,16 @@ PRESETS = {"flux1": ("FLUX 7x", "FLUX 5x"), "sd3": ("SD3 3x", "SD3 2x")}
 # Steps at both sizes and the switch; z = 2 throughout.
 OWN_NOISE = ((4, 2, 0.65), (4, 3, 0.8), (4, 5, 0.8), (3, 5, 0.85), (6, 6, 0.6), (8, 7, 0.7))
 JIT = {8: jit.SHARES[11], 11: jit.SHARES[11], 18: jit.SHARES[18]}
-# Lines of the plans that the dial takes, with guidance and without.
-DIALLED = ("early second order", "early second order, from 2.5 times the shift")
 GUIDED_AT_HALF = ((4, 4, 0.7), (4, 6, 0.7), (4, 9, 0.7))
+
+
+def dialled(kind: str) -> str:
+    """The line of what the dial takes of a miniature."""
+    model = MINIATURES[kind]
+    if model.preset == FEW:
+        return EULER
+    times = ralu_pack.plans.CONDITIONED
+    return "early second order" + (f", from {times:g} times the shift" if model.cfg == 1 else "")
 
 
 def lines(subject: Subject) -> list[Line]:

@@ -86,11 +86,11 @@ def differences(measured: Measured, beaten: Sequence[Row], name: str) -> str:
     return markdown(["line", "method", f"minus {name}", "FLOPs", *COMPARED], lines)
 
 
-def against_rivals(measured: Measured, names: Sequence[str]) -> str:
-    """The methods of some lines, by their names, minus that of each rival line at no fewer FLOPs;
-    nothing where no rival is measured, or none of the lines."""
+def against_rivals(measured: Measured, name: str) -> str:
+    """The methods of a line, by its name, minus that of each rival line at no fewer FLOPs; nothing
+    where no rival is measured, or not the line."""
     lines = []
-    for mine in (row for line, rows in measured if line.name in names for row in rows):
+    for mine in (row for line, rows in measured if line.name == name for row in rows):
         for line, rows in measured:
             if line.is_rival:
                 other, share, gaps = _apart(mine, rows)

@@ -66,7 +66,7 @@ def test_the_dials_plans_are_told_from_each_rival_at_no_fewer_flops():
         (Line("b", (), True), [row("11 steps", 27.3, "b", PSNR=3.0)]),
     ]
     measured = [(Line(LINE, ()), PLAIN), (Line("early", ()), mine), *rivals]
-    text = pareto_report.against_rivals(measured, ("early",))
+    text = pareto_report.against_rivals(measured, "early")
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines()]
     assert [line[1:4] for line in cells[2:]] == [
         ["6 steps", "a, 4-5", "+0 %"],
@@ -75,8 +75,8 @@ def test_the_dials_plans_are_told_from_each_rival_at_no_fewer_flops():
         ["7 steps", "b, 11 steps", "+0 %"],
     ]
     assert cells[2][4].startswith("**-0.80 [") and cells[3][-1].startswith("**-2.0 [")
-    assert not pareto_report.against_rivals(measured[:2], ("early",))
-    assert not pareto_report.against_rivals(measured, ("late",))
+    assert not pareto_report.against_rivals(measured[:2], "early")
+    assert not pareto_report.against_rivals(measured, "late")
 
 
 @pytest.mark.parametrize("gap, hard", [(1.0, True), (0.0, False)])

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 from abc import abstractmethod
+from functools import partial
 from pathlib import Path
 
 import torch
 
-from lab.models.miniature.models import build
-from lab.models.miniature.train import Recipe
+from lab.models.miniature.fetch import CACHE
+from lab.models.miniature.models import build, prepare
+from lab.models.miniature.train import WIDE, Recipe
 from lab.models.miniature.train_guided import Continued, shipped_weights
 
 RANK = 32
 BATCH = 24
+# The recipe of all; model, seed, steps and name are each one's own.
+LEARNT = partial(Recipe, cooldown=0.5, rate=2e-3, warmup=50, ema=0.99, widths=((0, WIDE),))
 
 
 class LowRank(Continued):
@@ -80,3 +85,13 @@ def add_low_rank(layer: torch.nn.Linear) -> None:
     layer.add_module("lora_down", down)
     layer.add_module("lora_up", up)
     layer.register_forward_hook(lambda _layer, given, out: out + up(down(given[0])))
+
+
+def train(kind: type[LowRank], recipe: Recipe, words: str) -> None:
+    """The command that trains one, or goes on where it was stopped; words say what it teaches."""
+    parser = argparse.ArgumentParser(description=words)
+    parser.add_argument("--threads", type=int, default=1)
+    prepare(parser.parse_args().threads)
+    trainer = kind(recipe, CACHE)
+    trainer.resume()
+    trainer.run(save_every=50)

@@ -10,33 +10,18 @@ as Lightning and Hyper LoRAs are, other numbers of steps lie between what it lea
 
 from __future__ import annotations
 
-import argparse
-
 import torch
 import torch.nn.functional as F
 
-from lab.models.miniature.fetch import CACHE
-from lab.models.miniature.low_rank import LowRank
-from lab.models.miniature.models import KINDS, prepare
-from lab.models.miniature.train import WIDE, Recipe
+from lab.models.miniature.low_rank import LEARNT, LowRank, train
+from lab.models.miniature.models import KINDS
 from ralu_core import Source, sample
 from ralu_core.latents.flow import shift_sigma
 from ralu_core.plans import plain
 
 GUIDANCE, SHIFT = 4.0, 3.0
 PARTS, STEPS_EACH = 4, 3
-LIGHTNING = Recipe(
-    "sd3",
-    seed=10,
-    steps=3000,
-    cooldown=0.5,
-    rate=2e-3,
-    warmup=50,
-    ema=0.99,
-    batches=((128, 24), (256, 8)),
-    widths=((0, WIDE),),
-    name="sd3_lightning",
-)
+LIGHTNING = LEARNT("sd3", seed=10, steps=3000, name="sd3_lightning")
 
 
 class Lightning(LowRank):
@@ -87,14 +72,5 @@ def level(part: torch.Tensor) -> torch.Tensor:
     return shift_sigma(SHIFT, 1 - part / PARTS)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--threads", type=int, default=1)
-    prepare(parser.parse_args().threads)
-    lightning = Lightning(LIGHTNING, CACHE)
-    lightning.resume()
-    lightning.run(save_every=50)
-
-
 if __name__ == "__main__":
-    main()
+    train(Lightning, LIGHTNING, __doc__ or "")

@@ -9,32 +9,17 @@ al. 2022, arXiv 2209.03003). So what its few steps draw is the picture of the sa
 
 from __future__ import annotations
 
-import argparse
-
 import torch
 import torch.nn.functional as F
 
-from lab.models.miniature.fetch import CACHE
-from lab.models.miniature.low_rank import LowRank
-from lab.models.miniature.models import prepare
-from lab.models.miniature.train import WIDE, Recipe, draw_sigmas
+from lab.models.miniature.low_rank import LEARNT, LowRank, train
+from lab.models.miniature.train import draw_sigmas
 from ralu_core import Source, sample
 from ralu_core.plans import named_plan
 
 GUIDANCE = 3.5
 PLAN, SHIFT = "early second order 10, from 2.5 times the shift", 3.0
-TURBO = Recipe(
-    "flux",
-    seed=9,
-    steps=1200,
-    cooldown=0.5,
-    rate=2e-3,
-    warmup=50,
-    ema=0.99,
-    batches=((128, 24), (256, 8)),
-    widths=((0, WIDE),),
-    name="flux_turbo",
-)
+TURBO = LEARNT("flux", seed=9, steps=1200, name="flux_turbo")
 
 
 class Turbo(LowRank):
@@ -73,14 +58,5 @@ class Turbo(LowRank):
         return {**super().record(), "guidance": GUIDANCE, "plan": PLAN}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--threads", type=int, default=1)
-    prepare(parser.parse_args().threads)
-    turbo = Turbo(TURBO, CACHE)
-    turbo.resume()
-    turbo.run(save_every=50)
-
-
 if __name__ == "__main__":
-    main()
+    train(Turbo, TURBO, __doc__ or "")

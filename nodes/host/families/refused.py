@@ -41,8 +41,8 @@ REFUSED = {
     "ACEStep": "it makes sound",
     "TripoSplat": "it makes shapes",
 }
-# Models that the host runs by the class of a family, by what the family calls them.
 LAYERED = "Qwen-Image-Layered"  # its latents' frames are layers of a picture, however many
+# Models that the host runs by the class of a family, by what the family calls them.
 STRANGERS = {
     "Ovis-Image": "its blocks are gated, and its text has places of its own",
     LAYERED: "it makes layers, which would have to grow together",

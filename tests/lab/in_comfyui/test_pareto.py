@@ -212,10 +212,7 @@ def test_a_page_with_euler_steps_or_ralu_tells_differences_to_them(tmp_path, nam
 
 def test_a_page_with_a_rival_tells_the_dials_plans_from_it(tmp_path):
     part = pareto.Part("flux", "new", 8, 80, tmp_path, torch.float32, None, 50)
-    dialled, rival = pareto_methods.DIALLED[0], "Just-in-Time"
-    assert set(pareto_methods.DIALLED) <= {
-        line.name for line in pareto_methods.lines(meta_subject("flux"))
-    }
+    dialled, rival = pareto_methods.dialled("flux"), "Just-in-Time"
     measured = [
         (Line(LINE, ()), [told(LINE, "4 steps", 11.8)]),
         (Line(dialled, ()), [told(dialled, "6 steps", 17.7)]),
@@ -226,6 +223,17 @@ def test_a_page_with_a_rival_tells_the_dials_plans_from_it(tmp_path):
         pareto.write(part, "real", many, lines, many.figures, "command")
         page = (tmp_path / "pareto_flux_new_real.md").read_text("utf-8")
         assert (f"{rival}, 11 steps | -14 %" in page) is said
+
+
+@pytest.mark.parametrize("kind", MINIATURES)
+def test_the_dials_line_is_on_the_curve(kind):
+    """And runs what the dial names for such a model, where that is no part of its own steps."""
+    subject = meta_subject(kind)
+    lines = {line.name: line for line in pareto_methods.lines(subject)}
+    methods_of = {m.name: m for m in lines[pareto_methods.dialled(kind)].methods}
+    if MINIATURES[kind].preset != FEW:
+        named = subject.facts.dialled_name("balanced")
+        assert methods_of["7 steps"].run.keywords["plan"].name == named
 
 
 @pytest.mark.parametrize("kind", ["flux_turbo", "sd3_lightning"])
