@@ -84,7 +84,7 @@ const line = (points) => `<polyline points="${points.map((p) => p.join(",")).joi
 
 function frame(title, low, high, curves, end) {
   const { left, top, right, bottom } = BOX;
-  return `<svg viewBox="0 0 200 106">
+  return `<svg viewBox="0 0 200 106" role="img" aria-label="${title}">
     <rect x="${left}" y="${top}" width="${right - left}" height="${bottom - top}"/>
     <text x="${left}" y="12">${title}</text>
     <text x="${left - 4}" y="${bottom}" text-anchor="end">${low}</text>

@@ -39,6 +39,9 @@ for (const [name, values] of Object.entries(plans)) {
     assert.equal(densities !== undefined, values.matching !== null);
     assert.equal(html.includes("JS distance"), values.matching !== null);
     assert.equal(html.includes("P_target"), values.matching !== null);
+    const names = all(html, /<svg [^>]*role="img" aria-label="([^"]+)">/g);
+    assert.equal(names.length, densities ? 2 : 1); // screen readers name each plot
+    assert.ok(sigmas.includes(`>${names[0]}</text>`));
   });
 
   test(`${name}: no number is missing`, () => {
