@@ -15,6 +15,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -80,17 +81,25 @@ def __getattr__(name: str) -> ModuleType:
     return importlib.import_module(f"{NAME}.{MODULES[name]}")
 
 
-def import_pack() -> ModuleType:
-    """Import the repository as a custom node pack; ComfyUI must be importable."""
-    if NAME not in sys.modules:
+def load(folder: Path, name: str) -> ModuleType:
+    """Import a folder under that name as ComfyUI imports a custom node; ComfyUI must be importable.
+
+    The second time in a process it is the same module.
+    """
+    if name not in sys.modules:
         spec = importlib.util.spec_from_file_location(
-            NAME, REPOSITORY / "__init__.py", submodule_search_locations=[str(REPOSITORY)]
+            name, folder / "__init__.py", submodule_search_locations=[str(folder)]
         )
         assert spec is not None and spec.loader is not None
         module = importlib.util.module_from_spec(spec)
-        sys.modules[NAME] = module
+        sys.modules[name] = module
         spec.loader.exec_module(module)
-    return sys.modules[NAME]
+    return sys.modules[name]
+
+
+def import_pack() -> ModuleType:
+    """Import this repository as a custom node pack."""
+    return load(REPOSITORY, NAME)
 
 
 def start(cpu: bool = False, stays_loaded: bool = False) -> None:

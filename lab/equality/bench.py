@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-import importlib.util
 import json
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -39,18 +36,6 @@ Output = torch.Tensor | str
 Outputs = dict[str, Output]
 Wire = Callable[["Bench", Any], dict[str, Any]]  # the MODEL -> more inputs of the node
 Case = Callable[[], Outputs]
-
-
-def load_pack(tree: Path) -> ModuleType:
-    """Import the pack of that tree as ComfyUI imports a custom node."""
-    spec = importlib.util.spec_from_file_location(
-        NAME, tree / "__init__.py", submodule_search_locations=[str(tree)]
-    )
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[NAME] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 def core() -> ModuleType:

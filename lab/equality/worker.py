@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 
-from lab.comfy import activate
+from lab.comfy import activate, ralu_pack
 
 KEPT = 2**17  # numbers of the largest tensor that is kept to be subtracted; a plot has a million
 
@@ -34,7 +34,7 @@ def run_all(tree: Path, patterns: list[str], out: Path) -> None:
     """Write `results.json` and `tensors.safetensors` into `out`."""
     from . import bench, cases
 
-    made = bench.Bench(bench.load_pack(tree))
+    made = bench.Bench(ralu_pack.load(tree, bench.NAME))
     results: dict[str, Any] = {}
     tensors: dict[str, torch.Tensor] = {}
     todo = cases.chosen(cases.all_cases(made), patterns)
