@@ -67,21 +67,24 @@ class Counters:
         return Subject.of(model, patcher, vae, text_tokens)
 
     def count(self, key: str, setting: Setting, text: int, width: int, height: int) -> RunCount:
-        """Run a setting for real, networks on the meta device, and add up what it cost."""
-        subject = self.subject(key, text)
-        model = subject.model
-        network, vae = subject.patcher.model.diffusion_model, subject.vae
-        network.calls, vae.calls = [], []
-        setting.run(subject, width, height)
-        return RunCount(
-            list(network.calls),
-            list(vae.calls),
-            encoders(model.family, text) * model.rows,
-            t5_attention(model.family, text) * model.rows,
-        )
+        return counted_run(self.subject(key, text), setting, text, width, height)
 
     def paper_row(self, row: PaperRow) -> RunCount:
         return self.count(row.architecture, row.setting, row.text_tokens, 1024, 1024)
+
+
+def counted_run(subject: Subject, setting: Setting, text: int, width: int, height: int) -> RunCount:
+    """Run a setting for real, networks on the meta device, and add up what it cost."""
+    model = subject.model
+    network, vae = subject.patcher.model.diffusion_model, subject.vae
+    network.calls, vae.calls = [], []
+    setting.run(subject, width, height)
+    return RunCount(
+        list(network.calls),
+        list(vae.calls),
+        encoders(model.family, text) * model.rows,
+        t5_attention(model.family, text) * model.rows,
+    )
 
 
 def paper_table(counters: Counters) -> tuple[str, list[dict]]:

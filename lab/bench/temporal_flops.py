@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from lab.bench.counting import TERA
-from lab.bench.flops import Counters, RunCount
+from lab.bench.flops import Counters, RunCount, counted_run
 from lab.bench.results import markdown
 from lab.bench.runs import Setting
-from lab.bench.text_encoders import PAPER_TOKENS, encoders, t5_attention
+from lab.bench.text_encoders import PAPER_TOKENS
 from lab.comfy import ralu_pack
 from lab.models.architectures import ARCHITECTURES
 
@@ -65,13 +65,8 @@ def count(settings: dict) -> RunCount:
         node = ralu_pack.temporal_acceleration
         fast = node.accelerated(subject.patcher, node.Acceleration(**settings))
         subject = replace(subject, patcher=fast)
-    Setting("RALU 5x", preset="FLUX 5x", ratio=RATIO).run(subject, SIDE, SIDE)
-    return RunCount(
-        list(subject.patcher.model.diffusion_model.calls),
-        list(subject.vae.calls),
-        encoders(FAMILY, TEXT),
-        t5_attention(FAMILY, TEXT),
-    )
+    setting = Setting("RALU 5x", preset="FLUX 5x", ratio=RATIO)
+    return counted_run(subject, setting, TEXT, SIDE, SIDE)
 
 
 def pattern(run: RunCount) -> str:
