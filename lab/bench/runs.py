@@ -63,14 +63,12 @@ class Setting:
     """What one row of a table runs: `steps` plain steps, or a plan by name, mostly a preset.
 
     ratio  replaces the preset's share of early regions.
-    views  of its mixed stages.
     """
 
     name: str
     steps: int = 0
     preset: str = ""
     ratio: float | None = None
-    views: str = "paper"
 
     def plan(self, subject: Subject, width: int, height: int):
         """The plan solved for the subject's model and such a picture, as the node solves it."""
@@ -82,7 +80,7 @@ class Setting:
         shift = facts.shift_for(frame, chosen.baseline_steps)
         if self.ratio is not None:
             chosen = replace(chosen, ratio=self.ratio)
-        return presets.matched_plan(chosen.at(shift), shift).seeing(self.views)
+        return presets.matched_plan(chosen.at(shift), shift)
 
     def run(self, subject: Subject, width: int, height: int) -> torch.Tensor:
         """Sample and decode; the picture (1, height, width, 3)."""
@@ -147,7 +145,7 @@ def plain(subject: Subject, steps: int, width: int, height: int) -> torch.Tensor
     )
 
 
-def ralu(subject: Subject, plan, width: int, height: int, detector: str = "canny"):
+def ralu(subject: Subject, plan, width: int, height: int):
     """A RALU Sampler's work. Returns its `Sampled`."""
     import comfy.samplers
 
@@ -160,7 +158,7 @@ def ralu(subject: Subject, plan, width: int, height: int, detector: str = "canny
         draw_noise,
         SEED,
     )
-    return run.sample(wires, run.Settings(plan, detector=detector))
+    return run.sample(wires, run.Settings(plan))
 
 
 def draw_noise(latent: dict) -> Any:

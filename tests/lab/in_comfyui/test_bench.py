@@ -14,7 +14,7 @@ from lab.bench.clock import MODEL, SAMPLING, Clock, export_trace, instrumented
 from lab.bench.counting import MetaNetwork, counted
 from lab.bench.flops import Counters, predicted
 from lab.bench.paper import ROWS
-from lab.bench.runs import Setting, preset_names
+from lab.bench.runs import Setting, preset_names, ralu
 from lab.bench.text_encoders import host_tokens
 from lab.comfy import ralu_pack
 from lab.models.architectures import ARCHITECTURES
@@ -81,15 +81,16 @@ def test_the_speed_up_shown_to_users_is_the_counted_one(counters, key, preset, s
 @pytest.mark.parametrize("views", [VIEWS, ONE_TEXT])
 @pytest.mark.parametrize("key", ["flux-dev", "sd3-medium"])
 def test_views_cost_what_is_predicted(counters, key, views) -> None:
-    text = host_tokens(ARCHITECTURES[key].family)
-    setting = Setting(views, preset="FLUX 5x" if key == "flux-dev" else "SD3 2x", views=views)
-    cost, plan = ARCHITECTURES[key].cost, setting.plan(counters.subject(key, text), 1024, 1024)
-    run = counters.count(key, setting, text, 1024, 1024)
+    subject = counters.subject(key, host_tokens(ARCHITECTURES[key].family))
+    setting = Setting("RALU", preset="FLUX 5x" if key == "flux-dev" else "SD3 2x")
+    cost, plan = ARCHITECTURES[key].cost, setting.plan(subject, 1024, 1024).seeing(views)
+    calls = subject.patcher.model.diffusion_model.calls
+    calls.clear()
+    ralu(subject, plan, 1024, 1024)
     prompts = 2 if ARCHITECTURES[key].cfg > 1 else 1
-    assert run.model.total / prompts == pytest.approx(cost.plan_flops(plan, 64, 64), rel=0.005)
-    (mixed,) = {
-        call.count.attention / call.rows for call in run.calls[plan.steps[0] : -plan.steps[2]]
-    }
+    total = sum(call.count.total for call in calls)
+    assert total / prompts == pytest.approx(cost.plan_flops(plan, 64, 64), rel=0.005)
+    (mixed,) = {call.count.attention / call.rows for call in calls[plan.steps[0] : -plan.steps[2]]}
     tokens = plan.tokens(64, 64)[1]
     whole = cost.mixed_flops(tokens, 1024, view_named(views))
     linear = replace(cost, linear=0).mixed_flops(tokens, 1024, view_named(views))
