@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
 import comfy.samplers
 from comfy_extras.nodes_apg import APG
 from comfy_extras.nodes_cfg import CFGZeroStar
-from comfy_extras.nodes_custom_sampler import Guider_DualCFG, Noise_EmptyNoise, Noise_RandomNoise
+from comfy_extras.nodes_custom_sampler import Noise_EmptyNoise, Noise_RandomNoise
 from comfy_extras.nodes_differential_diffusion import DifferentialDiffusion
 from comfy_extras.nodes_easycache import EasyCacheNode, LazyCacheNode
 from comfy_extras.nodes_mahiro import Mahiro
 from comfy_extras.nodes_model_advanced import RescaleCFG
 from comfy_extras.nodes_pag import PerturbedAttentionGuidance
-from comfy_extras.nodes_perpneg import Guider_PerpNeg
 from comfy_extras.nodes_sd3 import SkipLayerGuidanceSD3
 from comfy_extras.nodes_slg import SkipLayerGuidanceDiT, SkipLayerGuidanceDiTSimple
 from comfy_extras.nodes_tcfg import TCFG
+
+from lab.models import guiders
 
 from .bench import FAMILIES, FLUX, PRESET, SD3, Bench, Case, Wire, empty, prompt
 from .wires import controlled, kind_of, painted, patched, picture, ramp, square
@@ -33,10 +34,8 @@ def _prompts(model: Any, positive: list | None, count: int) -> list:
     return made if positive is None else [positive, *made[1:]]
 
 
-def basic(model: Any, positive: list | None = None) -> Any:
-    made = comfy.samplers.CFGGuider(model)
-    made.inner_set_conds({"positive": _prompts(model, positive, 1)[0]})
-    return made
+def _of_prompts(make: Callable[[Any, list], Any], count: int) -> Callable[..., Any]:
+    return lambda model, positive=None: make(model, _prompts(model, positive, count))
 
 
 def cfg(model: Any, positive: list | None = None) -> Any:
@@ -46,35 +45,13 @@ def cfg(model: Any, positive: list | None = None) -> Any:
     return made
 
 
-def dual(model: Any, positive: list | None = None) -> Any:
-    made = Guider_DualCFG(model)
-    made.set_conds(*_prompts(model, positive, 3))
-    made.set_cfg(3.0, 2.0)
-    return made
-
-
-def perp_neg(model: Any, positive: list | None = None) -> Any:
-    made = Guider_PerpNeg(model)
-    made.set_conds(*_prompts(model, positive, 3))
-    made.set_cfg(4.0, 1.5)
-    return made
-
-
-class SteppedGuider(comfy.samplers.CFGGuider):
-    """Guidance that falls with the noise level, as per-step CFG nodes do."""
-
-    def predict_noise(self, x, timestep, model_options=None, seed=None):
-        self.set_cfg(1.0 + 4.0 * float(timestep[0]))
-        return super().predict_noise(x, timestep, model_options or {}, seed)
-
-
-def stepped(model: Any, positive: list | None = None) -> Any:
-    made = SteppedGuider(model)
-    made.set_conds(*_prompts(model, positive, 2))
-    return made
-
-
-GUIDERS = {"Basic": basic, "CFG": cfg, "DualCFG": dual, "PerpNeg": perp_neg, "per step": stepped}
+GUIDERS = {
+    "Basic": _of_prompts(guiders.without_negative, 1),
+    "CFG": cfg,
+    "DualCFG": _of_prompts(guiders.dual, 3),
+    "PerpNeg": _of_prompts(guiders.perp_neg, 3),
+    "per step": _of_prompts(guiders.stepped, 2),
+}
 PATCHES = {
     "RescaleCFG": patched(RescaleCFG, 0.7),
     "APG": patched(APG, 0.5, 0.0, 0.3),
@@ -164,5 +141,5 @@ def _easycache(bench: Bench) -> Named:
         yield f"{kind}/EasyCache, batch, cfg", batch
         yield f"{kind}/refused/EasyCache, uneven batch", partial(bench.sample, kind, EASY, **UNEVEN)
     for net, kind in (("flux instantx", FLUX), ("sd3", SD3)):
-        run = partial(bench.guided, kind, dual, controlled(net), **UNEVEN)
+        run = partial(bench.guided, kind, GUIDERS["DualCFG"], controlled(net), **UNEVEN)
         yield f"{kind}/guider/DualCFG beside a ControlNet", run

@@ -7,12 +7,12 @@ import nodes as host_nodes
 import pytest
 import torch
 from applying import ksampler, quickly, sampler_node
-from guiders import dual
 from node_helpers import conditioning_set_values
 from small_clips import ENCODERS, small_clip
 
 from driving import advanced, guider_for, quick_schedule, ralu, schedule_for, short_plan
 from lab.models import tiny
+from lab.models.guiders import dual
 from lab.models.stand_ins import TextEncoder
 from ralu_pack.nodes import encode_lettering
 from ralu_pack.nodes.encode_lettering import EncodeLettering

@@ -6,12 +6,13 @@ import comfy.k_diffusion.sampling as k_diffusion
 import comfy.samplers
 import pytest
 import torch
-from comfy_extras.nodes_custom_sampler import Guider_DualCFG, Noise_RandomNoise
+from comfy_extras.nodes_custom_sampler import Noise_RandomNoise
 from controls import applied, hint
 
 from driving import guider_for, quick_schedule
 from lab.models import tiny
 from lab.models.controlnets import controlnet
+from lab.models.guiders import dual
 from ralu_pack.nodes.edge_mask_preview import EdgeMaskPreview
 from ralu_pack.nodes.sampler_advanced import SamplerAdvanced
 
@@ -59,13 +60,6 @@ class BrokenNoise(Noise_RandomNoise):
 def guided(model, cfg):
     made = guider_for(model)
     made.cfg = cfg
-    return made
-
-
-def dual(model):
-    made = Guider_DualCFG(model)
-    made.set_conds(tiny.conditioning(1), tiny.conditioning(2), tiny.conditioning(3))
-    made.set_cfg(3.0, NAN)
     return made
 
 
@@ -128,7 +122,10 @@ BEFORE = {
         lambda m, v: {"guider": guided(m, float("inf"))},
         "cfg of the GUIDER CFGGuider must be a number, got inf",
     ),
-    "second cfg": (lambda m, v: {"guider": dual(m)}, "cfg2 of the GUIDER Guider_DualCFG must be"),
+    "second cfg": (
+        lambda m, v: {"guider": dual(m, cfg=(3.0, NAN))},
+        "cfg2 of the GUIDER Guider_DualCFG must be",
+    ),
     "edge_threshold": (lambda m, v: {"edge_threshold": NAN}, "edge_threshold must be a number"),
     "edge_threshold below": (lambda m, v: {"edge_threshold": -1.0}, "threshold must lie in"),
 }

@@ -9,8 +9,6 @@ import comfy.samplers
 import pytest
 import torch
 from comfy.patcher_extension import WrappersMP
-from comfy_extras.nodes_perpneg import Guider_PerpNeg
-from guiders import dual
 from in_core import (
     SIZE,
     assert_near,
@@ -24,7 +22,8 @@ from in_core import (
 from limits import guider, native
 
 from driving import ralu
-from lab.models import tiny
+from lab.models import guiders, tiny
+from lab.models.guiders import dual
 from ralu_pack.nodes.host.families.inspect import inspect_model
 from ralu_pack.ralu_core import Source
 from ralu_pack.ralu_core import sample as core_sample
@@ -142,10 +141,7 @@ def test_a_cache_that_answers_for_the_model_gets_eulers_step(model):
 
 
 def perp_neg(model):
-    made = Guider_PerpNeg(model)
-    made.set_conds(*map(tiny.conditioning, (1, 2, 3)))
-    made.set_cfg(7.0, 1.0)
-    return made
+    return guiders.perp_neg(model, cfg=(7.0, 1.0))
 
 
 def overridden(model):

@@ -20,15 +20,14 @@ from comfy_extras.nodes_latent import (
 )
 from comfy_extras.nodes_mahiro import Mahiro
 from comfy_extras.nodes_model_advanced import ModelSamplingFlux, ModelSamplingSD3, RescaleCFG
-from comfy_extras.nodes_perpneg import Guider_PerpNeg
 from comfy_extras.nodes_sd3 import SkipLayerGuidanceSD3
 from comfy_extras.nodes_slg import SkipLayerGuidanceDiT, SkipLayerGuidanceDiTSimple
 from comfy_extras.nodes_tcfg import TCFG
-from guiders import dual, without_negative
 from limits import all_fine, assert_limits, assert_matters, guider, mixed, native, noise
 
 from driving import quick_schedule, ralu, schedule_for
 from lab.models import tiny
+from lab.models.guiders import dual, perp_neg, stepped, without_negative
 from ralu_pack.nodes.sampler_advanced import SamplerAdvanced
 
 
@@ -36,27 +35,6 @@ def made_by(node, *args, **kwargs):
     """The MODEL that a core node returns, in either of the host's forms."""
     out = node(*args, **kwargs)
     return (out.args if hasattr(out, "args") else out)[0]
-
-
-def perp_neg(model):
-    made = Guider_PerpNeg(model)
-    made.set_conds(tiny.conditioning(1), tiny.conditioning(2), tiny.conditioning(3))
-    made.set_cfg(4.0, 1.5)
-    return made
-
-
-class SteppedGuider(comfy.samplers.CFGGuider):
-    """Guidance that falls with the noise level, as per-step CFG nodes do."""
-
-    def predict_noise(self, x, timestep, model_options=None, seed=None):
-        self.set_cfg(1.0 + 4.0 * float(timestep[0]))
-        return super().predict_noise(x, timestep, model_options or {}, seed)
-
-
-def stepped(model):
-    made = SteppedGuider(model)
-    made.set_conds(tiny.conditioning(1), tiny.conditioning(2))
-    return made
 
 
 def dual_model(model):
