@@ -29,14 +29,6 @@ CPU = torch.device("cpu")
 FAMILIES = ralu_pack.table.FAMILIES
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.fixture(scope="module")
 def counters() -> Counters:
     return Counters()

@@ -26,14 +26,6 @@ WELL = dict.fromkeys(("z_image", "lumina2"), ONE_TEXT)  # as views can be correc
 BUILT = [model for model in MODELS if not model.references]
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 def known(model):
     family = ralu_pack.table.family_named(model.family)
     if not family.is_known:
