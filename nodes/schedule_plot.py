@@ -8,8 +8,7 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw
 
-from ..ralu_core.plans import Plan, nt_matching
-from ..ralu_core.plans.ralu import matching_numbers
+from ..ralu_core.plans import Plan, matching_numbers, nt_matching
 
 SIZE = (1040, 420)
 BACKGROUND, INK, FAINT = (24, 26, 31), (222, 226, 234), (70, 75, 86)

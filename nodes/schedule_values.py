@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..ralu_core.plans import nt_matching
-from ..ralu_core.plans.ralu import matching_numbers
+from ..ralu_core.plans import matching_numbers, nt_matching
 from ..ralu_core.plans.text import PlanFacts
 
 CURVE_STRIDE = 4  # of the 1000 times; a plot on a node is about 150 pixels wide

@@ -171,7 +171,7 @@ def _ablations(going: Run, results: Results, budget: Budget) -> None:
     subject = going.subject
     name = methods.OURS
     base = next(m for m in methods.compared(subject, budget) if m.name == name)
-    distance = ralu.js_distance(subject, ralu.matched(subject, budget.preset))
+    distance = ralu.js_distance(ralu.matched(subject, budget.preset))
     base = Method(base.group, base.name, base.run, f"the default, JSD {distance:.3f}")
     varied = methods.ablations(subject, budget)
     rows = going.rows([base, *varied, *methods.rival_settings(subject, budget)], count)

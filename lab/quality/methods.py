@@ -181,7 +181,7 @@ def with_ratio(subject: Subject, preset: str, ratio: float, name: str = "") -> M
 def _schedules(subject: Subject, preset: str) -> list[Method]:
     """Noise levels further and further from those that NT-Matching finds."""
     best = ralu.matched(subject, preset)
-    shifts, z = ralu.shifts_of(best), ralu.jump_of(best)
+    *_, shifts, z = ralu.matching_numbers(best)
     tries = [
         ("shifts of the MODEL", ralu.own_shifts(subject), z),
         ("shifts of the MODEL, z 2", ralu.own_shifts(subject), ralu.SMALLEST_JUMP),
@@ -193,7 +193,7 @@ def _schedules(subject: Subject, preset: str) -> list[Method]:
     found = []
     for name, tried, jump in tries:
         plan = ralu.rescheduled(subject, preset, tried, jump)
-        found.append((ralu.js_distance(subject, plan), name, plan))
+        found.append((ralu.js_distance(plan), name, plan))
     return [
         Method(
             f"{preset} JSD",
@@ -210,7 +210,7 @@ def _jumps(subject: Subject, preset: str) -> list[Method]:
     found = []
     for z in JUMPS:
         plan = ralu.matched_jump(subject, preset, z)
-        note = f"JSD {ralu.js_distance(subject, plan):.3f}"
+        note = f"JSD {ralu.js_distance(plan):.3f}"
         for upsampling in ("pixel", "bicubic"):
             run = partial(ralu.node, plan=plan, upsampling=upsampling)
             found.append(Method(f"{preset} jump", f"z {z:g}, {upsampling}", run, note))

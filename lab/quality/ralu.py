@@ -53,19 +53,15 @@ def unmatched(subject: Subject, preset: str):
     return rescheduled(subject, preset, own_shifts(subject), SMALLEST_JUMP)
 
 
-def shifts_of(plan) -> tuple[float, ...]:
-    return tuple(stage.shift for stage in plan.stages)
+def matching_numbers(plan) -> tuple:
+    """Steps, ends, model shift, stage shifts and z of one of the plans above."""
+    numbers = ralu_pack.plans.matching_numbers(plan)
+    assert numbers is not None  # NT-Matching says something of them all
+    return numbers
 
 
-def jump_of(plan) -> float:
-    """z, the same at both crossings."""
-    return plan.crossings[0].z
-
-
-def js_distance(subject: Subject, plan) -> float:
-    return ralu_pack.nt_matching.js_distance(
-        plan.steps, plan.ends, subject.shift, shifts_of(plan), jump_of(plan)
-    )
+def js_distance(plan) -> float:
+    return ralu_pack.nt_matching.js_distance(*matching_numbers(plan))
 
 
 def node(batch: Batch, plan, **settings: Any) -> torch.Tensor:

@@ -13,7 +13,7 @@ from .own_noise import own_noise
 from .plain import plain
 from .plan import Plan
 from .presets import PUBLISHED_SHIFT, matched_plan, preset
-from .ralu import ralu
+from .ralu import matching_numbers, ralu
 from .stage import Stage
 from .two_sizes import two_sizes
 
@@ -25,6 +25,7 @@ __all__ = [
     "bottleneck",
     "early",
     "early_own",
+    "matching_numbers",
     "named_plan",
     "own_noise",
     "plain",
