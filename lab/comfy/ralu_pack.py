@@ -30,17 +30,15 @@ if TYPE_CHECKING:
     from ...nodes.host.families import dials, inspect, table, words  # noqa: F401
     from ...nodes.host.families.positions import shadow  # noqa: F401
     from ...nodes.host.lettering import marks  # noqa: F401
-    from ...nodes.host.sampling import conds, mixed_call, second_order, stages, watch  # noqa: F401
+    from ...nodes.host.sampling import mixed_call, second_order, stages, watch  # noqa: F401
     from ...nodes.host.showing import progress  # noqa: F401
-    from ...ralu_core import cost, forecast, plans, sampler, scores  # noqa: F401
+    from ...ralu_core import forecast, plans, sampler, scores  # noqa: F401
     from ...ralu_core.crossings import matched  # noqa: F401
     from ...ralu_core.latents import frame, layout, noise, packing, states, tokens, views  # noqa: F401
     from ...ralu_core.plans import nt_matching, presets  # noqa: F401
 
 NAME = "ralu_pack"
 MODULES = {
-    "conds": "nodes.host.sampling.conds",
-    "cost": "ralu_core.cost",
     "dials": "nodes.host.families.dials",
     "enlarger_encoding": "nodes.host.enlarger.encoding",
     "enlarger_files": "nodes.host.enlarger.files",
