@@ -24,7 +24,7 @@ from lab.comfy.locate import REPOSITORY
 
 if TYPE_CHECKING:
     from ...nodes import temporal_acceleration  # noqa: F401
-    from ...nodes.host import prepare, run, samplers  # noqa: F401
+    from ...nodes.host import asked, prepare, run, samplers  # noqa: F401
     from ...nodes.host.enlarger import encoding as enlarger_encoding  # noqa: F401
     from ...nodes.host.enlarger import files as enlarger_files  # noqa: F401
     from ...nodes.host.families import dials, inspect, table, words  # noqa: F401
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 NAME = "ralu_pack"
 MODULES = {
+    "asked": "nodes.host.asked",
     "dials": "nodes.host.families.dials",
     "enlarger_encoding": "nodes.host.enlarger.encoding",
     "enlarger_files": "nodes.host.enlarger.files",

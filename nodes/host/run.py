@@ -20,8 +20,6 @@ from .showing.report import RunReport
 
 log = logging.getLogger(__name__)
 
-__all__ = ["Sampled", "Settings", "Wires", "sample"]
-
 
 @dataclass(frozen=True)
 class Sampled:
