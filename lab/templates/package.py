@@ -21,18 +21,14 @@ PARTS = "comfyui_workflow_templates_*/templates"  # where its parts keep their f
 class Template:
     """One template, as the package's index lists it.
 
-    category  the list it stands in, such as "Image".
-    makes     what that list's templates make, such as "image".
-    is_open   whether it runs without paid services.
-    tags      such as "Text to Image".
+    makes    what the templates of its list make, such as "image".
+    is_open  whether it runs without paid services.
     """
 
     name: str
     title: str
-    category: str
     makes: str
     is_open: bool
-    tags: tuple[str, ...]
     file: Path
 
     def read(self) -> dict[str, Any]:
@@ -68,9 +64,7 @@ def _listed(files: dict[str, Path]) -> Iterator[Template]:
             yield Template(
                 name=entry["name"],
                 title=entry.get("title") or entry["name"],
-                category=group.get("title", ""),
                 makes=group.get("type", ""),
                 is_open=entry.get("openSource") is not False,
-                tags=tuple(entry.get("tags") or ()),
                 file=files[f"{entry['name']}.json"],
             )

@@ -127,7 +127,7 @@ def test_every_stand_in_is_of_one_sort():
 
 
 def test_the_page_counts_each_way_and_what_only_some_plans_refuse():
-    template = Template("one", "One", "Image", "image", True, (), Path("one.json"))
+    template = Template("one", "One", "image", True, Path("one.json"))
     runs = End(RUNS, 1, "RALU 7 steps", ("balanced",))
     words = ("RALU's mixed stage calls", "RALU runs this MODEL", "RALU cannot run this MODEL")
     ends = [runs, *(End(REFUSED, 1, one) for one in words)]
