@@ -19,7 +19,6 @@ import aiohttp
 from lab.comfy.errors import HostError
 
 PREVIEW, PREVIEW_WITH_METADATA = 1, 4
-IMAGE_TYPES = {1: "image/jpeg", 2: "image/png"}
 
 # Without it the server sends no previews that name their node.
 FEATURES = {"type": "feature_flags", "data": {"supports_preview_metadata": True}}
@@ -36,10 +35,9 @@ class Progress:
 
 @dataclass(frozen=True)
 class Preview:
-    """One live preview: an encoded image of `media_type`; `node` is "" when the server is mute."""
+    """One live preview: an encoded image; `node` is "" when the server is mute."""
 
     node: str
-    media_type: str
     image: bytes = field(repr=False)
 
 
@@ -88,12 +86,11 @@ def decode_preview(frame: bytes) -> Preview | None:
     """The preview in a binary websocket frame, or None when the frame is something else."""
     (kind,) = struct.unpack_from(">I", frame)
     if kind == PREVIEW:
-        (code,) = struct.unpack_from(">I", frame, 4)
-        return Preview("", IMAGE_TYPES[code], frame[8:])
+        return Preview("", frame[8:])
     if kind == PREVIEW_WITH_METADATA:
         (length,) = struct.unpack_from(">I", frame, 4)
         metadata = json.loads(frame[8 : 8 + length])
-        return Preview(metadata["node_id"], metadata["image_type"], frame[8 + length :])
+        return Preview(metadata["node_id"], frame[8 + length :])
     return None
 
 

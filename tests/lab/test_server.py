@@ -140,8 +140,8 @@ def test_folder_that_is_no_pack_is_refused(tmp_path):
 def test_previews_are_decoded():
     metadata = json.dumps({"node_id": "7", "image_type": "image/png"}).encode()
     named = struct.pack(">II", 4, len(metadata)) + metadata + b"PNG"
-    assert decode_preview(named) == Preview("7", "image/png", b"PNG")
-    assert decode_preview(struct.pack(">II", 1, 1) + b"JPG") == Preview("", "image/jpeg", b"JPG")
+    assert decode_preview(named) == Preview("7", b"PNG")
+    assert decode_preview(struct.pack(">II", 1, 1) + b"JPG") == Preview("", b"JPG")
     assert decode_preview(struct.pack(">II", 3, 0) + b"text") is None
 
 
