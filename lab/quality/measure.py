@@ -169,20 +169,21 @@ def _ablations(going: Run, results: Results, budget: Budget) -> None:
     """One table: RALU by default, every choice varied alone, and other settings of the rivals."""
     count = min(going.options.ablation_pairs, going.options.pairs)
     subject = going.subject
-    name = methods.OURS
-    base = next(m for m in methods.compared(subject, budget) if m.name == name)
+    base = next(m for m in methods.compared(subject, budget) if m.name == methods.OURS)
     distance = ralu.js_distance(ralu.matched(subject, budget.preset))
     base = Method(base.group, base.name, base.run, f"the default, JSD {distance:.3f}")
     varied = methods.ablations(subject, budget)
     rows = going.rows([base, *varied, *methods.rival_settings(subject, budget)], count)
     rows = [_with_share(going, row, budget) for row in rows]
     results.data["ablations"] = [report.as_data(row) for row in rows]
-    found = report.verdicts(rows, going.bench.real(), name)
+    found = report.verdicts(rows, going.bench.real())
     results.data["ablation verdicts"] = found
-    costs = report.cost_table(rows, name)
+    costs = report.cost_table(rows)
     results.say(f"### Ablations, {budget.preset}, {count} pairs\n\n{costs}")
     results.say(report.figures_table(rows, ABLATION_FIGURES))
-    results.say(f"{name}, against each row:\n\n" + report.verdict_lines(found, ABLATION_FIGURES))
+    results.say(
+        f"{base.name}, against each row:\n\n" + report.verdict_lines(found, ABLATION_FIGURES)
+    )
 
 
 def _with_share(going: Run, row: Row, budget: Budget) -> Row:

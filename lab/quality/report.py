@@ -49,9 +49,9 @@ def figures_table(
     return markdown(["method", "", *names], lines)
 
 
-def cost_table(rows: Sequence[Row], name: str = OURS) -> str:
-    """FLOPs of each method against those of the row with that name."""
-    ours = next(row.cost for row in rows if row.method.name == name)
+def cost_table(rows: Sequence[Row]) -> str:
+    """FLOPs of each method against RALU's."""
+    ours = next(row.cost for row in rows if row.method.name == OURS)
     assert ours is not None  # its ratio is fixed
     lines = []
     for row in rows:
@@ -63,8 +63,8 @@ def cost_table(rows: Sequence[Row], name: str = OURS) -> str:
     return markdown(["method", "calls", "GFLOP", "against RALU"], lines)
 
 
-def verdicts(rows: Sequence[Row], real: Figures, name: str = OURS) -> dict[str, dict[str, str]]:
-    """The row with that name against every other one: method -> figure -> verdict.
+def verdicts(rows: Sequence[Row], real: Figures) -> dict[str, dict[str, str]]:
+    """RALU against every other row: method -> figure -> verdict.
 
     real  figures of real pictures; of artifacts, who comes closer to theirs wins.
     """
@@ -73,13 +73,13 @@ def verdicts(rows: Sequence[Row], real: Figures, name: str = OURS) -> dict[str, 
         figure = figures[key]
         return figure.departure(real[key].value) if key in measures.ARTIFACTS else figure
 
-    ours = next(row.figures for row in rows if row.method.name == name)
+    ours = next(row.figures for row in rows if row.method.name == OURS)
     return {
         row.method.name: {
             key: verdict(judged(ours, key), judged(row.figures, key), sign(key)) for key in JUDGED
         }
         for row in rows
-        if row.method.name != name
+        if row.method.name != OURS
     }
 
 
