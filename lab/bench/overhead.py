@@ -70,15 +70,15 @@ class Outside:
         return 100 * outside / (outside + self.flops / TERA / rate)
 
 
-def outside(counters: Counters, key: str, setting: Setting, side: int = SIDE) -> Outside:
+def outside(counters: Counters, key: str, setting: Setting) -> Outside:
     """Run the real sampling code at full size; the network's inside is on the meta device.
 
     key  one of SUBJECTS.
     """
     text = host_tokens(ARCHITECTURES[key].family)
-    run = counters.count(key, setting, text, side, side)
+    run = counters.count(key, setting, text, SIDE, SIDE)
     subject = counters.subject(key, text)
-    best, fixed = (_fastest_sections(subject, setting, pixels) for pixels in (side, SMALLEST))
+    best, fixed = (_fastest_sections(subject, setting, pixels) for pixels in (SIDE, SMALLEST))
     pack = {name: s for name, s in best.items() if name not in MODEL + HOST}
     host = {name: best.get(name, 0.0) for name in HOST}
     return Outside(pack, host, fixed, (run.model + run.decoded).total)

@@ -148,8 +148,8 @@ def load_vae(weights: dict):
     return comfy.sd.VAE(sd=dict(weights))
 
 
-def narrow_taesd(seed: int = 0, width: int = 8):
-    """ComfyUI's TAESD with the first of its 64 channels, for a fiftieth of the work.
+def narrow_taesd(seed: int = 0):
+    """ComfyUI's TAESD with the first 8 of its 64 channels, for a fiftieth of the work.
 
     They are cut out once it is loaded, as ComfyUI builds it in one width.
     """
@@ -157,7 +157,7 @@ def narrow_taesd(seed: int = 0, width: int = 8):
     network: Any = vae.first_stage_model
     for layer in network.modules():
         if isinstance(layer, torch.nn.Conv2d):
-            outs, ins = (width if size == 64 else size for size in layer.weight.shape[:2])
+            outs, ins = (8 if size == 64 else size for size in layer.weight.shape[:2])
             kept = layer.weight[:outs, :ins] * math.sqrt(layer.weight.shape[1] / ins)
             layer.weight = torch.nn.Parameter(kept, requires_grad=False)
             if layer.bias is not None:

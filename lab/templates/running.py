@@ -25,6 +25,7 @@ from lab.templates.substitute import LORA, PICTURE, WAYS, with_ralu
 RUNS, REFUSED, FAILED = "runs", "refused", "FAILS"
 PLAN = re.compile(r"; plan: ([^;]+)")
 PLAINLY = "Sampled plainly: "
+TIMEOUT = 600.0  # seconds of one prompt
 
 
 @dataclass(frozen=True)
@@ -58,13 +59,13 @@ class Outcome:
 
 
 @contextlib.contextmanager
-def template_bench(models: Path, version: str | None = None) -> Iterator[Bench]:
+def template_bench(models: Path) -> Iterator[Bench]:
     """A server with what the templates' prompts name: a LoRA, an upscaler and a picture."""
     write_small_files(models)
     lora = models / "loras" / LORA
     lora.parent.mkdir(parents=True, exist_ok=True)
     save_file({"of_no_layer.lora_up.weight": torch.zeros(4, 4)}, lora)
-    with bench_server(version, models) as bench:
+    with bench_server(models=models) as bench:
         picture = Image.linear_gradient("L").resize((160, 128)).convert("RGBA")
         picture.paste((0, 0, 0, 0), (40, 40, 100, 90))
         picture.save(bench.server.base / "input" / PICTURE)
@@ -72,7 +73,7 @@ def template_bench(models: Path, version: str | None = None) -> Iterator[Bench]:
         yield bench
 
 
-def run_template(bench: Bench, template: Template, timeout: float = 600.0) -> Outcome:
+def run_template(bench: Bench, template: Template) -> Outcome:
     """Run it with RALU in each way, or say why not."""
     flat = Flat(template.read())
     left_out = why_left_out(template, flat, bench.object_info)
@@ -81,14 +82,14 @@ def run_template(bench: Bench, template: Template, timeout: float = 600.0) -> Ou
     outcome = Outcome(template)
     for way in WAYS:
         made = with_ralu(flat.prompt(bench.object_info), bench.object_info, way)
-        outcome.ends[way] = _run(bench, made.prompt, len(made.samplers), timeout)
+        outcome.ends[way] = _run(bench, made.prompt, len(made.samplers))
         outcome.kinds[:] = made.kinds
     return outcome
 
 
-def _run(bench: Bench, prompt: Prompt, samplers: int, timeout: float) -> End:
+def _run(bench: Bench, prompt: Prompt, samplers: int) -> End:
     try:
-        run = bench.run(prompt, timeout)
+        run = bench.run(prompt, TIMEOUT)
     except PromptFailed as failed:
         state, words = _refusal(failed)
         return End(state, samplers, words)

@@ -138,10 +138,11 @@ def _pass_on(prompt: Prompt, node: str) -> None:
     _relink(prompt, node, came)
 
 
-def _relink(prompt: Prompt, node: str, source: Any, outputs: int = 2) -> None:
+def _relink(prompt: Prompt, node: str, source: Any) -> None:
+    """Link what either of a node's two outputs feeds to another source."""
     for entry in prompt.values():
         for name, value in entry["inputs"].items():
-            if isinstance(value, list) and value[0] == node and value[1] < outputs:
+            if isinstance(value, list) and value[0] == node and value[1] < 2:
                 entry["inputs"][name] = source
 
 

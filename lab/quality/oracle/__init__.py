@@ -37,14 +37,12 @@ class Spectrum:
     """
 
     side: int = 128
-    amplitude: float = AMPLITUDE
-    fall: float = FALL
 
     @cached_property
     def full(self) -> torch.Tensor:
         index = torch.arange(self.side, dtype=torch.float64)
         cycles = (index[:, None].square() + index.square()).sqrt() / 2
-        return self.amplitude * cycles.clamp(min=SLOWEST) ** -self.fall
+        return AMPLITUDE * cycles.clamp(min=SLOWEST) ** -FALL
 
     @cached_property
     def half(self) -> torch.Tensor:
