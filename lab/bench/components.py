@@ -42,7 +42,7 @@ def keep_freed_memory() -> None:
         libc.mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
 
 
-def components(side: int, pictures: int = 1) -> dict[str, Callable[[], object]]:
+def components(side: int, pictures: int) -> dict[str, Callable[[], object]]:
     """Every part for square pictures of that many pixels a side, ready to run."""
     latent, grid = side // 8, (side // 32, side // 32)
     white = torch.randn(pictures, CHANNELS, latent, latent)

@@ -35,7 +35,7 @@ class CallFlops:
 
     tokens: tuple[int, ...]
     flops: tuple[float, ...]
-    cost: Any = None
+    cost: Any
 
     def at(self, tokens: float) -> float:
         """FLOPs of a call with that many image tokens (Lagrange's polynomial)."""
