@@ -185,9 +185,11 @@ class Client:
         workflow: dict[str, Any] | None,
     ) -> dict[str, Any]:
         address = f"{self.url}/ws?clientId={self.id}"
+        limit = aiohttp.ClientTimeout(total=self.timeout)  # of the handshake
+        prompt_id = ""
         try:
             async with (
-                aiohttp.ClientSession() as session,
+                aiohttp.ClientSession(timeout=limit) as session,
                 session.ws_connect(address, max_msg_size=0) as socket,
             ):
                 await socket.send_json(FEATURES)
@@ -196,6 +198,10 @@ class Client:
         except aiohttp.ClientError as error:
             raise HostError(f"The connection to {self.url} failed: {error}") from None
         except asyncio.TimeoutError:
+            if not prompt_id:
+                raise HostError(
+                    f"No ComfyUI answers at {self.url}: no websocket within {self.timeout:g} s."
+                ) from None
             self.cancel(prompt_id)
             last = watch.progress[-1] if watch.progress else "none"
             raise HostError(
