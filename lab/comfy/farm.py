@@ -78,19 +78,21 @@ class Farm:
     def _serve(self, client: Client, waiting: queue.Queue, ended: queue.Queue, over) -> None:
         """The work of one server, until all is done or it is given up, which None tells."""
         heard = time.monotonic()
-        while not over.is_set():
-            try:
-                client.get("/system_stats")
-            except FAULTS:
-                if time.monotonic() - heard > self.patience:
-                    break
-                over.wait(POLL)
-                continue
-            with contextlib.suppress(queue.Empty):  # others may yet give theirs back
-                job = waiting.get(timeout=POLL)
-                (ended if self._has_ended(job, client) else waiting).put(job)
-            heard = time.monotonic()
-        ended.put(None)
+        try:
+            while not over.is_set():
+                try:
+                    client.get("/system_stats")
+                except FAULTS:
+                    if time.monotonic() - heard > self.patience:
+                        break
+                    over.wait(POLL)
+                    continue
+                with contextlib.suppress(queue.Empty):  # others may yet give theirs back
+                    job = waiting.get(timeout=POLL)
+                    (ended if self._has_ended(job, client) else waiting).put(job)
+                heard = time.monotonic()
+        finally:
+            ended.put(None)
 
     def _has_ended(self, job: Job, client: Client) -> bool:
         """Run it; False where another server may do better."""
@@ -99,8 +101,10 @@ class Farm:
             images = [image for output in outputs for image in output.get("images", [])]
             job.pictures = [client.view(**image) for image in images if image["type"] == "output"]
             job.url = client.url
-        except FAULTS as error:
-            job.errors.append(error)
+        except Exception as error:  # of any kind, as an answer may lack anything
+            known = isinstance(error, FAULTS)
+            told = error if known else HostError(f"The run at {client.url} broke: {error!r}")
+            job.errors.append(told)
             return isinstance(error, PromptFailed) or len(job.errors) >= self.attempts
         return True
 
