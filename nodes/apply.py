@@ -38,7 +38,7 @@ class Apply(io.ComfyNode):
             display_name="RALU",
             category=CATEGORY,
             description="Put it on the MODEL wire, and the sampler behind it draws "
-            f"{ENGLISH.models()} in fewer steps; other flow models, too, but for paper and "
+            f"{ENGLISH.models()} in fewer steps; other flow models, too, except by paper or "
             "schedules. Set that sampler to euler. For KSampler, SamplerCustomAdvanced, detailers "
             "and other packs' samplers.",
             inputs=[
@@ -48,7 +48,7 @@ class Apply(io.ComfyNode):
                     "vae",
                     optional=True,
                     tooltip="Not needed. With paper or a schedule, edges are looked for in the "
-                    "decoded picture where one is connected, else in the latent itself.",
+                    "decoded picture if one is connected, else in the latent itself.",
                 ),
                 ScheduleType.Input(
                     "schedule",

@@ -35,8 +35,8 @@ class FitEnlarger(io.ComfyNode):
                 io.Boolean.Input(
                     "save",
                     default=True,
-                    tooltip="Save it in models/ralu_enlargers, where the RALU nodes find it by the "
-                    "VAE, over one from before. Off: for the socket alone.",
+                    tooltip="On: saved in models/ralu_enlargers over an earlier one; RALU's nodes "
+                    "find it there by the VAE. Off: for the socket alone.",
                 ),
             ],
             outputs=[

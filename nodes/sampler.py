@@ -45,8 +45,8 @@ class Sampler(io.ComfyNode):
             node_id="RALU_Sampler",
             display_name="RALU Sampler",
             category=CATEGORY,
-            description=f"A KSampler that takes fewer steps of {ENGLISH.models()}: a half to a "
-            "third of 20, for the same picture size and without training. paper and schedules work "
+            description=f"A KSampler for {ENGLISH.models()} that takes 10, 7 or 6 steps, at the "
+            "same picture size and without training. paper and schedules work "
             "in three stages: half size, edges early, full size.",
             inputs=[
                 model_input(),
@@ -73,7 +73,7 @@ class Sampler(io.ComfyNode):
                     max=100.0,
                     step=0.1,
                     round=0.01,
-                    tooltip=f"Classifier-free guidance: {ENGLISH.guidance()}. Models of 1 take "
+                    tooltip=f"Classifier-free guidance: {ENGLISH.guidance()}. Models at 1 take "
                     "theirs from a conditioning, or are distilled.",
                 ),
                 io.Combo.Input(

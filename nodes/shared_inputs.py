@@ -18,7 +18,7 @@ from .host.sampling.references import IN_FULL, REFERENCES
 
 CATEGORY = "model/sampling/RALU"
 PICTURE, LATENT = Need.PICTURE, Need.LATENT
-USED_BY = "Only the quality paper, schedules and few-step presets use it."
+USED_BY = "Only the quality paper and schedules use it."
 ScheduleType, EnlargerType = io.Custom("RALU_SCHEDULE"), io.Custom("RALU_ENLARGER")
 
 
@@ -112,8 +112,8 @@ def plain_steps_input(in_a_run: bool = True) -> io.Input:
         min=0,
         max=10000,
         optional=True,
-        tooltip="The saving is told against so many plain steps: those that you would take in a "
-        f"KSampler, where 20 is the default. 0: those of the published comparison{chosen}",
+        tooltip="The plain steps that you would take in a KSampler (20 by default), against which "
+        f"the saving is told. 0: those of the published comparison{chosen}",
     )
 
 

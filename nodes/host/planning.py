@@ -11,7 +11,7 @@ from ...ralu_core.plans import Plan
 from ...ralu_core.plans.stage import steps_of_part
 from .asked import Settings
 from .dial import dialled_plan, plan_named
-from .families.dials import DIALLED, STEPS
+from .families.dials import DIALLED
 from .families.inspect import ModelFacts, check_shift_fits, check_stages
 from .few_steps import (
     MOST,
@@ -100,7 +100,7 @@ def _few_steps(settings: Settings, facts: ModelFacts, frame: Frame) -> Plan | No
         return None
     whole = whole_run(own, part)
     name = few_steps_preset(whole)
-    if too_few(whole, facts.family.few_from) or 0 < own < STEPS.get(settings.quality, 0):
+    if too_few(whole, facts.family.few_from):
         return as_many_plain(facts.shift_for(frame, as_denoised(own, part)), own, part)
     if name is None:
         return None
