@@ -14,7 +14,7 @@ from typing import Any
 from ..ralu_core.latents.space import Space
 from ..ralu_core.scores import score_named
 from .host.dial import CUSTOM, PAPER, check_quality
-from .host.few_steps import PRESETS, too_few
+from .host.few_steps import BY_STEPS, too_few
 from .host.inputs import check_detector, score_for
 from .host.sockets import check_choices, check_numbers
 
@@ -58,7 +58,7 @@ def check_plan_and_detector(
         return
     check_choices(edge_detector=edge_detector)
     score_named(score_for(edge_detector, vae is not MISSING))
-    may_be_plain = plain_steps is None or too_few(plain_steps, min(PRESETS))
+    may_be_plain = plain_steps is None or too_few(plain_steps, min(BY_STEPS))
     is_mixed = has_schedule or (quality in (PAPER, CUSTOM) and not may_be_plain)
     if is_mixed and denoise == 1:
         check_detector(edge_detector, None if vae is MISSING else _Connected(), Space())

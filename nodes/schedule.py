@@ -111,6 +111,8 @@ class Schedule(io.ComfyNode):
         check_numbers(end_sigma_1=end_sigma_1, end_sigma_2=end_sigma_2)
         check_ends(preset, (end_sigma_1, end_sigma_2), MISSING if model is None else model)
         check_counts(steps_1=steps_1, steps_2=steps_2, steps_3=steps_3, plain_steps=plain_steps)
+        counts = steps_1, steps_2, steps_3, plain_steps
+        steps_1, steps_2, steps_3, plain_steps = map(int, counts)  # 4.0 comes of any-switches
         base = presets.preset(preset)
         facts = published_facts(base) if model is None else inspect_model(model)
         frame = Frame.of_picture(height, width, facts.space)

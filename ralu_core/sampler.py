@@ -144,12 +144,6 @@ def run_plan(
     return Result(end.x, end.denoised, layout)
 
 
-def _steps_before_regions(plan: Plan) -> int:
-    """Of the stage before the first mixed one; 0 where the plan begins with that."""
-    first = next(number for number, stage in enumerate(plan.stages) if stage.grid.is_mixed)
-    return plan.stages[first - 1].steps if first else 0
-
-
 class _Noises:
     """The white noises of a run, each made once: its own, and those of its crossings."""
 
@@ -224,7 +218,7 @@ def sample(
     grid = h // (2 * source.patch), w // (2 * source.patch)
     if plan.ratio is not None:
         regions.check(decode)
-        regions.check_fits((b, *grid), _steps_before_regions(plan))
+        regions.check_fits((b, *grid), plan.steps_before_regions)
     draw = functools.partial(white_noise, grid, seed, range(b), REGIONS)
     return run_plan(
         plan,

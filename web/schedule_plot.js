@@ -9,7 +9,7 @@ import { words } from "./words.js";
 
 const HEIGHT = 210; // about what three stages take
 const REMEMBERED = 50; // answers at most
-const SIZE = ["width", "height"]; // the schedule does not depend on them
+const SIZE = ["width", "height"]; // only a MODEL makes the schedule depend on them, which a run reads
 const answers = new Map(); // of the server: equal nodes ask once
 
 export function addPlot(node) {

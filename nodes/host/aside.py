@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import torch
 
-from ...ralu_core.cost import NO_REFERENCES, References
+from ...ralu_core.cost import References
 from ...ralu_core.latents.frame import Frame
 from .asked import Settings
 from .dial import words_of
@@ -27,8 +27,8 @@ def why_plain(
     steps: int,
     noise: torch.Tensor,
     guided: bool,
-    references: References = NO_REFERENCES,
-    least: int = 1,
+    references: References,
+    least: int,
 ) -> str | None:
     """Why the plan cannot help, in a few words; None where it can.
 

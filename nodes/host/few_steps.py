@@ -9,7 +9,7 @@ from ...ralu_core.plans.plain import plain
 from ...ralu_core.plans.plan import Plan
 
 # From so many steps of a whole run on. At 6 the eight-step plan would save 1.1x at most.
-PRESETS = {7: "8-step distilled", 4: "4-step distilled"}
+BY_STEPS = {7: "8-step distilled", 4: "4-step distilled"}
 SHARE = 0.75  # of its own steps, which fine, balanced and draft leave: docs/figures.md says why
 ROUNDING = 1e-6  # of a part that noise levels tell
 MOST = 9  # the published models take 8 or 9; 10 are a draft of any model
@@ -29,7 +29,7 @@ def few_steps_preset(steps: int) -> str | None:
     """The preset for whole runs of so many steps; None for more than any is for."""
     if steps > MOST:
         return None
-    return next((preset for least, preset in PRESETS.items() if steps >= least), None)
+    return next((preset for least, preset in BY_STEPS.items() if steps >= least), None)
 
 
 def too_few(steps: int, few_from: int) -> bool:

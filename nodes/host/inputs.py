@@ -171,15 +171,14 @@ def check_text(detector: str, family: Family, options: dict, lettering: bool = F
         )
 
 
-def check_history(detector: str, plan: Plan, lettering: bool = False) -> None:
+def check_history(detector: str, plan: Plan, lettering: bool) -> None:
     """Refuse, before sampling, a score of steps where too few come before its choice.
 
     lettering  whether words in quotes are watched in a step before it.
     """
     own = score_named(detector).least_steps
     least = max(own, int(lettering))
-    first = next(number for number, stage in enumerate(plan.stages) if stage.grid.is_mixed)
-    steps = plan.stages[first - 1].steps if first else 0
+    steps = plan.steps_before_regions
     if steps < least:
         what = "compares steps" if least > 1 else "watches a step"
         who, way_out = f"The {detector} detector", "choose another detector"

@@ -78,18 +78,18 @@ def sample(wires: Wires, settings: Settings) -> Sampled:
 def finish(run: Run, result: Result, started: float) -> Sampled:
     """A run's outputs, and its report to the log and to the node."""
     report = RunReport(
-        run.watch.records,
-        time.perf_counter() - started,
-        run.facts.cost,
-        run.frame.grid,
-        run.plain_steps,
-        run.progress.has_previews,
-        references_of(run.stages.conds, run.facts.space, run.stages.half_conds),
-        calls_of(run.wires.guider),
-        run.published,
-        run.name,
-        run.grown,
-        run.remarks,
+        stages=run.watch.records,
+        seconds=time.perf_counter() - started,
+        cost=run.facts.cost,
+        grid=run.frame.grid,
+        plain_steps=run.plain_steps,
+        live_previews=run.progress.has_previews,
+        references=references_of(run.stages.conds, run.facts.space, run.stages.half_conds),
+        rows=calls_of(run.wires.guider),
+        published=run.published,
+        plan=run.name,
+        grown=run.grown,
+        remarks=run.remarks,
     )
     run.wires.tell(report.summary())
     log.info(report.line())

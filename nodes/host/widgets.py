@@ -40,7 +40,7 @@ def settings_of(
         upsampling=upsampling,
         region_mask=region_mask,
         quality=quality,
-        plain_steps=plain_steps,
+        plain_steps=int(plain_steps),
         enlarger=enlarger,
         references=references,
     )

@@ -168,7 +168,7 @@ class _Batch:
         starts[:, 1:, 0] = 1 - shift_sigma(z[:, None], 1 - task.ends[:-1])  # as stage_start
         ends = task.ends[:, None]
         revisited = _truncated_density(task.model_shift, starts[:, 1:], ends[:-1])
-        target = _density(task.model_shift, GRID)
+        target = _density(task.model_shift)
         target = target + ((ends[:-1] - starts[:, 1:]) * revisited).sum(1)
         return cls(task.weights[:, None], starts, ends, _normalised(target))
 
@@ -213,14 +213,14 @@ def _probabilities(
     return _normalised(stages.sum(1))[0], batch.target[0]
 
 
-def _density(shift: float | np.ndarray, t: np.ndarray) -> np.ndarray:
-    """The paper's f_h(t), the derivative of its F_h(t) = shift_sigma(h, t)."""
-    return shift / (1 + (shift - 1) * t) ** 2
+def _density(shift: float | np.ndarray) -> np.ndarray:
+    """The paper's f_h at each time, the derivative of its F_h(t) = shift_sigma(h, t)."""
+    return shift / (1 + (shift - 1) * GRID) ** 2
 
 
 def _truncated_density(shift: float | np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
     mass = shift_sigma(shift, end) - shift_sigma(shift, start)
-    return np.where((start <= GRID) & (end >= GRID), _density(shift, GRID) / mass, 0.0)
+    return np.where((start <= GRID) & (end >= GRID), _density(shift) / mass, 0.0)
 
 
 def _log_slope(shift: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:

@@ -110,6 +110,16 @@ class Plan:
         return next((stage.ratio for stage in self.stages if stage.grid.is_mixed), None)
 
     @property
+    def steps_before_regions(self) -> int:
+        """Of the stage before the first mixed one; 0 where that comes first, or there is none."""
+        before = 0
+        for stage in self.stages:
+            if stage.grid.is_mixed:
+                return before
+            before = stage.steps
+        return 0
+
+    @property
     def is_full(self) -> bool:
         """Whether all stages are at full size."""
         return all(stage.grid is FULL for stage in self.stages)

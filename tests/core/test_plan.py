@@ -96,6 +96,13 @@ def test_orders_are_one_and_two(order: int) -> None:
         Stage(FULL, (1.0, 0.5), order=order)
 
 
+def test_steps_before_the_regions_are_those_of_the_stage_before() -> None:
+    assert PLAN.steps_before_regions == PLAN.stages[0].steps > 0
+    later = PLAN.begun_at(PLAN.stages[2].start)
+    assert later.stages[0].grid is MIXED and later.steps_before_regions == 0
+    assert named_plan("second order 10", FLUX_DEV_SHIFT).steps_before_regions == 0
+
+
 def test_views_are_of_a_mixed_stage_and_known() -> None:
     assert Stage(MIXED, (1.0, 0.5), ratio=0.3).views == "paper"
     assert Stage(MIXED, (1.0, 0.5), ratio=0.3, views="views").views == "views"

@@ -105,6 +105,13 @@ def test_a_folder_that_cannot_be_written_is_told(folder, vae, fitted, caplog):
     assert "the enlarger was not saved, as" in caplog.text
 
 
+def test_what_could_not_be_put_in_place_is_not_left(folder, vae, fitted, caplog):
+    (path := files.save(vae, fitted)).unlink()
+    path.mkdir()
+    assert files.save(vae, fitted) is None and list(folder.iterdir()) == [path]
+    assert "the enlarger was not saved, as" in caplog.text
+
+
 @pytest.mark.parametrize("content", [b"", b"no tensors", bytes(64)])
 def test_a_broken_file_is_named(folder, vae, fitted, content):
     file = files.save(vae, fitted)

@@ -16,11 +16,13 @@ from ralu_pack.nodes.apply import Apply
 from ralu_pack.nodes.edge_mask_preview import EdgeMaskPreview
 from ralu_pack.nodes.encode_lettering import EncodeLettering
 from ralu_pack.nodes.fit_enlarger import FitEnlarger
+from ralu_pack.nodes.host.widgets import settings_of
 from ralu_pack.nodes.sampler import Sampler
 from ralu_pack.nodes.sampler_advanced import SamplerAdvanced
 from ralu_pack.nodes.schedule import Schedule
 from ralu_pack.nodes.temporal_acceleration import TemporalAcceleration
 
+COUNTS = ("steps_1", "steps_2", "steps_3", "plain_steps")
 WRONG = {
     "text": "FLUX 5x",
     "nothing written": "",
@@ -194,6 +196,16 @@ def test_a_wire_in_the_place_of_a_count(flux, vae, node, widget, value):
     told = f"The {widget} must be a whole number from 0 on, got .*: set it anew"
     with pytest.raises(ValueError, match=told):
         node.execute(**{**given(node, flux, vae), widget: value})
+
+
+def test_whole_numbers_may_come_with_a_point(flux, vae):
+    """As an any-switch brings them out of a node that calculates."""
+    whole, pointed = (
+        Schedule.execute(**given(Schedule, flux, vae), **dict.fromkeys(COUNTS, value)).args
+        for value in (6, 6.0)
+    )
+    assert whole[0] == pointed[0] and whole[2] == pointed[2]
+    assert [type(settings_of(plain_steps=steps).plain_steps) for steps in (20, 20.0)] == [int, int]
 
 
 @pytest.mark.parametrize("value", [None, 1, ["canny"], {}], ids=repr)

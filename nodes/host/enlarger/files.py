@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 import os
@@ -77,6 +78,8 @@ def save(vae: Any, fitted: Fitted) -> Path | None:
         unfinished.replace(path)
     except (OSError, SafetensorError) as error:
         log.warning("RALU: the enlarger was not saved, as %s cannot be written: %s.", path, error)
+        with contextlib.suppress(OSError):
+            unfinished.unlink()
         return None
     return path
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from ....ralu_core.plans import CONDITIONED as TIMES
+
 DIALLED = ("fine", "balanced", "draft")
 # Of each, also over what is left of a run that begins later; `docs/figures.md` says why these.
 STEPS: Mapping[str, int] = MappingProxyType(dict(zip(DIALLED, (10, 7, 6), strict=True)))
@@ -14,7 +16,7 @@ GUIDED: Mapping[str, str] = MappingProxyType(
     {quality: f"early second order {n}" for quality, n in STEPS.items()}
 )
 CONDITIONED: Mapping[str, str] = MappingProxyType(
-    {quality: f"{name}, from 2.5 times the shift" for quality, name in GUIDED.items()}
+    {quality: f"{name}, from {TIMES:g} times the shift" for quality, name in GUIDED.items()}
 )
 LEAST_SIDE = 512  # pixels; a half of less is smaller than what models draw
 

@@ -117,7 +117,7 @@ def inspect_model(patcher: Any) -> ModelFacts:
     return ModelFacts(family, shift, family.size(network), own_shift)
 
 
-def check_shift_fits(plan_shift: float | None, model_shift: float, sized: bool = False) -> None:
+def check_shift_fits(plan_shift: float | None, model_shift: float, sized: bool) -> None:
     """A schedule solved for one shift puts another model off its trajectory: refuse the pair.
 
     sized  whether the MODEL's shift depends on the picture.

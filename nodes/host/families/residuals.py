@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import torch
 
-from ....ralu_core.latents.layout import Layout
 from ....ralu_core.latents.packing import Packing
 
 
@@ -24,23 +23,14 @@ def each_residual(change: Callable[[torch.Tensor], torch.Tensor], control: dict)
     return {key: [once(residual) for residual in residuals] for key, residuals in control.items()}
 
 
-def check_bank(bank: torch.Tensor, layout: Layout) -> None:
-    """Refuse residuals (n, N, D) of other tokens than the coarse and the fine ones."""
-    h, w = layout.grid
-    if bank.shape[1] != 5 * h * w:
-        raise ValueError(
-            f"RALU needs ControlNet residuals of {5 * h * w} tokens in its mixed stage, got "
-            f"{bank.shape[1]}: apply the ControlNet with ComfyUI's own Apply node."
-        )
-
-
 def bank_or_tokens(packings: list[Packing], bank: torch.Tensor) -> torch.Tensor:
     """A residual (n, 5hw, D) of a whole batch, as it travels to the network's call.
 
     Gathered at once where all pictures have equally many tokens; else the bank of both sizes, from
     which each part of the batch takes its own in `own_tokens`.
     """
-    check_bank(bank, packings[0].layout)
+    h, w = packings[0].layout.grid
+    _checked(bank, 5 * h * w)
     return bank if packings[0].is_part else packings[0].take(bank)
 
 
@@ -48,13 +38,13 @@ def own_tokens(packing: Packing, control: dict) -> dict:
     """The residuals of the packing's tokens, from what `bank_or_tokens` let travel."""
     if packing.is_part:
         return each_residual(packing.take, control)
-    return each_residual(lambda residual: _checked(residual, packing), control)
+    return each_residual(lambda residual: _checked(residual, packing.tokens), control)
 
 
-def _checked(residual: torch.Tensor, packing: Packing) -> torch.Tensor:
-    if residual.shape[1] != packing.tokens:
+def _checked(residual: torch.Tensor, tokens: int) -> torch.Tensor:
+    if residual.shape[1] != tokens:
         raise ValueError(
-            f"RALU needs ControlNet residuals of {packing.tokens} tokens in its mixed stage, got "
+            f"RALU needs ControlNet residuals of {tokens} tokens in its mixed stage, got "
             f"{residual.shape[1]}: apply the ControlNet with ComfyUI's own Apply node."
         )
     return residual

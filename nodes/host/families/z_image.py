@@ -10,7 +10,7 @@ from ....ralu_core.latents.packing import Packing
 from ....ralu_core.plans.presets import PUBLISHED_SHIFT
 from .family import Family, Presets, Size, Untold
 from .positions import check_unstretched, embedded_ids
-from .views import Captioned
+from .views import Captioned, padded
 
 
 class NextDiT(Family):
@@ -29,17 +29,16 @@ class NextDiT(Family):
         return network.cap_embedder[1].in_features
 
     def positions(self, network: Any, packing: Packing, rows: int):
-        multiple = network.pad_tokens_multiple or 1
-        padded = -(-packing.tokens // multiple) * multiple
+        tokens = padded(network, packing.tokens)
         is_apart = hasattr(network, "embed_cap")
 
         def first(call: int, length: int) -> int | None:
             # Newer hosts embed the caption's ids, then the picture's; older ones both at once.
             if not is_apart:
-                return length - padded
+                return length - tokens
             if call == 0:
                 return None
-            if call == 1 and length == padded:
+            if call == 1 and length == tokens:
                 return 0
             self._refuse_references()
 

@@ -19,9 +19,9 @@ def begin_at(
     sampler: Any,
     start: Start,
     space: Space,
-    levels: Sequence[float] | None = None,
-    before: Callable[[], None] = lambda: None,
-    is_hosts: bool = False,
+    levels: Sequence[float] | None,
+    before: Callable[[], None],
+    is_hosts: bool,
 ) -> Any:
     """A copy of a SAMPLER that begins there. Its noise then only restores what a mask keeps.
 

@@ -153,7 +153,7 @@ def for_stage(
     stage: Stage,
     memory: Memory | None,
     space: Space,
-    unguided: Unguided | None = None,
+    unguided: Unguided | None,
 ) -> Any:
     """A copy of a SAMPLER that knows how its stage begins and ends; others need not know."""
     if not is_second_order(sampler):

@@ -37,7 +37,7 @@ from .text_attention import TextAttention
 from .watch import Watch
 
 WRAPPER_KEY = "ralu_mixed_call"
-SEEDS = 2**64 - 1  # some samplers add one
+SAMPLER_SEEDS = 2**64 - 1  # some samplers add one
 
 
 @dataclass
@@ -106,7 +106,7 @@ class GuiderStages:
                 denoise_mask=self._mask(task),
                 callback=callback,
                 disable_pbar=True,
-                seed=stage_seed(self.seed, stage.number) % SEEDS,
+                seed=stage_seed(self.seed, stage.number) % SAMPLER_SEEDS,
             )
             joined()
             if task.draw_ahead:

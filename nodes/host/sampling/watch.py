@@ -101,14 +101,13 @@ class Watch:
         self._sums: list[tuple[torch.Tensor, torch.Tensor]] = []
 
     @contextmanager
-    def stage(self, task: StageTask, tokens: list[int], rows: int = 1) -> Iterator[Any]:
+    def stage(self, task: StageTask, tokens: list[int], rows: int) -> Iterator[Any]:
         """Yields the callback that the host's sampling calls at every step of the stage."""
         stage = task.stage
         grid = stage.grid
         record = StageRecord(
-            stage.number, grid.name, grid.words, stage.steps, tokens, views=stage.views
+            stage.number, grid.name, grid.words, stage.steps, tokens, views=stage.views, rows=rows
         )
-        record.rows = rows
         self.records.append(record)
         self._history.clear()
         self._last = None

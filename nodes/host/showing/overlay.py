@@ -15,7 +15,7 @@ OVERLAY_SIDE = 512
 MIN_PATCH = 8  # below that the outlines would cover the patch
 
 
-def outline_regions(picture: torch.Tensor, mask: torch.Tensor, patch: int = 32) -> torch.Tensor:
+def outline_regions(picture: torch.Tensor, mask: torch.Tensor, patch: int) -> torch.Tensor:
     """Darken what stays coarse and draw each chosen patch's border, as in the paper's Figure S1.
 
     picture  (B, H, W, 3) in [0, 1].

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from ..families.blocks import BlockKey
+from ..families.views import OVERRIDE
 
 
 def replaced(transformer_options: dict, hooks: dict[BlockKey, Any]) -> dict:
@@ -30,7 +31,7 @@ def guidance_kind(transformer_options: dict) -> Hashable:
     """
     dit = transformer_options.get("patches_replace", {}).get("dit", {})
     patches = transformer_options.get("patches", {})
-    override = transformer_options.get("optimized_attention_override")
+    override = transformer_options.get(OVERRIDE)
     return (
         frozenset((key, _code(function)) for key, function in dit.items()),
         frozenset((key, tuple(map(_code, functions))) for key, functions in patches.items()),

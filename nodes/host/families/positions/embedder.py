@@ -10,7 +10,7 @@ import torch
 from .....ralu_core.latents.packing import Packing
 from .shadow import shadowed
 
-AXES = (1, 2)  # which of the ids tell a token's row and column
+ROWS, COLUMNS = 1, 2  # which of the ids tell a token's row and column
 
 
 @contextmanager
@@ -80,7 +80,7 @@ def embedded_ids(
             asked.append(packing.tokens)
             ids = ids.float().clone()  # whole numbers and bf16 hold no halves
             place = slice(start, start + packing.tokens)
-            for axis, along in zip(AXES, positions.unbind(-1), strict=True):
+            for axis, along in zip((ROWS, COLUMNS), positions.unbind(-1), strict=True):
                 ids[:, place, axis] = along + ids[:, start, axis, None]
         return original(ids, *args, **kwargs)
 

@@ -6,10 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from .....ralu_core.latents.packing import Packing
-from .embedder import repeated_text
+from .embedder import COLUMNS, ROWS, repeated_text
 from .shadow import shadowed
-
-ROWS, COLUMNS = 1, 2  # which of the ids tell a token's row and column
 
 
 @contextmanager
@@ -60,7 +58,7 @@ def image_ids(
 
 @contextmanager
 def image_and_text_ids(
-    network, packing: Packing, rows: int, copies: int, *, follows: tuple[int, ...] = ()
+    network, packing: Packing, rows: int, copies: int, *, follows: tuple[int, ...]
 ) -> Iterator[list[int]]:
     """The same of networks that place their text, too: every copy of it lies where the first does.
 

@@ -5,7 +5,7 @@ A family has one rule: how its network is told, or why it cannot be.
 
 from __future__ import annotations
 
-from .captioned import Captioned
+from .captioned import Captioned, padded
 from .halves import Halves
 from .rotary import Apart, Rotary, Rotations
 from .rule import Refused, Rule
@@ -25,5 +25,6 @@ __all__ = [
     "Rule",
     "SplitAttention",
     "Table",
+    "padded",
     "repeat_text",
 ]

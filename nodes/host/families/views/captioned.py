@@ -21,7 +21,7 @@ class Captioned(Rotary):
     def joint(
         self, network: Any, packing: Packing, asked: list[int], text: int, queries: int, keys: int
     ) -> Joint | None:
-        caption, picture = (_padded(network, count) for count in (text, packing.tokens))
+        caption, picture = (padded(network, count) for count in (text, packing.tokens))
         if caption == picture:
             raise ValueError(
                 f"RALU tells the refiner of the picture by its {picture} tokens, and the caption "
@@ -35,6 +35,7 @@ class Captioned(Rotary):
         return None
 
 
-def _padded(network: Any, count: int) -> int:
+def padded(network: Any, count: int) -> int:
+    """So many tokens with those that the network adds."""
     multiple = network.pad_tokens_multiple or 1
     return -(-count // multiple) * multiple

@@ -56,7 +56,7 @@ class SplitAttention:
         joint: Callable[[int, int], Joint | None],
         turns: tuple[Turn, Turn, Turn],
         near: int,
-        before: Callable | None = None,
+        before: Callable | None,
     ):
         self.joint, self.near, self.before, self.calls = joint, near, before, 0
         self.to_fine, self.to_coarse, self.text_to_fine = turns

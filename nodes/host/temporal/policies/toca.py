@@ -9,12 +9,12 @@ import torch
 
 from .....ralu_core.forecast import urgent_tokens
 from ...families.blocks import Blocks
+from ...families.views import OVERRIDE
 from ...sampling.keys import VIEWS
 from ..hooks import joined, run_block
 from ..passes import Computed, Evaluation, Group, Pass
 from ..policy import EveryNth
 
-OVERRIDE = "optimized_attention_override"  # the host's hook around its attention function
 TOKEN_PATCHES = ("attn1_patch", "attn1_output_patch")
 
 
