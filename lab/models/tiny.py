@@ -19,15 +19,17 @@ import comfy.supported_models
 import torch
 
 from lab.comfy import ralu_pack
+from lab.models.networks import NETWORKS, Network, toy_network
 
-ralu_pack.import_pack()  # whose families make the networks; this tree's own
+ralu_pack.import_pack()  # this tree's own
 
 CONTEXT, POOLED, TEXT_TOKENS = 64, 32, 8
 
 
 def family_weights(family: Any, seed: int = 0, **options: Any) -> dict:
-    """The family's tiny network; options as its `tiny` takes them."""
-    network = family.tiny(
+    """The family's tiny network; options as `lab.models.networks` takes them."""
+    network = toy_network(
+        family,
         **options,
         dtype=torch.float32,
         device="cpu",
@@ -112,25 +114,27 @@ def seeded(shapes: dict[str, torch.Tensor], seed: int) -> dict[str, torch.Tensor
 def load_model(weights: dict, family: Any = None, **options: Any):
     """A MODEL from a state dict through ComfyUI's own detection and loading.
 
-    family  whose `tiny_config` the detection is told, for networks whose weights do not say it all.
+    family  whose configuration the detection is told, as weights of toys do not say it all.
     """
+    name = "" if family is None else family.name
+    told = NETWORKS[name] if name else Network(torch.nn.Identity)
     original = comfy.model_detection.detect_unet_config
     original_kind = comfy.model_detection.model_config_from_unet_config
 
     def kind(config, *args, **kwargs):
-        if family is not None and family.tiny_kind:
-            return getattr(comfy.supported_models, family.tiny_kind)(config)
+        if told.kind:
+            return getattr(comfy.supported_models, told.kind)(config)
         return original_kind(config, *args, **kwargs)
 
     def detect(state_dict, prefix, *args, **kwargs):
-        if family is not None and family.tiny_kind:
-            return {"image_model": family.name, **family.tiny_config}
+        if told.kind:
+            return {"image_model": name, **told.config}
         config = original(state_dict, prefix, *args, **kwargs)
         if config is not None and "axes_dim" in config:
             # ComfyUI before 0.4 takes every Flux for the full-size one of 24 heads.
             config["num_heads"] = config["hidden_size"] // sum(config["axes_dim"])
-        if config is not None and family is not None:
-            config.update(family.tiny_config)
+        if config is not None:
+            config.update(told.config)
         return config
 
     with (
@@ -195,5 +199,5 @@ def with_values(conditioning: list, **values: Any) -> list:
 @functools.cache
 def _text_width(family: Any) -> int:
     operations = comfy.ops.disable_weight_init
-    network = family.tiny(dtype=torch.float32, device="meta", operations=operations)
+    network = toy_network(family, dtype=torch.float32, device="meta", operations=operations)
     return family.text_width(network) or CONTEXT

@@ -78,6 +78,8 @@ def families_table() -> str:
     """Markdown: what the pack knows of each family."""
     import comfy.ops
 
+    from lab.models.networks import toy_network
+
     lines = [
         "| models | presets | one latent pixel | largest side | RALU Temporal Acceleration |",
         "|---|---|---|---|---|",
@@ -85,7 +87,9 @@ def families_table() -> str:
     for family in ralu_pack.table.FAMILIES:
         space, side = family.space, None
         if type(family).longest_side is not ralu_pack.table.Family.longest_side:
-            side = family.longest_side(family.tiny(operations=comfy.ops.disable_weight_init))
+            side = family.longest_side(
+                toy_network(family, operations=comfy.ops.disable_weight_init)
+            )
         cells = (
             family.label,
             ", ".join(ralu_pack.words.presets_of(family)),

@@ -16,6 +16,7 @@ from limits import LATENT, assert_limits, assert_matters, guider, mixed, native,
 from driving import ralu, short_plan
 from lab.models import tiny
 from lab.models.controlnets import FP32
+from lab.models.networks import NETWORKS
 from ralu_pack.nodes.host.families.family import Family
 from ralu_pack.nodes.host.families.inspect import inspect_model, network_of
 from ralu_pack.nodes.host.families.table import FAMILIES, family_named
@@ -236,7 +237,8 @@ def test_qwens_controlnets(cfg, loaded):
 
     family = family_named("qwen_image")
     model = model_of(family, loaded)
-    network = QwenImageControlNetModel(num_layers=2, in_channels=64, **family.tiny_config, **FP32)
+    config = NETWORKS[family.name].config
+    network = QwenImageControlNetModel(num_layers=2, in_channels=64, **config, **FP32)
     network.load_state_dict(tiny.seeded(network.state_dict(), 11))
     net = comfy.controlnet.ControlNet(
         network,

@@ -16,6 +16,7 @@ from in_core import steps_of_second_order
 from nodes import common_ksampler
 
 from lab.models import tiny, unplaced
+from lab.models.networks import NETWORKS
 from ralu_pack.nodes.apply import Apply
 from ralu_pack.nodes.host.families.inspect import _cfg_of, inspect_model
 from ralu_pack.nodes.host.families.table import family_named
@@ -203,8 +204,9 @@ def test_a_latent_of_many_frames_is_refused_but_of_layers():
 def test_wan_from_pictures_runs_the_dial_alone():
     """The host takes Wan 2.2's for text to video, as it reads the picture beside the latent."""
     family = family_named("wan")
-    told = {**family.tiny_config, "in_dim": 36}
-    with patch.object(type(family), "tiny_config", told):
+    wan = NETWORKS["wan"]
+    wider = replace(wan, config={**wan.config, "in_dim": 36})
+    with patch.dict(NETWORKS, wan=wider):
         model = tiny.load_model(tiny.family_weights(family), family)
     assert model.model.diffusion_model.in_dim == 36
     with pytest.raises(ValueError, match=r"\(WAN21\) at full size alone, .* it reads a picture"):

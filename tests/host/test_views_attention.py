@@ -11,6 +11,7 @@ from comfy.ldm.flux.layers import EmbedND
 from comfy.ldm.flux.math import apply_rope1
 from comfy.ops import disable_weight_init
 
+from lab.models.networks import toy_network
 from ralu_pack.nodes.host.families.anima import Anima
 from ralu_pack.nodes.host.families.qwen_image import QwenImage
 from ralu_pack.nodes.host.families.views import OVERRIDE, Rotary, repeat_text
@@ -155,7 +156,9 @@ def test_halves_of_a_head_are_rotated_on():
     """Anima: from a place of its table by some rows and columns is at another place of it."""
     if not Anima().is_known:
         pytest.skip("this ComfyUI has no Anima")
-    network = Anima().tiny(dtype=torch.float32, device="cpu", operations=disable_weight_init)
+    network = toy_network(
+        Anima(), dtype=torch.float32, device="cpu", operations=disable_weight_init
+    )
     table = network.pos_embedder(torch.empty(1, 1, 4, 6, 1), fps=None)
 
     def at(keys, place: int):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
-
 from ....ralu_core.latents.packing import Packing
 from ....ralu_core.latents.space import Space
 from ....ralu_core.plans.presets import PUBLISHED_SHIFT
@@ -31,14 +29,6 @@ class Ernie(Family):
     text_tokens = 64
     space = Space(channels=32, fold=2)
     views = Refused("ComfyUI lets nobody stand in for its attention")
-    tiny_kind = "ErnieImage"
-    tiny_config = {
-        "hidden_size": 256,
-        "num_attention_heads": 2,
-        "num_layers": 2,
-        "ffn_hidden_size": 512,
-        "text_in_dim": 64,
-    }
 
     def size(self, network: Any) -> Size:
         return Size(len(network.layers), network.hidden_size, self.full.linear)
@@ -51,8 +41,3 @@ class Ernie(Family):
 
     def check_own(self, options: dict) -> None:
         check_unstretched(options, self.short)
-
-    def tiny(self, **factory: Any) -> torch.nn.Module:
-        from comfy.ldm.ernie.model import ErnieImageModel
-
-        return ErnieImageModel(**{**self.tiny_config, "rope_axes_dim": (32, 48, 48)}, **factory)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 
 import comfy.model_base
@@ -88,8 +86,6 @@ class Family(ABC):
     views        how its networks are told of corrected views, see `families.views`.
     blocks       the form of the network's blocks, for forecasts across steps; None where it is not
                  known, and none are offered.
-    tiny_config  what of `tiny` the host cannot tell from its weights: its own configuration's keys.
-    tiny_kind    the host's class in `comfy.supported_models`, where the sizes of `tiny` hide it.
     why_full     why its models run at full size alone, in a few words; None where all plans run.
     has_layers   whether the frames of its latents are layers of a picture, however many.
     """
@@ -113,8 +109,6 @@ class Family(ABC):
     text_first: bool = False
     views: Rule
     blocks: type[Blocks] | None = None
-    tiny_config: Mapping[str, Any] = MappingProxyType({})
-    tiny_kind: str | None = None
     why_full: str | None = None
     has_layers: bool = False
 
@@ -142,13 +136,6 @@ class Family(ABC):
         self, network: Any, packing: Packing, rows: int
     ) -> AbstractContextManager[list[int]]:
         """While open, a call of the network places the packing's tokens; see `positions`."""
-
-    @abstractmethod
-    def tiny(self, **factory: Any) -> torch.nn.Module:
-        """A network of the family's class at toy size, for tests and stand-ins.
-
-        factory  dtype, device and operations, as the host's networks take them.
-        """
 
     def shift(self, sampling: Any) -> float:
         """h of a host's model_sampling. ValueError where its levels follow no shift map."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import torch
@@ -65,28 +64,3 @@ class Flux1(FluxLike):
             )
         tokens = packing.gather(patchify(coarse), patchify(concat))
         return unpatchify(tokens, 1, tokens.shape[1])
-
-    def tiny(self, guidance: bool = True, in_channels: int = 16, **factory: Any) -> torch.nn.Module:
-        """guidance: dev, else schnell; in_channels 96: Fill."""
-        from comfy.ldm.flux.model import Flux, FluxParams
-
-        known = {field.name for field in dataclasses.fields(FluxParams)}
-        newer: dict[str, Any] = {"txt_ids_dims": []} if "txt_ids_dims" in known else {}
-        return Flux(
-            in_channels=in_channels,
-            out_channels=16,
-            patch_size=2,
-            vec_in_dim=32,
-            context_in_dim=64,
-            hidden_size=256,
-            mlp_ratio=4.0,
-            num_heads=2,
-            depth=1,
-            depth_single_blocks=1,
-            axes_dim=[16, 56, 56],
-            theta=10000,
-            qkv_bias=True,
-            guidance_embed=guidance,
-            **newer,
-            **factory,
-        )

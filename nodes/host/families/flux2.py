@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from typing import Any
-
-import torch
 
 from ....ralu_core.latents.checks import MAX_SHIFT
 from ....ralu_core.latents.frame import Frame
@@ -59,36 +56,6 @@ class Flux2(FluxLike):
         # "uxo" references have index 0.
         copies = self.views.copies(packing.layout)
         return image_and_text_ids(network, packing, rows, copies, follows=(0,))
-
-    def tiny(self, guidance: bool = True, **factory: Any) -> torch.nn.Module:
-        """guidance: dev, else klein."""
-        from comfy.ldm.flux.model import Flux, FluxParams
-
-        known = {field.name for field in dataclasses.fields(FluxParams)}
-        newer: dict[str, Any] = {"txt_ids_dims": [3]} if "txt_ids_dims" in known else {}
-        return Flux(
-            in_channels=128,
-            out_channels=128,
-            patch_size=1,
-            vec_in_dim=None,  # pyright: ignore[reportArgumentType] -- as ComfyUI itself passes it
-            context_in_dim=64,
-            hidden_size=256,
-            mlp_ratio=3.0,
-            num_heads=2,
-            depth=1,
-            depth_single_blocks=1,
-            axes_dim=[32, 32, 32, 32],
-            theta=2000,
-            qkv_bias=False,
-            guidance_embed=guidance,
-            global_modulation=True,
-            mlp_silu_act=True,
-            ops_bias=False,
-            default_ref_method="index",
-            ref_index_scale=10.0,
-            **newer,
-            **factory,
-        )
 
 
 def scheduler_mu(tokens: int, steps: int) -> float:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
-
 from ....ralu_core.latents.packing import Packing
 from ....ralu_core.plans.presets import PUBLISHED_SHIFT
 from .family import Family, Presets, Size
@@ -26,19 +24,6 @@ class Kandinsky5(Family):
     cfg = (3, 5)
     text_tokens = 128
     views = Apart("rope_embedder_3d")
-    tiny_kind = "Kandinsky5Image"
-    tiny_config = {
-        "in_text_dim": 64,
-        "in_text_dim2": 32,
-        "time_dim": 64,
-        "model_dim": 256,
-        "ff_dim": 512,
-        "visual_embed_dim": 64,
-        "num_text_blocks": 1,
-        "num_visual_blocks": 2,
-        "axes_dims": (32, 48, 48),
-        "rope_scale_factor": (1.0, 1.0, 1.0),
-    }
 
     def matches(self, model: Any, network: Any) -> bool:
         factors = getattr(network, "rope_scale_factor", ())
@@ -55,8 +40,3 @@ class Kandinsky5(Family):
 
     def check_own(self, options: dict) -> None:
         check_unstretched(options, self.short)
-
-    def tiny(self, **factory: Any) -> torch.nn.Module:
-        from comfy.ldm.kandinsky5 import model
-
-        return model.Kandinsky5(**self.tiny_config, **factory)

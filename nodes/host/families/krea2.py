@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
-
 from ....ralu_core.latents.packing import Packing
 from ....ralu_core.latents.space import Space
 from ....ralu_core.plans.presets import FLUX_DEV_SHIFT
@@ -29,18 +27,6 @@ class Krea2(Family):
     space = Space(has_frames=True)
     text_first = True
     views = Rotary()
-    tiny_kind = "Krea2"
-    tiny_config = {
-        "features": 256,
-        "heads": 2,
-        "kvheads": 1,
-        "layers": 2,
-        "channels": 16,
-        "txtdim": 32,
-        "txtlayers": 2,
-        "txtheads": 2,
-        "txtkvheads": 2,
-    }
 
     def size(self, network: Any) -> Size:
         return Size(len(network.blocks), network.first.out_features)
@@ -50,8 +36,3 @@ class Krea2(Family):
 
     def positions(self, network: Any, packing: Packing, rows: int):
         return image_ids(network, packing, rows)
-
-    def tiny(self, **factory: Any) -> torch.nn.Module:
-        from comfy.ldm.krea2.model import SingleStreamDiT
-
-        return SingleStreamDiT(**self.tiny_config, **factory)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
-
 from ....ralu_core.latents.packing import Packing
 from ....ralu_core.plans.presets import FLUX_DEV_SHIFT
 from .blocks import DoubleAndSingleBlocks
@@ -38,31 +36,8 @@ class LongCat(FluxLike):
     text_first = True
     views = AfterText()
     blocks = DoubleAndSingleBlocks
-    tiny_kind = "LongCatImage"
-    tiny_config = {
-        "in_channels": 16,
-        "out_channels": 16,
-        "patch_size": 2,
-        "vec_in_dim": None,
-        "context_in_dim": 64,
-        "hidden_size": 256,
-        "mlp_ratio": 4.0,
-        "num_heads": 2,
-        "depth": 1,
-        "depth_single_blocks": 1,
-        "axes_dim": [16, 56, 56],
-        "theta": 10000,
-        "qkv_bias": True,
-        "guidance_embed": False,
-        "txt_ids_dims": [1, 2],
-    }
 
     def positions(self, network: Any, packing: Packing, rows: int):
         # The host tells where the text ends by rope_options, which `image_ids` follows.
         copies = self.views.copies(packing.layout)
         return image_and_text_ids(network, packing, rows, copies, follows=(0,))
-
-    def tiny(self, **factory: Any) -> torch.nn.Module:
-        from comfy.ldm.flux.model import Flux
-
-        return Flux(**self.tiny_config, **factory)

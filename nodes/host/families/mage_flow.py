@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
-
 from ....ralu_core.latents.packing import Packing
 from ....ralu_core.latents.space import Space
 from .blocks import TransformerBlocks
@@ -36,13 +34,6 @@ class MageFlow(Family):
     text_first = True
     views = Rotary(origin=middle)
     blocks = TransformerBlocks
-    tiny_kind = "MageFlow"
-    tiny_config = {
-        "in_channels": 128,
-        "num_layers": 2,
-        "num_attention_heads": 2,
-        "joint_attention_dim": 64,
-    }
 
     def size(self, network: Any) -> Size:
         return Size(len(network.transformer_blocks), network.inner_dim)
@@ -52,8 +43,3 @@ class MageFlow(Family):
 
     def positions(self, network: Any, packing: Packing, rows: int):
         return image_ids(network, packing, rows, origin=middle)
-
-    def tiny(self, **factory: Any) -> torch.nn.Module:
-        from comfy.ldm.mage_flow.model import MageFlowTransformer2DModel
-
-        return MageFlowTransformer2DModel(**self.tiny_config, **factory)

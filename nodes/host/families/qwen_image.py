@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import torch
-
 from ....ralu_core.latents.packing import Packing
 from ....ralu_core.latents.space import Space
 from ....ralu_core.plans.presets import FLUX_DEV_SHIFT
@@ -42,7 +40,6 @@ class QwenImage(Family):
     text_first = True
     views = Rotary(origin=middle, text_start=text_start)
     blocks = TransformerBlocks
-    tiny_config = {"num_attention_heads": 2, "joint_attention_dim": 64}
 
     def matches(self, model: Any, network: Any) -> bool:
         return super().matches(model, network) and self.stranger(model, network) is None
@@ -65,8 +62,3 @@ class QwenImage(Family):
         with image_ids(network, packing, rows, origin=middle) as asked:
             with text_rows(network.pe_embedder, starts, lambda length: length - sum(asked)):
                 yield asked
-
-    def tiny(self, **factory: Any) -> torch.nn.Module:
-        from comfy.ldm.qwen_image.model import QwenImageTransformer2DModel
-
-        return QwenImageTransformer2DModel(num_layers=2, **self.tiny_config, **factory)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import comfy.model_base
-import torch
 
 from ....ralu_core.latents.packing import Packing
 from ....ralu_core.plans.presets import PUBLISHED_SHIFT
@@ -13,8 +12,6 @@ from .blocks import JointBlocks
 from .family import Family, Presets, Size, Untold
 from .positions import learned_table
 from .views import Table
-
-TABLE = 192  # side of SD3 Medium's table, in tokens
 
 
 class SD3(Family):
@@ -51,25 +48,3 @@ class SD3(Family):
         """SD3 learned a table of positions of fine tokens."""
         side = network.pos_embed_max_size
         return side * self.space.patch * self.space.pixels if side else None
-
-    def tiny(self, depth: int = 2, dual_attention: bool = False, **factory: Any) -> torch.nn.Module:
-        """depth blocks of width 64 * depth; dual attention makes an SD3.5 Medium."""
-        from comfy.ldm.modules.diffusionmodules.mmdit import OpenAISignatureMMDITWrapper
-
-        return OpenAISignatureMMDITWrapper(
-            input_size=None,  # pyright: ignore[reportArgumentType] -- as ComfyUI itself passes it
-            patch_size=2,
-            in_channels=16,
-            depth=depth,
-            adm_in_channels=32,
-            context_embedder_config={
-                "target": "torch.nn.Linear",
-                "params": {"in_features": 64, "out_features": 64 * depth},
-            },
-            num_patches=TABLE**2,
-            pos_embed_max_size=TABLE,
-            pos_embed_scaling_factor=None,
-            qk_norm="rms" if dual_attention else None,
-            x_block_self_attn_layers=[0] if dual_attention else [],
-            **factory,
-        )

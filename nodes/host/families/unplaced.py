@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
-
 from ....ralu_core.latents.packing import Packing
 from ....ralu_core.latents.space import Space
 from . import views
@@ -52,6 +50,3 @@ class Unplaced(Family):
         raise ValueError(
             f"RALU cannot place the tokens of {self.short}, as {self.why_full}: use a KSampler."
         )
-
-    def tiny(self, **factory: Any) -> torch.nn.Module:
-        raise ValueError(f"No small network is known of {self.short}: use one of a family.")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
-
 from ....ralu_core.latents.packing import Packing
 from ....ralu_core.latents.space import Space
 from .family import Family, Presets, Size
@@ -27,17 +25,6 @@ class Wan(Family):
     text_tokens = 512
     space = Space(has_frames=True)
     views = Apart("rope_embedder")
-    tiny_kind = "WAN21_T2V"
-    tiny_config = {
-        "model_type": "t2v",
-        "in_dim": 16,
-        "out_dim": 16,
-        "dim": 256,
-        "ffn_dim": 512,
-        "text_dim": 64,
-        "num_heads": 2,
-        "num_layers": 2,
-    }
 
     def matches(self, model: Any, network: Any) -> bool:
         is_text = getattr(network, "model_type", "") == "t2v"  # Wan 2.2 from pictures says so, too
@@ -63,8 +50,3 @@ class Wan(Family):
 
     def check_own(self, options: dict) -> None:
         check_unstretched(options, self.short)
-
-    def tiny(self, **factory: Any) -> torch.nn.Module:
-        from comfy.ldm.wan.model import WanModel
-
-        return WanModel(**self.tiny_config, **factory)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any, NoReturn
 
-import torch
-
 from ....ralu_core.latents.packing import Packing
 from ....ralu_core.plans.presets import PUBLISHED_SHIFT
 from .family import Family, Presets, Size, Untold
@@ -57,26 +55,6 @@ class NextDiT(Family):
             "remove them, or use a KSampler."
         )
 
-    def tiny(self, **factory: Any) -> torch.nn.Module:
-        from comfy.ldm.lumina.model import NextDiT
-
-        return NextDiT(**self.tiny_config, **factory)
-
-
-TINY = {
-    "patch_size": 2,
-    "in_channels": 16,
-    "dim": 256,
-    "n_layers": 2,
-    "n_refiner_layers": 1,
-    "n_heads": 2,
-    "n_kv_heads": 2,
-    "qk_norm": True,
-    "cap_feat_dim": 64,
-    "axes_dims": [32, 48, 48],
-    "axes_lens": [300, 512, 512],
-}
-
 
 class ZImage(NextDiT):
     name = "z_image"
@@ -87,15 +65,6 @@ class ZImage(NextDiT):
     presets = Presets("FLUX 5x", untold=Untold("Z-Image-Turbo", "8-step distilled"))
     plain_steps = 25
     cfg = (3, 5)
-    tiny_kind = "ZImage"
-    tiny_config = {
-        **TINY,
-        "rope_theta": 256.0,
-        "ffn_dim_multiplier": 8.0 / 3.0,
-        "z_image_modulation": True,
-        "time_scale": 1000.0,
-        "pad_tokens_multiple": 32,
-    }
 
     def matches(self, model: Any, network: Any) -> bool:
         return super().matches(model, network) and bool(network.pad_tokens_multiple)
@@ -111,8 +80,6 @@ class Lumina2(NextDiT):
     plain_steps = 30
     cfg = (3, 5)
     text_tokens = 128
-    tiny_kind = "Lumina2"
-    tiny_config = {**TINY, "ffn_dim_multiplier": 4.0}
 
     def matches(self, model: Any, network: Any) -> bool:
         return super().matches(model, network) and not network.pad_tokens_multiple
