@@ -24,7 +24,7 @@ from lab.comfy.locate import REPOSITORY
 
 if TYPE_CHECKING:
     from ...nodes import temporal_acceleration  # noqa: F401
-    from ...nodes.host import asked, prepare, run, samplers  # noqa: F401
+    from ...nodes.host import asked, prepare, run, solvers  # noqa: F401
     from ...nodes.host.enlarger import encoding as enlarger_encoding  # noqa: F401
     from ...nodes.host.enlarger import files as enlarger_files  # noqa: F401
     from ...nodes.host.families import dials, inspect, table, words  # noqa: F401
@@ -59,10 +59,10 @@ MODULES = {
     "progress": "nodes.host.showing.progress",
     "run": "nodes.host.run",
     "sampler": "ralu_core.sampler",
-    "samplers": "nodes.host.samplers",
     "scores": "ralu_core.scores",
     "second_order": "nodes.host.sampling.second_order",
     "shadow": "nodes.host.families.positions.shadow",
+    "solvers": "nodes.host.solvers",
     "stages": "nodes.host.sampling.stages",
     "states": "ralu_core.latents.states",
     "table": "nodes.host.families.table",

@@ -61,7 +61,7 @@ class Batch:
         guider, facts = self.guider, self.subject.facts
         return ralu_pack.stages.GuiderStages(
             guider=guider,
-            sampler=ralu_pack.samplers.sampler_for(plan, comfy.samplers.sampler_object("euler")),
+            sampler=ralu_pack.solvers.sampler_for(plan, comfy.samplers.sampler_object("euler")),
             conds=guider.original_conds,
             family=facts.family,
             latent=self.latent["samples"],

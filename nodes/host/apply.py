@@ -24,7 +24,6 @@ from .families.inspect import check_stages, inspect_model
 from .inputs import check_detector, check_text, latent_samples, score_for
 from .noise import numbers_of
 from .run import sample
-from .samplers import least_steps
 from .sampling.guidance import calls_of
 from .sampling.keys import APPLIED, IN_STAGE
 from .sampling.references import half_conds, references_of
@@ -140,8 +139,7 @@ def _why_plain(wires: Wires, settings: Settings, noise: torch.Tensor) -> str | N
     conds = wires.guider.original_conds
     half = half_conds(settings.references, conds, facts.space)
     read = references_of(conds, facts.space, half)
-    least = least_steps(wires.sampler)
-    return why_plain(settings, facts, frame, wires.steps, noise, guided, read, least)
+    return why_plain(settings, facts, frame, wires.steps, noise, guided, read, wires.sampler)
 
 
 def _seed(seed: Any, noise: torch.Tensor) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import torch
 
@@ -14,6 +15,8 @@ from .families.dials import DIALLED, LEAST_SIDE
 from .families.inspect import ModelFacts
 from .few_steps import MOST
 from .planning import planned, telling_steps
+from .samplers import chooses_levels, least_steps
+from .solvers import sampler_for
 
 FEW = 4  # steps, of which none can be spared: by plans of several sizes, and
 FEWEST = 3  # by plain steps
@@ -28,7 +31,7 @@ def why_plain(
     noise: torch.Tensor,
     guided: bool,
     references: References,
-    least: int,
+    sampler: Any,
 ) -> str | None:
     """Why the plan cannot help, in a few words; None where it can.
 
@@ -38,7 +41,7 @@ def why_plain(
     guided    whether guidance takes a second call of the model.
     references
               that each call reads.
-    least     steps that the sampler needs in a stage.
+    sampler   SAMPLER that was given.
     """
     start, end = settings.levels or (1.0, 0.0)
     is_part = telling_steps(settings, facts.shift) > MOST  # the rest is another's
@@ -56,6 +59,9 @@ def why_plain(
             f"({full_from:.2f})"
         )
     plan = planned(settings, facts, frame).plan
+    if plan.is_full and chooses_levels(sampler):
+        return "this sampler chooses noise levels of its own"
+    least = least_steps(sampler_for(plan, sampler))
     if min(plan.steps) < least:
         return f"this sampler needs {least} steps, and the plan has {min(plan.steps)} left"
     if not plan.is_full and min(frame.picture) < LEAST_SIDE:

@@ -40,7 +40,7 @@ from .lettering.marks import is_marked, lettering_of
 from .noise import batch_items, check_noise_level
 from .planning import Planned, planned
 from .remarks import remarks
-from .samplers import check_sampler, sampler_for, unread_by
+from .samplers import check_sampler, unread_by
 from .sampling.conds import Conds, check_conds, fit_to_frame
 from .sampling.finite import all_finite
 from .sampling.guidance import calls_of, name_unstoppable
@@ -54,6 +54,7 @@ from .showing.caller import CallersBar
 from .showing.log_bar import LogBar
 from .showing.progress import Bar, Progress
 from .showing.work import Work
+from .solvers import plan_for, sampler_for
 from .source import on_frame, source_of
 
 log = logging.getLogger(__name__)
@@ -152,7 +153,7 @@ def prepare(wires: Wires, settings: Settings) -> Run:
     chosen, grown = _planned(wires, settings, facts, frame)
     plan, frame = chosen.plan, replace(frame, exact=chosen.plan.is_full)
     wires = _numbered(wires, plan)
-    check_sampler(wires.sampler, plan.steps)
+    check_sampler(sampler := sampler_for(plan, wires.sampler), chosen.whole, plan.steps)
     _check_carried(wires.guider, facts, plan, frame, samples)
     name_unstoppable(wires.guider, plan)
     facts.family.check_size(network, frame)
@@ -168,7 +169,7 @@ def prepare(wires: Wires, settings: Settings) -> Run:
     bars = progress, LogBar(plan.total_steps, wires.hides_steps)
     stages = GuiderStages(
         wires.guider,
-        sampler_for(plan, wires.sampler),
+        sampler,
         conds,
         facts.family,
         latent,
@@ -212,6 +213,8 @@ def _planned(
         wires.guider.model_patcher.model,
         facts.space,
     )
+    label = settings.quality if settings.schedule is None else plan.name
+    plan = plan_for(plan, wires.sampler, chosen.shift, label)
     return replace(chosen, plan=plan), grown
 
 

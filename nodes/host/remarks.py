@@ -9,9 +9,11 @@ from ...ralu_core.growth import DEFAULT_GROWTH
 from ...ralu_core.plans import Plan
 from .asked import Settings
 from .families.dials import DIALLED
-from .samplers import takes_own_steps
 from .sampling.begin import sampler_name
 from .sampling.conds import Conds, has_areas
+from .solvers import is_for_own_steps, is_replaced, takes_own_steps
+
+EULER = "sample_euler"  # whose place they take without a word
 
 
 def remarks(
@@ -27,7 +29,9 @@ def remarks(
             f"its latent holds the noise of another sampler's run, so that it takes its share of "
             f"steps, {plan.total_steps} of {whole.total_steps}"
         )
-    if takes_own_steps(plan, sampler):
+    if is_for_own_steps(whole) and is_replaced(sampler) and sampler_name(sampler) != EULER:
+        told.append(f"RALU's steps of second order take the place of {sampler_name(sampler)}")
+    if takes_own_steps(whole, sampler):
         told.append(
             f"steps are those of {sampler_name(sampler)}, and the plan was made for steps of "
             "second order: choose euler for these"

@@ -16,16 +16,16 @@ from .families.patches import closed_over
 from .sampling.begin import sampler_name
 from .sampling.guidance import has_own_cfg
 from .sampling.keys import FORECASTS
-from .sampling.second_order import is_euler, is_second_order, of_second_order
+from .solvers import is_for_own_steps
 
 log = logging.getLogger(__name__)
 
+CHOOSE_LEVELS = ("dpm_fast", "dpm_adaptive")
 # In a plan of several stages: these leave a flow at another noise level than they were asked for.
 # The first two choose levels of their own, ipndm_v diverges where steps are uneven, sa_solver omits
 # the last step of a stage in ComfyUI 0.3.75, the others add noise as for other models.
 REFUSED_SAMPLERS = (
-    "dpm_fast",
-    "dpm_adaptive",
+    *CHOOSE_LEVELS,
     "ipndm_v",
     "sa_solver",
     "sa_solver_pece",
@@ -45,29 +45,27 @@ def sampler_named(name: str):
     return comfy.samplers.sampler_object(name)
 
 
-def takes_own_steps(plan: Plan, sampler: Any) -> bool:
-    """Whether a plan that was made for steps of second order runs with another SAMPLER's."""
-    made_for = any(stage.order > 1 for stage in plan.stages)
-    return made_for and not is_second_order(sampler) and not is_euler(sampler)
+def chooses_levels(sampler: Any) -> bool:
+    """Whether a SAMPLER takes of its noise levels the first and the last but one alone."""
+    return any(chosen in name for name in names_within(sampler) for chosen in CHOOSE_LEVELS)
 
 
-def sampler_for(plan: Plan, sampler: Any) -> Any:
-    """The SAMPLER that a plan is run with: where it was made for steps of second order, these take
-    the place of the host's euler; any other goes on as it is."""
-    if all(stage.order == 1 for stage in plan.stages) or not is_euler(sampler):
-        return sampler
-    return of_second_order(sampler)
+def check_sampler(sampler, whole: Plan, steps: Sequence[int]) -> None:
+    """Refuse samplers that cannot be right in stages of so many steps; in one, most can.
 
-
-def check_sampler(sampler, steps: Sequence[int]) -> None:
-    """Refuse samplers that cannot be right in stages of so many steps; in one, most can."""
+    whole  the plan that these steps are of.
+    """
     if getattr(sampler, "sampler_function", None) is None:
         raise ValueError(
             f"RALU cannot use the SAMPLER {type(sampler).__name__}: it has no sampler function "
             "that could go on from one stage to the next; connect KSamplerSelect."
         )
-    names = list(names_within(sampler))
-    for name in names:
+    if is_for_own_steps(whole) and chooses_levels(sampler):
+        raise ValueError(
+            f"The sampler {sampler_name(sampler)} chooses noise levels of its own, and this plan "
+            "has them already: use euler, dpmpp_2m or another sampler."
+        )
+    for name in names_within(sampler):
         for refused in REFUSED_SAMPLERS:
             if refused in name and len(steps) > 1:
                 raise ValueError(

@@ -10,7 +10,7 @@ from .bottleneck import bottleneck
 from .early import CONDITIONED, early
 from .early_own import early_own
 from .own_noise import own_noise
-from .plain import plain
+from .plain import on_levels_of, plain
 from .plan import Plan
 from .presets import PUBLISHED_SHIFT, matched_plan, preset
 from .ralu import matching_numbers, ralu
@@ -27,6 +27,7 @@ __all__ = [
     "early_own",
     "matching_numbers",
     "named_plan",
+    "on_levels_of",
     "own_noise",
     "plain",
     "ralu",

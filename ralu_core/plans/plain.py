@@ -36,3 +36,13 @@ def plain(
     # Steps of second order stand for more of Euler's; how many, nobody published.
     baseline = count if order == 1 else None
     return Plan.of(name, stages, crossings, model_shift=model_shift, baseline_steps=baseline)
+
+
+def on_levels_of(shift: float, plan: Plan, name: str) -> Plan:
+    """A plan of one stage with its steps spread along one shift, for solvers of others.
+
+    shift  h along which they are spread from the plan's first level to its last.
+    """
+    (stage,) = plan.stages
+    even = Stage.spaced(FULL, stage.steps, stage.start, stage.end, shift=shift)
+    return replace(plan, name=name, stages=(replace(even, number=stage.number),))

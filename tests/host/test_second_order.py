@@ -69,9 +69,9 @@ def test_eulers_place_is_taken_and_no_others(flux, caplog):
     caplog.set_level(logging.INFO)
     euler, chosen = (run(flux, one, plan) for one in ("euler", steps_of_second_order()))
     assert torch.equal(euler, chosen) and "made for steps of second order" not in caplog.text
-    other = run(flux, "dpmpp_2m", plan)
+    other = run(flux, "heun", plan)
     assert not torch.equal(other, euler)
-    told = "; steps are those of sample_dpmpp_2m, and the plan was made for steps of second order: "
+    told = "; steps are those of sample_heun, and the plan was made for steps of second order: "
     assert f"{told}choose euler" in caplog.text
 
 

@@ -6,7 +6,6 @@ import copy
 import functools
 from typing import Any
 
-import comfy.k_diffusion.sampling
 import comfy.model_patcher
 import comfy.samplers
 import torch
@@ -124,21 +123,15 @@ def second_order(
     return comfy.samplers.KSAMPLER(sample_second_order, extra_options=options)
 
 
-def is_euler(sampler: Any) -> bool:
-    """Whether a SAMPLER is the host's euler with nothing set on it."""
-    function = getattr(sampler, "sampler_function", None)
-    return function is comfy.k_diffusion.sampling.sample_euler and not sampler.extra_options
-
-
 def is_second_order(sampler: Any) -> bool:
     """Whether a SAMPLER takes these steps, and so can be given a memory."""
     return getattr(sampler, "sampler_function", None) is sample_second_order
 
 
 def of_second_order(sampler: Any) -> Any:
-    """A copy of the SAMPLER euler with these steps in the place of its own."""
+    """A copy of another SAMPLER with these steps in the place of its own."""
     made = copy.copy(sampler)
-    made.sampler_function = sample_second_order
+    made.sampler_function, made.extra_options = sample_second_order, {}
     return made
 
 
