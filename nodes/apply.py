@@ -39,8 +39,8 @@ class Apply(io.ComfyNode):
             category=CATEGORY,
             description="Put it on the MODEL wire, and the sampler behind it draws "
             f"{ENGLISH.models()} in fewer steps; other flow models, too, except by paper or "
-            "schedules. Set that sampler to euler. For KSampler, SamplerCustomAdvanced, detailers "
-            "and other packs' samplers.",
+            "schedules. For KSampler, SamplerCustomAdvanced, detailers and other packs' samplers; "
+            "best are euler, dpmpp_2m and others without noise of their own.",
             inputs=[
                 model_input(),
                 quality_input(BALANCED, optional=False),

@@ -80,9 +80,10 @@ class Sampler(io.ComfyNode):
                     "sampler_name",
                     options=SAMPLER_NAMES,
                     default="euler",
-                    tooltip="Set it to euler: fine, balanced and draft put their second-order "
-                    "steps in its place. Any other runs as itself, in as few steps. Steps and "
-                    "noise levels come from the plan.",
+                    tooltip="fine, balanced and draft put their second-order steps in the place of "
+                    "euler, dpmpp_2m and others that take one call a step and add no noise. Any "
+                    "other runs as itself, in as few steps, which costs ancestral and SDE ones "
+                    "more. Steps and noise levels come from the plan.",
                 ),
                 denoise_input(),
                 *expert_inputs(),

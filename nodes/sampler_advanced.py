@@ -50,8 +50,9 @@ class SamplerAdvanced(io.ComfyNode):
                 io.Guider.Input("guider", tooltip="Basic, CFG, DualCFG or another guider."),
                 io.Sampler.Input(
                     "sampler",
-                    tooltip="KSamplerSelect, set to euler: fine, balanced and draft put their "
-                    "second-order steps in its place. Any other runs as itself, in as few steps.",
+                    tooltip="KSamplerSelect, for example: fine, balanced and draft put their "
+                    "second-order steps in the place of euler, dpmpp_2m and others that take one "
+                    "call a step and add no noise. Any other runs as itself, in as few steps.",
                 ),
                 latent_input(),
                 vae_input(),
