@@ -12,14 +12,16 @@ from comfy_execution.utils import CurrentNodeContext
 
 from driving import schedule_for
 from ralu_pack.nodes.apply import Apply
+from ralu_pack.nodes.host.aside import why_plain
 from ralu_pack.nodes.host.asked import Settings
 from ralu_pack.nodes.host.dial import QUALITIES, dialled_plan
 from ralu_pack.nodes.host.families.dials import DIALLED, LEAST_SIDE
 from ralu_pack.nodes.host.families.inspect import ModelFacts, inspect_model
-from ralu_pack.nodes.host.families.table import FAMILIES
+from ralu_pack.nodes.host.families.table import FAMILIES, family_named
 from ralu_pack.nodes.host.remarks import remarks
 from ralu_pack.nodes.host.sampling.second_order import second_order
 from ralu_pack.nodes.host.showing import status
+from ralu_pack.ralu_core.cost import References
 from ralu_pack.ralu_core.latents.flow import spaced_levels
 from ralu_pack.ralu_core.latents.frame import Frame
 from ralu_pack.ralu_core.latents.grid import FULL
@@ -106,6 +108,29 @@ def test_with_more_steps_of_the_same_run_it_helps(flux, options, caplog):
     caplog.set_level("INFO")
     ksampler(on(flux), steps=12, **options)
     assert "RALU 7 steps" in caplog.text and "plainly" not in caplog.text
+
+
+def test_each_bound_lies_where_it_is_said_to():
+    """What helps at it, and what does not just past it, of a whole model."""
+    facts = ModelFacts.published(family_named("flux1"), FLUX_DEV_SHIFT)
+    square, read = Frame.of_picture(1024, 1024), References(64 * 64)
+
+    def why(steps=20, end=0.0, frame=square, quality="paper", **more) -> str | None:
+        settings = Settings(quality=quality, levels=(1.0, end), plain_steps=steps)
+        return why_plain(settings, facts, frame, steps, torch.ones(1), False, **more)
+
+    full_from = dialled_plan("paper", facts, square).full_from
+    four = {"quality": "balanced", "steps": 4}
+    least, less = (Frame.of_picture(side, 1024) for side in (LEAST_SIDE, LEAST_SIDE - 32))
+    for helps, does_not, told in (
+        ({"end": full_from - 1e-3}, {"end": full_from}, "stops at noise level"),
+        ({"frame": least}, {"frame": less}, "half of 1024x480 is too small to draw in"),
+        ({"least": 4}, {"least": 5}, "needs 5 steps, and the plan has 4 left"),
+        ({"steps": 10}, {"steps": 9}, "takes 100% of the compute of these 9 steps"),
+        (four | {"end": 0.8}, four | {"end": 0.83}, "of 4 steps none"),  # of 9, of 10
+        ({"steps": 13, "references": read}, {"steps": 12, "references": read}, "takes 96% of"),
+    ):
+        assert why(**helps) is None and told in why(**does_not)
 
 
 def test_a_stage_of_a_run_is_told_on_the_node(flux, monkeypatch):
