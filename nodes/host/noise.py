@@ -94,10 +94,8 @@ def check_noise_level(noise: torch.Tensor, plan: Plan, last_start: float, shift:
 
 def extend_noise(noise: torch.Tensor, frame: Frame, seed: int, items: list[int]) -> torch.Tensor:
     """The host's noise (B, C, H, W), with fresh noise where the frame is larger."""
-    if frame.is_whole:
+    if frame.is_whole or not noise.any():  # a plan of such frames refuses an empty one
         return noise
-    if not noise.any():  # the latent holds it, and is extended with it
-        return noise.new_zeros(*noise.shape[:2], *frame.padded)
     extended = white_noise((noise.shape[1], *frame.padded), seed, items, stream=0).to(noise)
     extended[..., : frame.height, : frame.width] = noise
     return extended

@@ -25,8 +25,8 @@ class Given:
         return self.noise
 
 
-def drawn(batch: int = 1) -> torch.Tensor:
-    return torch.randn(batch, 16, 32, 32, generator=torch.Generator().manual_seed(1))
+def drawn(batch: int = 1, size=(32, 32)) -> torch.Tensor:
+    return torch.randn(batch, 16, *size, generator=torch.Generator().manual_seed(1))
 
 
 def advanced(model, noise, batch=1, **changes):
@@ -86,10 +86,10 @@ def test_noise_of_another_shape(flux, noise):
 
 
 @pytest.mark.parametrize("denoise", [1.0, 0.9, 0.7])
-@pytest.mark.parametrize("batch", [1, 2])
-def test_no_noise_where_stages_are_smaller(flux, capsys, denoise, batch):
+@pytest.mark.parametrize(("batch", "size"), [(1, (32, 32)), (2, (32, 32)), (1, (31, 33))])
+def test_no_noise_where_stages_are_smaller(flux, capsys, denoise, batch, size):
     """The latent holds the noise, which shrinking would average away."""
-    latent = {"samples": drawn(batch)}
+    latent = {"samples": drawn(batch, size)}
     with pytest.raises(ValueError, match=r"this NOISE is empty.*: set denoise below 0"):
         advanced(flux, Noise_EmptyNoise(), latent_image=latent, denoise=denoise)
     assert not capsys.readouterr().err  # no bar of a run that never began
