@@ -6,13 +6,16 @@ import re
 from types import SimpleNamespace
 
 import pytest
+import torch
 from comfy_execution.utils import CurrentNodeContext
 
 from driving import ralu
 from ralu_pack.nodes.host.sampling.watch import StageRecord
 from ralu_pack.nodes.host.showing import status
+from ralu_pack.nodes.host.showing.caller import CallersBar
 from ralu_pack.nodes.host.showing.progress import Progress
 from ralu_pack.nodes.host.showing.work import Work
+from ralu_pack.ralu_core.latents.frame import Frame
 
 
 class Server:
@@ -60,6 +63,16 @@ def test_the_most_tokens_of_a_batch_are_told():
     record = StageRecord(2, "mixed", "edges at full size", 4, [121, 142, 100])
     Progress(Work({2: 1.0}), 3, texts.append).stage_began(record)
     assert texts == ["Stage 2 of 3: edges at full size, 142 tokens, 4 steps"]
+
+
+def test_steps_of_another_sampler_are_counted_by_work_and_end_with_its_last():
+    """Of these FLOPs the last step is more than all, as floats add them."""
+    seen, latent = [], torch.zeros(1, 16, 16, 16)
+    bar = CallersBar(Work({1: 0.47}), 1, print, lambda k, *_: seen.append(k), 20, Frame(16, 16))
+    record = StageRecord(1, "full", "full size", 7, [64])
+    for step in range(7):
+        bar.step_done(record, step + 1, latent, latent)
+    assert seen == [2, 5, 8, 11, 14, 17, 19]
 
 
 def test_no_status_without_a_server(flux, vae):

@@ -39,7 +39,7 @@ class CallersBar(Progress):
         if denoised is None or x is None:
             return
         done = self.work.done(record.number, step, record.steps)
-        reached = max(0, math.ceil(self.steps * done) - 1)
+        reached = math.ceil(self.steps * done) - 1
         self.callback(reached, self._full_size(denoised), self._full_size(x), self.steps)
 
     def _full_size(self, latent: torch.Tensor) -> torch.Tensor:
