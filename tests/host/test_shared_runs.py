@@ -16,7 +16,6 @@ from lab.models import tiny
 from ralu_pack.nodes.host.asked import Settings
 from ralu_pack.nodes.host.families.inspect import inspect_model
 from ralu_pack.nodes.host.planning import planned
-from ralu_pack.nodes.host.samplers import KEEP_CFG
 from ralu_pack.nodes.second_order import SecondOrder
 from ralu_pack.ralu_core.latents.frame import Frame
 
@@ -67,7 +66,7 @@ def test_a_negative_prompt_that_no_call_reads(flux, quality, negative):
     for cfg, sampler in ((2.0, "euler"), (1.0, "euler_cfg_pp"), (1.0, alternative)):
         with pytest.raises(ValueError, match="the negative input"):
             run(cfg, wide, sampler)
-    for key in KEEP_CFG:
+    for key in ("ralu_temporal", "lazycache"):  # which change no cfg
         flux.add_wrapper_with_key(WrappersMP.PREDICT_NOISE, key, lambda call, *args: call(*args))
     assert torch.isfinite(run(1.0, wide)).all()
     options = flux.model_options.setdefault("transformer_options", {})
@@ -117,6 +116,8 @@ def test_many_steps_tell_no_distilled_model(quality):
         assert planned(settings, facts, frame).whole.name == own
     for settings in (Settings(quality=quality), Settings(quality=quality, plain_steps=4)):
         assert planned(settings, facts, frame).whole.name == few
+    nine = planned(Settings(quality=quality, plain_steps=9, levels=(1.0, 0.0)), facts, frame)
+    assert nine.whole.name == few.replace("3 of 4", "7 of 9")
 
 
 LEVELS = torch.tensor([1.0, 0.9, 0.7, 0.5, 0.0])
