@@ -62,6 +62,10 @@ AREAS = {
         ConditioningSetAreaPercentage,
         {"width": 0.5, "height": 0.4, "x": 0.23, "y": 0.31},
     ),
+    "a share of less than a pixel": (
+        ConditioningSetAreaPercentage,
+        {"width": 0.01, "height": 0.4, "x": 0.23, "y": 0.31},
+    ),
 }
 
 
