@@ -108,7 +108,7 @@ class Applied:
                     settings = replace(
                         self.settings,
                         levels=levels,
-                        continues=levels[0] < 1 and not noise.any(),
+                        continues=not noise.any(),
                         plain_steps=steps,
                     )
                     why = _why_plain(wires, settings, noise)
