@@ -191,6 +191,18 @@ def test_callbacks_count_the_samplers_own_steps_at_full_size(flux):
     }
 
 
+def test_each_picture_of_a_batch_keeps_what_its_own_mask_covers(flux):
+    """Newer hosts repeat a mask over channels, which are no masks of other pictures."""
+    pair, masks = torch.cat([picture(9, 32), picture(10, 32)]), torch.ones(2, 1, 32, 32)
+    kept = slice(16), slice(16, None)
+    for mask, side in zip(masks, kept, strict=True):
+        mask[..., side] = 0
+    out = ksampler(on(flux), {"samples": pair, "noise_mask": masks})
+    for one, before, side in zip(out, pair, kept, strict=True):
+        torch.testing.assert_close(one[..., side], before[..., side], rtol=0, atol=1e-5)
+        assert not torch.equal(one, before)
+
+
 def test_nothing_stays_on_the_model(model):
     before = plain(model, picture(), cfg=cfg_of(model))
     keys = set(model.model.diffusion_model.__dict__), set(model.model.__dict__)

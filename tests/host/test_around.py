@@ -82,8 +82,9 @@ def test_a_node_that_gives_no_seed_has_one_by_its_noise(flux, faster):
 
 
 @pytest.mark.parametrize("hidden", [False, True])
-def test_the_console_counts_the_steps_unless_the_sampler_hides_them(flux, capsys, hidden):
+def test_the_console_counts_the_steps_unless_the_sampler_hides_them(flux, capsys, caplog, hidden):
     without_seed(quickly(flux), 7, disable_pbar=hidden)
     told = capsys.readouterr().err
     last = told.rstrip().rpartition("\r")[2]
     assert ("RALU stage 3: 100%" in last and "6/6" in last) is not hidden
+    assert not caplog.text  # no warning of a RALU Sampler, which alone has no callback
