@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from applying import EULER, FULL, SIDE, cfg_of, custom, empty, on, quickly
-from comfy.patcher_extension import WrappersMP, add_wrapper_with_key
+from comfy.patcher_extension import WrappersMP, add_wrapper, add_wrapper_with_key
 from comfy_extras.nodes_custom_sampler import SamplerCustomAdvanced
 
 from driving import guider_for
@@ -79,6 +79,20 @@ def test_a_node_that_gives_no_seed_has_one_by_its_noise(flux, faster):
         ValueError, match=r"one seed, a whole number, got \(1, 2\): bypass the RALU"
     ):
         without_seed(small, (1, 2))
+
+
+def test_wrappers_of_one_key_are_called_once_in_each_step(flux):
+    """That of the MODEL and that of its options, as where neither has a name."""
+    calls, kind = [], WrappersMP.APPLY_MODEL
+
+    def counting(name):
+        return lambda executor, *args, **more: calls.append(name) or executor(*args, **more)
+
+    wrapped = flux.clone()
+    wrapped.add_wrapper(kind, counting("its own"))
+    add_wrapper(kind, counting("its options'"), wrapped.model_options, is_model_options=True)
+    custom(on(wrapped), latent=empty(side=16))
+    assert calls == ["its options'", "its own"] * 7
 
 
 @pytest.mark.parametrize("hidden", [False, True])
