@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 
 import comfy.sd
@@ -12,7 +13,7 @@ import torch
 from lab.models import tiny
 from ralu_pack.nodes.fit_enlarger import FitEnlarger
 from ralu_pack.nodes.host.enlarger import files
-from ralu_pack.nodes.host.enlarger.encoding import encoded_pair, fitted_to
+from ralu_pack.nodes.host.enlarger.encoding import check_pictures, encoded_pair, fitted_to, middle
 from ralu_pack.nodes.host.enlarger.told import told
 from ralu_pack.ralu_core.latents.space import Space
 
@@ -81,13 +82,18 @@ def test_pictures_may_have_any_sizes(fitted):
 def test_without_saving_nothing_is_written(folder, vae, fitted):
     assert "Not saved: connect ENLARGER" in told(fitted, False, None) and not folder.exists()
     assert files.known_files() == [] and files.saved_for(vae) is None
+    os.utime(files.save(vae, fitted), (0, 0))
+    before = files.known_files()
     files.save(vae, fitted)
-    assert len(files.known_files()) == 1 and files.saved_for(vae) is not None
+    assert len(before) == len(files.known_files()) == 1 and files.saved_for(vae) is not None
+    assert before != files.known_files()  # ComfyUI is not to take what ran with the one before
 
 
 def test_a_map_that_does_not_help_is_told(fitted):
-    worse = replace(fitted, wrong={**fitted.wrong, "enlarger": 2.0})
-    assert "It is no better than they are: fit it on more" in told(worse, False, None)
+    best = min(share for name, share in fitted.wrong.items() if name != "enlarger")
+    for share in (best, 2.0):
+        worse = replace(fitted, wrong={**fitted.wrong, "enlarger": share})
+        assert "It is no better than they are: fit it on more" in told(worse, False, None)
     assert "no better" not in told(fitted, False, None)
 
 
@@ -133,6 +139,7 @@ class Unused:
     "image, message",
     [
         (pictures(4, 96), "at least 128 pixels each way, got 96x96: connect larger ones"),
+        (pictures(4, 256)[:, :96], "at least 128 pixels each way, got 256x96: connect larger"),
         (torch.full((4, 128, 128, 3), 0.5), "these are of one colour each: connect photographs"),
         (torch.full((4, 128, 128, 3), float("nan")), "IMAGE holds values that are not numbers"),
         (pictures(3, 128), "4 pictures or more, half of which measure it, got 3: add some"),
@@ -141,6 +148,25 @@ class Unused:
 def test_pictures_that_teach_nothing_are_refused_before_they_are_encoded(image, message):
     with pytest.raises(ValueError, match=message):
         FitEnlarger.execute(vae=Unused(), image=image)
+
+
+def test_one_picture_of_one_colour_among_others_teaches_no_less():
+    check_pictures([*pictures(3, 128), torch.full((128, 128, 3), 0.5)])
+
+
+def test_the_middle_of_what_does_not_split_is_taken():
+    rows, columns = torch.meshgrid(torch.arange(133), torch.arange(70), indexing="ij")
+    taken = middle(torch.stack([rows, columns, rows], -1))
+    assert taken.shape == (128, 64, 3) and taken[0, 0].tolist() == [2, 3, 2]
+
+
+def test_a_vae_is_given_numbers_from_0_to_1(vae, monkeypatch):
+    """A picture may go beyond, and half of hard edges does."""
+    given, encode = [], vae.encode
+    monkeypatch.setattr(vae, "encode", lambda picture: given.append(picture) or encode(picture))
+    stripes = torch.arange(128).div(4).long() % 2 * 1.5
+    encoded_pair(vae, stripes[None, :, None].expand(128, -1, 3))
+    assert len(given) == 2 and all(one.min() == 0 and one.max() == 1 for one in given)
 
 
 def test_small_pictures_are_refused_after_one(vae):
