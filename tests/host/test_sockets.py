@@ -16,6 +16,7 @@ from ralu_pack.nodes.apply import Apply
 from ralu_pack.nodes.edge_mask_preview import EdgeMaskPreview
 from ralu_pack.nodes.encode_lettering import EncodeLettering
 from ralu_pack.nodes.fit_enlarger import FitEnlarger
+from ralu_pack.nodes.host.sockets import check_sockets
 from ralu_pack.nodes.host.widgets import settings_of
 from ralu_pack.nodes.sampler import Sampler
 from ralu_pack.nodes.sampler_advanced import SamplerAdvanced
@@ -121,6 +122,31 @@ def test_nothing_is_told_or_taken(flux, vae, node, socket):
     else:
         with pytest.raises(ValueError, match="connect"):
             node.execute(**wires)
+
+
+@pytest.mark.parametrize(
+    ("socket", "value"),
+    [
+        ("positive", [[None, {"pooled_output": torch.ones(1, 8)}]]),
+        ("latent", {"samples": torch.ones(1, 16, 2, 2), "noise_mask": None}),
+        ("region_mask", torch.ones(4, 4)),
+    ],
+)
+def test_what_the_host_takes_too_is_taken(socket, value):
+    check_sockets(**{socket: value})
+
+
+@pytest.mark.parametrize(
+    ("socket", "value", "told"),
+    [
+        ("positive", [[torch.ones(1, 8, 64)]], "a list"),
+        ("latent", {"samples": torch.ones(1, 16, 2, 2), "noise_mask": "white"}, "a dict"),
+        ("model", "flux" * 20, r"str 'fluxfluxfluxfluxfluxfluxfluxfluxflux\.\.\."),
+    ],
+)
+def test_what_is_amiss_inside_is_told_in_a_few_words(socket, value, told):
+    with pytest.raises(ValueError, match=f"The socket {socket} takes .*, got {told}: connect"):
+        check_sockets(**{socket: value})
 
 
 def test_a_schedule_of_another_copy_of_the_pack(flux, vae):
