@@ -8,6 +8,7 @@ import comfy.patcher_extension
 import pytest
 import torch
 from accelerating import METHODS, accelerated
+from comfy.ldm.modules.attention import attention_pytorch
 from limits import GRID, LATENT, guider, native
 
 from driving import ralu, schedule_for
@@ -16,7 +17,13 @@ from ralu_pack.nodes.host.families.inspect import network_of
 from ralu_pack.nodes.host.families.table import FAMILIES, family_named
 from ralu_pack.nodes.host.families.views import OVERRIDE
 from ralu_pack.nodes.host.lettering.marks import LETTERING, lettering_of
-from ralu_pack.nodes.host.sampling.text_attention import BLOCKS, TextAttention, Watched, fitted
+from ralu_pack.nodes.host.sampling.text_attention import (
+    BLOCKS,
+    PROMPTS,
+    TextAttention,
+    Watched,
+    fitted,
+)
 from ralu_pack.ralu_core.plans import named_plan
 
 FINE = (2 * GRID[0], 2 * GRID[1])  # tokens of a picture of LATENT
@@ -66,6 +73,8 @@ def test_what_is_found_is_the_softmax_over_the_text_or_what_of_it_is_marked(fami
         entry[LETTERING] = torch.arange(tiny.TEXT_TOKENS) % 3 == 1
         marks = lettering_of({"positive": [entry]}, guider(model), family)
         assert marks is not None and marks.sum() == entry[LETTERING].sum()
+        own = len(entry[LETTERING])  # the last vectors: the host fills a shorter text up in front
+        assert torch.equal(marks[-own:], entry[LETTERING])
     watch = TextAttention(family, FINE, 2, blocks, True, marks)
     spelt = Spelt(FINE[0] * FINE[1], 2, marks)
     model.model_options["transformer_options"] = {OVERRIDE: spelt}
@@ -88,13 +97,46 @@ def test_marks_follow_a_text_that_the_host_repeats_or_another_node_extends():
     assert fitted(marks, 2).tolist() == [0, 1]
 
 
+def test_a_text_that_another_node_cut_off_before_its_marks_has_no_lettering(flux):
+    entry = {"cross_attn": torch.zeros(1, 2, 64), LETTERING: torch.arange(4) > 2}
+    assert lettering_of({"positive": [entry]}, guider(flux), family_named("flux1")) is None
+
+
 def test_a_few_blocks_are_looked_at():
     q = torch.randn(1, 2, 12, 4)
     for blocks in (1, 2, 3, 24, 57, 60):
-        watched = Watched(torch.ones(1, 4), 8, [0], 1, max(1, blocks // BLOCKS), None)
+        every = TextAttention(family_named("flux1"), (2, 4), 1, blocks, True).every
+        watched = Watched(torch.ones(1, 4), 8, [0], 1, every, None)
         for _ in range(blocks):
             watched(lambda q, k, v, *_, **__: q @ k.mT @ v, q, q, q, 2, skip_reshape=True)
         assert len(watched.shares) in (min(blocks, BLOCKS), BLOCKS + 1)
+
+
+@pytest.mark.parametrize("shape", [None, (12, 12), (2, 1, 12, 12), (2, 1, 1, 12)], ids=str)
+def test_a_mask_is_that_of_the_watched_queries(shape):
+    """Of the second picture's eight tokens after four of text."""
+    draw = torch.Generator().manual_seed(2)
+    q, k, v = torch.randn(3, 2, 2, 12, 4, generator=draw)
+    mask = None if shape is None else torch.randn(shape, generator=draw)
+    watched = Watched(torch.ones(1, 4), 8, [1], 1, 1, None)
+    for is_apart in (False, True):
+        apart = {"skip_reshape": True, "skip_output_reshape": is_apart}
+        watched(attention_pytorch, q, k, v, 2, mask, **apart)
+    scores = q @ k.mT / 2 + (0 if mask is None else mask)
+    expected = scores.softmax(-1)[1, :, 4:, :4].sum(-1).mean(0)
+    for share in watched.shares:
+        torch.testing.assert_close(share, expected[None, None])
+
+
+@pytest.mark.parametrize(
+    ("first", "prompts", "rows"), [(True, [1, 0], [2]), (False, [1, 0], [0, 2]), (True, [1], None)]
+)
+def test_a_guider_with_a_way_of_its_own_has_all_prompts_watched(first, prompts, rows):
+    """As nothing tells which of them is the positive one."""
+    watch, seen = TextAttention(family_named("flux1"), FINE, 2, 2, first), []
+    x, text = torch.zeros(2 * len(prompts), 16, *LATENT), torch.zeros(2, 3, 64)
+    watch(lambda *given: seen.append(given[-1]), x, 1, None, text, None, {PROMPTS: prompts})
+    assert getattr(seen[0].get(OVERRIDE), "rows", None) == rows
 
 
 def test_watching_changes_nothing_but_the_regions(flux, vae):
