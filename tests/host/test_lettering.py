@@ -111,6 +111,8 @@ def test_weights_embeddings_and_several_words_are_told_apart():
     assert marked(clip, 'a "(cat:1.4)" here') == marked(clip, 'a "(cat:0.5)" here') != []
     twice = marked(clip, 'the word OPEN and the sign "OPEN"')
     assert len(twice) == len(marked(clip, 'the sign "OPEN"'))
+    many = marked(clip, f'"ONE" {"shops " * 50}' * 5)  # of nothing that is there but once
+    assert 5 <= len(many) < 30
 
 
 def test_a_prompt_of_several_sections():

@@ -16,7 +16,12 @@ from driving import SIGMAS, quick_schedule
 from lab.models import tiny
 from ralu_pack.nodes.host.families.inspect import inspect_model
 from ralu_pack.nodes.host.families.table import family_named
-from ralu_pack.nodes.host.sampling.references import IN_FULL, POOLED, pooled_references
+from ralu_pack.nodes.host.sampling.references import (
+    IN_FULL,
+    POOLED,
+    pooled_references,
+    references_of,
+)
 from ralu_pack.nodes.host.sampling.stages import GuiderStages
 from ralu_pack.nodes.host.sampling.watch import Watch
 from ralu_pack.nodes.sampler import Sampler
@@ -92,6 +97,7 @@ def test_other_stages_are_given_the_references_as_they_are(model):
 def test_odd_sides_are_rounded_up(side):
     space = family_named("qwen_image").space
     conds = {"positive": [{"reference_latents": [torch.ones(1, 16, 1, side, 4)]}]}
+    assert references_of(conds, space).tokens == (side + 1) // 2 * 2
     (pooled,) = pooled_references(conds, space)["positive"][0]["reference_latents"]
     assert pooled.shape == (1, 16, 1, (side + 1) // 2, 2) and (pooled == 1).all()
     assert conds["positive"][0]["reference_latents"][0].shape[-2] == side
