@@ -59,7 +59,7 @@ class TwoPassControl(comfy.controlnet.ControlBase):
             control.cleanup()
 
     def get_models(self):
-        return super().get_models() + self.full.get_models()
+        return self.full.get_models()
 
     def inference_memory_requirements(self, dtype):
         return self.full.inference_memory_requirements(dtype)

@@ -29,7 +29,7 @@ from driving import quick_schedule, ralu
 from lab.models import tiny
 from lab.models.controlnets import controlnet
 from ralu_pack.nodes.host.sampling.conds import fit_to_frame, fit_to_layout
-from ralu_pack.nodes.host.sampling.control import TwoPassControl
+from ralu_pack.nodes.host.sampling.control import TwoPassControl, links
 from ralu_pack.ralu_core.latents.frame import Frame
 from ralu_pack.ralu_core.latents.packing import Packing
 from ralu_pack.ralu_core.latents.space import Space
@@ -235,3 +235,8 @@ def test_stand_in_speaks_for_the_whole_chain(model, kind, vae):
     assert stand_in.inference_memory_requirements(
         torch.float32
     ) == control.inference_memory_requirements(torch.float32)
+    held = [link for chain in (stand_in.full, stand_in.coarse) for link in links(chain)]
+    for link in held:
+        link.cond_hint = torch.ones(1)
+    stand_in.cleanup()
+    assert len(held) == 4 and all(link.cond_hint is None for link in held)
