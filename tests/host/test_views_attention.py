@@ -14,7 +14,13 @@ from comfy.ops import disable_weight_init
 from lab.models.networks import toy_network
 from ralu_pack.nodes.host.families.anima import Anima
 from ralu_pack.nodes.host.families.qwen_image import QwenImage
-from ralu_pack.nodes.host.families.views import OVERRIDE, Rotary, repeat_text
+from ralu_pack.nodes.host.families.views import (
+    OVERRIDE,
+    Apart,
+    Captioned,
+    Rotary,
+    repeat_text,
+)
 from ralu_pack.nodes.host.families.views.halves import _turned
 from ralu_pack.ralu_core.latents.layout import Layout
 from ralu_pack.ralu_core.latents.packing import Packing
@@ -49,6 +55,22 @@ def seen(q, keys, values, biases):
     return host_attention(
         q, torch.cat(keys, 2), torch.cat(values, 2), HEADS, torch.cat(biases, 2), skip_reshape=True
     )
+
+
+@pytest.mark.parametrize(
+    ("rule", "text", "told"),
+    [
+        (Apart, 12, "over the picture by its 12 tokens, and the text has as many: change"),
+        (Captioned, 10, "the picture by its 16 tokens, and the caption has as many: change"),
+    ],
+)
+def test_a_text_of_as_many_tokens_as_the_picture_is_refused(rule, text, told):
+    """Nothing tells its own attention from the picture's; both are padded in the latter."""
+    network = SimpleNamespace(pad_tokens_multiple=8, **vars(NETWORK))
+    (packing,) = Packing.parts(Layout(FINE, views=VIEWS))
+    with pytest.raises(ValueError, match=told):
+        split = rule("pe_embedder").attention(network, packing, [], text, {})
+        split(host_attention, *drawn(32), HEADS, skip_reshape=True)
 
 
 @pytest.mark.parametrize("views", [VIEWS, ONE_TEXT])
