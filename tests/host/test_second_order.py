@@ -69,10 +69,11 @@ def test_eulers_place_is_taken_and_no_others(flux, caplog):
     caplog.set_level(logging.INFO)
     euler, chosen = (run(flux, one, plan) for one in ("euler", steps_of_second_order()))
     assert torch.equal(euler, chosen) and "made for steps of second order" not in caplog.text
-    other = run(flux, "heun", plan)
-    assert not torch.equal(other, euler)
-    told = "; steps are those of sample_heun, and the plan was made for steps of second order: "
-    assert f"{told}choose euler" in caplog.text
+    churned = comfy.samplers.ksampler("euler", {"s_noise": 1.0})  # with something set on it
+    for name, sampler in (("heun", "heun"), ("euler", churned)):
+        assert not torch.equal(run(flux, sampler, plan), euler)
+        told = f"; steps are those of sample_{name}, and the plan was made for steps of second "
+        assert f"{told}order: choose euler" in caplog.text
 
 
 def test_in_a_plan_of_first_order_euler_stays(flux):
