@@ -6,14 +6,26 @@ import comfy.samplers
 import pytest
 import torch
 from comfy_extras.nodes_video_model import ConditioningSetAreaPercentageVideo
-from limits import LATENT, all_fine, assert_limits, assert_matters, guider, mixed, native, noise
+from limits import (
+    LATENT,
+    all_fine,
+    assert_limits,
+    assert_matters,
+    guider,
+    mixed,
+    native,
+    noise,
+    scattered,
+)
 from nodes import ConditioningSetArea, ConditioningSetAreaPercentage, ConditioningSetMask
 
 from driving import ralu, schedule_for
 from lab.models import tiny
 from ralu_pack.nodes.host.families.table import family_named
-from ralu_pack.nodes.host.sampling.conds import fit_to_frame
+from ralu_pack.nodes.host.sampling.conds import fit_to_frame, fit_to_layout
 from ralu_pack.ralu_core.latents.frame import Frame
+from ralu_pack.ralu_core.latents.packing import Packing
+from ralu_pack.ralu_core.latents.space import Space
 
 LEFT, REST = tiny.conditioning(7), tiny.conditioning(8)
 
@@ -43,6 +55,17 @@ def test_soft_masks_overlap(model):
     soft[1] = soft[1].flip(-1)
     for mask in (soft[0], soft[:1], soft):
         assert_limits(guider(model, by_mask(LEFT, mask) + REST), atol=1e-4)
+
+
+def test_masks_beyond_the_batch_are_left_out():
+    """As the host leaves them."""
+    layout = scattered()
+    masks = torch.rand(layout.batch + 1, *LATENT, generator=torch.Generator().manual_seed(0))
+    fitted, expected = (
+        fit_to_layout({"positive": [{"mask": some}]}, layout, Packing.parts(layout), Space())
+        for some in (masks, masks[:-1])
+    )
+    assert torch.equal(fitted["positive"][0]["mask"], expected["positive"][0]["mask"])
 
 
 @pytest.mark.promise("Regional prompts by mask")
