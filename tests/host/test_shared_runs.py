@@ -76,6 +76,9 @@ def test_a_negative_prompt_that_no_call_reads(flux, quality, negative):
         with pytest.raises(ValueError, match="the negative input"):
             run(1.0, wide)
         del added["other"]
+    flux.model_options["disable_cfg1_optimization"] = True  # as nodes that look at both set it
+    with pytest.raises(ValueError, match="the negative input"):
+        run(1.0, wide)
 
 
 @pytest.mark.parametrize("steps", [(34, 40), (42, 50), (10, 50)])
