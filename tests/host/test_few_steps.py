@@ -124,7 +124,7 @@ def test_a_picture_that_is_sampled_again_takes_its_own_steps(steps, denoise, nam
 @pytest.mark.parametrize(
     ("steps", "levels", "name"),
     [
-        (8, (0.8, 0.0), BALANCED),  # of a run of 14
+        (7, (0.8, 0.0), BALANCED),  # of a run of 13
         (4, (0.76, 0.0), LEFT.format(3, 4)),  # of one of 8
         (8, (1.0, 0.8), BALANCED),
     ],
