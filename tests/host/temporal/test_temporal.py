@@ -20,7 +20,6 @@ from accelerating import (
     stages,
 )
 
-from driving import guider_for
 from lab.models import tiny
 from ralu_pack.nodes.host.sampling.keys import FORECASTS
 from ralu_pack.nodes.host.temporal.acceleration import Acceleration
@@ -119,22 +118,6 @@ def test_prompts_in_one_call_or_in_two(model, monkeypatch, name):
     apart = sample(fast, cfg=2.0)
     assert blocks.count
     assert torch.allclose(batched, apart, atol=5e-4)
-
-
-@pytest.mark.promise("RALU Temporal Acceleration")
-@pytest.mark.parametrize("name", ["TaylorSeer", "ToCa", "TeaCache"])
-def test_a_prompt_that_was_left_out_for_some_steps_begins_anew(flux, runs, name):
-    """The cfg is 1 in steps 4 to 6, where the host leaves the negative prompt out."""
-    guider = guider_for(accelerated(flux, METHODS[name]), cfg=2.0)
-
-    def change_cfg(step, *_):
-        guider.set_cfg(1.0 if 2 <= step < 5 else 2.0)
-
-    x = noise()
-    sampler = comfy.samplers.sampler_object("euler")
-    options = {"callback": change_cfg, "disable_pbar": True, "seed": 0}
-    guider.sample(x, torch.zeros_like(x), sampler, SIGMAS, **options)
-    assert runs.patterns[0][6] == "F"
 
 
 @pytest.mark.promise("RALU Temporal Acceleration")

@@ -5,12 +5,18 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass, fields
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 from accelerating import STEPS, Acceleration, BlockCalls, Runs, accelerated, in_stages, sample
 
+from ralu_pack.nodes.host.temporal.hooks import Span
+from ralu_pack.nodes.host.temporal.memory import Memory
+from ralu_pack.nodes.host.temporal.passes import Evaluation, Group
 from ralu_pack.nodes.host.temporal.policies import DEFAULT_METHOD, POLICIES
+from ralu_pack.nodes.host.temporal.policies.teacache import TeaCache
+from ralu_pack.nodes.host.temporal.policies.toca import ToCa
 from ralu_pack.nodes.host.temporal.policy import Policy
 from ralu_pack.nodes.temporal_acceleration import TemporalAcceleration
 
@@ -19,6 +25,43 @@ DEPTHS = (2, 24, 57)  # of the tests' networks, of SD3 Medium and of Flux
 WIDGETS = {widget.id: widget for widget in TemporalAcceleration.define_schema().inputs}
 NUMBERS = set(WIDGETS) - {"model", "method", "max_memory"}
 every_policy = pytest.mark.parametrize("name", POLICIES)
+
+
+def test_teacache_adds_up_what_changed_since_it_last_computed():
+    policy, memory = TeaCache(threshold=0.25), Memory()
+    group, tokens, decided = Group(memory, slice(0, 1), 0), torch.zeros(1, 2, 4), []
+    for level in (1.0, 1.2, 1.4, 1.6, 1.8):
+        signal = torch.full_like(tokens, level)
+        blocks = SimpleNamespace(
+            is_even=lambda _: True, modulated_input=lambda _, signal=signal: signal
+        )
+        now = Evaluation([group], {}, tokens, torch.ones(1), Span(text=False), blocks, {})
+        decided += policy.decide(now)
+        if not decided[-1]:
+            policy.keep(group, tokens, torch.ones(1))
+    assert decided == [False, True, False, True, False]
+
+
+@pytest.mark.parametrize("count", [2, 10])
+def test_in_toca_each_token_of_the_text_has_its_turn(count):
+    """Of three tokens at most where a quarter is computed, and of one of a short text."""
+    policy, text = ToCa(interval=4, warm_up=1, cached_ratio=0.75), torch.zeros(1, count, 4)
+    turns = []
+    for number in range(4):
+        groups = [Group(Memory(), slice(0, 1), number)]
+        args = {"txt": text}
+        now = Evaluation(groups, args, text, torch.ones(1), Span(text=False), None, {})
+        turns.append(policy._turn(now)[0].tolist())
+    assert sorted(token for turn in turns[:count] for token in turn) == list(range(count))
+    assert max(map(len, turns)) == (3 if count == 10 else 1)
+
+
+def test_toca_remembers_how_far_each_token_moved_since_it_was_last_computed():
+    policy, memory, sigma = ToCa(interval=4, warm_up=1, cached_ratio=0.75), Memory(), torch.ones(1)
+    first, then = torch.randn(2, 1, 5, 4, generator=torch.Generator().manual_seed(1))
+    for residual, moved in ((first, first), (then, then - first)):
+        policy.keep(Group(memory, slice(0, 1), 0), residual, sigma)
+        assert torch.equal(memory.extra["change"], moved.norm(dim=-1))
 
 
 @dataclass(frozen=True)

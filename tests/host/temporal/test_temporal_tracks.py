@@ -6,8 +6,13 @@ import comfy.samplers
 import pytest
 import torch
 from accelerating import METHODS, SIGMAS, Runs, accelerated, noise, sample
+from comfy.patcher_extension import WrappersMP
 
+from driving import guider_for
 from lab.models import tiny
+from ralu_pack.nodes.host.families.views import OVERRIDE
+from ralu_pack.nodes.host.temporal.hooks import guidance_kind
+from ralu_pack.nodes.host.temporal.memory import Memory
 
 methods = pytest.mark.parametrize("name", ["TaylorSeer", "ToCa", "TeaCache"])
 AREA = (8, 16, 8, 0)  # the lower half, in latent pixels
@@ -59,3 +64,59 @@ def test_tiles_are_sampled_as_alone(model, name, cfg):
     x = noise()
     alone = torch.cat([sample(fast, x=half, cfg=cfg) for half in x.chunk(2, -1)], -1)
     torch.testing.assert_close(sample(wrapped, x=x, cfg=cfg), alone, atol=1e-4, rtol=0)
+
+
+@pytest.mark.promise("RALU Temporal Acceleration")
+@methods
+def test_a_prompt_that_was_left_out_for_some_steps_begins_anew(flux, runs, name):
+    leave_out(accelerated(flux, METHODS[name]), 3, 5)
+    assert runs.patterns[0][6] == "F"
+
+
+@pytest.mark.promise("RALU Temporal Acceleration")
+@pytest.mark.parametrize("name", ["TaylorSeer", "ToCa"])
+def test_a_prompt_that_was_left_out_for_one_step_has_a_warm_up_again(flux, runs, name):
+    leave_out(accelerated(flux, METHODS[name]), 2, 2)
+    assert runs.patterns[0].replace("p", "s") == "FFsFFssF"
+
+
+@pytest.mark.promise("RALU Temporal Acceleration")
+@pytest.mark.parametrize("name", ["Delta-DiT", "Delta-DiT, first half", "ToCa"])
+def test_what_is_held_is_what_was_computed_where_nothing_changes(model, runs, name):
+    """The same call three times, also where the held blocks hand the text on to others."""
+    outs: list[torch.Tensor] = []
+
+    def note(executor, *args, **more):
+        outs.append(executor(*args, **more))
+        return outs[-1]
+
+    fast = accelerated(model, METHODS[name])
+    fast.add_wrapper_with_key(WrappersMP.APPLY_MODEL, "note", note)
+    sample(fast, sigmas=torch.full((4,), 0.5))
+    assert len(outs) == 3 and set("sp") & set(runs.patterns[0])
+    for out in outs[1:]:
+        torch.testing.assert_close(out, outs[0], atol=1e-4, rtol=0)
+
+
+def test_residuals_of_other_tokens_are_forgotten():
+    memory, level = Memory(), torch.ones(1)
+    for tokens in (4, 4, 5):
+        memory.push(torch.zeros(1, tokens, 2), level, 3)
+    assert len(memory.values) == len(memory.sigmas) == 1
+
+
+def test_guidance_by_another_attention_is_of_another_kind():
+    assert guidance_kind({OVERRIDE: guidance_kind}) != guidance_kind({})
+
+
+def leave_out(model, first: int, last: int) -> None:
+    """Sample with cfg 1 in these steps, from 0, where the host leaves the negative prompt out."""
+    guider = guider_for(model, cfg=2.0)
+
+    def change_cfg(step, *_):
+        guider.set_cfg(1.0 if first <= step + 1 <= last else 2.0)
+
+    x = noise()
+    sampler = comfy.samplers.sampler_object("euler")
+    options = {"callback": change_cfg, "disable_pbar": True, "seed": 0}
+    guider.sample(x, torch.zeros_like(x), sampler, SIGMAS, **options)
