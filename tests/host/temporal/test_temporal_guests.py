@@ -120,7 +120,15 @@ def test_caches_beyond_the_bound_are_refused_before_a_step(flux, runs, name, ord
     assert runs.states[0].computed + runs.states[0].partial == 0
 
 
-def test_memory_is_what_is_reserved(flux, monkeypatch):
+def test_what_skips_nothing_keeps_nothing_and_says_nothing(flux, caplog):
+    caplog.set_level("INFO")
+    sample(accelerated(flux, Acceleration(interval=1, max_memory=1e-5)))
+    assert "RALU Temporal" not in caplog.text
+
+
+@pytest.mark.parametrize("dual", [False, True], ids=["flux", "sd3.5 medium"])
+def test_memory_is_what_is_reserved(flux, monkeypatch, dual):
+    model = tiny.load_model(tiny.sd3_weights(seed=2, dual_attention=True)) if dual else flux
     kept = []
     close = RunState.close
 
@@ -135,7 +143,7 @@ def test_memory_is_what_is_reserved(flux, monkeypatch):
 
     monkeypatch.setattr(RunState, "close", weigh)
     for settings in METHODS.values():
-        sample(accelerated(flux, settings), batch=2, cfg=2.0)
+        sample(accelerated(model, settings), batch=2, cfg=2.0)
     assert all(kept) and all(size == reserved for size, reserved in kept)
 
 
