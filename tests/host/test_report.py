@@ -120,6 +120,8 @@ def test_regions_of_a_large_picture_are_wide_enough_for_their_outline():
     overlay = region_overlay(torch.full((1, 64, 3200, 3), 1.5), chosen)
     assert overlay.shape == (1, 16, 800, 3)
     assert overlay[0, 4, 4].tolist() == [1.0] * 3  # no brighter than white
+    for row, column in ((0, 4), (4, 0), (7, 4), (4, 7)):
+        assert overlay[0, row, column].tolist() == pytest.approx(OUTLINE)
 
 
 # The comparison with plain sampling
@@ -197,6 +199,7 @@ def test_speed_is_measured_by_the_last_stage_at_full_size():
     full = StageRecord(4, FULL.name, FULL.words, 4, [256], 4, 0.0, 4.0)
     five = replace(report, stages=[*report.stages, full, replace(report.stages[0], number=5)])
     assert five.seconds_per_full_step() == 1.0
+    assert five.full_step_equivalents() < five.steps  # of which none is more than a full one
     assert "as measured in stage 4;" in five.line()
 
 

@@ -44,7 +44,7 @@ class Overlay:
 def region_overlay(picture: torch.Tensor | None, chosen: torch.Tensor) -> torch.Tensor:
     """A small picture of the chosen regions, (B, h, w, 3) in [0, 1] on the CPU.
 
-    picture  (B, H, W, 3 or more) in [0, 1] at any size, or None for a grey one.
+    picture  (B, H, W, 3) in [0, 1] at any size, or None for a grey one.
     chosen   (B, rows, columns) bool coarse tokens.
     """
     b, rows, columns = chosen.shape
@@ -53,7 +53,7 @@ def region_overlay(picture: torch.Tensor | None, chosen: torch.Tensor) -> torch.
     if picture is None:
         shown = torch.full((b, *size, 3), GREY)
     else:
-        image = picture[..., :3].float().cpu().movedim(-1, 1)
+        image = picture.float().cpu().movedim(-1, 1)
         if image.shape[-2:] != size:
             image = F.interpolate(image, size, mode="bilinear", antialias=True)
         shown = image.movedim(1, -1)
