@@ -8,6 +8,7 @@ import torch
 from driving import ralu, schedule_for
 from ralu_pack.nodes.edge_mask_preview import EdgeMaskPreview
 from ralu_pack.nodes.host.sampling.conds import fit_to_frame
+from ralu_pack.nodes.host.source import on_frame
 from ralu_pack.nodes.schedule import Schedule
 from ralu_pack.ralu_core.latents.frame import Frame
 
@@ -100,6 +101,13 @@ def test_latents_of_other_dimensions(flux, vae, shape):
         ralu(flux, vae, latent={"samples": torch.zeros(shape)})
     with pytest.raises(ValueError, match=phrase):
         EdgeMaskPreview.execute(ratio=0.3, latent={"samples": torch.zeros(shape)}, vae=vae)
+
+
+def test_an_inpaint_mask_is_extended_and_not_stretched():
+    frame, mask = Frame(31, 33), torch.rand(1, 1, 248, 264)
+    _, extended = on_frame({"noise_mask": mask}, torch.zeros(1, 16, 31, 33), frame)
+    assert extended.shape[-2:] == tuple(8 * side for side in frame.padded)
+    assert torch.equal(extended[..., :248, :264], mask)
 
 
 def test_a_mask_of_yes_and_no(flux, vae):
