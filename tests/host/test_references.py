@@ -14,6 +14,8 @@ from limits import guider, half, mixed, native, noise, none_fine
 
 from driving import SIGMAS, quick_schedule
 from lab.models import tiny
+from ralu_pack.nodes.host.apply import _why_plain
+from ralu_pack.nodes.host.asked import Settings, Wires
 from ralu_pack.nodes.host.families.inspect import inspect_model
 from ralu_pack.nodes.host.families.table import family_named
 from ralu_pack.nodes.host.sampling.references import (
@@ -146,6 +148,24 @@ def test_calls_read_and_the_report_counts_a_quarter_in_the_half_size_stage(model
     assert told["predicted_equivalents"] == pytest.approx(equivalents)
     assert told["predicted_equivalents"] < full["predicted_equivalents"]
     assert (one - plain).abs().max() > 1e-3
+
+
+def test_the_node_in_front_of_a_sampler_counts_them_where_it_steps_aside(model):
+    """Read at half size they leave a plan worth it of fewer steps than in full."""
+    space = inspect_model(model).space
+    latent = {"samples": torch.zeros(1, space.host_channels, *[128 // space.fold] * 2)}
+    edited = referring(model, picture(space, size=(128, 128)))
+    sampler, noise = comfy.samplers.sampler_object("euler"), torch.ones(1)
+
+    def helps_from(references: str) -> int:
+        for steps in range(5, 40):
+            wires = Wires(edited, sampler, latent, None, lambda _: noise, 0, steps=steps)
+            asked = Settings(levels=(1.0, 0.0), plain_steps=steps, references=references)
+            if _why_plain(wires, asked, noise) is None:
+                return steps
+        raise AssertionError("no number of steps is worth it")
+
+    assert helps_from(POOLED) < helps_from(IN_FULL)
 
 
 def test_nothing_changes_without_references_or_without_a_half_size_stage(model, caplog):
