@@ -252,7 +252,8 @@ def test_numbers_are_found_in_noise_of_less_precision():
 
 
 def test_a_seed_of_another_kind_of_whole_number_is_that_seed(flux):
-    """As numpy's, which nodes that count make; what runs plainly needs none at all."""
+    """As numpy's, which nodes that count make, and negative ones, as torch counts them; what runs
+    plainly needs none at all."""
     latent = {**empty(2), "batch_index": [3, 1]}
     noise = comfy.sample.prepare_noise(latent["samples"], 7, latent["batch_index"])
 
@@ -262,6 +263,7 @@ def test_a_seed_of_another_kind_of_whole_number_is_that_seed(flux):
         return guider.sample(noise, latent["samples"], EULER, sigmas, seed=seed)
 
     assert torch.equal(sampled(quickly(flux), np.int64(7)), sampled(quickly(flux), 7))
+    assert apply._seed(-1, noise) == 2**64 - 1
     with pytest.raises(ValueError, match=r"a whole number, got 7\.5"):
         sampled(quickly(flux), 7.5)
     assert torch.equal(sampled(on(flux), 7.5, steps=3), sampled(flux, 7.5, steps=3))
