@@ -45,7 +45,7 @@ def why_plain(
     """
     start, end = settings.levels or (1.0, 0.0)
     is_part = telling_steps(settings, facts.shift) > MOST  # the rest is another's
-    may_spare = not is_part and settings.quality in DIALLED
+    may_spare = settings.quality in DIALLED
     if settings.schedule is None and steps <= (FEWEST if may_spare else FEW):
         none = f"of {steps} step{'s' if steps > 1 else ''} none can be spared"
         if is_part or may_spare:

@@ -48,7 +48,8 @@ def fewer_plain(shift: float, steps: int, part: float) -> Plan:
     left = math.ceil(SHARE * steps)
     if left == steps:
         return as_many_plain(shift, steps, part)
-    return _plain(shift, left, steps, part, f"plain, {left} of {steps} steps of a distilled model")
+    words = f"plain, {left} of {steps} steps as for a distilled model"
+    return _plain(shift, left, steps, part, words)
 
 
 def _plain(shift: float, left: int, steps: int, part: float, words: str) -> Plan:

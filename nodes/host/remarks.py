@@ -13,7 +13,7 @@ from .sampling.begin import sampler_name
 from .sampling.conds import Conds, has_areas
 from .solvers import is_for_own_steps, is_replaced, takes_own_steps
 
-EULER = "sample_euler"  # whose place they take without a word
+EULER = "euler"  # whose place they take without a word
 
 
 def remarks(

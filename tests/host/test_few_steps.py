@@ -89,7 +89,7 @@ def test_a_whole_run_of_another_node_is_compared_with_as_many_steps(facts):
 
 
 PLAIN = "plain, as of {} none can be spared"
-LEFT = "plain, {} of {} steps of a distilled model"
+LEFT = "plain, {} of {} steps as for a distilled model"
 BALANCED = "early second order 7, from 2.5 times the shift"
 OF_PAPER = [(4, FOUR), (6, FOUR), (7, EIGHT), (9, EIGHT)]
 CHOSEN = [

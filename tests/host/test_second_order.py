@@ -72,7 +72,7 @@ def test_eulers_place_is_taken_and_no_others(flux, caplog):
     churned = comfy.samplers.ksampler("euler", {"s_noise": 1.0})  # with something set on it
     for name, sampler in (("heun", "heun"), ("euler", churned)):
         assert not torch.equal(run(flux, sampler, plan), euler)
-        told = f"; steps are those of sample_{name}, and the plan was made for steps of second "
+        told = f"; steps are those of {name}, and the plan was made for steps of second "
         assert f"{told}order: choose euler" in caplog.text
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import comfy.samplers
 import pytest
 import torch
@@ -81,15 +83,24 @@ def test_a_negative_prompt_that_no_call_reads(flux, quality, negative):
         run(1.0, wide)
 
 
-@pytest.mark.parametrize("steps", [(34, 40), (42, 50), (10, 50)])
-def test_a_sampler_that_needs_two_steps_has_them_or_its_own(flux, caplog, steps):
+@pytest.mark.parametrize("quality", ["paper", "balanced"])
+@pytest.mark.parametrize("steps", [(34, 40), (42, 50)])
+def test_a_sampler_that_needs_two_steps_has_them_or_its_own(flux, caplog, steps, quality):
+    """RALU's own steps of second order, which take its place, need one."""
     caplog.set_level("INFO")
     start, last = steps
     part = {"sampler": "uni_pc", "steps": 50, "start_step": start, "last_step": last}
     part |= {"disable_noise": True, "latent": {"samples": torch.randn(1, 16, 64, 64)}}
-    faster, own = ksampler(on(flux), **part), ksampler(flux, **part)
+    faster, own = ksampler(on(flux, quality=quality), **part), ksampler(flux, **part)
     is_plain = "RALU sampled plainly: this sampler needs 2 steps" in caplog.text
-    assert torch.equal(faster, own) is is_plain is (steps == (34, 40))
+    assert torch.equal(faster, own) is is_plain is (steps == (34, 40) and quality == "paper")
+
+
+def test_four_steps_of_a_longer_run_take_their_share(flux, caplog):
+    caplog.set_level("INFO")
+    part = {"steps": 20, "start_step": 12, "last_step": 16, "disable_noise": True}
+    ksampler(on(flux), latent={"samples": torch.randn(1, 16, 64, 64)}, **part)
+    assert re.search(r"RALU [12] steps? ", caplog.text) and "plainly" not in caplog.text
 
 
 @pytest.mark.parametrize("shift", [1.0, 1.3, 3.0])
@@ -109,7 +120,9 @@ def test_many_steps_tell_no_distilled_model(quality):
     facts = inspect_model(tiny.load_model(tiny.flux_weights(guidance=False)))
     frame = Frame.of_picture(512, 512, facts.space)
     own = "FLUX 5x" if quality == "paper" else facts.dialled_name(quality)
-    few = "4-step distilled" if quality == "paper" else "plain, 3 of 4 steps of a distilled model"
+    few = (
+        "4-step distilled" if quality == "paper" else "plain, 3 of 4 steps as for a distilled model"
+    )
     for settings in (
         Settings(quality=quality, plain_steps=20),
         Settings(quality=quality, plain_steps=10, denoise=0.5),

@@ -31,7 +31,7 @@ from ralu_core.forecast import is_computed
 pytest_plugins = ["workflow_server"]
 
 OF_MANY = (7, " 20 plain steps of", "second order 7")
-OF_FEW = (3, " 4 plain steps of", "plan: plain, 3 of 4 steps of a distilled model")
+OF_FEW = (3, " 4 plain steps of", "plan: plain, 3 of 4 steps as for a distilled model")
 DIALLED = {
     "begin_here_flux_dev": OF_MANY,
     "flux_dev_in_front": OF_MANY,

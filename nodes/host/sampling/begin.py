@@ -66,6 +66,6 @@ def _tell_levels(extra_args: dict, levels: Sequence[float], sigmas: torch.Tensor
 
 
 def sampler_name(sampler: Any) -> str:
-    """What a SAMPLER calls itself."""
+    """What a SAMPLER calls itself, as the host's lists have it."""
     function = sampler.sampler_function
-    return getattr(function, "__name__", type(function).__name__)
+    return getattr(function, "__name__", type(function).__name__).removeprefix("sample_")
