@@ -11,12 +11,12 @@ import comfy.model_management
 import pytest
 import torch
 from applying import ksampler, on, sampler_node
-from guiders import dual, without_negative
 from interrupting import at_call, traces
 from limits import GRID, LATENT, assert_limits, guider, mixed, native, noise, none_fine, scattered
 
 from driving import SIGMAS, ralu, short_plan
 from lab.models import tiny
+from lab.models.guiders import dual, without_negative
 from ralu_pack.nodes.host.families.family import Family, fit_shift
 from ralu_pack.nodes.host.families.inspect import inspect_model, network_of
 from ralu_pack.nodes.host.families.positions.shadow import shadowed
