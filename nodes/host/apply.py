@@ -134,7 +134,7 @@ def _why_plain(wires: Wires, settings: Settings, noise: torch.Tensor) -> str | N
     patcher = wires.guider.model_patcher
     facts = inspect_model(patcher)
     least = facts.space.coarse_pixels
-    if min(noise.shape[-2:]) * facts.space.host_pixels <= least:
+    if min(wires.latent["samples"].shape[-2:]) * facts.space.host_pixels <= least:
         return f"{least} pixels a side are too few"
     samples = latent_samples(patcher, wires.latent, facts.family)
     frame = Frame(samples.shape[-2], samples.shape[-1], facts.space)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from lab.models.networks import NETWORKS
 from lab.showcase import texts
 from ralu_pack.nodes import shared_inputs
 from ralu_pack.nodes.host.families import table, words
@@ -29,6 +30,7 @@ def families(monkeypatch):
     def set_table(*more):
         for module in (table, words):
             monkeypatch.setattr(module, "FAMILIES", (Flux1(), SD3(), *more))
+        monkeypatch.setitem(NETWORKS, Newcomer.name, NETWORKS[SD3.name])
 
     set_table()
     return set_table
