@@ -190,3 +190,5 @@ def test_english_help_names_what_there_is(node):
     known |= {out["name"] for texts in schema_texts().values() for out in texts["outputs"].values()}
     named = set(NAME.findall(page))
     assert named and named <= known
+    own = {one.id for one in node.define_schema().inputs} - COMFYS
+    assert own <= named | {f"steps_{k}" for k in range(1, 4)}
