@@ -138,8 +138,8 @@ def _check_reads(detector: str, latent) -> None:
         return
     if needs is not Need.LATENT:
         raise ValueError(
-            f"The {detector} detector reads {needs.value}, which only a run has: choose another to "
-            "look at a picture."
+            f"The {detector} detector reads what only a run has, its steps, its text or its seed: "
+            "choose another to look at a picture."
         )
     if latent is None:
         raise ValueError(

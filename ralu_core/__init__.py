@@ -10,7 +10,7 @@ from .latents.layout import Layout
 from .latents.noise import white_noise
 from .latents.packing import Packing
 from .latents.space import Space
-from .latents.states import StageEnd
+from .latents.states import Guided, StageEnd
 from .plans import PLANS, Plan, Stage, named_plan
 from .plans.presets import PRESETS, matched_plan, preset, published_plan
 from .plans.ralu import ralu
@@ -26,6 +26,7 @@ __all__ = [
     "CallCost",
     "Evidence",
     "Frame",
+    "Guided",
     "Layout",
     "Packing",
     "Plan",

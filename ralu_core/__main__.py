@@ -6,20 +6,19 @@ import argparse
 import sys
 
 from .cost import CallCost
-from .latents.checks import check_steps
+from .latents.checks import MAX_STEPS
 from .latents.frame import Frame
-from .plans import PLANS, named_plan
-from .plans.presets import PRESETS
+from .plans import named_plan, names
 from .plans.text import PlanFacts
 
 FLUX_DEV = CallCost(blocks=57, width=3072, text_tokens=256)
+PLAIN_STEPS = 20  # where a plan is published against none: a KSampler's
 
 
 def main(arguments: list[str] | None = None) -> str:
     """The text of the plan that the arguments ask for. ValueError for a plan that cannot be."""
     parser = argparse.ArgumentParser(prog="python -m ralu_core", description=__doc__)
-    names = [one.name for one in PRESETS] + list(PLANS)
-    parser.add_argument("plan", help=f"one of {', '.join(names)}")
+    parser.add_argument("plan", help=f"one of {'; '.join(names())}")
     parser.add_argument("--shift", type=float, help="h of the model; FLUX.1-dev has 3.158")
     parser.add_argument("--size", type=int, default=1024, help="pixels each way")
     parser.add_argument("--blocks", type=int, default=FLUX_DEV.blocks, help="of the model")
@@ -30,8 +29,12 @@ def main(arguments: list[str] | None = None) -> str:
     plan = named_plan(asked.plan, asked.shift)
     frame = Frame.of_picture(asked.size, asked.size)
     cost = CallCost(asked.blocks, asked.width, asked.text)
-    published = plan.baseline_steps or plan.total_steps
-    steps = check_steps([published if asked.steps is None else asked.steps])[0]
+    published = plan.baseline_steps or PLAIN_STEPS
+    steps = published if asked.steps is None else asked.steps
+    if not 1 <= steps <= MAX_STEPS:
+        raise ValueError(
+            f"--steps must lie between 1 and {MAX_STEPS}, got {steps}: for example 20."
+        )
     facts = PlanFacts(plan, frame, steps, cost.speed_up(plan, *frame.fine_grid, steps))
     return "\n".join(facts.lines())
 

@@ -37,11 +37,10 @@ def extrapolate(
     Returns (B, L, C), a new tensor. The order is one less than the number of distinct noise levels;
     of equal ones the newest counts.
     """
-    weights = lagrange_weights(sigmas, sigma)
     newest = values[0]
     if len(values) == 1:
         return newest.clone()
-    result = newest
+    weights, result = lagrange_weights(sigmas, sigma), newest
     for value, weight in zip(values[1:], weights[1:], strict=True):
         # Weights sum to 1, so differences from the newest keep constants exact in any dtype.
         change = (value - newest).mul_(weight.to(value.dtype)[:, None, None])

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import functools
 import itertools
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
+import torch.nn.functional as F
 
-from .crossings import Crossing, Place
+from .crossings import Crossing, Matched, Place
+from .growth import growth_named
+from .growth.enlarged import Enlarged
 from .latents.grid import HALF, Grid
 from .latents.layout import Layout
 from .latents.noise import REGIONS, white_noise
@@ -21,15 +25,17 @@ from .scores.score import Decode
 from .solvers import Denoise, multistep
 from .tasks import RunStage, StageTask, Start
 
+FAR = 0.5  # beyond black and white, where a picture is on another scale
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class Source:
     """Where a run begins.
 
     noise    (B, C, H, W) standard normal, none of them 0; H and W split into whole coarse tokens
              where a stage of the plan has such.
     clean    (B, C, H, W) clean latent to start from or to keep under a mask; zero for none.
-    coarse   (B, C, H/2, W/2) the same at half size.
+    coarse   (B, C, H/2, W/2) the same at half size; plans at full size alone read none of it.
     is_zero  whether the clean latent is known to be zero, which saves the arithmetic on it.
     patch    latent pixels along one token.
     """
@@ -42,7 +48,7 @@ class Source:
 
     def check(self, plan: Plan) -> None:
         """ValueError for noise that is not of pictures, or that a plan's coarse tokens do not
-        split."""
+        split, and for a clean latent of another shape."""
         if self.noise.ndim != 4 or 0 in self.noise.shape:
             raise ValueError(
                 "Noise is of pictures, (B, C, H, W) and none of them 0, got "
@@ -54,12 +60,29 @@ class Source:
                 f"A latent must split into whole coarse tokens of {side}x{side}, got {h}x{w}: "
                 f"extend it to the next multiple of {side} each way, and crop the result."
             )
+        self._check_clean(plan)
+
+    def _check_clean(self, plan: Plan) -> None:
+        halved = self.noise.shape if plan.is_full else pick(self.noise).shape
+        given = self.clean.shape, self.noise.shape if plan.is_full else self.coarse.shape
+        if given != (self.noise.shape, halved):
+            raise ValueError(
+                f"A clean latent has the noise's shape {tuple(self.noise.shape)}, and half of it "
+                f"each way where a stage is at half size, got {tuple(self.clean.shape)} and "
+                f"{tuple(self.coarse.shape)}: make the source by `Source.from_latent`."
+            )
 
     @classmethod
     def from_noise(cls, noise: torch.Tensor, patch: int = PATCH) -> Source:
         """A run from noise alone."""
         empty = torch.zeros_like(noise)
         return cls(noise, empty, torch.zeros_like(pick(noise)), is_zero=True, patch=patch)
+
+    @classmethod
+    def from_latent(cls, noise: torch.Tensor, clean: torch.Tensor, patch: int = PATCH) -> Source:
+        """A run over a clean latent of the noise's shape; `Plan.begun_at` says from which noise
+        level on. Half size begins with the mean of each 2x2 latent pixels."""
+        return cls(noise, clean, F.avg_pool2d(clean, 2), patch=patch)
 
     def clean_on(self, grid: Grid, layout: Layout | None) -> torch.Tensor:
         """The clean latent in the form of a grid."""
@@ -75,7 +98,7 @@ class Source:
         return sigma * task.white + (1 - sigma) * task.clean
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Result:
     """x is the final full-size state, denoised the last clean estimate.
 
@@ -208,11 +231,14 @@ def sample(
     seed     of the noise at the crossings; picture i of the batch draws from (seed, i).
     ValueError, before anything is sampled, for a negative seed, for noise that does not fit, and
     where the regions cannot be chosen: the score has no decoder, the plan too few steps for it, or
-    the mask another shape; ImportError where a library for them is missing.
+    the mask another shape; and for growth by an enlarger where none was fitted. ImportError where a
+    library for them is missing. ValueError from the first pictures that `decode` makes, where they
+    are of another form.
     """
     if seed < 0:
         raise ValueError(f"A seed must be 0 or more, got {seed}: take it modulo 2^64.")
     source.check(plan)
+    _check_growths(plan)
     regions = regions or Regions()
     b, c, h, w = source.noise.shape
     grid = h // (2 * source.patch), w // (2 * source.patch)
@@ -220,11 +246,35 @@ def sample(
         regions.check(decode)
         regions.check_fits((b, *grid), plan.steps_before_regions)
     draw = functools.partial(white_noise, grid, seed, range(b), REGIONS)
+    checked = None if decode is None else functools.partial(_decoded, decode)
     return run_plan(
         plan,
         source,
         multistep(denoise),
-        lambda end, ratio: regions.choose(Evidence(end, grid, decode, draw=draw), ratio),
+        lambda end, ratio: regions.choose(Evidence(end, grid, checked, draw=draw), ratio),
         lambda stream: white_noise((c, h, w), seed, range(b), stream).to(source.noise),
         regions.needs_history,
     )
+
+
+def _check_growths(plan: Plan) -> None:
+    for crossing in plan.crossings:
+        growth = growth_named(crossing.growth) if isinstance(crossing, Matched) else None
+        if isinstance(growth, Enlarged) and growth.enlarger is None:
+            raise ValueError(
+                "Growth by an enlarger needs one that was fitted, got none: let the plan grow by "
+                "`Enlarged` of one (`plan.growing_by`), or by dct."
+            )
+
+
+def _decoded(decode: Decode, clean: torch.Tensor) -> torch.Tensor:
+    picture = decode(clean)
+    shape, kind = tuple(picture.shape), picture.dtype
+    is_picture = len(shape) == 4 and shape[-1] == 3 and picture.is_floating_point()
+    low, high = picture.aminmax() if is_picture else (math.nan, math.nan)
+    if not (low >= -FAR and high <= 1 + FAR):
+        raise ValueError(
+            f"A decoder makes pictures (B, H, W, 3) in [0, 1], got {shape} of {kind}, from "
+            f"{float(low):g} to {float(high):g}: scale what it returns."
+        )
+    return picture

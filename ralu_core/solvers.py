@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Callable
 
 import torch
@@ -27,6 +28,7 @@ def multistep(denoise: Denoise) -> RunStage:
              guidance, too: a stage that is not `guided` takes that one. To save the call of the
              model as well, a denoiser leaves guidance out by sigma. With a layout, x is a mixed
              state: `packing.Packing` makes its tokens, which see each other as `layout.views` says.
+             ValueError for an estimate of another shape.
 
     Order 1 is Euler. Order 2 is Adams-Bashforth in velocity over sigma, for uneven steps; its first
     step is Euler's, but where the stage before left a memory.
@@ -38,35 +40,49 @@ def multistep(denoise: Denoise) -> RunStage:
         steps = Steps(stage.order, start.memory, stage.restrained, stage.corrected)
         history: list[State] = []
         last: State | None = None
-        for sigma, following in zip(task.stage.sigmas, task.stage.sigmas[1:], strict=False):
-            denoised, unguided = _split(denoise(x, sigma, task.layout), task.stage)
+        for sigma, following in itertools.pairwise(stage.sigmas):
+            denoised, unguided = _split(denoise(x, sigma, task.layout), stage, x)
             if task.keep_history:
                 history.append(State(sigma, x, denoised))
             last = State(sigma, x, denoised if unguided is None else unguided)
-            settles = task.stage.settles if following == 0 else 0.0
+            settles = stage.settles if following == 0 else 0.0
             x = steps.take(x, denoised, sigma, following, settles, unguided)
         return StageEnd(x, denoised, tuple(history), last if task.keep_last else None)
 
     return run_stage
 
 
-def _split(estimate: Estimate, stage: Stage) -> tuple[torch.Tensor, torch.Tensor | None]:
+def _split(
+    estimate: Estimate, stage: Stage, x: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor | None]:
     """The clean estimate that the stage takes, and that without guidance where guidance goes on
     straight."""
     if not isinstance(estimate, Guided):
-        return estimate, None
+        return _of_shape(estimate, x), None
+    _of_shape(estimate.denoised, x), _of_shape(estimate.unguided, x)
     if not stage.guided:
         return estimate.unguided, None
     return estimate.denoised, estimate.unguided if stage.straight_guidance else None
 
 
+def _of_shape(estimate: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+    if estimate.shape != x.shape:
+        raise ValueError(
+            f"A denoiser returns an estimate of the state's shape {tuple(x.shape)}, got "
+            f"{tuple(estimate.shape)}: return one for each picture."
+        )
+    return estimate
+
+
 def over_tokens(
-    network: Callable[[torch.Tensor, torch.Tensor, float], torch.Tensor], patch: int = 2
+    network: Callable[[torch.Tensor, torch.Tensor, float], Estimate], patch: int = 2
 ) -> Denoise:
     """A denoiser from a network that reads token sequences.
 
     network  (tokens (n, N, C*patch^2), positions (n, N, 2) as row and column, sigma) -> clean
-             estimate of the tokens. Called once for each number of tokens that pictures have.
+             estimate of the tokens, or `Guided` of them. Called once for each number of tokens that
+             pictures have. Positions count on the stage's own grid, the coarse one in a mixed
+             stage, where fine tokens lie at multiples of one half.
     Plain states, at full or half size, are sequences of their tokens row by row. Rows may hold the
     batch again and again, as those of guidance by a second call do.
     ValueError for a state that does not split into whole tokens, or into those of a mixed stage's
@@ -84,25 +100,45 @@ def over_tokens(
             for rows in [places[:, part.items].flatten()]
         ]
 
-    def denoise(x: torch.Tensor, sigma: float, layout: Layout | None) -> torch.Tensor:
+    def denoise(x: torch.Tensor, sigma: float, layout: Layout | None) -> Estimate:
         _check_tokens(x, patch, layout)
         if layout is None:
             rows, columns = x.shape[-2] // patch, x.shape[-1] // patch
             places = grid_positions(rows, columns, 1, x.device).expand(len(x), -1, -1)
             tokens = network(patchify(x, patch), places, sigma)
-            return unpatchify(tokens, rows, columns, patch)
+            return _each(tokens, lambda one: unpatchify(one, rows, columns, patch).to(x.dtype))
         if layout.view.corrected:
             raise ValueError(
                 f"A network over tokens is told one place of each, and the views {layout.views!r} "
                 f"have two: set them to {PAPER!r}, or write a denoiser that reads layout.views."
             )
-        out = torch.empty_like(x)
-        for part, numbers, places in parts_of(layout, len(x)):
-            tokens = network(part.pack(x[numbers]), places, sigma)
-            out[numbers] = part.unpack(tokens).to(out.dtype)
-        return out
+        told = [
+            (_each(network(part.pack(x[numbers]), places, sigma), part.unpack), numbers)
+            for part, numbers, places in parts_of(layout, len(x))
+        ]
+        return _joined(told, x)
 
     return denoise
+
+
+def _each(estimate: Estimate, change: Callable[[torch.Tensor], torch.Tensor]) -> Estimate:
+    if not isinstance(estimate, Guided):
+        return change(estimate)
+    return Guided(change(estimate.denoised), change(estimate.unguided))
+
+
+def _joined(told: list[tuple[Estimate, torch.Tensor]], x: torch.Tensor) -> Estimate:
+    """Estimates of some rows of x, each with their numbers, as one of all."""
+    first, _ = told[0]
+    whole = _each(first, lambda _: torch.empty_like(x))
+    for estimate, numbers in told:
+        for one, all_rows in zip(_members(estimate), _members(whole), strict=True):
+            all_rows[numbers] = one.to(x.dtype)
+    return whole
+
+
+def _members(estimate: Estimate) -> tuple[torch.Tensor, ...]:
+    return (estimate.denoised, estimate.unguided) if isinstance(estimate, Guided) else (estimate,)
 
 
 def _check_tokens(x: torch.Tensor, patch: int, layout: Layout | None) -> None:

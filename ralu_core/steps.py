@@ -12,7 +12,7 @@ EVEN = 0.5  # how far a step of second order bends that is as long as the one be
 Level = float | torch.Tensor
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Part:
     """A part of the velocity, (B, ...): as it was at a step's start, and as the step went by it."""
 
@@ -20,7 +20,7 @@ class Part:
     went: torch.Tensor
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Taken:
     """A step that was taken: the part that is of second order, and what guidance adds to it."""
 

@@ -12,7 +12,7 @@ from .latents.states import Memory, StageEnd
 from .plans import Stage
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class StageTask:
     """What one stage samples on; tensors have the stage's own size and form.
 

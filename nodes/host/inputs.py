@@ -153,7 +153,7 @@ def check_text(detector: str, family: Family, options: dict, lettering: bool = F
     options    the transformer_options of the MODEL.
     lettering  whether words in quotes are watched.
     """
-    if score_named(detector).needs.has_text:
+    if Need.ATTENTION in score_named(detector).needs:
         who, way_out = f"The {detector} detector", "choose another edge detector"
     elif lettering:
         who, way_out = LETTERED

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import comfy.model_management
 import torch
-import torch.nn.functional as F
 
 from ...ralu_core.latents.frame import Frame
 from ...ralu_core.sampler import Source
@@ -39,4 +38,4 @@ def source_of(
         return Source.from_noise(noise, space.patch)
     model = wires.guider.model_patcher.model
     clean = space.enter(model.process_latent_in(space.leave(latent)))
-    return Source(noise, clean, F.avg_pool2d(clean, 2), patch=space.patch)
+    return Source.from_latent(noise, clean, space.patch)

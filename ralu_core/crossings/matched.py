@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from ..growth import DEFAULT_GROWTH, GROWTHS, Growth, Projected, growth_named
-from ..latents.checks import MIN_Z, check_z
+from ..latents.checks import MIN_Z, check_level, check_z
 from ..latents.flow import Jump, stage_start
 from ..latents.grid import FULL, HALF, MIXED, Grid
 from ..latents.noise import kept_noise
@@ -26,8 +26,8 @@ PAIRS = {(HALF, MIXED), (MIXED, FULL), (HALF, FULL)}
 
 @dataclass(frozen=True)
 class Matched(Crossing):
-    """One change of resolution. ValueError for a growth or a law that does not exist, and for a z
-    out of range.
+    """One change of resolution. ValueError for a growth or a law that does not exist, and for a
+    level or a z out of range.
 
     end_sigma  where the stage before it ended, in (0, 1).
     z          noise jump, at least 2; c = 1 / z^2.
@@ -48,6 +48,7 @@ class Matched(Crossing):
     def __post_init__(self) -> None:
         growth = growth_named(self.growth)
         kept_noise(self.kept)
+        check_level("A crossing's end sigma", self.end_sigma)
         check_z(self.z)
         if self.own and not isinstance(growth, Projected):
             fitting = ", ".join(name for name, one in GROWTHS.items() if isinstance(one, Projected))

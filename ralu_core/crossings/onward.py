@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
+from ..latents.checks import check_level
 from ..latents.grid import FULL, Grid
 from ..latents.states import Memory, StageEnd, State
 from .crossing import Crossing, Place, refuse
@@ -15,13 +16,16 @@ from .crossing import Crossing, Place, refuse
 @dataclass(frozen=True)
 class Onward(Crossing):
     """Nothing happens to the state: multistep steps go on with the slope of the step before, which
-    nothing mends, as what guidance added to it may be gone.
+    nothing mends, as what guidance added to it may be gone. ValueError for a level out of range.
 
     end_sigma  where the stage before it ended, in (0, 1), and where the next one starts.
     """
 
     end_sigma: float
     remembers = True
+
+    def __post_init__(self) -> None:
+        check_level("A crossing's end sigma", self.end_sigma)
 
     @property
     def start_sigma(self) -> float:

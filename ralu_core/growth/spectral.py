@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import lru_cache
 
 import torch
 
@@ -32,10 +33,12 @@ class Spectral(Projected):
         return _along_axes(fine, half_band) / 2
 
 
+@lru_cache(maxsize=4)  # the sides of one size, on both grids
 def half_band(size: int) -> torch.Tensor:
     """(size / 2, size) float32: reads a signal's lower half of frequencies at half its length.
 
-    Its rows are orthonormal, so white noise stays white, of the same variance.
+    Its rows are orthonormal, so white noise stays white, of the same variance. Not to be written
+    to: it is kept.
     """
     return (_dct(size // 2).T @ _dct(size)[: size // 2]).float()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from numbers import Integral
 
 MAX_STEPS = 1000
 MAX_SHIFT = 100.0
@@ -18,13 +19,23 @@ def check_steps(steps: Iterable[int], stages: int | None = None) -> tuple[int, .
     values = tuple(steps)
     if stages is not None:
         check_one_per_stage("Steps", values, stages)
-    whole = all(isinstance(n, int) and not isinstance(n, bool) for n in values)
+    whole = all(isinstance(n, Integral) and not isinstance(n, bool) for n in values)
     if not values or not whole or not all(1 <= n <= MAX_STEPS for n in values):
         raise ValueError(
             f"Steps must be whole numbers from 1 to {MAX_STEPS}, one per stage, got {values}; "
             "for example (4, 5, 6)."
         )
-    return values
+    return tuple(int(n) for n in values)
+
+
+def check_level(name: str, sigma: float) -> float:
+    """A noise level between those of a picture and of noise as a float, or ValueError; `name` says
+    which one in the message."""
+    if not 0 < sigma < 1:
+        raise ValueError(
+            f"{name} must lie between 0 and 1, both excluded, got {sigma}; for example 0.7."
+        )
+    return float(sigma)
 
 
 def check_end_sigmas(end_sigmas: Iterable[float]) -> tuple[float, ...]:

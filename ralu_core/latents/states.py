@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class State:
     """One step of a stage: x at noise level sigma, and the model's clean estimate there."""
 
@@ -17,7 +17,7 @@ class State:
     denoised: torch.Tensor
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Guided:
     """A model's clean estimate, and the one without guidance beside it, (B, C, H, W) both."""
 
@@ -25,7 +25,7 @@ class Guided:
     unguided: torch.Tensor
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class StageEnd:
     """How a stage ended; what follows is computed where x lies.
 
@@ -42,7 +42,7 @@ class StageEnd:
     last: State | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Memory:
     """The last step before a crossing, as the stage after it remembers it.
 

@@ -12,7 +12,7 @@ from .early_own import early_own
 from .own_noise import own_noise
 from .plain import on_levels_of, plain
 from .plan import Plan
-from .presets import PUBLISHED_SHIFT, matched_plan, preset
+from .presets import PRESETS, PUBLISHED_SHIFT, matched_plan, preset
 from .ralu import matching_numbers, ralu
 from .stage import Stage
 from .two_sizes import two_sizes
@@ -27,6 +27,7 @@ __all__ = [
     "early_own",
     "matching_numbers",
     "named_plan",
+    "names",
     "on_levels_of",
     "own_noise",
     "plain",
@@ -36,7 +37,6 @@ __all__ = [
 
 # By name: what makes the plan for a model of that shift, with its own default numbers.
 PLANS: dict[str, Callable[[float], Plan]] = {
-    "RALU": lambda model_shift: matched_plan(preset("FLUX 5x").at(model_shift), model_shift),
     "plain": plain,
     **{f"second order {count}": partial(plain, steps=(count,), order=2) for count in (10, 6, 4)},
     **{
@@ -72,9 +72,14 @@ PLANS: dict[str, Callable[[float], Plan]] = {
 }
 
 
+def names() -> list[str]:
+    """Of all plans, the presets first."""
+    return [*(one.name for one in PRESETS), *PLANS]
+
+
 def named_plan(name: str, shift: float | None = None) -> Plan:
-    """A preset's plan, matched to a model of that shift, or one of PLANS. ValueError lists the
-    presets for other names.
+    """A preset's plan, matched to a model of that shift, or one of PLANS. ValueError lists both
+    for other names.
 
     shift  None takes that of the model which the preset was published for.
     """
@@ -82,6 +87,8 @@ def named_plan(name: str, shift: float | None = None) -> Plan:
         shift = check_shift("Model shift", shift)
     if name in PLANS:
         return PLANS[name](PUBLISHED_SHIFT if shift is None else shift)
+    if name not in names():
+        raise ValueError(f"A plan must be one of {'; '.join(names())}; got {name!r}.")
     chosen = preset(name)
     shift = chosen.model_shift if shift is None else shift
     return matched_plan(chosen.at(shift), shift)

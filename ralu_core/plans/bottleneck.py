@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..crossings import Renoised
-from ..latents.checks import check_steps
+from ..latents.checks import check_level, check_steps
 from ..latents.flow import spaced_levels
 from ..latents.grid import FULL, HALF
 from .plan import Plan
@@ -28,7 +28,7 @@ def bottleneck(
     Each stage spreads its steps by the model's shift.
     """
     first, low, high = check_steps(steps, 3)
-    levels = spaced_levels(model_shift, 1.0, turn, first + low)
+    levels = spaced_levels(model_shift, 1.0, check_level("The turn", turn), first + low)
     down, up = Renoised(levels[first]), Renoised(turn, jump)
     stages = (
         Stage(FULL, levels[: first + 1], model_shift),

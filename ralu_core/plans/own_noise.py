@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from ..crossings import Matched
 from ..growth import Growth
-from ..latents.checks import MIN_Z, check_steps
+from ..latents.checks import MIN_Z, check_level, check_steps
 from ..latents.grid import FULL, HALF
 from .plan import Plan
 from .stage import Stage
@@ -42,7 +42,7 @@ def own_noise(
     as noisy to them.
     """
     low, high = check_steps(steps, 2)
-    crossing = Matched(switch, MIN_Z, growth, own=True)
+    crossing = Matched(check_level("The switch", switch), MIN_Z, growth, own=True)
     half = Stage.spaced(HALF, low, 1.0, switch, shift=model_shift / 2, order=order)
     full = Stage.spaced(FULL, high, crossing.start_sigma, 0.0, shift=model_shift, order=order)
     name = f"own noise {low}-{high}"

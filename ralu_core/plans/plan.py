@@ -142,14 +142,18 @@ class Plan:
     def tokens(self, height_tokens: int, width_tokens: int) -> tuple[int, ...]:
         """Tokens per model call in each stage, for a picture of that many fine tokens.
 
-        height_tokens, width_tokens  size of the full grid, even; 64 each at 1024 x 1024 pixels.
-        ValueError where it does not split into coarse tokens.
+        height_tokens, width_tokens  size of the full grid; 64 each at 1024 x 1024 pixels.
+        ValueError where it does not split into coarse tokens and a stage of the plan has such.
         """
-        if min(height_tokens, width_tokens) < 2 or height_tokens % 2 or width_tokens % 2:
+        sides = height_tokens, width_tokens
+        if min(sides) < 1 or (not self.is_full and any(side % 2 for side in sides)):
+            even = "a positive" if self.is_full else "an even, positive"
             raise ValueError(
-                "The full grid must have an even, positive number of tokens each way, "
-                f"got {height_tokens} x {width_tokens}; use a size divisible by 32 pixels."
+                f"The full grid must have {even} number of tokens each way, got {height_tokens} x "
+                f"{width_tokens}; use a size divisible by 32 pixels."
             )
+        if self.is_full:
+            return (height_tokens * width_tokens,) * len(self.stages)
         coarse = height_tokens * width_tokens // 4
         return tuple(stage.grid.tokens(coarse, stage.ratio) for stage in self.stages)
 
@@ -175,7 +179,8 @@ class Plan:
     def ended_at(self, sigma: float) -> Plan:
         """The run that stops at sigma in [0, 1) and leaves that much noise. ValueError where the
         stage that passes it last is not at full size."""
-        above = [stage for stage in self.stages if stage.start > sigma]
+        last_above = max((k for k, one in enumerate(self.stages) if one.start > sigma), default=-1)
+        above = self.stages[: last_above + 1]
         if not self.leaves <= sigma or not above or above[-1].grid is not FULL:
             start = self.full_from
             raise ValueError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass, replace
 
@@ -59,7 +60,8 @@ class Stage:
     keeps_steps: bool = False
 
     def __post_init__(self) -> None:
-        falling = all(a > b for a, b in zip(self.sigmas, self.sigmas[1:], strict=False))
+        object.__setattr__(self, "sigmas", tuple(map(float, self.sigmas)))
+        falling = all(a > b for a, b in itertools.pairwise(self.sigmas))
         if len(self.sigmas) < 2 or not falling or self.sigmas[0] > 1 or self.sigmas[-1] < 0:
             raise ValueError(
                 "A stage's sigmas must fall from at most 1 to at least 0 in one step or more, got "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from ..latents.frame import Frame
 from ..latents.views import PAPER
@@ -50,7 +51,7 @@ class PlanFacts:
     def z(self) -> float | None:
         return noise_jump(self.plan)
 
-    @property
+    @cached_property
     def js_distance(self) -> float | None:
         """Of NT-Matching; None for plans that it says nothing of."""
         numbers = matching_numbers(self.plan)

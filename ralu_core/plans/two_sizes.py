@@ -28,13 +28,15 @@ def two_sizes(
     sigmas  all noise levels, one more than steps; None spreads them by the model's shift.
     """
     low, high = check_steps(steps, 2)
-    levels = tuple(sigmas or spaced_levels(model_shift, 1.0, 0.0, low + high))
+    if sigmas is None:
+        levels, shift = spaced_levels(model_shift, 1.0, 0.0, low + high), model_shift
+    else:
+        levels, shift = tuple(map(float, sigmas)), None
     if len(levels) != low + high + 1:
         raise ValueError(
             f"{low} + {high} steps lie between {low + high + 1} noise levels, got {len(levels)}: "
             "add or remove some."
         )
-    shift = None if sigmas else model_shift
     stages = (
         Stage(HALF, levels[: low + 1], shift),
         Stage(FULL, levels[low:], shift),

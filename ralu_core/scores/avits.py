@@ -13,7 +13,7 @@ class AViTS(Score):
     """The mean of text attention and step variance, each stretched over [0, 1]."""
 
     name = "avits"
-    needs = Need.STEPS_AND_TEXT
+    needs = Need.HISTORY | Need.ATTENTION
     least_steps = 2
     words = "avits: half text_attention, half step_variance, as in AViTS"
 

@@ -15,7 +15,7 @@ from .score import Decode, Evidence, Need, Score, needed_decoder, needed_library
 from .table import SCORES, score_named
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Regions:
     """How to choose the regions of a picture. ValueError for a score that does not exist, and for
     a threshold outside (0, 1].
@@ -44,12 +44,16 @@ class Regions:
     @property
     def needs_history(self) -> bool:
         """Whether the stage before the choice is to keep its states."""
-        return self.scorer.needs.has_steps
+        return Need.HISTORY in self.scorer.needs
 
     @property
     def watches_text(self) -> bool:
         """Whether attention to the text is watched in that stage."""
-        return self.scorer.needs.has_text or self.lettering
+        return self._reads_text or self.lettering
+
+    @property
+    def _reads_text(self) -> bool:
+        return Need.ATTENTION in self.scorer.needs
 
     def check(self, decode: Decode | None) -> None:
         """Before anything is sampled: ImportError or ValueError where a library or a decoder is
@@ -65,10 +69,11 @@ class Regions:
                 f"got {self.threshold:g}: set the threshold to None, or choose {shares}."
             )
         if self.watches_text:
-            who = f"The score {self.score}" if self.scorer.needs.has_text else "Lettering"
+            who = f"The score {self.score}" if self._reads_text else "Lettering"
             raise ValueError(
-                f"{who} reads {Need.ATTENTION.value}, and nobody watches it here: run the plan by "
-                "run_plan with a choice of regions that does, or choose regions without."
+                f"{who} reads the attention that tokens pay to the text, and nobody watches it "
+                "here: run the plan by run_plan with a choice of regions that does, or choose "
+                "regions without."
             )
         if self.scorer.needs is Need.PICTURE:
             needed_decoder(decode)
@@ -107,7 +112,7 @@ def select_ratio(
     scores  (B, h, w).
     ratio   in (0, 1); floor(ratio * h * w) tokens are chosen. Of equal scores the one nearer to
             an edge is chosen, so that few edges grow with what lies around them; then the lower
-            index.
+            index. NaN comes last.
     always  (B, h, w) bool, tokens that grow in any case; the share comes on top, from the rest.
     Returns (B, h, w) bool on the device of `scores`; found on the CPU, alike for any device.
     ValueError for a ratio or a mask that does not fit.
@@ -118,9 +123,10 @@ def select_ratio(
     count = selected_count(ratio, h * w)
     if count == 0:
         return always
-    ranks = scores.cpu().masked_fill(always.cpu(), float("-inf")).double()
+    seen = scores.cpu()
+    ranks = seen.masked_fill(always.cpu() | seen.isnan(), float("-inf")).double()
     if ((ranks > 0).sum(dim=(1, 2)) < count).any():  # with edges enough, none of the rest is chosen
-        ranks -= _edge_distance(scores.cpu())  # which is 0 where there is an edge
+        ranks -= _edge_distance(seen)  # which is 0 where there is an edge
     flat = ranks.flatten(1)
     least = flat.kthvalue(h * w - count + 1, dim=1, keepdim=True).values
     above, equal = flat > least, flat == least

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import Enum
+from enum import Flag, auto
 from functools import cached_property
 from importlib.util import find_spec
 
@@ -17,28 +17,24 @@ from ..latents.states import StageEnd, State
 Decode = Callable[[torch.Tensor], torch.Tensor]
 
 
-class Need(Enum):
-    """What a score reads; whoever runs it sees to it before anything is sampled."""
+class Need(Flag):
+    """What a score reads, one or several; whoever runs it sees to it before anything is sampled.
 
-    PICTURE = "the decoded picture"
-    LATENT = "the clean estimate"
-    HISTORY = "the states of all steps of the stage"
-    ATTENTION = "the attention that tokens pay to the text"
-    STEPS_AND_TEXT = "the states of all steps of the stage, and attention to the text"
-    NOISE = "noise of the run's own seed"
+    PICTURE    the decoded picture.
+    LATENT     the clean estimate.
+    HISTORY    the states of all steps of the stage before, which it is to keep.
+    ATTENTION  the attention that tokens pay to the text, for which the network is watched there.
+    NOISE      noise of the run's own seed.
+    """
 
-    @property
-    def has_steps(self) -> bool:
-        """Whether the stage before is to keep its states."""
-        return self in (Need.HISTORY, Need.STEPS_AND_TEXT)
-
-    @property
-    def has_text(self) -> bool:
-        """Whether the network is to be watched in that stage."""
-        return self in (Need.ATTENTION, Need.STEPS_AND_TEXT)
+    PICTURE = auto()
+    LATENT = auto()
+    HISTORY = auto()
+    ATTENTION = auto()
+    NOISE = auto()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Evidence:
     """What a run knows when regions are chosen.
 

@@ -9,6 +9,8 @@ import torch
 
 from ralu_core import Evidence, Layout, Plan, Regions, Stage, StageEnd, ralu
 from ralu_core.crossings import Crossing, Matched, Renoised
+from ralu_core.growth import GROWTHS
+from ralu_core.growth.enlarged import Enlarged
 from ralu_core.latents.grid import FULL, HALF, Grid
 
 
@@ -32,6 +34,7 @@ def with_stages(plan: Plan, **changes) -> Plan:
 PLAN = plan_of()
 RATIO = 0.3
 LATENT = Regions("latent_gradient")
+UNFITTED = tuple(name for name in GROWTHS if name != Enlarged.name)  # growth for any latent
 SIZE = (2, 4, 16, 24)  # (B, C, H, W): 4 x 6 coarse tokens, 7 of them early
 
 

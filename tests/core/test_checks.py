@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 
 from ralu_core.latents.checks import (
@@ -94,3 +95,10 @@ def test_end_sigmas_may_be_a_thousandth_apart() -> None:
     for thousandths in range(2, 1000):
         ends = (thousandths / 1000, (thousandths - 1) / 1000, 0.0)
         assert check_end_sigmas(ends) == ends
+
+
+def test_whole_numbers_of_numpy_are_whole() -> None:
+    taken = check_steps(np.array([4, 5, 6]))
+    assert taken == (4, 5, 6) and all(type(n) is int for n in taken)
+    with pytest.raises(ValueError, match="Steps must be whole numbers"):
+        check_steps(np.array([4.0, 5.0]))

@@ -7,11 +7,13 @@ import torch
 from runs import LATENT, PLAN, choose_by, normal, uniform
 
 from ralu_core import (
+    Guided,
     Layout,
     Packing,
     Regions,
     Source,
     multistep,
+    named_plan,
     over_tokens,
     run_plan,
     sample,
@@ -117,6 +119,28 @@ def test_rows_may_hold_the_batch_again(same: bool) -> None:
         denoise(torch.cat([x, other[:1]]), 0.6, layout)
 
 
+@pytest.mark.parametrize("name", ["early second order 6", "FLUX 7x"])
+def test_a_network_may_tell_what_it_says_without_guidance(name: str) -> None:
+    network, plan = Toy(16), named_plan(name)
+    noise = normal(3, 2, 4, 16, 24)
+
+    def guided(tokens: torch.Tensor, places: torch.Tensor, sigma: float) -> Guided:
+        plain = network(tokens, places, sigma)
+        return Guided(plain + tokens.tanh(), plain)
+
+    def over_states(x: torch.Tensor, sigma: float, layout: Layout | None) -> Guided:
+        def tell(part: str) -> torch.Tensor:
+            told = over_tokens(lambda *call: getattr(guided(*call), part))(x, sigma, layout)
+            assert isinstance(told, torch.Tensor)
+            return told
+
+        return Guided(tell("denoised"), tell("unguided"))
+
+    source = Source.from_noise(noise)
+    ours = sample(over_tokens(guided), None, source, plan, 0, LATENT)
+    assert torch.equal(ours.x, sample(over_states, None, source, plan, 0, LATENT).x)
+
+
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])
 def test_a_network_may_answer_in_another_type(dtype: torch.dtype) -> None:
     network = Toy(16)
@@ -126,6 +150,7 @@ def test_a_network_may_answer_in_another_type(dtype: torch.dtype) -> None:
 
     noise = normal(3, 2, 4, 16, 24)
     result = sample(over_tokens(typed), None, Source.from_noise(noise), PLAN, 0, LATENT)
+    assert result.x.dtype == result.denoised.dtype == noise.dtype
     like = sample(over_tokens(network), None, Source.from_noise(noise), PLAN, 0, LATENT)
     assert (
         torch.corrcoef(torch.stack([result.x.flatten().to(like.x), like.x.flatten()]))[0, 1] > 0.9

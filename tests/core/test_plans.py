@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import pairwise
 
+import numpy as np
 import pytest
 import torch
 from closed_form import Known
 from runs import LATENT, SIZE, normal, with_stages
 
-from ralu_core import PLANS, Frame, Plan, Source, sample
+from ralu_core import Frame, Plan, Source, sample
 from ralu_core.__main__ import FLUX_DEV
 from ralu_core.cost import References
 from ralu_core.crossings import Matched, Renoised, Repeated
@@ -21,6 +22,7 @@ from ralu_core.plans import (
     early,
     early_own,
     named_plan,
+    names,
     own_noise,
     plain,
     ralu,
@@ -34,10 +36,10 @@ SHIFTS = (1.0, 3.0, 7.5)
 OF_STEPS = {plain: 1, early: 1, two_sizes: 2, own_noise: 2, early_own: 2, bottleneck: 3}
 
 
-@pytest.fixture(params=[(name, shift) for name in PLANS for shift in SHIFTS], ids=str)
+@pytest.fixture(params=[(name, shift) for name in names() for shift in SHIFTS], ids=str)
 def plan(request: pytest.FixtureRequest) -> Plan:
     name, shift = request.param
-    return PLANS[name](shift)
+    return named_plan(name, shift)
 
 
 def by_euler(plan: Plan) -> Plan:
@@ -65,7 +67,7 @@ def test_steps_of_a_plan_are_whole_numbers(maker: Callable, steps: object) -> No
 
 
 @pytest.mark.parametrize("shift", [1.0, 3.0, 25.0])
-@pytest.mark.parametrize("name", [name for name in PLANS if name != "RALU"])
+@pytest.mark.parametrize("name", names())
 def test_a_named_plan_has_its_name(name: str, shift: float) -> None:
     assert named_plan(name, shift).name == name
 
@@ -212,3 +214,19 @@ def test_two_sizes_have_a_level_more_than_steps(steps: tuple, levels: int, told:
     sigmas = tuple(1 - k / (levels - 1) for k in range(levels))
     with pytest.raises(ValueError, match=told):
         two_sizes(3.0, steps, sigmas=sigmas)
+
+
+@pytest.mark.parametrize("level", [0.0, 1.0, 1.5])
+def test_where_half_size_ends_is_named(level: float) -> None:
+    with pytest.raises(ValueError, match=f"The switch must lie between 0 and 1, .* got {level}"):
+        own_noise(3.0, switch=level)
+    with pytest.raises(ValueError, match=f"The turn must lie between 0 and 1, .* got {level}"):
+        bottleneck(3.0, turn=level)
+
+
+def test_two_sizes_take_levels_of_any_sequence() -> None:
+    levels = (1.0, 0.8, 0.5, 0.0)
+    plan = two_sizes(3.0, (1, 2), sigmas=np.array(levels))  # type: ignore[arg-type]
+    assert plan == two_sizes(3.0, (1, 2), sigmas=levels)
+    with pytest.raises(ValueError, match="lie between 4 noise levels, got 0"):
+        two_sizes(3.0, (1, 2), sigmas=())

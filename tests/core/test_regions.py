@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
@@ -189,3 +191,12 @@ def test_canny_needs_a_decoder(detector: str) -> None:
 def test_detectors_are_checked_at_once() -> None:
     with pytest.raises(ValueError, match=r"Edge detector must be one of .*, got 'sobel'"):
         Regions("sobel")
+
+
+@pytest.mark.parametrize("bad", [1, 15, 16], ids=["one", "all but one", "all"])
+def test_scores_that_are_no_numbers_come_last(bad: int) -> None:
+    scores = torch.rand(1, 4, 4, generator=torch.Generator().manual_seed(0)) + 0.1
+    scores.flatten()[:bad] = math.nan
+    chosen = select_ratio(scores, 0.25)
+    assert chosen.sum() == 4
+    assert (chosen & scores.isnan()).sum() == max(0, 4 - (16 - bad))

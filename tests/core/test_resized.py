@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from ralu_core.crossings import Crossing, Place, Renoised, Repeated
+from ralu_core.crossings import Crossing, Matched, Onward, Place, Renoised, Repeated
 from ralu_core.latents.flow import shift_sigma
 from ralu_core.latents.grid import FULL, HALF, MIXED, Grid
 from ralu_core.latents.states import StageEnd
@@ -67,3 +67,21 @@ def test_they_refuse_other_grids(crossing: Crossing, ways: str, grids: tuple[Gri
     got = f"leads {ways}, got {grids[0].name} to {grids[1].name}: use another crossing"
     with pytest.raises(ValueError, match=got):
         crossing.check(*grids)
+
+
+@pytest.mark.parametrize("sigma", [0.0, 1.0, 1.5, -0.2, float("nan")])
+@pytest.mark.parametrize("crossing", [Renoised, Repeated, Onward, lambda s: Matched(s, 4.0)])
+def test_a_stage_before_a_crossing_ends_between_noise_and_a_picture(crossing, sigma) -> None:
+    with pytest.raises(ValueError, match=f"A crossing's end sigma must lie .*, got {sigma}; for"):
+        crossing(sigma)
+
+
+@pytest.mark.parametrize("jump", [0.2, 0.0, float("inf"), float("nan")])
+def test_a_jump_leads_to_no_lower_level(jump: float) -> None:
+    with pytest.raises(ValueError, match=f"finite number of at least 1, got {jump}: 1 goes on"):
+        Renoised(0.6, jump)
+
+
+def test_repeated_draws_no_noise() -> None:
+    """It adds none."""
+    assert Repeated(0.6).noise(WHITE, lambda: pytest.fail("drawn"), 2) is WHITE

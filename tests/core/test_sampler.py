@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 from closed_form import Known, gaussian, gaussian_variance
-from runs import LATENT, PLAN, RATIO, SIZE, choose_by, normal, plan_of
+from runs import LATENT, PLAN, RATIO, SIZE, UNFITTED, choose_by, normal, plan_of
 
 from ralu_core import (
     Evidence,
@@ -19,7 +19,6 @@ from ralu_core import (
     sample,
     white_noise,
 )
-from ralu_core.growth import GROWTHS
 from ralu_core.latents.grid import MIXED
 from ralu_core.latents.tokens import pick
 from ralu_core.plans import named_plan
@@ -33,7 +32,7 @@ def image_to_image(start: torch.Tensor, noise: torch.Tensor) -> Source:
     return Source(noise, start, pick(start))
 
 
-@pytest.mark.parametrize("upsampling", GROWTHS)
+@pytest.mark.parametrize("upsampling", UNFITTED)
 @pytest.mark.parametrize("start_sigma", [1.0, 0.9, 0.7, 0.6, 0.55, 0.3])
 def test_a_model_of_one_latent_lands_on_it(start_sigma: float, upsampling: str) -> None:
     target = normal(1, *SIZE)
@@ -133,8 +132,8 @@ def test_mixed_states_repeat_what_is_coarse() -> None:
     sample(check, None, Source.from_noise(normal(3, *SIZE)), PLAN, 0, LATENT)
 
 
-@pytest.mark.parametrize("growth", GROWTHS)
-@pytest.mark.parametrize("name", ["RALU", "two sizes", "Bottleneck Sampling", "own noise 3-5"])
+@pytest.mark.parametrize("growth", UNFITTED)
+@pytest.mark.parametrize("name", ["FLUX 5x", "two sizes", "Bottleneck Sampling", "own noise 3-5"])
 def test_a_run_keeps_the_type_of_its_noise(name: str, growth: str) -> None:
     types = set()
 
@@ -210,8 +209,7 @@ def test_what_cannot_be_sampled_is_told_before_a_call(regions, steps, seed, size
         calls.append(sigma)
         return x
 
-    empty = torch.zeros(size)
-    source, plan = Source(empty, empty, empty), plan_of(steps=(steps, 2, 2))
+    source, plan = Source.from_noise(torch.zeros(size)), plan_of(steps=(steps, 2, 2))
     with pytest.raises(ValueError, match=told):
         sample(model, None, source, plan, seed, regions)
     assert not calls

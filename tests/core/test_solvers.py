@@ -19,7 +19,7 @@ from ralu_core import (
 )
 from ralu_core.latents.grid import FULL
 from ralu_core.latents.states import Guided
-from ralu_core.plans import plain
+from ralu_core.plans import named_plan, plain
 from ralu_core.solvers import Denoise
 
 
@@ -175,3 +175,17 @@ def test_restrained_steps_bend_no_further_than_even_ones(shift: float) -> None:
     bent = end_of(plain(shift, (6,), order=2), denoise, noise)
     assert (max(bends) > 0.5 + 1e-9) is (shift > 1)
     assert torch.allclose(ours, bent, rtol=0, atol=1e-9) is (shift == 1)
+
+
+@pytest.mark.parametrize("part", ["alone", "denoised", "unguided"])
+def test_an_estimate_is_of_the_states_shape(part: str) -> None:
+    """One of the first picture alone would be broadcast over the batch."""
+
+    def denoise(x: torch.Tensor, _sigma: float, _layout: Layout | None) -> torch.Tensor | Guided:
+        if part == "alone":
+            return x[:1]
+        return Guided(x[:1], x) if part == "denoised" else Guided(x, x[:1])
+
+    source = Source.from_noise(normal(1, 2, 4, 8, 8))
+    with pytest.raises(ValueError, match=r"the state's shape \(2, 4, 8, 8\), got \(1, 4, 8, 8\): "):
+        sample(denoise, None, source, named_plan("early second order 6"), 0)

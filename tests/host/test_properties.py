@@ -18,7 +18,7 @@ from ralu_pack.nodes.host.samplers import SAMPLER_NAMES
 from ralu_pack.ralu_core import plans
 from ralu_pack.ralu_core.growth import GROWTHS
 from ralu_pack.ralu_core.latents.frame import Frame
-from ralu_pack.ralu_core.scores import SCORES
+from ralu_pack.ralu_core.scores import SCORES, Need
 
 SEED = int(os.environ.get("RALU_SEED", random.SystemRandom().randrange(2**32)))
 CASES = int(os.environ.get("RALU_CASES", 500))
@@ -72,7 +72,7 @@ CASE = st.builds(
     sampler=st.sampled_from(FREE),
     # Those that read steps are refused where none come before the regions are chosen.
     detector=st.sampled_from(
-        [k for k, one in SCORES.items() if not (one.needs.has_steps or one.needs.has_text)]
+        [k for k, one in SCORES.items() if not one.needs & (Need.HISTORY | Need.ATTENTION)]
     ),
     threshold=st.sampled_from([0.0, 0.0, 0.05, 0.5, 1.0]),
     upsampling=st.sampled_from(list(GROWTHS)),

@@ -6,7 +6,7 @@ import argparse
 
 from lab.quality import oracle
 from lab.quality.oracle.search import Found, best_plain, best_two_sizes, cost_in_calls, half_call
-from ralu_core.plans import PLANS
+from ralu_core.plans import named_plan, names
 
 HEAD = "| plan | calls | loss | variance by band / kept of half size |\n|---|---|---|---|"
 
@@ -27,8 +27,8 @@ def main() -> None:
     for found in best_two_sizes(options.budget, options.shift)[: options.shown]:
         print(_line(found))
     print(f"\nPlans as they are\n\n{HEAD}")
-    for name, make in PLANS.items():
-        plan = make(options.shift)
+    for name in names():
+        plan = named_plan(name, options.shift)
         calls = cost_in_calls(plan)
         try:
             print(_line(Found(name, plan, calls, oracle.run(plan))))

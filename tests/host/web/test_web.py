@@ -20,7 +20,7 @@ from ralu_pack.ralu_core.cost import CallCost
 from ralu_pack.ralu_core.crossings import Renoised
 from ralu_pack.ralu_core.latents.frame import Frame
 from ralu_pack.ralu_core.latents.grid import FULL, HALF
-from ralu_pack.ralu_core.plans import PLANS, Plan, Stage
+from ralu_pack.ralu_core.plans import Plan, Stage, named_plan, names
 from ralu_pack.ralu_core.plans.text import PlanFacts
 
 WEB = Path(ralu_pack.__file__).parent / "web"
@@ -57,7 +57,7 @@ def test_the_browser_draws_any_number_of_stages(tmp_path):
     node = shutil.which("node")
     if node is None:
         pytest.skip("Node.js is not installed: put `node` on the path to check the JavaScript")
-    plans = [*(make(3.0) for make in PLANS.values()), up_and_down()]
+    plans = [*(named_plan(name, 3.0) for name in names()), up_and_down()]
     assert {len(plan.stages) for plan in plans} >= {1, 2, 3, 5}
     runs = {plan.name: run_of(plan) for plan in plans}
     runs["cold"] = run_of(plans[0], is_cold=True)
