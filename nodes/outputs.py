@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import comfy.model_management
 import torch
 from comfy_api.latest import ui
 
@@ -17,6 +18,12 @@ def latent_output(latent: dict, samples: torch.Tensor) -> dict:
     for key in ("downscale_ratio_spacial", "downscale_ratio_temporal"):
         out.pop(key, None)
     return out
+
+
+def as_a_ksamplers(samples: torch.Tensor) -> torch.Tensor:
+    """Samples of the type that this ComfyUI's KSampler hands on."""
+    chosen = getattr(comfy.model_management, "intermediate_dtype", None)  # none in 0.3.75
+    return samples if chosen is None else samples.to(chosen())
 
 
 def run_view(sampled: Sampled) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from .host.run import sample
 from .host.samplers import SAMPLER_NAMES, sampler_named
 from .host.sockets import check_counts, check_numbers, check_sockets
 from .host.widgets import settings_of
-from .outputs import latent_output, run_view
+from .outputs import as_a_ksamplers, latent_output, run_view
 from .shared_inputs import (
     CATEGORY,
     denoise_input,
@@ -154,5 +154,7 @@ class Sampler(io.ComfyNode):
         )
         sampled = sample(wires, settings)
         return io.NodeOutput(
-            latent_output(latent_image, sampled.samples), sampled.edge_mask, ui=run_view(sampled)
+            latent_output(latent_image, as_a_ksamplers(sampled.samples)),
+            sampled.edge_mask,
+            ui=run_view(sampled),
         )

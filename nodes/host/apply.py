@@ -21,6 +21,7 @@ from .aside import why_plain
 from .asked import Settings, Wires
 from .dial import dialled_plan
 from .families.inspect import check_stages, inspect_model
+from .few_steps import MOST
 from .inputs import check_detector, check_text, latent_samples, score_for
 from .noise import numbers_of
 from .run import sample
@@ -28,6 +29,7 @@ from .sampling.guidance import calls_of
 from .sampling.keys import APPLIED, IN_STAGE
 from .sampling.references import half_conds, references_of
 from .way_out import for_node_in_front
+from .whole_runs import steps_of_whole
 
 KIND = WrappersMP.OUTER_SAMPLE
 SAME_LEVEL = 1e-6  # the host's levels are float32
@@ -104,13 +106,7 @@ class Applied:
             with for_node_in_front():
                 why = None if _do_fall(sigmas) else "these noise levels do not fall at each step"
                 if why is None:
-                    levels = _levels(sigmas)
-                    settings = replace(
-                        self.settings,
-                        levels=levels,
-                        continues=not noise.any(),
-                        plain_steps=steps,
-                    )
+                    settings = _given(self.settings, guider, noise, sigmas)
                     why = _why_plain(wires, settings, noise)
                 if why is None:
                     seeded = replace(wires, seed=_seed(seed, noise))
@@ -169,6 +165,18 @@ def _levels(sigmas: torch.Tensor) -> tuple[float, float]:
     """The first and the last level that a sampler was given."""
     first, last = float(sigmas[0]), float(sigmas[-1])
     return (1.0 if first > 1 - SAME_LEVEL else first), (0.0 if last < SAME_LEVEL else last)
+
+
+def _given(settings: Settings, guider: Any, noise: torch.Tensor, sigmas: torch.Tensor) -> Settings:
+    """Settings of the run that a sampler was given."""
+    levels, continues, steps = _levels(sigmas), not noise.any(), len(sigmas) - 1
+    whole = 0
+    if steps <= MOST and (continues or levels[1] > 0):
+        sampling = guider.model_patcher.get_model_object("model_sampling")
+        whole = steps_of_whole(sampling, sigmas)
+    return replace(
+        settings, levels=levels, continues=continues, plain_steps=steps, whole_steps=whole
+    )
 
 
 def _latent(samples: torch.Tensor, mask: torch.Tensor | None) -> dict:

@@ -64,6 +64,8 @@ class Settings:
                  rest of it has its share of the steps.
     plain_steps  that the user would take without RALU; 0 leaves that to the plan. Without a
                  schedule few of them choose the plan, see `few_steps`.
+    whole_steps  those of the whole run, where several samplers share one and its levels tell; else
+                 0.
     enlarger     for upsampling by one; None takes what is saved for the VAE.
     references   how reference pictures are read, one of `references.REFERENCES`.
     """
@@ -78,5 +80,6 @@ class Settings:
     levels: tuple[float, float] | None = None
     continues: bool = False
     plain_steps: int = 0
+    whole_steps: int = 0
     enlarger: Enlarger | None = None
     references: str = IN_FULL

@@ -29,7 +29,7 @@ def dialled_plan(quality: str, facts: ModelFacts, frame: Frame) -> Plan:
     check_quality(quality, has_schedule=False)
     few = facts.distilled_steps
     if quality != PAPER and few is not None:
-        return fewer_plain(facts.shift_for(frame, few), few, 1.0)
+        return fewer_plain(facts.shift_for(frame, few), few, 1.0).whole
     name = facts.preset_name if quality == PAPER else facts.dialled_name(quality)
     return plan_named(name, facts, frame)
 

@@ -15,6 +15,7 @@ from .families.dials import DIALLED
 from .families.inspect import ModelFacts, check_shift_fits, check_stages
 from .few_steps import (
     MOST,
+    FewPlain,
     as_denoised,
     as_many_plain,
     few_steps_preset,
@@ -34,19 +35,22 @@ class Planned:
     plan       what of it the run takes.
     shift      of the MODEL for such a picture.
     published  plain steps that somebody published the plan for, of the same part; None for none.
+    is_guessed whether few steps alone told that the model is distilled.
     """
 
     whole: Plan
     plan: Plan
     shift: float
     published: int | None
+    is_guessed: bool = False
 
 
 def planned(settings: Settings, facts: ModelFacts, frame: Frame) -> Planned:
     """The plan that the settings ask for. ValueError where the MODEL cannot run it."""
     if not 0 < settings.denoise <= 1:
         raise ValueError(f"Denoise must lie in (0, 1], got {settings.denoise:g}: 1 samples anew.")
-    whole = settings.schedule or _few_steps(settings, facts, frame)
+    few = None if settings.schedule else _few_plain(settings, facts, frame)
+    whole = settings.schedule or (few and few.whole) or _few_steps_plan(settings, facts, frame)
     whole = whole or dialled_plan(settings.quality, _told(facts, settings), frame)
     check_stages(whole, facts.family)
     shift = facts.shift_for(frame, whole.shift_steps or whole.baseline_steps)
@@ -58,6 +62,9 @@ def planned(settings: Settings, facts: ModelFacts, frame: Frame) -> Planned:
     if end > 0:
         plan = plan.ended_at(end)
     published = whole.baseline_steps
+    if few is not None:
+        is_guessed = few.left < few.own and facts.distilled_steps is None
+        return Planned(whole, few.within(plan), shift, few.own, is_guessed)
     if published is not None:
         published = steps_of_part(facts.plain_steps(published), part)
     return Planned(whole, plan, shift, published)
@@ -82,7 +89,7 @@ def telling_steps(settings: Settings, shift: float) -> int:
     _, end = settings.levels or (1.0, 0.0)
     if settings.quality in DIALLED and not settings.continues and end == 0:
         return settings.plain_steps
-    return whole_run(settings.plain_steps, part_of(settings, shift))
+    return settings.whole_steps or whole_run(settings.plain_steps, part_of(settings, shift))
 
 
 def _told(facts: ModelFacts, settings: Settings) -> ModelFacts:
@@ -90,18 +97,24 @@ def _told(facts: ModelFacts, settings: Settings) -> ModelFacts:
     return replace(facts, takes_many=telling_steps(settings, facts.shift) > MOST)
 
 
-def _few_steps(settings: Settings, facts: ModelFacts, frame: Frame) -> Plan | None:
-    """The plan for a user whose own run has few steps; None for others, and with `paper` where
-    another node's sampler has these steps, which `aside` is asked about."""
-    own, part = settings.plain_steps, part_of(settings, facts.shift)
-    if 0 < telling_steps(settings, facts.shift) <= MOST and settings.quality in DIALLED:
-        return fewer_plain(facts.shift_for(frame, as_denoised(own, part)), own, part)
-    if settings.levels is not None:
-        return None
-    whole = whole_run(own, part)
-    name = few_steps_preset(whole)
-    if too_few(whole, facts.family.few_from):
-        return as_many_plain(facts.shift_for(frame, as_denoised(own, part)), own, part)
+def _few_plain(settings: Settings, facts: ModelFacts, frame: Frame) -> FewPlain | None:
+    """Plain steps for a user whose own run has few; None for others, and where a preset is for
+    them."""
+    own, told = settings.plain_steps, telling_steps(settings, facts.shift)
+    part = own / settings.whole_steps if settings.whole_steps else part_of(settings, facts.shift)
+    if settings.quality in DIALLED:
+        make = fewer_plain if 0 < told <= MOST else None
+    else:
+        is_own = settings.levels is None
+        make = as_many_plain if is_own and too_few(told, facts.family.few_from) else None
+    return make and make(facts.shift_for(frame, as_denoised(own, part)), own, part)
+
+
+def _few_steps_plan(settings: Settings, facts: ModelFacts, frame: Frame) -> Plan | None:
+    """The preset for a user whose own run has few steps; None for others, and where another node's
+    sampler has these steps, which `aside` is asked about."""
+    whole = telling_steps(settings, facts.shift)
+    name = None if settings.levels is not None else few_steps_preset(whole)
     if name is None:
         return None
     log.info("Runs of %d steps are for distilled models: RALU takes %s.", whole, name)

@@ -19,7 +19,7 @@ from ...ralu_core.latents.states import StageEnd
 from ...ralu_core.latents.views import view_named
 from ...ralu_core.plans import Plan
 from ...ralu_core.sampler import Source
-from ...ralu_core.scores import Evidence, Regions, score_named
+from ...ralu_core.scores import Evidence, Regions
 from .asked import Settings, Wires
 from .dial import words_of
 from .enlarger.choice import with_enlarger
@@ -196,7 +196,7 @@ def prepare(wires: Wires, settings: Settings) -> Run:
         stages=stages,
         progress=progress,
         grown=grown,
-        remarks=remarks(chosen.whole, plan, settings, wires.sampler, wires.guider.original_conds),
+        remarks=remarks(chosen, settings, wires.sampler, wires.guider.original_conds),
     )
 
 
@@ -286,7 +286,6 @@ def _regions(
     lettering: bool,
 ) -> Regions:
     detector = score_for(settings.detector, wires.vae is not None)
-    score_named(detector)
     if plan.ratio is not None:
         check_history(detector, plan, lettering)
         options = wires.guider.model_options.get("transformer_options", {})

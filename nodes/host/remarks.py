@@ -9,6 +9,8 @@ from ...ralu_core.growth import DEFAULT_GROWTH
 from ...ralu_core.plans import Plan
 from .asked import Settings
 from .families.dials import DIALLED
+from .few_steps import MOST
+from .planning import Planned
 from .sampling.begin import sampler_name
 from .sampling.conds import Conds, has_areas
 from .solvers import is_for_own_steps, is_replaced, takes_own_steps
@@ -16,14 +18,11 @@ from .solvers import is_for_own_steps, is_replaced, takes_own_steps
 EULER = "euler"  # whose place they take without a word
 
 
-def remarks(
-    whole: Plan, plan: Plan, settings: Settings, sampler: Any, conds: Conds
-) -> tuple[str, ...]:
-    """Parts of a sentence; none where all is as asked for.
-
-    whole  the plan from noise to picture; `plan` is what of it the run takes.
-    """
-    told = []
+def remarks(chosen: Planned, settings: Settings, sampler: Any, conds: Conds) -> tuple[str, ...]:
+    """Parts of a sentence; none where all is as asked for."""
+    whole, plan, told = chosen.whole, chosen.plan, []
+    if chosen.is_guessed:
+        told.append(f"a model that is not distilled needs {MOST + 1} steps or more here")
     if settings.continues and plan.total_steps < whole.total_steps:
         told.append(
             f"its latent holds the noise of another sampler's run, so that it takes its share of "

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import comfy.cli_args
 import comfy.model_management
 import comfy.sample
 import comfy.samplers
 import comfy.utils
 import pytest
 import torch
+from applying import ksampler, sampler_node
 from comfy_extras.nodes_custom_sampler import Noise_RandomNoise
 
 from driving import guider_for, plain, quick_schedule, ralu
@@ -285,3 +287,11 @@ def test_img2img_from_the_last_stage_is_a_plain_sampler(flux):
     )
     torch.testing.assert_close(samples, native, atol=1e-5, rtol=0)
     assert not mask.any()
+
+
+@pytest.mark.parametrize("quality", ["balanced", "paper"])
+def test_it_hands_on_the_type_that_a_ksampler_does(flux, monkeypatch, quality):
+    """--fp16-intermediates of newer hosts."""
+    monkeypatch.setattr(comfy.cli_args.args, "fp16_intermediates", True, raising=False)
+    whole = sampler_node(flux, schedule=None, quality=quality)
+    assert whole.dtype == ksampler(flux).dtype and whole.isfinite().all()

@@ -77,7 +77,7 @@ def test_a_threshold_is_no_matter_where_nothing_grows_early(flux):
 
 
 def test_a_picture_alone_has_no_steps():
-    with pytest.raises(ValueError, match="settled detector reads what only a run has, .*: choose ano"):
+    with pytest.raises(ValueError, match=r"settled detector reads what only a run has, .*: choo"):
         EdgeMaskPreview.execute(0.3, "settled", image=torch.zeros(1, 64, 64, 3))
 
 

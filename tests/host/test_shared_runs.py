@@ -9,6 +9,7 @@ import pytest
 import torch
 from applying import custom, empty, ksampler, on
 from comfy.patcher_extension import WrappersMP
+from comfy.samplers import SchedulerHandler
 from comfy_extras.nodes_advanced_samplers import SamplerEulerCFGpp
 from comfy_extras.nodes_custom_sampler import Noise_RandomNoise
 from comfy_extras.nodes_model_advanced import ModelSamplingSD3
@@ -134,6 +135,57 @@ def test_many_steps_tell_no_distilled_model(quality):
         assert planned(settings, facts, frame).whole.name == few
     nine = planned(Settings(quality=quality, plain_steps=9, levels=(1.0, 0.0)), facts, frame)
     assert nine.whole.name == few.replace("3 of 4", "7 of 9")
+
+
+# Scheduler, steps of the run, the one where it is parted; calls of each part at balanced.
+PARTS = [
+    *((name, 8, 4, 3, 3) for name in comfy.samplers.SCHEDULER_NAMES if name != "ddim_uniform"),
+    ("karras", 9, 5, 4, 3),
+    ("normal", 9, 3, 3, 5),  # of three steps none can be spared
+    ("normal", 10, 5, 4, 3),  # not distilled: each takes its share
+    ("beta", 10, 8, 6, 2),
+    ("karras", 20, 5, 5, 1),
+    ("exponential", 20, 12, 7, 1),
+]
+
+
+@pytest.mark.parametrize("sampler", ["euler", "uni_pc"])
+@pytest.mark.parametrize(("scheduler", "steps", "stop", "first", "second"), PARTS)
+def test_both_parts_know_the_run_that_they_share(
+    sd3, scheduler, steps, stop, first, second, sampler
+):
+    """By its noise levels, which many schedulers spread otherwise than time."""
+    counted, faster = calls(sd3), on(sd3)
+    given = {"steps": steps, "scheduler": scheduler, "sampler": sampler, "cfg": 1.0}
+    half = ksampler(faster, empty(), last_step=stop, force_full_denoise=False, **given)
+    assert len(counted) == first, len(counted)
+    ksampler(faster, {"samples": half}, start_step=stop, disable_noise=True, **given)
+    assert (first, len(counted) - first) == (first, second)
+
+
+def test_a_scheduler_of_another_pack_may_fail(sd3, monkeypatch):
+    def few(_sampling, steps):
+        raise IndexError(steps)
+
+    known = {"broken": SchedulerHandler(few), **comfy.samplers.SCHEDULER_HANDLERS}
+    monkeypatch.setattr(comfy.samplers, "SCHEDULER_HANDLERS", known)
+    counted = calls(sd3)
+    ksampler(on(sd3), steps=8, last_step=4, force_full_denoise=False, cfg=1.0, scheduler="karras")
+    assert len(counted) == 3
+
+
+@pytest.mark.parametrize("scheduler", ["karras", "exponential", "beta", "ddim_uniform", "simple"])
+@pytest.mark.parametrize("denoise", [0.02, 0.2, 0.5])
+def test_few_steps_over_little_noise_are_three_quarters_of_them(flux, scheduler, denoise, caplog):
+    """However low a scheduler puts them."""
+    caplog.set_level("INFO")
+    counted = calls(flux)
+    latent = {"samples": torch.randn(1, 16, 16, 16)}
+    out = ksampler(on(flux), latent, steps=8, scheduler=scheduler, denoise=denoise)
+    assert out.isfinite().all()
+    (own,) = re.findall(r"plain, (\d) of (\d+) steps as for a distilled model", caplog.text)
+    assert len(counted) == int(own[0]) and own in (("6", "8"), ("7", "9"))  # ddim_uniform makes 9
+    assert "a model that is not distilled needs 10 steps or more here" in caplog.text
 
 
 LEVELS = torch.tensor([1.0, 0.9, 0.7, 0.5, 0.0])

@@ -47,7 +47,7 @@ def test_the_place_of_what_draws_eulers_picture_is_taken(flux, name, caplog):
     plan = EARLY(shift_of(flux))
     caplog.set_level(logging.INFO)
     assert torch.equal(run(flux, name, plan), run(flux, "euler", plan))
-    assert caplog.text.count("; RALU's steps of second order take the place of ") == 1
+    assert caplog.text.count(f"; RALU's steps of second order take the place of {name}\n") == 1
     assert "choose euler" not in caplog.text
     first_order = plain(shift_of(flux), (5,))
     assert not torch.equal(run(flux, name, first_order), run(flux, "euler", first_order))

@@ -7,6 +7,7 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import comfy.samplers
 import torch
 
 from ....ralu_core.latents.space import Space
@@ -66,6 +67,9 @@ def _tell_levels(extra_args: dict, levels: Sequence[float], sigmas: torch.Tensor
 
 
 def sampler_name(sampler: Any) -> str:
-    """What a SAMPLER calls itself, as the host's lists have it."""
+    """What a SAMPLER is called, in the host's list or else by itself."""
     function = sampler.sampler_function
+    for name in comfy.samplers.SAMPLER_NAMES:
+        if comfy.samplers.sampler_object(name).sampler_function is function:
+            return name
     return getattr(function, "__name__", type(function).__name__).removeprefix("sample_")

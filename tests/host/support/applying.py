@@ -49,14 +49,15 @@ def custom(model, sigmas=FULL, noise=None, latent=None, cfg=None, sampler=EULER)
 
 def ksampler(model, latent=None, steps=20, **options) -> torch.Tensor:
     """The samples of KSampler, of its Advanced form, or of a detailer, which share this."""
-    given = {"denoise": 1.0, "sampler": "euler", "seed": 7, "cfg": cfg_of(model), **options}
+    given = {"denoise": 1.0, "sampler": "euler", "scheduler": "simple", "seed": 7, **options}
+    given.setdefault("cfg", cfg_of(model))
     (out,) = core_nodes.common_ksampler(
         model,
         given.pop("seed"),
         steps,
         given.pop("cfg"),
         given.pop("sampler"),
-        "simple",
+        given.pop("scheduler"),
         given.pop("positive", tiny.conditioning(5)),
         tiny.conditioning(6),
         empty() if latent is None else latent,
