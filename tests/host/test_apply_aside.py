@@ -18,6 +18,7 @@ from ralu_pack.nodes.host.dial import QUALITIES, dialled_plan
 from ralu_pack.nodes.host.families.dials import DIALLED, LEAST_SIDE
 from ralu_pack.nodes.host.families.inspect import ModelFacts, inspect_model
 from ralu_pack.nodes.host.families.table import FAMILIES, family_named
+from ralu_pack.nodes.host.planning import Planned
 from ralu_pack.nodes.host.remarks import remarks
 from ralu_pack.nodes.host.sampling.second_order import second_order
 from ralu_pack.nodes.host.showing import status
@@ -178,7 +179,8 @@ def test_what_has_no_effect_is_told_on_the_node(flux, monkeypatch, inputs, optio
 def test_what_runs_as_asked_for_is_not_told():
     """The plan's own steps by another node, and a share that is all of them."""
     plan = early(FLUX_DEV_SHIFT)
-    assert remarks(plan, plan, Settings(continues=True), second_order(), {}) == ()
+    chosen = Planned(plan, plan, FLUX_DEV_SHIFT, None)
+    assert remarks(chosen, Settings(continues=True), second_order(), {}) == ()
 
 
 # The dial
