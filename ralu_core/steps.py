@@ -9,7 +9,6 @@ import torch
 from .latents.states import Memory
 
 EVEN = 0.5  # how far a step of second order bends that is as long as the one before
-Level = float | torch.Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +23,7 @@ class Part:
 class Taken:
     """A step that was taken: the part that is of second order, and what guidance adds to it."""
 
-    level: Level
+    level: float
     bending: Part
     straight: Part | None
 
@@ -56,8 +55,8 @@ class Steps:
         self,
         x: torch.Tensor,
         denoised: torch.Tensor,
-        sigma: Level,
-        following: Level,
+        sigma: float,
+        following: float,
         settles: float = 0.0,
         unguided: torch.Tensor | None = None,
         within: torch.Tensor | None = None,
@@ -88,7 +87,7 @@ class Steps:
         return x + step * (first.went if second is None else first.went + second.went)
 
     def _went(
-        self, bending: torch.Tensor, sigma: Level, step: Level, settles: float
+        self, bending: torch.Tensor, sigma: float, step: float, settles: float
     ) -> torch.Tensor:
         """What a step goes by of the part that is of second order."""
         if self._order == 1 or settles == 1:
@@ -104,7 +103,7 @@ class Steps:
             return within
         return torch.minimum(within, before)
 
-    def _bent(self, bending: torch.Tensor, sigma: Level, step: Level) -> torch.Tensor:
+    def _bent(self, bending: torch.Tensor, sigma: float, step: float) -> torch.Tensor:
         """The velocity of a step of second order; of the first one, without a memory, Euler's."""
         if self._before is not None:
             level, slope = self._before.level, self._before.bending.velocity
@@ -112,13 +111,10 @@ class Steps:
             level, slope = self._memory.sigma, self._memory.slope(bending)
         else:
             return bending
-        return bending + self._bend(_share(step, 2 * (sigma - level))) * (bending - slope)
-
-    def _bend(self, wanted: Level) -> Level:
-        if not self._restrained:
-            return wanted
-        is_tensor = isinstance(wanted, torch.Tensor)  # whose value stays on its device
-        return wanted.clamp(max=EVEN) if is_tensor else min(wanted, EVEN)
+        gap = 2 * (sigma - level)
+        share = step / gap if gap else 0.0  # a level that repeats tells no slope
+        share = min(share, EVEN) if self._restrained else share
+        return bending + share * (bending - slope)
 
     def _damped(self, added: torch.Tensor) -> torch.Tensor:
         """What guidance adds, by as much as is likely to hold over a step: 1 / m of it where it
@@ -132,7 +128,7 @@ class Steps:
         return added * torch.where(was > 0, holds, torch.ones_like(holds))
 
     def _mended(
-        self, taken: Taken, bending: Part, straight: Part | None, sigma: Level
+        self, taken: Taken, bending: Part, straight: Part | None, sigma: float
     ) -> torch.Tensor:
         """What a step lacked, now that the velocity at its end is known: the mean of both ends,
         minus what it was gone by (a corrector of Adams and Moulton, at no further call of the
@@ -148,13 +144,6 @@ class Steps:
 
     def _seen(self, x: torch.Tensor) -> torch.Tensor:
         return x if self._within is None else self._within * x
-
-
-def _share(step: Level, gap: Level) -> Level:
-    """Of a step, after a gap between levels; 0 after a level that repeats, which tells no slope."""
-    if not isinstance(gap, torch.Tensor):
-        return step / gap if gap else 0.0
-    return torch.where(gap == 0, torch.zeros_like(gap), step / gap)
 
 
 def trusted(velocity: torch.Tensor, before: torch.Tensor) -> torch.Tensor:

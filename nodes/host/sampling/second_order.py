@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import itertools
 from typing import Any
 
 import comfy.model_patcher
@@ -86,7 +87,8 @@ def sample_second_order(
         extra_args = unguided.heard(extra_args)
     of_rules = functools.partial(Steps, 2, restrained=restrained, corrected=corrected)
     steps, rows, last = of_rules(memory=memory), x.new_ones(len(x)), len(sigmas) - 2
-    for i in range(last + 1):
+    # Read once: steps of levels on a device would be as many small calls of it again.
+    for i, levels in enumerate(itertools.pairwise(sigmas.tolist())):
         was_told = unguided is not None and unguided.is_told
         if unguided is not None:
             unguided.denoised = None
@@ -96,7 +98,7 @@ def sample_second_order(
             callback({**step, "denoised": denoised})
         if unguided is not None:
             unguided.keep(denoised, force.mask)
-        levels, settling = (sigmas[i], sigmas[i + 1]), settles if i == last else 0.0
+        settling = settles if i == last else 0.0
         if unguided is None or not unguided.is_told:
             x = steps.take(x, denoised, *levels, settling, within=force.mask)
         elif unguided.denoised is None:
