@@ -140,6 +140,7 @@ class Unused:
     [
         (pictures(4, 96), "at least 128 pixels each way, got 96x96: connect larger ones"),
         (pictures(4, 256)[:, :96], "at least 128 pixels each way, got 256x96: connect larger"),
+        (pictures(3, 128)[[0, 1, 2, 0]], "and here one comes twice: connect different ones"),
         (torch.full((4, 128, 128, 3), 0.5), "these are of one colour each: connect photographs"),
         (torch.full((4, 128, 128, 3), float("nan")), "IMAGE holds values that are not numbers"),
         (pictures(3, 128), "4 pictures or more, half of which measure it, got 3: add some"),

@@ -34,6 +34,8 @@ BEFORE, BEHIND = "a shop with the sign", "beside a red door"
         ("招牌「営業中」と『本』", ["「営業中」", "『本』"]),
         ("a mug that says 'hello there'", ["'hello there'"]),
         ("the dog's bowl, the dogs' bowls, rock'n'roll", []),
+        ('a 5" tall and 6" wide toy', []),
+        ('a 5" plate that says "7" and "24"', ['"7"', '"24"']),
         ('an empty "" and one left open " here', []),
         ("nothing", []),
         ("", []),

@@ -104,6 +104,7 @@ def test_help_page_has_headings_and_pictures(node, language):
     page = (DOCS / node.define_schema().node_id / f"{language}.md").read_text("utf-8")
     assert page.startswith("# ") and "\n## " in page
     assert page.splitlines()[0][2:] == locale_texts(language)[page_id(node)]["display_name"]
+    assert "\n<!--" not in page  # which would end the paragraph
     pictures = PICTURE.findall(page)
     assert pictures
     for description, name in pictures:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 
-PAIRS = ('""', "“”", "„“", "””", "«»", "»«", "\u2018\u2019", "「」", "『』", "《》")
-# A straight single quote is an apostrophe, too: one opens after no letter and closes before none.
-SINGLE = r"(?<!\w)'[^'\n]+'(?!\w)"
-QUOTED = "|".join([*(f"{a}[^{a}{b}]*{b}" for a, b in PAIRS), SINGLE])
+PAIRS = ("“”", "„“", "””", "«»", "»«", "\u2018\u2019", "「」", "『』", "《》")
+# A straight single quote is an apostrophe, too: one opens after no letter and closes before none. A
+# double one is an inch mark after a number.
+SINGLE, DOUBLE = r"(?<!\w)'[^'\n]+'(?!\w)", r'(?<!\d)"[^"]*"'
+QUOTED = "|".join([DOUBLE, *(f"{a}[^{a}{b}]*{b}" for a, b in PAIRS), SINGLE])
 
 
 def quoted(prompt: str) -> list[str]:
