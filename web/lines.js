@@ -36,7 +36,7 @@ export function addLines(node) {
 
 function withSampler({ by, text }) {
   const sampler = nodeAt(by)?.title;
-  return sampler ? `${sampler}, ${text}` : text;
+  return sampler ? `${sampler}: ${text}` : text;
 }
 
 api.addEventListener("ralu_line", ({ detail }) => {

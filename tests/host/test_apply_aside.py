@@ -18,15 +18,11 @@ from ralu_pack.nodes.host.dial import QUALITIES, dialled_plan
 from ralu_pack.nodes.host.families.dials import DIALLED, LEAST_SIDE
 from ralu_pack.nodes.host.families.inspect import ModelFacts, inspect_model
 from ralu_pack.nodes.host.families.table import FAMILIES, family_named
-from ralu_pack.nodes.host.planning import Planned
-from ralu_pack.nodes.host.remarks import remarks
-from ralu_pack.nodes.host.sampling.second_order import second_order
 from ralu_pack.nodes.host.showing import status
 from ralu_pack.ralu_core.cost import NO_REFERENCES, References
 from ralu_pack.ralu_core.latents.flow import spaced_levels
 from ralu_pack.ralu_core.latents.frame import Frame
 from ralu_pack.ralu_core.latents.grid import FULL
-from ralu_pack.ralu_core.plans import early
 from ralu_pack.ralu_core.plans.presets import FLUX_DEV_SHIFT
 
 SLIVER = {"samples": torch.zeros(1, 16, 40, 4)}
@@ -136,15 +132,23 @@ def test_each_bound_lies_where_it_is_said_to():
         assert why(**helps) is None and told in why(**does_not)
 
 
-def test_a_stage_of_a_run_is_told_on_the_node(flux, monkeypatch):
+@pytest.mark.parametrize(
+    ("put", "heads"),
+    [
+        (quickly, ["Stage 1 of 3", "Stage 2 of 3", "Stage 3 of 3"]),
+        (on, ["7 steps at full size, 1024 tokens"]),
+    ],
+    ids=["stages", "one"],
+)
+def test_a_stage_of_a_run_is_told_on_the_node(flux, monkeypatch, put, heads):
     server = Server()
     monkeypatch.setattr(status, "running_server", lambda: server)
     monkeypatch.setattr(Apply, "hidden", SimpleNamespace(unique_id="4"), raising=False)
     with CurrentNodeContext("prompt", "12"):
-        ksampler(quickly(flux))
-    heads = [line.split(":")[0] for line in server.lines]
-    assert heads[:3] == ["Stage 1 of 3", "Stage 2 of 3", "Stage 3 of 3"]
-    assert "20 plain steps of" in server.lines[-1]
+        ksampler(put(flux))
+    *began, ended = server.lines
+    assert [line.split(":")[0] for line in began] == heads
+    assert "20 plain steps of" in ended and ("in stage 3; p" in ended) is (put is quickly)
 
 
 LEFT_OUT = "nothing grows early in this plan, so that it leaves {} out"
@@ -174,13 +178,6 @@ def test_what_has_no_effect_is_told_on_the_node(flux, monkeypatch, inputs, optio
         assert not any("grows early" in line or "those of" in line for line in server.lines)
     else:
         assert told in server.lines[-1]
-
-
-def test_what_runs_as_asked_for_is_not_told():
-    """The plan's own steps by another node, and a share that is all of them."""
-    plan = early(FLUX_DEV_SHIFT)
-    chosen = Planned(plan, plan, FLUX_DEV_SHIFT, None)
-    assert remarks(chosen, Settings(continues=True), second_order(), {}) == ()
 
 
 # The dial

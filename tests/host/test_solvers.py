@@ -14,11 +14,16 @@ from comfy.patcher_extension import WrappersMP
 from comfy_extras.nodes_custom_sampler import SamplerLMS
 from in_core import run, shift_of
 
+from ralu_pack.nodes.host.asked import Settings
+from ralu_pack.nodes.host.planning import Planned
+from ralu_pack.nodes.host.remarks import remarks
+from ralu_pack.nodes.host.sampling.second_order import second_order
 from ralu_pack.nodes.host.solvers import BY_THEMSELVES, REPLACED
 from ralu_pack.ralu_core import Stage
 from ralu_pack.ralu_core.latents.flow import shift_sigma
 from ralu_pack.ralu_core.latents.grid import FULL
 from ralu_pack.ralu_core.plans import early, plain
+from ralu_pack.ralu_core.plans.presets import FLUX_DEV_SHIFT
 
 EARLY = partial(early, steps=(5,), guided_above=0.0)
 
@@ -96,3 +101,10 @@ def test_those_that_choose_levels_of_their_own_sample_plainly(flux, name, caplog
         ValueError, match=rf"The sampler .*{name}.* chooses noise levels of its own"
     ):
         run(flux, name, EARLY(shift_of(flux)))
+
+
+def test_what_runs_as_asked_for_is_not_told():
+    """The plan's own steps by another node, and a share that is all of them."""
+    plan = early(FLUX_DEV_SHIFT)
+    chosen = Planned(plan, plan, FLUX_DEV_SHIFT, None)
+    assert remarks(chosen, Settings(continues=True), second_order(), {}) == ()

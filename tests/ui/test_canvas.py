@@ -129,7 +129,7 @@ def test_skipped_steps_of_a_ksampler_are_told(tab):
     expect(told).to_be_hidden()
     tab.run()
     tab.fit()
-    text = "KSampler, TaylorSeer: 4 of 8 network calls computed, 4 skipped (FFssFssF)"
+    text = "KSampler: TaylorSeer: 4 of 8 network calls computed, 4 skipped (FFssFssF)"
     expect(told).to_contain_text(text)
     expect(told).to_be_visible()
     box, node = told.bounding_box(), node_title(tab, 4)

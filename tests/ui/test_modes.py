@@ -60,7 +60,7 @@ def test_ralu_in_front_tells_its_stages_with_a_subgraph(tab, inside):
     lines = told.locator("p")
     expect(lines).to_have_count(4)
     for number in (1, 2, 3):
-        expect(lines.nth(number - 1)).to_contain_text(f"KSampler, Stage {number} of 3")
+        expect(lines.nth(number - 1)).to_contain_text(f"KSampler: Stage {number} of 3")
     expect(lines.last).to_contain_text("20 plain steps of")  # faster, on a calm machine
     expect(told).to_be_visible()
     tab.screenshot(f"subgraph_in_front_{'_'.join(map(str, inside))}")
@@ -76,6 +76,6 @@ def test_skipped_steps_are_told_inside_a_subgraph(tab):
     tab.page.evaluate(
         "() => { app.canvas.setGraph(app.rootGraph.nodes.find(node => node.subgraph).subgraph); }"
     )
-    expect(tab.page.locator(".ralu_lines")).to_contain_text("KSampler, TaylorSeer: 4 of 8")
+    expect(tab.page.locator(".ralu_lines")).to_contain_text("KSampler: TaylorSeer: 4 of 8")
     expect(tab.page.locator(".ralu_lines")).to_be_visible()
     tab.screenshot("subgraph")

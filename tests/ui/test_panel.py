@@ -141,7 +141,7 @@ def test_lines_of_a_tiled_sampler_are_the_last(tab):
     tab.page.evaluate("async () => await app.loadGraphData(app.rootGraph.serialize())")
     expect(told).to_have_count(11)
     expect(told.first).to_have_text("182 earlier lines")
-    expect(told.last).to_have_text("KSampler, Stage 3, tile 63")
+    expect(told.last).to_have_text("KSampler: Stage 3, tile 63")
 
 
 def test_a_reloaded_page_shows_the_last_run_again(tab):

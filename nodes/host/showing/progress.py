@@ -39,10 +39,13 @@ class Progress(Listener):
     has_previews = False
 
     def stage_began(self, record: StageRecord) -> None:
-        self.tell(
-            f"Stage {record.number} of {self.stages}: {record.words}, "
-            f"{max(record.tokens)} tokens, {record.steps} steps"
-        )
+        steps = f"{record.steps} step{'s' if record.steps > 1 else ''}"
+        tokens = f"{max(record.tokens)} tokens"
+        if self.stages == 1:
+            self.tell(f"{steps} at {record.words}, {tokens}")
+        else:
+            words = f"{record.words}, {tokens}, {steps}"
+            self.tell(f"Stage {record.number} of {self.stages}: {words}")
 
     def regions_sought(self) -> None:
         self.tell("Looking for the regions that grow early")

@@ -168,10 +168,8 @@ class RunReport:
                 "weights were still being loaded: queue once more, and if this stays, the MODEL "
                 "and the VAE do not fit into memory together"
             )
-        each = (
-            f"of {self.seconds_per_full_step():.2f} s, as measured in stage "
-            f"{self.last_full_stage.number}"
-        )
+        stage = f" in stage {self.last_full_stage.number}" if len(self.stages) > 1 else ""
+        each = f"of {self.seconds_per_full_step():.2f} s, as measured{stage}"
         if self.plain_steps is None:
             return f"as long as {measured:.1f} plain steps {each}; predicted {predicted:.1f}"
         told = (
