@@ -40,11 +40,14 @@ export function addElement(node, name, height = 0) {
   };
   root.style.display = height ? "" : "none";
   widget.hidden = !height;
+  // Where a step is undone, Nodes 2.0 keeps the old node's element.
+  watch(node, () => {
+    if (!root.isConnected) elementOf(node)?.querySelector(`.ralu.${name}`)?.replaceWith(root);
+  });
   // Others who open the file see nothing here: a node that fits is saved as tall as without.
   const leaveOut = (saved) => {
-    const [width, tall] = node.size;
-    const fits = height && fittedHeight(node) !== Infinity;
-    if (fits) saved.size = [width, Math.max(0, tall - height - 2 * MARGIN - GAP)];
+    const fitted = fittedHeight(node);
+    if (height && fitted !== Infinity) saved.size = [node.size[0], fitted - height - 2 * MARGIN - GAP];
   };
   if (!height) also(node, "onSerialize", leaveOut);
   return { widget, show, watch: (look) => watch(node, look) };
@@ -85,13 +88,23 @@ export function fittedHeight(node) {
   return node.size[1] <= needed + 1 ? needed : Infinity;
 }
 
-// As tall as its parts need, and as before where it was made taller. Nodes 2.0 finds what they need by
-// itself, which is less, so that it is given no height at all.
+// As tall as its parts need, and as before where it was made taller.
 export function fitHeight(node, before = Infinity) {
   const [width, height] = node.size;
   const needed = node.computeSize()[1];
   const fits = before !== Infinity;
-  if (!LiteGraph.vueNodesMode) node.setSize([width, fits ? needed : Math.max(height, needed)]);
-  else if (fits) node.setSize([width, 0]);
+  const element = elementOf(node);
+  if (fits && element) {
+    // Nodes 2.0 finds what the parts need by itself, which is less, down to this height.
+    node.setSize([width, Math.min(needed, element.offsetHeight - LiteGraph.NODE_TITLE_HEIGHT)]);
+    element.style.setProperty("--node-height", "0px");
+  } else if (fits) node.setSize([width, needed]);
+  else if (!LiteGraph.vueNodesMode) node.setSize([width, Math.max(height, needed)]);
   app.canvas.setDirty(true, true);
+}
+
+// Of a node in Nodes 2.0, if its graph is open.
+function elementOf({ id, graph }) {
+  if (!LiteGraph.vueNodesMode || graph !== app.canvas.graph) return null;
+  return document.querySelector(`[data-node-id="${id}"]`);
 }

@@ -10,6 +10,9 @@ from lab.comfy.browser import READY
 
 FIT = "() => { const node = app.rootGraph.getNodeById(5); node.setSize(node.computeSize()); }"
 SIZE = "() => app.rootGraph.getNodeById(5).serialize().size[1]"
+HEIGHTS = """(id) => { const node = app.rootGraph.getNodeById(id);
+  const element = document.querySelector(`[data-node-id="${id}"]`);
+  return [node.size[1], element ? element.offsetHeight - 30 : node.computeSize()[1]]; }"""
 QUEUED = """([id, panel]) => app.rootGraph.getNodeById(id).widgets
   .find(({ name }) => name === panel).beforeQueued()"""
 TOLD = "Predicted the model compute of 9.0 plain steps; not measured."
@@ -29,10 +32,50 @@ def test_the_panel_tells_the_comparison_as_the_server_does(tab):
     expect(panel.locator(".pictures")).to_be_hidden()
     tab.page.wait_for_timeout(500)
     assert tab.page.evaluate("() => document.querySelector('.ralu_run').offsetHeight") < 160
-    # The panel is not in the file, and its height neither; Nodes 2.0 asks for as little as it can.
-    least = saved - 1 if tab.name == "classic" else 0
-    assert least <= tab.page.evaluate(SIZE) <= saved + 1
+    # The panel is not in the file, and its height neither.
+    assert abs(tab.page.evaluate(SIZE) - saved) <= 1
     tab.screenshot("panel")
+
+
+def test_a_node_is_as_tall_as_what_it_shows(tab):
+    tab.load(graphs.in_front(seed=1))
+    tab.page.evaluate(FIT.replace("5", "4"))
+    expect(tab.page.locator(LINES)).to_be_hidden()
+    heights = []
+    for count in (1, 9, 2, 0):
+        tab.page.evaluate(
+            """(count) => { for (let line = 0; line < (count || 1); line++)
+              window.comfyAPI.api.api.dispatchCustomEvent('ralu_line', { prompt_id: `of ${count}`,
+                node: '4', by: '5', text: count ? `Stage ${line}` : '' }); }""",
+            count,
+        )
+        expect(tab.page.locator(LINES).locator("p")).to_have_count(count)
+        tab.page.wait_for_timeout(500)
+        height, shown = tab.page.evaluate(HEIGHTS, 4)
+        assert abs(height - shown) <= 1
+        heights.append(height)
+    one, nine, two, none = heights
+    assert 100 < none < one < two < nine
+
+
+def test_a_step_undone_shows_the_run_and_then_the_next_one(tab):
+    tab.load(graphs.sampling(seed=1))
+    tab.page.evaluate(FIT)
+    tab.page.evaluate(SHOW, [a_run("As told.")])
+    panel = tab.page.locator(PANEL)
+    expect(panel).to_contain_text("As told.")
+    tab.page.evaluate(
+        """() => { app.canvas.emitBeforeChange(); app.rootGraph.getNodeById(7).pos = [1300, 150];
+          app.canvas.emitAfterChange(); window.before = app.rootGraph.getNodeById(5); }"""
+    )
+    tab.page.keyboard.press("Control+z")
+    tab.page.wait_for_function("() => window.before !== app.rootGraph.getNodeById(5)")
+    expect(panel).to_contain_text("As told.")
+    tab.page.wait_for_timeout(500)
+    height, shown = tab.page.evaluate(HEIGHTS, 5)
+    assert abs(height - shown) <= 1
+    tab.page.evaluate(SHOW, [a_run("Of the next.")])
+    expect(panel).to_contain_text("Of the next.")
 
 
 def test_regions_shown_live_in_a_subgraph_are_not_shown_twice(tab):
