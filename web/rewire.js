@@ -1,5 +1,6 @@
 // What a node's menu offers: RALU Sampler in place of a KSampler, and RALU on a sampler's MODEL wire.
 import { app } from "../../scripts/app.js";
+import { bringIntoView } from "./view.js";
 import { asOneChange, inputOf, nodeBefore, wireFrom, wireTo, wiresOf } from "./wires.js";
 import { words } from "./words.js";
 
@@ -30,9 +31,11 @@ export function offers(node) {
   return found;
 }
 
-// One step to undo; says what could not be kept.
+// One step to undo; selects what it made, and says what could not be kept.
 async function change(make) {
-  const left = (await asOneChange(app.canvas, make)).filter(Boolean);
+  const { made, behind, left } = await asOneChange(app.canvas, make);
+  app.canvas.selectItems([made]);
+  if (behind) bringIntoView(made, behind);
   if (!left.length) return;
   const toast = { severity: "warn", summary: "RALU", detail: left.join(" "), life: TOLD_MS };
   app.extensionManager.toast.add(toast);
@@ -62,7 +65,7 @@ function replace(node) {
   const left = [...setValues(made, values, defaults), ...rewire(made, into, from, vae)];
   if (settings) left.push(words().taken(settings.title));
   made.setSize([Math.max(size[0], made.size[0]), made.computeSize()[1]]);
-  return left;
+  return { made, left };
 }
 
 const valuesOf = (node) => (node?.widgets ?? []).map(({ name, value }) => [name, value]);
@@ -127,7 +130,7 @@ function putInFront(taker, input) {
   graph.add(made);
   const isWired = !wire || wireTo(wire, made, inputOf(made, "MODEL"));
   wireFrom(made, { type: "MODEL", target_id: taker.id, target_slot: taker.findInputSlot(input) });
-  return isWired ? [] : [words().lost(input)];
+  return { made, behind: taker, left: isWired ? [] : [words().lost(input)] };
 }
 
 const isOurs = (node) => node?.comfyClass?.startsWith("RALU_");

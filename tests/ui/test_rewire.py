@@ -18,6 +18,12 @@ TITLE = """(id) => { const node = app.canvas.graph.getNodeById(id);
 PROMPT = "async () => (await app.graphToPrompt()).output"
 OFFERED = """(id) => app.extensions.find(e => e.name === 'ralu')
   .getNodeMenuItems(app.rootGraph.getNodeById(id)).map(item => item.content)"""
+SEEN = """() => { const { scale, offset } = app.canvas.ds, { width, height } = app.canvas.canvas;
+  const isSeen = ({ pos: [x, y], size: [w, h] }) =>
+    x + offset[0] >= 0 && (x + w + offset[0]) * scale <= width
+    && y - 30 + offset[1] >= 0 && (y + h + offset[1]) * scale <= height;
+  return app.canvas.graph.nodes.filter(isSeen).map(node => node.type); }"""
+SELECTED = "() => [...app.canvas.selectedItems].map(node => node.type)"
 SAVED = "() => JSON.stringify(app.rootGraph.serialize().nodes.map(n => [n.id, n.type]).sort())"
 
 
@@ -31,7 +37,9 @@ def pick(tab, label: str, node: int = SAMPLER) -> None:
     else:
         tab.page.mouse.click(*title, button="right")
         tab.page.get_by_text(label, exact=True).first.click()
-    tab.page.wait_for_timeout(300)  # it is one change with the size that the node then gets
+    tab.page.wait_for_timeout(
+        700
+    )  # it is one change with the size that the node then gets, then a pan
 
 
 def has_toolbox_alone(tab) -> bool:
@@ -72,6 +80,7 @@ def test_a_ksampler_becomes_a_ralu_sampler_and_back(tab):
     assert (
         node["properties"]["Node name for S&R"] == "KSampler"
     )  # for %KSampler.seed% in file names
+    assert tab.page.evaluate(SELECTED) == ["RALU_Sampler"]
     tab.screenshot("replaced")
     tab.page.keyboard.press("Control+z")
     tab.page.wait_for_function(f"(old) => ({SAVED})() === old", arg=before)
@@ -211,6 +220,34 @@ def test_ralu_in_front_makes_the_same_sampler_run_in_stages(tab):
     tab.page.wait_for_function("() => app.rootGraph.nodes.some(n => n.type === 'RALU_Apply')")
     tab.run()
     tab.screenshot("in_front")
+
+
+@pytest.mark.parametrize(("zoom", "stays"), [(0.6, True), (2.0, False)])
+@pytest.mark.parametrize("inside", [False, True], ids=["root", "subgraph"])
+def test_what_is_put_in_front_is_selected_and_seen(tab, inside, zoom, stays):
+    tab.load(graphs.ksampler(seed=1, accelerated=False))
+    if inside:
+        tab.page.evaluate(
+            """() => { app.rootGraph.convertToSubgraph(new Set([app.rootGraph.getNodeById(5)]));
+              app.canvas.setGraph(app.rootGraph.nodes.find(node => node.subgraph).subgraph); }"""
+        )
+        tab.page.wait_for_timeout(500)
+    tab.page.evaluate(
+        """(scale) => { const sampler = app.canvas.graph.nodes.find(n => n.type === 'KSampler');
+          const [x, y] = sampler.pos;
+          Object.assign(app.canvas.ds, { scale, offset: [200 / scale - x, 100 / scale - y] });
+          app.canvas.selectItems([sampler]); }""",
+        zoom,
+    )
+    count = tab.page.evaluate("() => app.canvas.graph.nodes.length")
+    tab.page.evaluate("() => app.extensionManager.command.execute('ralu.in_front')")
+    tab.page.wait_for_timeout(800)
+    assert tab.page.evaluate(SELECTED) == ["RALU_Apply"]
+    assert {"RALU_Apply", "KSampler"} <= set(tab.page.evaluate(SEEN))
+    assert (tab.page.evaluate("() => app.canvas.ds.scale") == zoom) == stays
+    tab.screenshot(f"seen_{inside}_{zoom}")
+    tab.page.keyboard.press("Control+z")
+    tab.page.wait_for_function("(n) => app.canvas.graph.nodes.length === n", arg=count)
 
 
 def sampler_in(prompt: dict) -> dict:
