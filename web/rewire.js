@@ -12,7 +12,7 @@ const NAMED = "Node name for S&R"; // by which "%KSampler.seed%" in a file's nam
 const SAMPLED = ["LATENT", "IMAGE", "GUIDER"]; // what nodes that sample a MODEL give
 const TITLE = 30;
 const GAP = 40; // canvas units
-const LINE = 80; // that the node grows by when it tells of a run
+const LINES = 160; // that the node grows by when it tells of a run
 const FAR = 100; // nodes at most that a MODEL is followed through
 const TOLD_MS = 12000;
 
@@ -166,7 +166,7 @@ function freePlace(graph, node, { size: [width, height] }) {
   const [x] = node.pos;
   let bottom = node.pos[1];
   for (;;) {
-    const y = bottom - TITLE - GAP - LINE - height;
+    const y = bottom - TITLE - GAP - LINES - height;
     const inTheWay = graph.nodes.filter(
       ({ pos, size }) =>
         pos[0] < x + width &&

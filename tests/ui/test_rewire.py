@@ -23,6 +23,9 @@ SEEN = """() => { const { scale, offset } = app.canvas.ds, { width, height } = a
     x + offset[0] >= 0 && (x + w + offset[0]) * scale <= width
     && y - 30 + offset[1] >= 0 && (y + h + offset[1]) * scale <= height;
   return app.canvas.graph.nodes.filter(isSeen).map(node => node.type); }"""
+ROOM = """(id) => { const sampler = app.rootGraph.getNodeById(id);
+  const { pos, size } = app.rootGraph.nodes.find(node => node.type === 'RALU_Apply');
+  return sampler.pos[1] - 30 - pos[1] - size[1]; }"""
 SELECTED = "() => [...app.canvas.selectedItems].map(node => node.type)"
 SAVED = "() => JSON.stringify(app.rootGraph.serialize().nodes.map(n => [n.id, n.type]).sort())"
 
@@ -220,6 +223,9 @@ def test_ralu_in_front_makes_the_same_sampler_run_in_stages(tab):
     tab.page.wait_for_function("() => app.rootGraph.nodes.some(n => n.type === 'RALU_Apply')")
     tab.run()
     tab.screenshot("in_front")
+    expect(tab.page.locator(".ralu_lines")).to_contain_text("steps in")
+    tab.page.wait_for_timeout(500)
+    assert tab.page.evaluate(ROOM, SAMPLER) >= 20  # below all that it tells
 
 
 @pytest.mark.parametrize(("zoom", "stays"), [(0.6, True), (2.0, False)])
