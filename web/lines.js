@@ -14,6 +14,7 @@ export function addLines(node) {
     queued = settings(node);
   };
   let told; // of one prompt: the last lines, and how many there were before
+  let ran; // settings of that prompt
   const show = () => {
     const { lines, more } = told;
     panel.show(...(more ? [paragraph(words().earlier(more))] : []), ...lines.map(paragraph));
@@ -22,14 +23,17 @@ export function addLines(node) {
     if (line.prompt_id !== told?.prompt) told = { prompt: line.prompt_id, lines: [], more: 0 };
     if (line.text) told.lines.push(withSampler(line));
     if (told.lines.length > MOST) told.more += told.lines.splice(0, 1).length;
-    keep(node, "lines", { told, settings: queued ?? settings(node) });
+    ran = queued ?? settings(node);
+    keep(node, "lines", { told, settings: ran });
     show();
   };
   panel.watch(() => {
-    if (told) return;
+    const now = settings(node);
+    if (told) return panel.dim(ran !== now);
     const last = kept(node, "lines");
-    if (last?.settings !== settings(node)) return;
+    if (last?.settings !== now) return;
     told = last.told;
+    ran = now;
     show();
   });
 }

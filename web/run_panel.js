@@ -15,13 +15,13 @@ const STOPPED = ["execution_interrupted", "execution_error"];
 export function addRunPanel(node) {
   // Added at once, since Nodes 2.0 of older frontends shows no widget that comes after the wires.
   const panel = addElement(node, "ralu_run");
-  let shown = false;
+  let ran; // settings of the run that is shown
   let queued; // settings of the last prompt
   panel.widget.beforeQueued = () => {
     queued = settings(node);
   };
-  const show = (run, regions) => {
-    shown = true;
+  const show = (run, regions, settings) => {
+    ran = settings;
     panel.show(fromMarkup(runMarkup(run)), ...(regions.length ? [pictures(regions)] : []));
   };
   also(node, "onExecuted", (output) => {
@@ -33,12 +33,13 @@ export function addRunPanel(node) {
     removeWidget(node, STATUS);
     // Without live previews the regions are the last picture sent, which stays on the node.
     const seen = !run.live_previews && app.nodePreviewImages?.[previewKey(node)]?.length;
-    show(run, seen ? [] : run.regions);
+    show(run, seen ? [] : run.regions, queued ?? now);
   });
   panel.watch(() => {
-    if (shown) return;
+    const now = settings(node);
+    if (ran) return panel.dim(ran !== now);
     const last = kept(node, "run");
-    if (last?.settings === settings(node)) show(last.run, last.run.regions);
+    if (last?.settings === now) show(last.run, last.run.regions, now);
   });
 }
 

@@ -50,7 +50,8 @@ export function addElement(node, name, height = 0) {
     if (height && fitted !== Infinity) saved.size = [node.size[0], fitted - height - 2 * MARGIN - GAP];
   };
   if (!height) also(node, "onSerialize", leaveOut);
-  return { widget, show, watch: (look) => watch(node, look) };
+  const dim = (isOf) => root.classList.toggle("of_other_settings", isOf);
+  return { widget, show, dim, watch: (look) => watch(node, look) };
 }
 
 // Markup of this pack's own numbers and words, so that nothing in it needs escaping.

@@ -147,6 +147,22 @@ def test_lines_are_kept_with_the_settings_that_ran(tab):
         expect(told).to_have_count(count)
 
 
+def test_what_is_shown_fades_where_other_settings_are_chosen(tab):
+    line = """() => window.comfyAPI.api.api.dispatchCustomEvent('ralu_line',
+      { prompt_id: 'one', node: '4', by: '5', text: 'Of the run.' })"""
+    for graph, show, changed, shown in (
+        (graphs.in_front(seed=1), (line,), ("quality", "draft", "paper"), LINES),
+        (graphs.sampling(seed=1), (SHOW, [a_run("Of the run.")]), ("ratio", 0.25, 0.0), PANEL),
+    ):
+        tab.load(graph)
+        tab.page.evaluate(*show)
+        expect(tab.page.locator(shown)).to_contain_text("Of the run.")
+        name, other, before = changed
+        for value, is_faded in ((other, True), (before, False)):
+            tab.set_widget(4, name, value)
+            expect(tab.page.locator(f"{shown}.of_other_settings")).to_have_count(int(is_faded))
+
+
 def test_a_run_is_not_kept_with_settings_that_changed_meanwhile(tab):
     tab.load(graphs.sampling(seed=1))
     count = """() => Object.keys(sessionStorage).filter(key => key.startsWith('ralu run')).length"""
