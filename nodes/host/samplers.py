@@ -21,6 +21,7 @@ from .solvers import is_for_own_steps
 log = logging.getLogger(__name__)
 
 CHOOSE_LEVELS = ("dpm_fast", "dpm_adaptive")
+ENLARGES = "lcm_upscale"
 # In a plan of several stages: these leave a flow at another noise level than they were asked for.
 # The first two choose levels of their own, ipndm_v diverges where steps are uneven, sa_solver omits
 # the last step of a stage in ComfyUI 0.3.75, the others add noise as for other models.
@@ -50,6 +51,11 @@ def chooses_levels(sampler: Any) -> bool:
     return any(chosen in name for name in names_within(sampler) for chosen in CHOOSE_LEVELS)
 
 
+def enlarges(sampler: Any) -> bool:
+    """Whether a SAMPLER enlarges the picture while it samples."""
+    return any(ENLARGES in name for name in names_within(sampler))
+
+
 def check_sampler(sampler, whole: Plan, steps: Sequence[int]) -> None:
     """Refuse samplers that cannot be right in stages of so many steps; in one, most can.
 
@@ -59,6 +65,11 @@ def check_sampler(sampler, whole: Plan, steps: Sequence[int]) -> None:
         raise ValueError(
             f"RALU cannot use the SAMPLER {type(sampler).__name__}: it has no sampler function "
             "that could go on from one stage to the next; connect KSamplerSelect."
+        )
+    if enlarges(sampler):
+        raise ValueError(
+            f"The sampler {ENLARGES} enlarges the picture while it samples, and no plan does: use a "
+            "sampler that keeps the size."
         )
     if is_for_own_steps(whole) and chooses_levels(sampler):
         raise ValueError(

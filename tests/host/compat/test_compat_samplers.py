@@ -9,6 +9,7 @@ import comfy.k_diffusion.sampling as k_diffusion
 import comfy.samplers
 import pytest
 import torch
+from applying import SIDE, custom, on
 from comfy_extras.nodes_advanced_samplers import SamplerEulerCFGpp, SamplerLCMUpscale
 from comfy_extras.nodes_custom_sampler import Noise_RandomNoise
 from limits import LATENT, all_fine, guider, mixed, native, noise, none_fine
@@ -143,11 +144,28 @@ def test_sampler_nodes_with_options(flux):
     torch.testing.assert_close(run_advanced(flux, eta), euler, atol=1e-4, rtol=1e-4)
 
 
+def resizing(model, x, sigmas, **_):
+    return torch.nn.functional.interpolate(x, scale_factor=2)
+
+
 def test_sampler_that_changes_the_size_is_refused(flux):
+    with pytest.raises(ValueError, match=r"SAMPLER resizing turned .*: use a sampler that keeps"):
+        run_advanced(flux, comfy.samplers.KSAMPLER(resizing))
+
+
+def test_one_that_is_known_to_enlarge_is_refused_at_once_or_left_alone(flux):
     made = SamplerLCMUpscale.execute(2.0, -1, "bislerp")
     sampler = (made.args if hasattr(made, "args") else made)[0]
-    with pytest.raises(ValueError, match="use a sampler that keeps the size"):
+    counted: list[int] = []
+    flux.model.diffusion_model.register_forward_pre_hook(lambda *_: counted.append(1))
+    with pytest.raises(ValueError, match=r"enlarges the picture .*: use a sampler that keep"):
         run_advanced(flux, sampler)
+    assert not counted
+    drawn = []
+    for model in (flux, on(flux)):
+        torch.manual_seed(3)  # the sampler draws from the global generator
+        drawn.append(custom(model, sampler=sampler)[0])
+    assert torch.equal(*drawn) and drawn[0].shape[-1] == 2 * SIDE
 
 
 def test_sampler_of_another_kind_is_refused(flux):
