@@ -10,7 +10,6 @@ from .host.enlarger.encoding import fitted_to
 from .host.enlarger.told import told
 from .host.inputs import colours
 from .host.sampling.finite import check_finite
-from .host.showing.status import show_status
 from .host.sockets import check_sockets
 from .shared_inputs import CATEGORY, EnlargerType, search_words
 
@@ -62,5 +61,4 @@ class FitEnlarger(io.ComfyNode):
         bar = comfy.utils.ProgressBar(len(pictures))
         fitted = fitted_to(vae, pictures, lambda: bar.update(1))
         report = told(fitted, save, files.save(vae, fitted) if save else None)
-        show_status(report)
         return io.NodeOutput(fitted.enlarger, report, ui=ui.PreviewText(report))

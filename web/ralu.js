@@ -3,6 +3,7 @@
 import { app } from "../../scripts/app.js";
 import { nameChoices } from "./choices.js";
 import { addPlot } from "./schedule_plot.js";
+import { addReport } from "./report.js";
 import { addRunPanel } from "./run_panel.js";
 import { addLines } from "./lines.js";
 import { menu } from "./menu.js";
@@ -10,6 +11,7 @@ import { showOnlyRead } from "./only_read.js";
 
 const ADDITIONS = {
   RALU_Apply: addLines,
+  RALU_FitEnlarger: addReport,
   RALU_Schedule: addPlot,
   RALU_Sampler: addRunPanel,
   RALU_SamplerAdvanced: addRunPanel,

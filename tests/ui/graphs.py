@@ -118,6 +118,16 @@ def guided(sampler: str) -> Graph:
     return graph(models, guider, last, links=wires)
 
 
+def enlarger() -> Graph:
+    """A map fitted on eight pictures, and not saved."""
+    models = node(1, "RALUDemo_Models", 0, values=["flux1-dev.safetensors", False])
+    models["outputs"] = outputs("MODEL", "CLIP", "VAE")
+    pictures = node(2, "EmptyImage", 0, 300, [256, 256, 8, 0xC04020], outputs=outputs("IMAGE"))
+    fit = node(3, "RALU_FitEnlarger", 420, 0, [False], outputs=outputs("ENLARGER", "STRING"))
+    wires = [[1, 2, 3, "vae", "VAE"], [2, 0, 3, "image", "IMAGE"]]
+    return graph(models, pictures, fit, links=wires)
+
+
 def rewired(nodes: list[Graph], links: list[list[Any]]) -> Graph:
     """A graph of the same nodes with other wires."""
     for one in nodes:

@@ -188,6 +188,19 @@ def test_a_run_that_is_stopped_leaves_no_status(tab):
     assert left == []
 
 
+def test_the_report_of_an_enlarger_is_read_whole(tab):
+    tab.load(graphs.enlarger())
+    tab.run()
+    report = tab.page.locator(".ralu_report")
+    expect(report).to_contain_text("Not saved: connect ENLARGER to use it.")
+    tab.page.wait_for_timeout(500)
+    cut = report.evaluate("(one) => one.scrollHeight - one.clientHeight")
+    assert cut == 0
+    height, shown = tab.page.evaluate(HEIGHTS, 3)
+    assert abs(height - shown) <= 1
+    tab.screenshot("report")
+
+
 def test_lines_of_a_tiled_sampler_are_the_last(tab):
     tab.load(graphs.in_front(seed=1))
     tab.page.evaluate(
