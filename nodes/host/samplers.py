@@ -68,8 +68,8 @@ def check_sampler(sampler, whole: Plan, steps: Sequence[int]) -> None:
         )
     if enlarges(sampler):
         raise ValueError(
-            f"The sampler {ENLARGES} enlarges the picture while it samples, and no plan does: use a "
-            "sampler that keeps the size."
+            f"The sampler {ENLARGES} enlarges the picture while it samples, and no plan does: "
+            "use a sampler that keeps the size."
         )
     if is_for_own_steps(whole) and chooses_levels(sampler):
         raise ValueError(
