@@ -123,6 +123,8 @@ class Sheet:
             "Node name for S&R": type,
             **({"models": files} if files else {}),
         }
+        if any(_is_hidden(spec, inputs.get(name)) for name, spec in node_inputs(info)):
+            node["showAdvanced"] = True
         self._y += FOOTER if files else 0
         node["widgets_values"] = _widget_values(info, inputs)
         outputs = enumerate(zip(info["output_name"], info["output"], strict=True))
@@ -228,6 +230,12 @@ def _widget_values(info: dict[str, Any], inputs: dict[str, Any]) -> list[Any]:
     if any(spec[1].get("image_upload") for _, spec in node_inputs(info) if len(spec) > 1):
         values.append("image")  # the upload button
     return values
+
+
+def _is_hidden(spec: list[Any], given: Any) -> bool:
+    """Whether Nodes 2.0 hides a widget that is not at its default, until it is asked for it."""
+    advanced = is_widget(spec) and len(spec) > 1 and spec[1].get("advanced")
+    return bool(advanced) and given not in (None, _default(spec))
 
 
 def _text_height(text: str, width: int) -> int:
