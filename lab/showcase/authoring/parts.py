@@ -13,7 +13,7 @@ RALU, PLAIN, RESULT = "#b58b2a", "#8a4a4a", "#4a8a5a"  # colours of groups
 KNOBS = "What the knobs do"
 IN_FRONT_STEPS = 20  # what people sample Flux with
 PANEL = 600  # pixels for what a sampler shows in a run and after it
-TO_SCREEN, GROWN = 294, 140  # what is left of them below a schedule on WIDEST's screen, and more
+TO_SCREEN, GROWN = 294, 290  # what is left of them below a schedule on WIDEST's screen, and more
 
 
 @dataclass(frozen=True)

@@ -155,10 +155,10 @@ def flux_dev_two_pass(sheet: Sheet) -> None:
     larger = _enlarge(sheet, first, models.vae, upscaler)
     sheet.column(460, "Second pass: 4 full-size steps", RALU)
     job = replace(job, latent=larger)
-    second = ralu_sampler(sheet, job, plan, "Second pass", 240, denoise=0.4)
+    second = ralu_sampler(sheet, job, plan, "Second pass", 320, denoise=0.4)
     sheet.below(460, "Result", RESULT)
     picture = decode(sheet, second["LATENT"], models.vae, "Decode")
-    save(sheet, picture, "Picture", sheet.name, 386)
+    save(sheet, picture, "Picture", sheet.name, 306)
 
 
 def _upscaler(sheet: Sheet) -> Out:
