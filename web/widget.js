@@ -83,10 +83,13 @@ export function also(node, event, added) {
   };
 }
 
-// The height of a node that is as tall as its parts need; Infinity for one that was made taller.
+// The height of a node that is as tall as its parts need; Infinity for one that was made taller. In Nodes
+// 2.0 they need another height, which is more than the element's least where they made it so tall.
 export function fittedHeight(node) {
   const needed = node.computeSize()[1];
-  return node.size[1] <= needed + 1 ? needed : Infinity;
+  const element = elementOf(node);
+  const grew = element?.offsetHeight > parseFloat(element?.style.getPropertyValue("--node-height")) + 1;
+  return grew || node.size[1] <= needed + 1 ? needed : Infinity;
 }
 
 // As tall as its parts need, and as before where it was made taller.
@@ -96,8 +99,7 @@ export function fitHeight(node, before = Infinity) {
   const fits = before !== Infinity;
   const element = elementOf(node);
   if (fits && element) {
-    // Nodes 2.0 finds what the parts need by itself, which is less, down to this height.
-    node.setSize([width, Math.min(needed, element.offsetHeight - LiteGraph.NODE_TITLE_HEIGHT)]);
+    node.setSize([width, element.offsetHeight - LiteGraph.NODE_TITLE_HEIGHT]);
     element.style.setProperty("--node-height", "0px");
   } else if (fits) node.setSize([width, needed]);
   else if (!LiteGraph.vueNodesMode) node.setSize([width, Math.max(height, needed)]);
