@@ -115,7 +115,7 @@ def test_skipped_steps_are_shown_on_the_sampler(tab):
     assert re.match(r"15 steps \(5\d % computed\) in ", texts[-1])
     expect(tab.page.locator(LINES)).to_be_visible()
     told = tab.page.locator(LINES).inner_text()
-    assert re.findall(r"(.*), TaylorSeer: (\d of \d) network calls", told) == [
+    assert re.findall(r"(.*): TaylorSeer: (\d of \d) network calls", told) == [
         ("RALU Sampler", "2 of 4"),
         ("RALU Sampler", "3 of 5"),
         ("RALU Sampler", "3 of 6"),
