@@ -119,13 +119,26 @@ def guided(sampler: str) -> Graph:
 
 
 def enlarger() -> Graph:
-    """A map fitted on eight pictures, and not saved."""
+    """A map fitted on four pictures, and not saved."""
     models = node(1, "RALUDemo_Models", 0, values=["flux1-dev.safetensors", False])
     models["outputs"] = outputs("MODEL", "CLIP", "VAE")
-    pictures = node(2, "EmptyImage", 0, 300, [256, 256, 8, 0xC04020], outputs=outputs("IMAGE"))
-    fit = node(3, "RALU_FitEnlarger", 420, 0, [False], outputs=outputs("ENLARGER", "STRING"))
-    wires = [[1, 2, 3, "vae", "VAE"], [2, 0, 3, "image", "IMAGE"]]
-    return graph(models, pictures, fit, links=wires)
+    colours = (0xC04020, 0x20C040, 0x4020C0, 0xC0C020)
+    pictures = [
+        node(
+            10 + k, "EmptyImage", 0, 300 + 200 * k, [384, 384, 1, colour], outputs=outputs("IMAGE")
+        )
+        for k, colour in enumerate(colours)
+    ]
+    joined = [node(20 + k, "ImageBatch", 300, 300 + 200 * k) for k in range(3)]
+    for one in joined:
+        one["outputs"] = outputs("IMAGE")
+    fit = node(3, "RALU_FitEnlarger", 600, 0, [False], outputs=outputs("ENLARGER", "STRING"))
+    pairs = [(20, 10, 11), (21, 12, 13), (22, 20, 21)]
+    wires = [[1, 2, 3, "vae", "VAE"], [22, 0, 3, "image", "IMAGE"]]
+    for target, *sources in pairs:
+        for k, source in enumerate(sources, 1):
+            wires.append([source, 0, target, f"image{k}", "IMAGE"])
+    return graph(models, *pictures, *joined, fit, links=wires)
 
 
 def rewired(nodes: list[Graph], links: list[list[Any]]) -> Graph:
