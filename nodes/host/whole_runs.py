@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import logging
-from collections.abc import Iterator
+import math
 from typing import Any
 
 import comfy.samplers
@@ -22,30 +23,31 @@ def steps_of_whole(sampling: Any, sigmas: torch.Tensor) -> int:
     sampling  the MODEL's.
     sigmas    of the part, falling.
     """
-    part = sigmas.detach().cpu().float()
+    part = sigmas.tolist()
+    levels = functools.cache(functools.partial(_levels, sampling))
     for steps in range(len(part), MOST_TRIED + 1):  # one more than the part's at least
-        if any(_holds(whole, part) for whole in _runs(sampling, steps)):
-            return steps
+        for name in comfy.samplers.SCHEDULER_HANDLERS:
+            longer = levels(name, steps + 1)  # of which some samplers leave the last but one out
+            if _holds(levels(name, steps), part) or _holds(longer[:-2] + longer[-1:], part):
+                return steps
     return 0
 
 
-def _runs(sampling: Any, steps: int) -> Iterator[torch.Tensor]:
-    """Noise levels of a run of so many steps, by each scheduler; some samplers of the host leave
-    the last level but one of a longer run out."""
-    for name in comfy.samplers.SCHEDULER_HANDLERS:
-        for more in (0, 1):
-            try:
-                levels = comfy.samplers.calculate_sigmas(sampling, name, steps + more)
-            except Exception as error:  # of a scheduler of another pack, which may know fewer steps
-                log.debug("The scheduler %s makes no run of %d steps: %s", name, steps, error)
-                continue
-            levels = levels.cpu().float()
-            yield torch.cat([levels[:-2], levels[-1:]]) if more else levels
+def _levels(sampling: Any, name: str, steps: int) -> list[float]:
+    """Noise levels of a run of so many steps by a scheduler; none where it fails."""
+    try:
+        return comfy.samplers.calculate_sigmas(sampling, name, steps).tolist()
+    except Exception as error:  # of a scheduler of another pack, which may know fewer steps
+        log.debug("The scheduler %s makes no run of %d steps: %s", name, steps, error)
+        return []
 
 
-def _holds(whole: torch.Tensor, part: torch.Tensor) -> bool:
+def _holds(whole: list[float], part: list[float]) -> bool:
     """Whether a run's levels hold those of the part in a row."""
-    if len(whole) < len(part):
-        return False
-    rows = whole.unfold(0, len(part), 1)
-    return bool(torch.isclose(rows, part, rtol=SAME, atol=TINY).all(dim=1).any())
+    return any(
+        all(
+            math.isclose(one, other, rel_tol=SAME, abs_tol=TINY)
+            for one, other in zip(whole[k:], part, strict=False)
+        )
+        for k in range(len(whole) - len(part) + 1)
+    )
