@@ -63,9 +63,8 @@ class Source:
         self._check_clean(plan)
 
     def _check_clean(self, plan: Plan) -> None:
-        halved = self.noise.shape if plan.is_full else pick(self.noise).shape
-        given = self.clean.shape, self.noise.shape if plan.is_full else self.coarse.shape
-        if given != (self.noise.shape, halved):
+        fits = plan.is_full or self.coarse.shape == pick(self.noise).shape
+        if self.clean.shape != self.noise.shape or not fits:
             raise ValueError(
                 f"A clean latent has the noise's shape {tuple(self.noise.shape)}, and half of it "
                 f"each way where a stage is at half size, got {tuple(self.clean.shape)} and "

@@ -34,6 +34,7 @@ class Spectral(Projected):
 
 
 @lru_cache(maxsize=4)  # the sides of one size, on both grids
+@torch.inference_mode(False)  # or what is kept could take no part in gradients later
 def half_band(size: int) -> torch.Tensor:
     """(size / 2, size) float32: reads a signal's lower half of frequencies at half its length.
 

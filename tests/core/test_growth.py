@@ -5,6 +5,7 @@ import torch
 
 from ralu_core.growth import DEFAULT_GROWTH, GROWTHS, Projected, growth_named
 from ralu_core.growth.interpolated import Interpolated
+from ralu_core.growth.spectral import Spectral, half_band
 
 INTERPOLATED = [name for name, growth in GROWTHS.items() if isinstance(growth, Interpolated)]
 PROJECTED = [name for name, growth in GROWTHS.items() if isinstance(growth, Projected)]
@@ -155,3 +156,13 @@ def test_what_was_grown_is_its_own_mean(method: str) -> None:
     grown = growth.grow(coarse, 2)
     torch.testing.assert_close(growth.mean(grown, 2), coarse, rtol=0, atol=1e-6)
     torch.testing.assert_close(growth.mean_of_siblings(grown, 2), grown, rtol=0, atol=1e-6)
+
+
+def test_what_is_kept_of_the_dct_takes_part_in_gradients_later() -> None:
+    """Also where a host that samples without any was the first to ask."""
+    half_band.cache_clear()
+    with torch.inference_mode():
+        Spectral().grow(torch.ones(1, 1, 6, 6), 1)
+    x = torch.ones(1, 1, 6, 6, requires_grad=True)
+    Spectral().grow(x, 1).sum().backward()
+    assert x.grad is not None and x.grad.isfinite().all()

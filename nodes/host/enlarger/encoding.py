@@ -62,7 +62,7 @@ def check_pictures(pictures: Sequence[torch.Tensor]) -> None:
             "An enlarger learns from what pictures show, and these are of one colour each: connect "
             "photographs, or pictures that the model made."
         )
-    seen = {(picture.shape, picture.cpu().numpy().tobytes()) for picture in pictures}
+    seen = {(picture.shape, hash(picture.float().cpu().numpy().tobytes())) for picture in pictures}
     if len(seen) < len(pictures):
         raise ValueError(
             "An enlarger is measured on pictures that it was not fitted on, and here one comes "
