@@ -139,7 +139,7 @@ def test_many_steps_tell_no_distilled_model(quality):
 
 # Scheduler, steps of the run, the one where it is parted; calls of each part at balanced.
 PARTS = [
-    *((name, 8, 4, 3, 3) for name in comfy.samplers.SCHEDULER_NAMES if name != "ddim_uniform"),
+    *((name, 8, 4, 3, 3) for name in comfy.samplers.SCHEDULER_NAMES),
     ("karras", 9, 5, 4, 3),
     ("normal", 9, 3, 3, 5),  # of three steps none can be spared
     ("normal", 10, 5, 4, 3),  # not distilled: each takes its share
