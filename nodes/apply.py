@@ -71,7 +71,7 @@ class Apply(io.ComfyNode):
 
     @classmethod
     def validate_inputs(
-        cls, quality=None, edge_detector=None, vae=MISSING, schedule=MISSING
+        cls, quality=None, edge_detector=AUTO, vae=MISSING, schedule=MISSING
     ) -> bool | str:
         return why_refused(check_plan_and_detector, quality, edge_detector, vae, schedule, 1.0)
 
@@ -82,6 +82,6 @@ class Apply(io.ComfyNode):
     @classmethod
     def execute(cls, model, vae=None, **widgets) -> io.NodeOutput:
         check_sockets(model=model, vae=vae)
-        settings = settings_of(**{"quality": BALANCED, "edge_detector": AUTO, **widgets})
+        settings = settings_of(**{"quality": BALANCED, **widgets})
         tell = partial(show_line, getattr(cls.hidden, "unique_id", None))
         return io.NodeOutput(applied(model, settings, vae, tell))

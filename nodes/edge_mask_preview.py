@@ -11,6 +11,7 @@ from ..ralu_core.latents.states import StageEnd
 from ..ralu_core.scores import Evidence, Need, Regions, score_named
 from .host.families.table import space_of
 from .host.inputs import (
+    AUTO,
     FP32_VAE,
     check_memory,
     check_still,
@@ -65,7 +66,7 @@ class EdgeMaskPreview(io.ComfyNode):
     def execute(
         cls,
         ratio,
-        edge_detector="canny",
+        edge_detector=AUTO,
         edge_threshold=0.0,
         image=None,
         latent=None,

@@ -13,6 +13,7 @@ from .early import MISSING, check_plan_and_detector, why_refused
 from .host.asked import Wires
 from .host.dial import PAPER
 from .host.families.words import ENGLISH
+from .host.inputs import AUTO
 from .host.run import sample
 from .host.samplers import SAMPLER_NAMES, sampler_named
 from .host.sockets import check_counts, check_numbers, check_sockets
@@ -104,7 +105,7 @@ class Sampler(io.ComfyNode):
     def validate_inputs(
         cls,
         denoise=None,
-        edge_detector=None,
+        edge_detector=AUTO,
         quality=PAPER,
         vae=MISSING,
         schedule=MISSING,

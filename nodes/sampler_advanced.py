@@ -8,6 +8,7 @@ from ..ralu_core.growth import DEFAULT_GROWTH
 from .early import MISSING, check_plan_and_detector, why_refused
 from .host.asked import Wires
 from .host.dial import PAPER
+from .host.inputs import AUTO
 from .host.noise import seed_of
 from .host.run import sample
 from .host.sockets import check_sockets
@@ -80,7 +81,7 @@ class SamplerAdvanced(io.ComfyNode):
     def validate_inputs(
         cls,
         denoise=None,
-        edge_detector=None,
+        edge_detector=AUTO,
         quality=PAPER,
         vae=MISSING,
         schedule=MISSING,

@@ -38,8 +38,9 @@ def _if_known(keyword: str, value: Any) -> dict[str, Any]:
 
 
 def advanced(widget: io.Input) -> io.Input:
-    """The widget, hidden until asked for by frontends that can."""
+    """The widget, hidden until asked for by frontends that can; a prompt may leave it out."""
     widget.extra_dict["advanced"] = True  # ComfyUI 0.3.75 has no keyword for it
+    widget.optional = True
     return widget
 
 
@@ -179,7 +180,6 @@ def references_input() -> io.Input:
             "references",
             options=list(REFERENCES),
             default=IN_FULL,
-            optional=True,
             tooltip="How the reference pictures of edit models are read. full: as they are, in "
             "every stage. pooled at half size: half as wide and high in stages at half size, which "
             f"so cost a quarter; later stages read them in full. {USED_BY}",

@@ -13,7 +13,7 @@ export function addLines(node) {
   panel.widget.beforeQueued = () => {
     queued = settings(node);
   };
-  let told; // of one prompt: the last lines, and how many there were before
+  let told; // of one prompt: the last lines, how many there were before, and whose last one passes
   let ran; // settings of that prompt
   const show = () => {
     const { lines, more } = told;
@@ -21,6 +21,8 @@ export function addLines(node) {
   };
   node.showRaluLine = (line) => {
     if (line.prompt_id !== told?.prompt) told = { prompt: line.prompt_id, lines: [], more: 0 };
+    if (told.passing === line.by) told.lines.pop();
+    told.passing = line.passing ? line.by : null;
     if (line.text) told.lines.push(withSampler(line));
     if (told.lines.length > MOST) told.more += told.lines.splice(0, 1).length;
     ran = queued ?? settings(node);

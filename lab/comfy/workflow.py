@@ -116,7 +116,8 @@ def only_for(prompt: Prompt, *nodes: str) -> Prompt:
 
 
 def with_size(prompt: Prompt, width: int, height: int) -> Prompt:
-    """The same prompt for pictures of that many pixels.
+    """The same prompt for pictures of that many pixels, which its nodes Width and Height say or,
+    without them, those that have the numbers themselves.
 
     Where a loaded picture decides its shape, the longer of both becomes its longer side.
     """
@@ -126,8 +127,13 @@ def with_size(prompt: Prompt, width: int, height: int) -> Prompt:
         changed[node]["inputs"]["largest_size"] = max(width, height)
     if scaled:
         return changed
-    for title, value in (("Width", width), ("Height", height)):
-        changed[titled(prompt, title)]["inputs"]["value"] = value
+    for name, value in (("width", width), ("height", height)):
+        inputs = [entry["inputs"] for entry in changed.values()]
+        typed = [one for one in inputs if isinstance(one.get(name), int)]
+        for one in typed:
+            one[name] = value
+        if not typed:
+            changed[titled(prompt, name.title())]["inputs"]["value"] = value
     return changed
 
 
@@ -157,3 +163,13 @@ def as_plain(prompt: Prompt, steps: int) -> Prompt:
     plain = {name: inputs[name] for name in (*shared, "denoise")}
     changed[sampler] = entry_of("KSampler", **plain, steps=steps, scheduler="simple")
     return only_for(changed, titled(changed, "Picture"))
+
+
+def in_front(prompt: Prompt, quality: str) -> Prompt:
+    """The same prompt of a KSampler with the node RALU on its MODEL, expert inputs at defaults."""
+    changed = copy.deepcopy(prompt)
+    (sampler,) = nodes_of(changed, "KSampler")
+    inputs = changed[sampler]["inputs"]
+    changed["ralu"] = entry_of("RALU_Apply", model=inputs["model"], quality=quality)
+    inputs["model"] = ["ralu", 0]
+    return changed

@@ -1,4 +1,4 @@
-"""Pictures of the demo: regions outlined, differences, and everything on one sheet."""
+"""Pictures of the demo: regions outlined, and everything on one sheet."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ CELL, GAP, MARGIN = 256, 10, 16
 TITLE, HEADINGS, CAPTION = 44, 58, 28  # heights of lines of text
 OUTLINE, SHADE = (255, 38, 26), 0.55
 INK, FAINT = "#1b1d21", "#6b7078"
-GAIN = 2  # of differences
 
 
 @dataclass(frozen=True)
@@ -50,12 +49,6 @@ def outline(picture: Image.Image, early: Image.Image) -> Image.Image:
     return marked
 
 
-def difference(one: Image.Image, other: Image.Image) -> Image.Image:
-    """Mean of the colours' absolute differences, times GAIN: black where the pictures agree."""
-    mean = ImageChops.difference(one, other).convert("L", (1 / 3, 1 / 3, 1 / 3, 0))
-    return mean.point([min(255, GAIN * value) for value in range(256)]).convert("RGB")
-
-
 def contact_sheet(sections: Sequence[Section]) -> Image.Image:
     """The sections below each other."""
     width = 2 * MARGIN + max(section.width for section in sections)
@@ -68,10 +61,15 @@ def contact_sheet(sections: Sequence[Section]) -> Image.Image:
     return sheet
 
 
+def left_edge(column: int) -> int:
+    """Where a column begins, in pixels."""
+    return MARGIN + column * (CELL + GAP)
+
+
 def _draw_section(sheet: Image.Image, section: Section, top: int) -> None:
     draw = ImageDraw.Draw(sheet)
     draw.text((MARGIN, top), section.title, fill=INK, font_size=28)
-    lefts = [MARGIN + column * (CELL + GAP) for column in range(len(section.columns))]
+    lefts = [left_edge(column) for column in range(len(section.columns))]
     for left, (heading, detail) in zip(lefts, section.columns, strict=True):
         draw.text((left, top + TITLE), heading, fill=INK, font_size=21)
         draw.text((left, top + TITLE + 27), detail, fill=FAINT, font_size=17)

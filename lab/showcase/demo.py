@@ -1,4 +1,8 @@
-"""`make demo`: plain sampling beside RALU, from the workflow files, on a real ComfyUI server."""
+"""`make demo`: plain sampling beside RALU, from the workflow files, on a real ComfyUI server.
+
+Of each model plain sampling in many steps, as few plain steps as *balanced* takes, *balanced* as
+the node RALU draws it in front of a KSampler, and the paper's presets.
+"""
 
 from __future__ import annotations
 
@@ -18,12 +22,13 @@ from lab.comfy.locate import REPOSITORY
 from lab.comfy.watched import Bench, Run, bench_server
 from lab.models.stand_in_prompt import with_stand_ins
 from lab.models.stand_ins import STAND_INS, TRAINED, Miniature, StandIn
-from lab.showcase.contact_sheet import GAIN, Section, contact_sheet, difference, outline
+from lab.showcase.contact_sheet import Section, contact_sheet, outline
 from ralu_core.cost import CallCost
 
 OUT = REPOSITORY / "out" / "demo"
 # The picture of docs/figures.md, and its rows of each model.
 COMPARISON, COMPARED = "comparison.jpg", 2
+DIAL, FEW = "balanced", 7  # steps
 FULL_SIZE = 1024  # pixels a side of the picture that the full-size model would make
 # A named ground, or every method would choose a colour of its own.
 PROMPTS = (
@@ -78,7 +83,7 @@ class Result:
 
 @dataclass(frozen=True)
 class Method:
-    """Plain sampling or one workflow of a model, and its result for each prompt."""
+    """A way to sample a model, the files of its pictures, and its result for each prompt."""
 
     name: str
     file: str
@@ -90,18 +95,23 @@ class Method:
 
 
 def sample(bench: Bench, shown: Shown, prompts: Sequence[str], size: int) -> list[Method]:
-    """Plain sampling first, then every workflow of a model; prompts take turns."""
+    """Plain sampling first, then the dial, then every workflow of a model; prompts take turns."""
     graphs = {name: _graph(bench, shown, name, size) for name in shown.workflows}
-    plain = workflow.as_plain(graphs[shown.workflows[0]], shown.plain_steps)
-    bench.run(workflow.as_plain(graphs[shown.workflows[0]], steps=1))  # warm up
+    first = graphs[shown.workflows[0]]
+    many, few = (workflow.as_plain(first, steps) for steps in (shown.plain_steps, FEW))
     model = shown.workflows[0].rsplit("_", 1)[0]
-    methods = [Method("plain", f"{model}_plain", [])]
-    methods += [Method(_title(graph), name, []) for name, graph in graphs.items()]
+    ways = [
+        (Method("plain", f"{model}_plain", []), many),
+        (Method("plain", f"{model}_plain_{FEW}", []), few),
+        (Method(f"RALU, {DIAL}", f"{model}_{DIAL}", []), workflow.in_front(many, DIAL)),
+        *((Method(_title(graph), name, []), graph) for name, graph in graphs.items()),
+    ]
+    bench.run(workflow.as_plain(first, steps=1))  # warm up
     for number, text in enumerate(prompts, 1):
         print(f"{shown.miniature.title}, {size}x{size}: {text} ...", flush=True)
-        for method, graph in zip(methods, (plain, *graphs.values()), strict=True):
+        for method, graph in ways:
             method.results.append(_make(bench, workflow.with_text(graph, text, number)))
-    return methods
+    return [method for method, _ in ways]
 
 
 def _graph(bench: Bench, shown: Shown, name: str, size: int) -> workflow.Prompt:
@@ -114,7 +124,7 @@ def _graph(bench: Bench, shown: Shown, name: str, size: int) -> workflow.Prompt:
 
 def _title(graph: workflow.Prompt) -> str:
     (schedule,) = workflow.nodes_of(graph, "RALU_Schedule")
-    return f"RALU {graph[schedule]['inputs']['preset'].split()[-1]}"
+    return f"paper, {graph[schedule]['inputs']['preset'].split()[-1]}"
 
 
 def _make(bench: Bench, prompt: workflow.Prompt) -> Result:
@@ -142,18 +152,17 @@ def save(methods: list[Method], out: Path) -> None:
 
 
 def section(shown: Shown, methods: list[Method], prompts: Sequence[str]) -> Section:
-    """Pictures of a model: plain, RALU, its regions, its difference, RALU at higher speed."""
-    first = methods[1].name
+    """Pictures of a model by every method; beside the first preset's the regions it grew early."""
     columns = [(method.name, f"{len(method.results[0].run.calls)} steps") for method in methods]
-    columns[2:2] = [
-        ("grew early", f"in {first}"),
-        ("difference", f"plain to {first}, times {GAIN}"),
-    ]
+    staged = next(n for n, method in enumerate(methods) if method.results[0].early is not None)
+    columns.insert(staged + 1, ("grew early", f"in {methods[staged].name}"))
     rows = []
-    for prompt, a, b, c in zip(prompts, *(one.results for one in methods), strict=True):
-        assert b.early is not None
-        marked, unlike = outline(b.picture, b.early), difference(a.picture, b.picture)
-        rows.append((prompt, (a.picture, b.picture, marked, unlike, c.picture)))
+    for prompt, *results in zip(prompts, *(one.results for one in methods), strict=True):
+        pictures = [result.picture for result in results]
+        early = results[staged].early
+        assert early is not None
+        pictures.insert(staged + 1, outline(pictures[staged], early))
+        rows.append((prompt, pictures))
     return Section(shown.miniature.title, columns, rows)
 
 

@@ -3,12 +3,13 @@
 A real ComfyUI server with the pack, the real frontend in Chromium (`make browser`), the workflows
 as they are shipped, every setting at its default. Writes to web/docs:
 
-wiring.jpg        flux_dev_5x, moved together, without its notes and without what only looks.
+wiring.jpg        begin_here_flux_dev after a run on the miniature Flux, moved together, without its
+                  notes.
 schedule.png      the schedule node's plot before a run.
 run.png           the panel of the sampler after a run of flux_dev_5x on the miniature Flux.
 run_temporal.png  the same of flux_dev_5x_taylorseer, which skips steps.
 
-Seconds in the last two are those of the computer that made them.
+Seconds in the pictures of runs are those of the computer that made them.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ from lab.comfy.workflow import Prompt, read_workflow
 from lab.showcase.shots import SIDE, Subject, on_miniature
 
 DOCS = REPOSITORY / "web" / "docs"
-WIRED, SKIPPING = "flux_dev_5x", "flux_dev_5x_taylorseer"
+WIRED = "begin_here_flux_dev"
+STAGED, SKIPPING = "flux_dev_5x", "flux_dev_5x_taylorseer"
 SUBJECT = "frog face on purple"
 CAPTION = f"miniature Flux at {SIDE}x{SIDE} pixels, on a CPU"
 VIEW, DENSITY = (1800, 1500), 1.5
@@ -39,6 +41,7 @@ WIDTH, EDGE = 1600, 20  # pixels of wiring.jpg; canvas units around its nodes
 INK, BACKGROUND = (160, 166, 178), (24, 26, 31)
 # The loaders draw a file that the server does not list in red.
 FILES = (
+    "checkpoints/flux1-dev-fp8.safetensors",
     "diffusion_models/flux1-dev.safetensors",
     "text_encoders/clip_l.safetensors",
     "text_encoders/t5xxl_fp16.safetensors",
@@ -46,20 +49,18 @@ FILES = (
 )
 # Left edge, top and width of the nodes in wiring.jpg; the rest of the workflow is left out.
 PLACES = {
-    "Text encoders": (0, 0, 230),
-    "Model": (0, 285, 230),
-    "VAE": (0, 420, 230),
-    "Width": (0, 570, 230),
-    "Height": (0, 710, 230),
-    "Prompt": (290, 0, 230),
-    "Empty picture": (290, 160, 200),
-    "Guidance": (580, 0, 220),
-    "No negative prompt": (580, 120, 220),
-    "Schedule": (550, 450, 270),
-    "RALU Sampler": (880, 300, 240),
-    "Decode": (1170, 150, 210),
-    "Picture": (1170, 300, 210),
+    "Model": (0, 0, 270),
+    "Prompt": (330, 430, 250),
+    "RALU": (330, 0, 250),
+    "Guidance": (640, 110, 250),
+    "No negative prompt": (640, 220, 250),
+    "Empty picture": (640, 310, 250),
+    "KSampler, as in any workflow": (940, 0, 280),
+    "Decode": (1270, 0, 260),
+    "Picture": (1270, 120, 260),
 }
+# What its nodes say otherwise than the workflow, as the miniature is run.
+SAID = {"Prompt": [SUBJECT], "Empty picture": [SIDE, SIDE, 1]}
 
 
 def wired(workflow: dict[str, Any]) -> dict[str, Any]:
@@ -68,14 +69,25 @@ def wired(workflow: dict[str, Any]) -> dict[str, Any]:
     kept = {node["id"] for node in nodes}
     links = [link for link in workflow["links"] if {link[1], link[3]} <= kept]
     numbers = {link[0] for link in links}
-    placed = []
-    for node in nodes:
-        x, y, width = PLACES[node["title"]]
-        outputs = [
-            {**one, "links": [k for k in one["links"] if k in numbers]} for one in node["outputs"]
-        ]
-        placed.append({**node, "pos": [x, y], "size": [width, 0], "outputs": outputs})
+    placed = [_placed(node, numbers) for node in nodes]
     return {**workflow, "nodes": placed, "links": links, "groups": []}
+
+
+def _placed(node: dict[str, Any], links: set[int]) -> dict[str, Any]:
+    """The node at its place, with what SAID says, and of its wires those alone."""
+    x, y, width = PLACES[node["title"]]
+    return {
+        **node,
+        "pos": [x, y],
+        "size": [width, 0],
+        "inputs": [
+            {**one, "link": one["link"] if one["link"] in links else None} for one in node["inputs"]
+        ],
+        "outputs": [
+            {**one, "links": [k for k in one["links"] if k in links]} for one in node["outputs"]
+        ],
+        "widgets_values": SAID.get(node["title"], node["widgets_values"]),
+    }
 
 
 def node_box(tab: Tab, nodes: list[int], edge: float = 0) -> FloatRect:
@@ -105,24 +117,21 @@ def shot(tab: Tab, box: FloatRect) -> Image.Image:
     return Image.open(io.BytesIO(tab.page.screenshot(clip=box))).convert("RGB")
 
 
-def wait_for_plot(tab: Tab) -> None:
-    tab.page.wait_for_selector(".ralu_plot .stage1 polyline", state="attached")
-
-
 def wiring(tab: Tab) -> Image.Image:
     graph = wired(read_workflow(WIRED))
+    tab.change_prompts(for_miniature)
     tab.load(graph)
-    wait_for_plot(tab)
+    tab.run()
     nodes = [node["id"] for node in graph["nodes"]]
     corner = next(node["id"] for node in graph["nodes"] if node["pos"] == [0, 0])
     look_at(tab, corner, 1)
     look_at(tab, corner, WIDTH / DENSITY / node_box(tab, nodes, EDGE)["width"])
-    return shot(tab, node_box(tab, nodes, EDGE))
+    return captioned(shot(tab, node_box(tab, nodes, EDGE)), CAPTION)
 
 
 def schedule(tab: Tab) -> Image.Image:
-    tab.load(read_workflow(WIRED))
-    wait_for_plot(tab)
+    tab.load(read_workflow(STAGED))
+    tab.page.wait_for_selector(".ralu_plot .stage1 polyline", state="attached")
     look_at(tab, tab.find_node("RALU_Schedule"), 1)
     box = tab.page.locator(".ralu_plot").first.bounding_box()
     assert box is not None
@@ -172,7 +181,7 @@ def photograph(browser: Browser, url: str, out: Path) -> None:
 
     take(wiring).save(out / "wiring.jpg", quality=85, optimize=True)
     take(schedule).save(out / "schedule.png", optimize=True)
-    take(panel, WIRED).save(out / "run.png", optimize=True)
+    take(panel, STAGED).save(out / "run.png", optimize=True)
     take(panel, SKIPPING).save(out / "run_temporal.png", optimize=True)
 
 

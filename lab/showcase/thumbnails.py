@@ -22,6 +22,7 @@ from lab.comfy.watched import bench_server
 from lab.comfy.workflow import WORKFLOWS, read_workflow
 from lab.models.stand_ins import STAND_INS
 from lab.showcase.cards import Words, model_of, sampling_of, words
+from lab.showcase.contact_sheet import left_edge
 from lab.showcase.demo import COMPARISON, OUT
 from lab.showcase.shots import (
     PICTURE,
@@ -261,9 +262,9 @@ def write_cards(studio: Studio, out: Path, docs: Path) -> None:
 
 
 def first(comparison: Path) -> Image.Image:
-    """The README's first picture: SD3's part of the comparison, up to the early regions."""
+    """The README's first picture: SD3's part of the comparison, up to the dial."""
     with Image.open(comparison) as sheet:
-        return sheet.crop((0, sheet.height // 2, round(0.6 * sheet.width), sheet.height))
+        return sheet.crop((0, sheet.height // 2, left_edge(3), sheet.height))
 
 
 def main() -> int:

@@ -28,6 +28,7 @@ from .run import sample
 from .sampling.guidance import calls_of
 from .sampling.keys import APPLIED, IN_STAGE
 from .sampling.references import half_conds, references_of
+from .showing.status import Tell
 from .way_out import for_node_in_front
 from .whole_runs import steps_of_whole
 
@@ -38,7 +39,7 @@ SEEDS = 2**64
 log = logging.getLogger(__name__)
 
 
-def applied(patcher, settings: Settings, vae, tell: Callable[[str], None]):
+def applied(patcher, settings: Settings, vae, tell: Tell):
     """A copy of the MODEL whose samplers run the plan. It holds one wrapper and no state.
     ValueError for a MODEL of no family, and for a detector that lacks what it needs.
 
@@ -70,7 +71,7 @@ class Applied:
 
     settings: Settings
     vae: Any
-    tell: Callable[[str], None]
+    tell: Tell
 
     def __call__(
         self,

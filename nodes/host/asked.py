@@ -14,7 +14,7 @@ from ...ralu_core.plans import Plan
 from ...ralu_core.scores import Regions
 from .dial import PAPER
 from .sampling.references import IN_FULL
-from .showing.status import show_status
+from .showing.status import Tell, show_status
 
 DEFAULT_SCORE = Regions.score
 Step = Callable[[int, torch.Tensor, torch.Tensor, int], None]
@@ -43,7 +43,7 @@ class Wires:
     seed: int
     callback: Step | None = None
     steps: int = 0
-    tell: Callable[[str], None] = show_status
+    tell: Tell = show_status
     numbers: Callable[[], list[int] | None] | None = None
     hides_steps: bool = False
     is_sampling: bool = False

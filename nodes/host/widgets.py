@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ...ralu_core.growth import DEFAULT_GROWTH
-from .asked import DEFAULT_SCORE, Settings
+from .asked import Settings
 from .dial import PAPER, check_quality
+from .inputs import AUTO
 from .sampling.references import IN_FULL, check_references
 from .sockets import check_choices, check_counts, check_numbers, check_sockets
 
@@ -14,7 +15,7 @@ from .sockets import check_choices, check_counts, check_numbers, check_sockets
 def settings_of(
     *,
     quality: str = PAPER,
-    edge_detector: str = DEFAULT_SCORE,
+    edge_detector: str = AUTO,
     edge_threshold: float = 0.0,
     upsampling: str = DEFAULT_GROWTH,
     references: str = IN_FULL,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -30,6 +31,7 @@ class Server:
 
     def send_sync(self, event, data, client):
         self.texts.append((data["text"], data["node"], client))
+        self.passing = data["passing"]
         self.workflow = data["workflow"]
 
 
@@ -61,14 +63,15 @@ def test_the_most_tokens_of_a_batch_are_told():
     """Where a threshold chooses other numbers of regions in each picture."""
     texts = []
     record = StageRecord(2, "mixed", "edges at full size", 4, [121, 142, 100])
-    Progress(Work({2: 1.0}), 3, texts.append).stage_began(record)
-    assert texts == ["Stage 2 of 3: edges at full size, 142 tokens, 4 steps"]
+    Progress(Work({2: 1.0}), 3, lambda *told: texts.append(told)).stage_began(record)
+    assert texts == [("Stage 2 of 3: edges at full size, 142 tokens, 4 steps",)]
 
 
 def test_steps_of_another_sampler_are_counted_by_work_and_end_with_its_last():
     """Of these FLOPs the last step is more than all, as floats add them."""
     seen, latent = [], torch.zeros(1, 16, 16, 16)
-    bar = CallersBar(Work({1: 0.47}), 1, print, lambda k, *_: seen.append(k), 20, Frame(16, 16))
+    quiet = status.show_status  # there is no server
+    bar = CallersBar(Work({1: 0.47}), 1, quiet, lambda k, *_: seen.append(k), 20, Frame(16, 16))
     record = StageRecord(1, "full", "full size", 7, [64])
     for step in range(7):
         bar.step_done(record, step + 1, latent, latent)
@@ -115,3 +118,16 @@ def test_lines_name_the_workflow_of_the_prompt_that_runs(monkeypatch, sent, id):
     with CurrentNodeContext("prompt", "12"):
         status.show_line("4", "3 of 5")
     assert server.workflow == id
+
+
+@pytest.mark.parametrize("stages", [1, 3])
+def test_the_line_of_a_run_in_one_stage_goes_when_it_is_over(monkeypatch, stages):
+    server = Server()
+    monkeypatch.setattr(status, "running_server", lambda: server)
+    tell = partial(status.show_line, "4")
+    record = StageRecord(1, "full", "full size", 7, [64])
+    with CurrentNodeContext("prompt", "12"):
+        Progress(Work({1: 1.0}), stages, tell).stage_began(record)
+        assert server.passing is (stages == 1)
+        tell("7 steps in 1.00 s")
+    assert not server.passing

@@ -223,6 +223,7 @@ def test_ralu_in_front_makes_the_same_sampler_run_in_stages(tab):
     tab.page.wait_for_function("() => app.rootGraph.nodes.some(n => n.type === 'RALU_Apply')")
     tab.run()
     tab.screenshot("in_front")
+    expect(tab.page.locator(".ralu_lines p")).to_have_count(1)  # that of the steps has gone
     expect(tab.page.locator(".ralu_lines")).to_contain_text("steps in")
     tab.page.wait_for_timeout(500)
     assert tab.page.evaluate(ROOM, SAMPLER) >= 20  # below all that it tells

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +14,7 @@ from PIL import Image
 from ....ralu_core.latents.grid import MIXED
 from ..sampling.watch import Listener, StageRecord
 from .overlay import Overlay, region_overlay
-from .status import is_watched
+from .status import Tell, is_watched
 from .work import Work
 
 WHOLE = 1000  # of the bar
@@ -33,7 +32,7 @@ class Progress(Listener):
 
     work: Work
     stages: int
-    tell: Callable[[str], None]
+    tell: Tell
     overlay: Overlay | None = field(default=None, init=False)
 
     has_previews = False
@@ -42,13 +41,13 @@ class Progress(Listener):
         steps = f"{record.steps} step{'s' if record.steps > 1 else ''}"
         tokens = f"{max(record.tokens)} tokens"
         if self.stages == 1:
-            self.tell(f"{steps} at {record.words}, {tokens}")
+            self.tell(f"{steps} at {record.words}, {tokens}", passing=True)
         else:
             words = f"{record.words}, {tokens}, {steps}"
             self.tell(f"Stage {record.number} of {self.stages}: {words}")
 
     def regions_sought(self) -> None:
-        self.tell("Looking for the regions that grow early")
+        self.tell("Looking for the regions that grow early", passing=True)
 
     def regions_chosen(self, picture: torch.Tensor | None, chosen: torch.Tensor) -> None:
         self.overlay = Overlay(picture, chosen.cpu())

@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import Any, Protocol
 
 from comfy_execution.utils import ExecutionContext, get_executing_context
+
+
+class Tell(Protocol):
+    """Shows a line of text.
+
+    passing  whether the sampler's next line takes its place.
+    """
+
+    def __call__(self, text: str, passing: bool = False) -> None: ...
 
 
 def running_server() -> Any | None:
@@ -21,17 +30,21 @@ def is_watched() -> bool:
     return server is None or bool(server.sockets)
 
 
-def show_status(text: str) -> None:
-    """Show a text on the running node in the browser that queued it; else do nothing."""
+def show_status(text: str, passing: bool = False) -> None:
+    """Show a text on the running node in the browser that queued it; else do nothing.
+
+    passing  as every one is there.
+    """
     if found := _addressee():
         context, server = found
         server.send_progress_text(text, context.node_id, server.client_id)
 
 
-def show_line(node_id: str | None, text: str) -> None:
+def show_line(node_id: str | None, text: str, passing: bool = False) -> None:
     """Show a line on another node of this pack, whose `web` keeps those of one prompt; "" for none.
 
     node_id  of the node to show it on, if any.
+    passing  see `Tell`.
     """
     found = _addressee()
     if node_id is not None and found:
@@ -42,6 +55,7 @@ def show_line(node_id: str | None, text: str) -> None:
             "node": node_id,
             "by": context.node_id,
             "text": text,
+            "passing": passing,
         }
         server.send_sync("ralu_line", line, server.client_id)
 
