@@ -8,17 +8,14 @@ import comfy.sample
 import comfy.samplers
 from comfy_api.latest import io
 
-from ..ralu_core.growth import DEFAULT_GROWTH
-from .early import MISSING, check_plan_and_detector, why_refused
 from .host.asked import Wires
-from .host.dial import PAPER
 from .host.families.words import ENGLISH
-from .host.inputs import AUTO
 from .host.run import sample
 from .host.samplers import SAMPLER_NAMES, sampler_named
 from .host.sockets import check_counts, check_numbers, check_sockets
 from .host.widgets import settings_of
 from .outputs import as_a_ksamplers, latent_output, run_view
+from .sampling_node import SamplingNode
 from .shared_inputs import (
     CATEGORY,
     denoise_input,
@@ -31,7 +28,6 @@ from .shared_inputs import (
     quality_input,
     references_input,
     region_mask_input,
-    saved_enlargers,
     schedule_input,
     search_words,
     shows_runs,
@@ -39,7 +35,7 @@ from .shared_inputs import (
 )
 
 
-class Sampler(io.ComfyNode):
+class Sampler(SamplingNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
@@ -100,23 +96,6 @@ class Sampler(io.ComfyNode):
             **shows_runs(),
             **search_words("ralu", "region adaptive", "speed up", "fast flux", "ksampler"),
         )
-
-    @classmethod
-    def validate_inputs(
-        cls,
-        denoise=None,
-        edge_detector=AUTO,
-        quality=PAPER,
-        vae=MISSING,
-        schedule=MISSING,
-        plain_steps=0,
-    ) -> bool | str:
-        wires = vae, schedule, denoise, plain_steps
-        return why_refused(check_plan_and_detector, quality, edge_detector, *wires)
-
-    @classmethod
-    def fingerprint_inputs(cls, upsampling=DEFAULT_GROWTH, **_) -> list[str]:
-        return saved_enlargers(upsampling)
 
     @classmethod
     def execute(

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from ..ralu_core.growth import DEFAULT_GROWTH
-from .early import MISSING, check_plan_and_detector, why_refused
 from .host.asked import Wires
-from .host.dial import PAPER
-from .host.inputs import AUTO
 from .host.noise import seed_of
 from .host.run import sample
 from .host.sockets import check_sockets
 from .host.widgets import settings_of
 from .outputs import latent_output, run_view
+from .sampling_node import SamplingNode
 from .shared_inputs import (
     CATEGORY,
     denoise_input,
@@ -25,7 +22,6 @@ from .shared_inputs import (
     quality_input,
     references_input,
     region_mask_input,
-    saved_enlargers,
     schedule_input,
     search_words,
     shows_runs,
@@ -33,7 +29,7 @@ from .shared_inputs import (
 )
 
 
-class SamplerAdvanced(io.ComfyNode):
+class SamplerAdvanced(SamplingNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
@@ -76,23 +72,6 @@ class SamplerAdvanced(io.ComfyNode):
             **shows_runs(),
             **search_words("ralu", "region adaptive", "speed up", "SamplerCustomAdvanced"),
         )
-
-    @classmethod
-    def validate_inputs(
-        cls,
-        denoise=None,
-        edge_detector=AUTO,
-        quality=PAPER,
-        vae=MISSING,
-        schedule=MISSING,
-        plain_steps=0,
-    ) -> bool | str:
-        wires = vae, schedule, denoise, plain_steps
-        return why_refused(check_plan_and_detector, quality, edge_detector, *wires)
-
-    @classmethod
-    def fingerprint_inputs(cls, upsampling=DEFAULT_GROWTH, **_) -> list[str]:
-        return saved_enlargers(upsampling)
 
     @classmethod
     def execute(
