@@ -15,6 +15,7 @@ from .host.showing.status import show_line
 from .host.sockets import check_sockets
 from .host.widgets import settings_of
 from .shared_inputs import (
+    BALANCED,
     CATEGORY,
     ScheduleType,
     enlarger_input,
@@ -26,8 +27,6 @@ from .shared_inputs import (
     saved_enlargers,
     search_words,
 )
-
-BALANCED = "balanced"
 
 
 class Apply(io.ComfyNode):
@@ -43,7 +42,7 @@ class Apply(io.ComfyNode):
             "best are euler, dpmpp_2m and others without noise of their own.",
             inputs=[
                 model_input(),
-                quality_input(BALANCED, optional=False),
+                quality_input(optional=False),
                 io.Vae.Input(
                     "vae",
                     optional=True,

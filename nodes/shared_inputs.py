@@ -10,7 +10,7 @@ from comfy_api.latest import io
 from ..ralu_core.growth import DEFAULT_GROWTH, GROWTHS
 from ..ralu_core.growth.enlarged import Enlarged
 from ..ralu_core.scores import SCORES, Need
-from .host.dial import PAPER, QUALITIES
+from .host.dial import QUALITIES
 from .host.enlarger.files import known_files
 from .host.families.words import ENGLISH
 from .host.inputs import AUTO
@@ -18,6 +18,7 @@ from .host.sampling.references import IN_FULL, REFERENCES
 
 CATEGORY = "model/sampling/RALU"
 PICTURE, LATENT = Need.PICTURE, Need.LATENT
+BALANCED = "balanced"
 USED_BY = "Only the quality paper and schedules use it."
 ScheduleType, EnlargerType = io.Custom("RALU_SCHEDULE"), io.Custom("RALU_ENLARGER")
 
@@ -187,11 +188,12 @@ def references_input() -> io.Input:
     )
 
 
-def quality_input(default: str = PAPER, optional: bool = True) -> io.Input:
+def quality_input(optional: bool = True) -> io.Input:
+    """optional  where older prompts lack it, and is then paper; new nodes begin with BALANCED."""
     return io.Combo.Input(
         "quality",
         options=list(QUALITIES),
-        default=default,
+        default=BALANCED,
         optional=optional,
         tooltip="Which plan runs: fine (10 steps) is nearest to the picture of many steps, "
         "balanced (7) is the usual choice, draft (6) is the fastest. paper: RALU as published, "

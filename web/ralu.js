@@ -1,6 +1,7 @@
 // Shows on the nodes what the graph and the last run already know, none of which is saved, and offers
 // RALU in the menus of samplers.
 import { app } from "../../scripts/app.js";
+import { keepPlan } from "./before_dial.js";
 import { nameChoices } from "./choices.js";
 import { addPlot } from "./schedule_plot.js";
 import { addReport } from "./report.js";
@@ -9,12 +10,17 @@ import { addLines } from "./lines.js";
 import { menu } from "./menu.js";
 import { showOnlyRead } from "./only_read.js";
 
+function addToSampler(node) {
+  keepPlan(node);
+  addRunPanel(node);
+}
+
 const ADDITIONS = {
   RALU_Apply: addLines,
   RALU_FitEnlarger: addReport,
   RALU_Schedule: addPlot,
-  RALU_Sampler: addRunPanel,
-  RALU_SamplerAdvanced: addRunPanel,
+  RALU_Sampler: addToSampler,
+  RALU_SamplerAdvanced: addToSampler,
   RALU_TemporalAcceleration(node) {
     addLines(node);
     showOnlyRead(node);

@@ -201,6 +201,17 @@ def test_help_page_opens_with_text_and_picture(tab, type, phrase):
     tab.screenshot(f"help_{type}")
 
 
+@pytest.mark.parametrize("kind", ["RALU_Sampler", "RALU_SamplerAdvanced"])
+def test_a_new_sampler_begins_with_balanced_and_one_of_an_old_file_with_paper(tab, kind):
+    tab.load(graphs.graph(graphs.node(1, kind, 300, 200)))  # saved before there was a dial
+    tab.page.evaluate("(kind) => { app.rootGraph.add(LiteGraph.createNode(kind)); }", kind)
+    qualities = """() => app.rootGraph.nodes.map(
+      node => node.widgets.find(({ name }) => name === 'quality').value)"""
+    for _ in range(2):
+        assert tab.page.evaluate(qualities) == ["paper", "balanced"]
+        tab.page.evaluate("async () => await app.loadGraphData(app.rootGraph.serialize())")
+
+
 @pytest.mark.parametrize("words", ["RALU Sampler", "region adaptive"])
 def test_search_finds_the_sampler(tab, is_newer, words):
     if not is_newer and words != "RALU Sampler":

@@ -166,6 +166,7 @@ def ralu_sampler(
     schedule: Out | None,
     title: str = "RALU Sampler",
     room: int = PANEL,
+    quality: str = "paper",
     **inputs: Any,
 ) -> dict[str, Out]:
     """The sampler, with room below its widgets for what it shows after a run."""
@@ -181,6 +182,7 @@ def ralu_sampler(
         schedule=schedule,
         seed=job.seed,
         cfg=job.cfg,
+        quality=quality,
         **inputs,
     )
 

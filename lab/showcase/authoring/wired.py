@@ -220,5 +220,6 @@ def flux_dev_advanced(sheet: Sheet) -> None:
         latent_image=size.latent,
         vae=models.vae,
         schedule=plan,
+        quality="paper",
     )
     result(sheet, sampled["output"], models.vae, sampled["edge_mask"])
