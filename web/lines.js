@@ -1,6 +1,7 @@
 // Lines that the last prompt sent to a node which was not running itself, one per sampling call.
 import { api } from "../../scripts/api.js";
 import { keep, kept, settings } from "./kept.js";
+import { runLine } from "./markup.js";
 import { isOfAnotherTab, nodeAt } from "./prompts.js";
 import { addElement, paragraph } from "./widget.js";
 import { words } from "./words.js";
@@ -40,9 +41,10 @@ export function addLines(node) {
   });
 }
 
-function withSampler({ by, text }) {
+function withSampler({ by, text, run }) {
   const sampler = nodeAt(by)?.title;
-  return sampler ? `${sampler}: ${text}` : text;
+  const said = (run && runLine(run)) ?? text;
+  return sampler ? `${sampler}: ${said}` : said;
 }
 
 api.addEventListener("ralu_line", ({ detail }) => {

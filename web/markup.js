@@ -107,6 +107,12 @@ export function runMarkup(run) {
     <p class="origin">${say.seconds(fixed(run.seconds, 2), fixed(run.loading, 2))}</p>`;
 }
 
+// The same of a sampler behind the node RALU; none in English, where the server's own says it.
+export function runLine(run) {
+  const { ran } = words();
+  return ran && `${ran(run.steps, fixed(run.seconds, 2))}${told(run)}`;
+}
+
 // In English as the log tells it; other languages have its numbers, and English for how latents grew
 // and for remarks.
 function told(run) {

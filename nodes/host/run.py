@@ -91,6 +91,6 @@ def finish(run: Run, result: Result, started: float) -> Sampled:
         grown=run.grown,
         remarks=run.remarks,
     )
-    run.wires.tell(report.summary())
+    run.wires.tell(report.summary(), run=report.values())
     log.info(report.line())
     return Sampled(run, result, report, run.progress.overlay)

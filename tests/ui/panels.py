@@ -10,7 +10,14 @@ PANEL, LINES = ".ralu_run", ".ralu_lines"
 def a_run(comparison: str, **more: Any) -> dict[str, Any]:
     """What a sampler sends after it, in short."""
     stage = {"number": 3, "steps": 6, "calls": 6, "tokens": [256], "seconds": 2, "share": 1}
-    run = {"stages": [stage], "seconds": 9, "loading": 1, "regions": [], "comparison": comparison}
+    run = {
+        "stages": [stage],
+        "steps": 6,
+        "seconds": 9,
+        "loading": 1,
+        "regions": [],
+        "comparison": comparison,
+    }
     return {**run, **more}
 
 

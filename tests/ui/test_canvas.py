@@ -226,6 +226,8 @@ def test_search_finds_the_sampler(tab, is_newer, words):
     tab.screenshot("search")
 
 
+LINE = """(run) => window.comfyAPI.api.api.dispatchCustomEvent('ralu_line',
+  { prompt_id: 'one', node: '4', by: '5', text: 'In English.', run })"""
 LANGUAGES = {
     "zh": ("RALU 采样器", "阶段 1", "按所连模型 (match the model)", "此处没有收益"),
     "ja": (
@@ -264,6 +266,11 @@ def test_other_languages(chromium, server, is_newer, language):
         )
         tab.page.evaluate(SHOW, [run])
         panel = tab.page.locator(PANEL)
-        for text in (*LANGUAGES[language][3:], "FLUX 5x", "5.56", "grown by dct; a remark"):
+        texts = (*LANGUAGES[language][3:], "FLUX 5x", "5.56", "grown by dct; a remark")
+        for text in texts:
             expect(panel).to_contain_text(text)
+        tab.load(graphs.in_front(seed=1))
+        tab.page.evaluate(LINE, run)
+        for text in ("KSampler: ", *texts):
+            expect(tab.page.locator(LINES)).to_contain_text(text)
         assert not tab.page_errors

@@ -12,9 +12,12 @@ class Tell(Protocol):
     """Shows a line of text.
 
     passing  whether the sampler's next line takes its place.
+    run      the values of the report that it sums up, for other languages than English.
     """
 
-    def __call__(self, text: str, passing: bool = False) -> None: ...
+    def __call__(
+        self, text: str, passing: bool = False, run: dict[str, Any] | None = None
+    ) -> None: ...
 
 
 def running_server() -> Any | None:
@@ -30,21 +33,24 @@ def is_watched() -> bool:
     return server is None or bool(server.sockets)
 
 
-def show_status(text: str, passing: bool = False) -> None:
+def show_status(text: str, passing: bool = True, run: dict[str, Any] | None = None) -> None:
     """Show a text on the running node in the browser that queued it; else do nothing.
 
-    passing  as every one is there.
+    passing, run  as `Tell` has them; every one passes here, and the run's panel follows it.
     """
     if found := _addressee():
         context, server = found
         server.send_progress_text(text, context.node_id, server.client_id)
 
 
-def show_line(node_id: str | None, text: str, passing: bool = False) -> None:
+def show_line(
+    node_id: str | None, text: str, passing: bool = False, run: dict[str, Any] | None = None
+) -> None:
     """Show a line on another node of this pack, whose `web` keeps those of one prompt; "" for none.
 
     node_id  of the node to show it on, if any.
-    passing  see `Tell`.
+    passing, run
+             as `Tell` has them.
     """
     found = _addressee()
     if node_id is not None and found:
@@ -56,6 +62,7 @@ def show_line(node_id: str | None, text: str, passing: bool = False) -> None:
             "by": context.node_id,
             "text": text,
             "passing": passing,
+            "run": run,
         }
         server.send_sync("ralu_line", line, server.client_id)
 

@@ -4,13 +4,15 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
 const web = (name) => readFileSync(new URL(`../../../web/${name}`, import.meta.url), "utf-8");
-// The frontend, which knows the language, is not here: its words are the English ones.
-const english = `${web("words/en.js").replace("export const", "const")}\nconst words = () => en;`;
 const asked = 'import { words } from "./words.js";';
 assert.ok(web("markup.js").includes(asked));
-const { planMarkup, runMarkup, shiftWords } = await import(
-  `data:text/javascript,${encodeURIComponent(web("markup.js").replace(asked, english))}`
-);
+// The frontend, which knows the language, is not here.
+function markupIn(language) {
+  const said = web(`words/${language}.js`).replace("export const", "const");
+  const code = web("markup.js").replace(asked, `${said}\nconst words = () => ${language};`);
+  return import(`data:text/javascript,${encodeURIComponent(code)}`);
+}
+const { planMarkup, runLine, runMarkup, shiftWords } = await markupIn("en");
 
 // Values as Python made them, one file for all; see `test_web.py`.
 const { plans, runs } = JSON.parse(readFileSync(process.env.RALU_VALUES, "utf-8"));
@@ -57,6 +59,19 @@ test("names of other packs' functions are text, not elements", () => {
   assert.ok(html.includes("<p><b>steps are those of &lt;lambda&gt; &amp; more</b></p>"));
 });
 
+for (const language of ["ja", "ko", "zh"]) {
+  const { runLine: told, runMarkup: shown } = await markupIn(language);
+
+  test(`${language}: a run's line says what its panel says`, () => {
+    for (const run of Object.values(runs)) {
+      const [, panel] = /<b>(.*)<\/b>/s.exec(shown(run));
+      assert.ok(told(run).endsWith(panel));
+      assert.ok(told(run).startsWith(`${run.steps}`));
+      assert.doesNotMatch(told(run), /undefined|NaN|null/);
+    }
+  });
+}
+
 for (const [name, run] of Object.entries(runs)) {
   const html = runMarkup(run);
 
@@ -64,6 +79,7 @@ for (const [name, run] of Object.entries(runs)) {
     const numbers = all(html, /<td>stage (\d+)<\/td>/g).map(Number);
     assert.deepEqual(numbers, run.stages.map((stage) => stage.number));
     assert.ok(html.includes(`<p><b>${run.comparison}</b></p>`));
+    assert.equal(runLine(run), undefined); // the server's own is English
     assert.doesNotMatch(html, /undefined|NaN|null|Infinity/);
   });
 

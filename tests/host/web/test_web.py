@@ -73,7 +73,7 @@ def test_the_browser_draws_any_number_of_stages(tmp_path):
         env={**os.environ, "RALU_VALUES": str(values)},
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert f"# pass {1 + 3 * len(plans) + 2 * len(runs)}" in ran.stdout
+    assert f"# pass {4 + 3 * len(plans) + 2 * len(runs)}" in ran.stdout
 
 
 def test_stages_have_the_colours_of_the_picture():
