@@ -15,7 +15,7 @@ from .families.dials import DIALLED, LEAST_SIDE
 from .families.inspect import ModelFacts
 from .few_steps import MOST
 from .planning import planned, telling_steps
-from .samplers import chooses_levels, enlarges, least_steps
+from .samplers import chooses_levels, enlarges, least_steps, shares_steps
 from .solvers import sampler_for
 
 FEW = 4  # steps, of which none can be spared: by plans of several sizes, and
@@ -61,6 +61,8 @@ def why_plain(
     plan = planned(settings, facts, frame).plan
     if enlarges(sampler):
         return "this sampler enlarges the picture while it samples"
+    if shares_steps(sampler):
+        return "this sampler shares its steps with another, and counts them itself"
     if plan.is_full and chooses_levels(sampler):
         return "this sampler chooses noise levels of its own"
     least = least_steps(sampler_for(plan, sampler))

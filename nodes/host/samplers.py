@@ -56,6 +56,15 @@ def enlarges(sampler: Any) -> bool:
     return any(ENLARGES in name for name in names_within(sampler))
 
 
+def shares_steps(sampler: Any) -> bool:
+    """Whether a SAMPLER takes some of its steps and leaves the rest to another, or goes on where
+    that stopped, as RES4LYF's do: both count by noise levels that they remember."""
+    options = _options(sampler)
+    counts = (options.get(name) for name in ("steps_to_run", "start_at_step"))
+    is_part = any(isinstance(count, int) and count >= 0 for count in counts)
+    return is_part or options.get("sampler_mode") in ("unsample", "resample")
+
+
 def check_sampler(sampler, whole: Plan, steps: Sequence[int]) -> None:
     """Refuse samplers that cannot be right in stages of so many steps; in one, most can.
 
@@ -70,6 +79,12 @@ def check_sampler(sampler, whole: Plan, steps: Sequence[int]) -> None:
         raise ValueError(
             f"The sampler {ENLARGES} enlarges the picture while it samples, and no plan does: "
             "use a sampler that keeps the size."
+        )
+    if shares_steps(sampler):
+        raise ValueError(
+            f"The sampler {sampler_name(sampler)} shares its steps with another, and a plan takes "
+            "all of its own: set steps_to_run and start_at_step to -1, and sampler_mode to "
+            "standard."
         )
     if is_for_own_steps(whole) and chooses_levels(sampler):
         raise ValueError(

@@ -9,7 +9,7 @@ import comfy.k_diffusion.sampling as k_diffusion
 import comfy.samplers
 import pytest
 import torch
-from applying import SIDE, custom, on
+from applying import SIDE, custom, empty, on
 from comfy_extras.nodes_advanced_samplers import SamplerEulerCFGpp, SamplerLCMUpscale
 from comfy_extras.nodes_custom_sampler import Noise_RandomNoise
 from limits import LATENT, all_fine, guider, mixed, native, noise, none_fine
@@ -166,6 +166,31 @@ def test_one_that_is_known_to_enlarge_is_refused_at_once_or_left_alone(flux):
         torch.manual_seed(3)  # the sampler draws from the global generator
         drawn.append(custom(model, sampler=sampler)[0])
     assert torch.equal(*drawn) and drawn[0].shape[-1] == 2 * SIDE
+
+
+def sharing(model, x, sigmas, steps_to_run=-1, start_at_step=-1, sampler_mode="standard", **more):
+    """As RES4LYF's: some of its steps, and the rest by another, in its own count."""
+    first = max(start_at_step, 0)
+    end = len(sigmas) if steps_to_run < 0 else first + steps_to_run + 1
+    return k_diffusion.sample_euler(model, x, sigmas[first:end], **more)
+
+
+@pytest.mark.parametrize(
+    "options", [{"steps_to_run": 5}, {"start_at_step": 5}, {"sampler_mode": "resample"}], ids=str
+)
+def test_one_that_shares_its_steps_is_refused_at_once_or_left_alone(flux, options):
+    sampler = comfy.samplers.KSAMPLER(sharing, options)
+    with pytest.raises(ValueError, match=r"sharing shares its steps .*: set steps_to_run and"):
+        run_advanced(flux, sampler)
+    plainly, left_alone = (custom(model, sampler=sampler)[0] for model in (flux, on(flux)))
+    assert torch.equal(plainly, left_alone)
+
+
+def test_one_that_could_share_its_steps_and_does_not_runs(flux, caplog):
+    caplog.set_level("INFO")
+    asked = {"steps_to_run": -1, "start_at_step": -1, "sampler_mode": "standard"}
+    custom(on(flux), sampler=comfy.samplers.KSAMPLER(sharing, asked), latent=empty(side=32))
+    assert "RALU 7 steps" in caplog.text and "plainly" not in caplog.text
 
 
 def test_sampler_of_another_kind_is_refused(flux):
