@@ -65,6 +65,12 @@ def test_sampler_custom_advanced_is_ralu_sampler_advanced(model, vae):
     assert torch.equal(denoised, expected.args[1]["samples"])
 
 
+def test_the_last_estimate_that_is_told_is_the_picture(model):
+    """Which detailers of the Impact Pack take it for."""
+    samples, denoised = custom(on(model), latent=empty(side=16))
+    torch.testing.assert_close(denoised, samples, rtol=0, atol=1e-5)
+
+
 WIRES = {
     "batch": lambda model, vae: {"latent": empty(2)},
     "inpaint mask": lambda model, vae: {"latent": {"samples": picture(), "noise_mask": _mask()}},

@@ -92,10 +92,7 @@ def sample_second_order(
         was_told = unguided is not None and unguided.is_told
         if unguided is not None:
             unguided.denoised = None
-        denoised = model(x, sigmas[i] * rows, **extra_args)
-        if callback is not None:
-            step = {"x": x, "i": i, "sigma": sigmas[i], "sigma_hat": sigmas[i]}
-            callback({**step, "denoised": denoised})
+        begun, denoised = x, model(x, sigmas[i] * rows, **extra_args)
         if unguided is not None:
             unguided.keep(denoised, force.mask)
         settling = settles if i == last else 0.0
@@ -106,6 +103,10 @@ def sample_second_order(
         else:
             steps = steps if was_told or i == 0 else of_rules()
             x = steps.take(x, denoised, *levels, settling, unguided.denoised, force.mask)
+        if callback is not None:
+            step = {"x": begun, "i": i, "sigma": sigmas[i], "sigma_hat": sigmas[i]}
+            # Without noise the state is the clean estimate, which other nodes take for the picture.
+            callback({**step, "denoised": x if levels[1] == 0 else denoised})
     return x
 
 
