@@ -158,25 +158,49 @@ def test_tiles_are_refused(flux, x, scattered):
         plain(flux, x[..., :16], Layout(scattered))
 
 
-@pytest.mark.parametrize("length", [16, 32])
-def test_context_windows_are_refused_before_a_run_that_they_would_cut(flux, length):
-    """Here along the rows of a latent of 32; of frames there is one."""
-    windowed, calls = flux.clone(), []
-    windowed.model_options["context_handler"] = windows.IndexListContextHandler(
+class Tiles:
+    """As the pack Tiled Diffusion has them, but for the cutting."""
+
+    def __init__(self, side: int):
+        self.tile_height = self.tile_width = side
+
+    def __call__(self, apply_model, args):
+        return apply_model(args["input"], args["timestep"], **args["c"])
+
+
+def with_tiles(model, side: int) -> None:
+    model.set_model_unet_function_wrapper(Tiles(side))
+
+
+def with_windows(model, length: int) -> None:
+    """Along the rows of a latent; of frames there is one."""
+    model.model_options["context_handler"] = windows.IndexListContextHandler(
         windows.get_matching_context_schedule(windows.ContextSchedules.STATIC_STANDARD),
         windows.get_matching_fuse_method(windows.ContextFuseMethods.PYRAMID),
         context_length=length,
         context_overlap=4,
         dim=2,
     )
+
+
+CUTS = {
+    "windows of 16 cut this latent, 32 long on axis 2": with_windows,
+    "tiles of 16x16 cut this latent of 32x32": with_tiles,
+}
+
+
+@pytest.mark.parametrize("told", CUTS)
+@pytest.mark.parametrize("length", [16, 32])
+def test_windows_and_tiles_are_refused_before_a_run_that_they_would_cut(flux, told, length):
+    cut, calls = flux.clone(), []
+    CUTS[told](cut, length)
     flux.model.diffusion_model.register_forward_pre_hook(lambda *_: calls.append(1))
-    refusal = pytest.raises(ValueError, match="windows of 16 cut this latent, 32 long on axis 2")
-    with refusal if length < 32 else nullcontext():
+    with pytest.raises(ValueError, match=told) if length < 32 else nullcontext():
         ralu(
-            windowed,
+            cut,
             None,
             (256, 256),
-            schedule=schedule_for(windowed),
+            schedule=schedule_for(cut),
             edge_detector="latent_gradient",
         )
     assert bool(calls) is (length == 32)

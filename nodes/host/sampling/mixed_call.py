@@ -143,7 +143,9 @@ def _was_skipped(transformer_options: dict) -> bool:
 
 
 def check_whole(model_options: dict, shape: Sequence[int]) -> None:
-    """ValueError, before a run, for context windows that latents of a shape do not fit into."""
+    """ValueError, before a run, for tiles and context windows that latents of a shape do not fit
+    into."""
+    _check_tiles(model_options.get("model_function_wrapper"), shape)
     handler = model_options.get("context_handler")
     axis, longest = (getattr(handler, name, None) for name in ("dim", "context_length"))
     if axis is None or longest is None or axis >= len(shape) or shape[axis] <= longest:
@@ -152,6 +154,17 @@ def check_whole(model_options: dict, shape: Sequence[int]) -> None:
         f"RALU's mixed stage samples whole pictures, and context windows of {longest} cut this "
         f"latent, {shape[axis]} long on axis {axis}: {WAY_OUT_OF_TILES}."
     )
+
+
+def _check_tiles(wrapper: Any, shape: Sequence[int]) -> None:
+    """Of a wrapper of the model's call that says how large its tiles are, as Tiled Diffusion's."""
+    tile = [getattr(wrapper, name, None) for name in ("tile_height", "tile_width")]
+    sizes = zip(tile, shape[-2:], strict=True)
+    if any(isinstance(one, int) and one < whole for one, whole in sizes):
+        raise ValueError(
+            f"RALU's mixed stage samples whole pictures, and tiles of {tile[0]}x{tile[1]} cut this "
+            f"latent of {shape[-2]}x{shape[-1]}: {WAY_OUT_OF_TILES}."
+        )
 
 
 def check_cached(wrappers: dict, family: Family, batch: int) -> None:
