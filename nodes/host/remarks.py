@@ -33,7 +33,7 @@ def remarks(chosen: Planned, settings: Settings, sampler: Any, conds: Conds) -> 
     if takes_own_steps(whole, sampler):
         told.append(
             f"steps are those of {sampler_name(sampler)}, and the plan was made for steps of "
-            "second order: choose euler for these"
+            "second order: choose ComfyUI's own euler for these"
         )
     if settings.schedule is not None and settings.quality in DIALLED:
         told.append(f"the connected schedule is the plan, so that {settings.quality} has no effect")

@@ -73,7 +73,7 @@ def test_eulers_place_is_taken_and_no_others(flux, caplog):
     for name, sampler in (("heun", "heun"), ("euler", churned)):
         assert not torch.equal(run(flux, sampler, plan), euler)
         told = f"; steps are those of {name}, and the plan was made for steps of second "
-        assert f"{told}order: choose euler" in caplog.text
+        assert f"{told}order: choose ComfyUI's own euler" in caplog.text
 
 
 def test_in_a_plan_of_first_order_euler_stays(flux):

@@ -53,7 +53,7 @@ def test_the_place_of_what_draws_eulers_picture_is_taken(flux, name, caplog):
     caplog.set_level(logging.INFO)
     assert torch.equal(run(flux, name, plan), run(flux, "euler", plan))
     assert caplog.text.count(f"; RALU's steps of second order take the place of {name}\n") == 1
-    assert "choose euler" not in caplog.text
+    assert "own euler" not in caplog.text
     first_order = plain(shift_of(flux), (5,))
     assert not torch.equal(run(flux, name, first_order), run(flux, "euler", first_order))
 
@@ -82,7 +82,7 @@ def test_others_take_as_many_steps_on_the_models_own_levels(flux, name, denoise,
     expected = torch.tensor(Stage.spaced(FULL, 5, start, 0.0, shift=shift).sigmas)
     torch.testing.assert_close(levels, expected, atol=1e-5, rtol=0)
     assert f"(5 steps of {name})" in caplog.text
-    assert "choose euler for these" in caplog.text
+    assert "choose ComfyUI's own euler for these" in caplog.text
 
 
 @pytest.mark.parametrize("name", known(*BY_THEMSELVES, "euler"))
