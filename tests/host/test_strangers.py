@@ -82,6 +82,11 @@ def patches(vae):
     def over_picture(args):
         return {**args, "seen": kept.shape}
 
+    face_mask = torch.ones(1, 256, 256)
+
+    def over_mask(args):
+        return {**args, "seen": face_mask.shape}
+
     class Net:
         additional_in_dim = 0
 
@@ -96,22 +101,26 @@ def patches(vae):
         "Patch of a patch": Patch(patch=Patch(image=picture())),
         "Patch's method": Patch(vae=vae).method,
         "patches.<locals>.over_picture": over_picture,
+        "Patch of faces": Patch(kwargs=[{"mask": None}, {"mask": face_mask}]),
+        "patches.<locals>.over_mask": over_mask,
     }
 
 
-NAMES = (
-    "DiffSynthCnetPatch",
-    "Patch",
-    "Patch of an image",
-    "Patch of a patch",
-    "Patch's method",
-    "patches.<locals>.over_picture",
-)
+NAMES = {
+    "DiffSynthCnetPatch": "picture",
+    "Patch": "picture",
+    "Patch of an image": "picture",
+    "Patch of a patch": "picture",
+    "Patch's method": "picture",
+    "patches.<locals>.over_picture": "picture",
+    "Patch of faces": "mask",
+    "patches.<locals>.over_mask": "mask",
+}
 
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("place", ["double_block", "post_input", "replace", "wrapper"])
-def test_a_patch_that_fits_a_picture_to_the_latent(flux, vae, name, place):
+def test_a_patch_that_fits_a_picture_or_a_mask_to_the_latent(flux, vae, name, place):
     from comfy.patcher_extension import WrappersMP
 
     def call(*_):
@@ -126,7 +135,7 @@ def test_a_patch_that_fits_a_picture_to_the_latent(flux, vae, name, place):
     else:
         patched.set_model_patch(patch, place)
     said = name.split(" of ")[0].removesuffix("'s method")
-    with pytest.raises(ValueError, match=f"model patch {said} fits a picture to"):
+    with pytest.raises(ValueError, match=f"model patch {said} fits a {NAMES[name]} to"):
         ralu(patched, vae)
 
 
@@ -136,6 +145,14 @@ def test_a_patch_that_fits_a_picture_where_no_stage_is_mixed(flux, vae):
     latent = {"samples": torch.randn(1, 16, 32, 32)}
     samples, _ = ralu(patched, vae, latent=latent, denoise=0.3)
     assert torch.isfinite(samples).all()
+
+
+def test_a_patch_with_numbers_of_no_place_is_carried(flux, vae):
+    embedding, text_mask = torch.randn(1, 4, 32), torch.ones(1, 1, 8)
+    patched = flux.clone()
+    patch = Patch(embedding=embedding, mask=None, text_mask=text_mask, mask_strength=1.0)
+    patched.set_model_patch(patch, "double_block")
+    assert torch.isfinite(ralu(patched, vae)[0]).all()
 
 
 def test_usos_style_is_carried(flux):

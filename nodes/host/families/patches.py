@@ -1,10 +1,10 @@
-"""Model patches that a packed call cannot carry: those that fit a picture of their own to it."""
+"""Model patches that a packed call cannot carry: those that fit a picture, or a mask, to it."""
 
 from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -15,28 +15,34 @@ from ....ralu_core.latents.frame import Frame
 
 VAE = ("encode", "decode", "decode_tiled")
 COLOURS = (3, 4)  # channels of an IMAGE, which come last
+Held = Callable[[str, Any], bool]  # of the name and the value of something that a patch holds
 DEPTH = 3  # a function's own, its owner's, and those of a patch that this one shares
 
 
 def check_patches(options: dict) -> None:
-    """ValueError for transformer_options with a patch that holds a VAE or an IMAGE.
+    """ValueError for transformer_options with a patch that holds a VAE, an IMAGE or a MASK.
 
     Fun control, DiffSynth, LLLite and their kind encode their picture anew at the size of the
     latent that the network sees; a packed call is one row of tokens, onto which it would be
-    squeezed. Patches that bring numbers of no place, such as USO's style, are carried.
+    squeezed. A MASK, as PuLID's attn_mask, has a number for each token of the whole latent. Patches
+    that bring numbers of no place, such as USO's style, are carried.
     """
-    name = _with_picture(options)
-    if name is not None:
-        raise ValueError(
-            f"RALU's mixed stage calls the network with one row of tokens, and the model patch "
-            f"{name} fits a picture to what it takes for the whole latent: remove the patch, use a "
-            "ControlNet instead, or use a KSampler."
-        )
+    for held, is_sought, way_out in (
+        ("a picture", _is_picture, "remove the patch, use a ControlNet instead"),
+        ("a mask", _is_mask, "disconnect its mask, choose fine, balanced or draft"),
+    ):
+        name = _patch_with(is_sought, options)
+        if name is not None:
+            raise ValueError(
+                "RALU's mixed stage calls the network with one row of tokens, and the model patch "
+                f"{name} fits {held} to what it takes for the whole latent: {way_out}, or use a "
+                "KSampler."
+            )
 
 
 def check_enlarged(options: dict, frame: Frame) -> None:
     """The same where a picture is sampled larger than it is, which would shift the patch's."""
-    name = None if frame.is_whole else _with_picture(options)
+    name = None if frame.is_whole else _patch_with(_is_placed, options)
     if name is not None:
         side = frame.space.coarse_pixels
         raise ValueError(
@@ -46,11 +52,11 @@ def check_enlarged(options: dict, frame: Frame) -> None:
         )
 
 
-def _with_picture(options: dict) -> str | None:
-    """Name of a patch that holds a VAE or an IMAGE."""
+def _patch_with(is_sought: Held, options: dict) -> str | None:
+    """Name of a patch that holds what is sought."""
     wrappers = options.get("wrappers", {}).get(WrappersMP.DIFFUSION_MODEL, {})
     patches = _each([options.get("patches", {}), options.get("patches_replace", {}), wrappers])
-    return next((_name(patch) for patch in patches if _holds_picture(patch, DEPTH)), None)
+    return next((_name(patch) for patch in patches if _holds(is_sought, "", patch, DEPTH)), None)
 
 
 def _each(value: Any) -> Iterator[Any]:
@@ -64,35 +70,60 @@ def _each(value: Any) -> Iterator[Any]:
         yield from _each(one)
 
 
-def _holds_picture(value: Any, depth: int) -> bool:
+def _is_picture(name: str, value: Any) -> bool:
+    """Whether it is an IMAGE or a VAE."""
     if torch.is_tensor(value):
         return value.ndim == 4 and value.shape[-1] in COLOURS
+    return all(hasattr(value, method) for method in VAE)
+
+
+def _is_mask(name: str, value: Any) -> bool:
+    """Whether it is a MASK, which but for its name is a tensor as embeddings are."""
+    is_named = "mask" in name.lower() and torch.is_tensor(value)
+    return is_named and value.ndim > 2 and min(value.shape[-2:]) > 1
+
+
+def _is_placed(name: str, value: Any) -> bool:
+    return _is_picture(name, value) or _is_mask(name, value)
+
+
+def _holds(is_sought: Held, name: str, value: Any, depth: int) -> bool:
+    """Whether a value is sought, or holds what is; its name is that of what it lies in."""
     if isinstance(value, type | torch.nn.Module | ModelPatcher):
         return False
-    if all(hasattr(value, name) for name in VAE):
+    if is_sought(name, value):
         return True
-    return depth > 0 and any(_holds_picture(one, depth - 1) for one in _held(value))
+    if torch.is_tensor(value) or depth == 0:
+        return False
+    return any(_holds(is_sought, named or name, one, depth - 1) for named, one in _held(value))
 
 
-def _held(value: Any) -> Iterator[Any]:
-    """What a patch was made with, whichever way its node is written."""
+def _held(value: Any) -> Iterator[tuple[str, Any]]:
+    """What a patch was made with, and its names, whichever way its node is written."""
     if isinstance(value, functools.partial):
-        yield from (value.func, *value.args, *value.keywords.values())
-    yield getattr(value, "__self__", None)
-    yield from closed_over(value)
+        yield from (("", one) for one in (value.func, *value.args))
+        yield from value.keywords.items()
+    yield "", getattr(value, "__self__", None)
+    yield from _closed_over(value)
     if isinstance(value, list | tuple):
-        yield from value
+        yield from (("", one) for one in value)
     elif isinstance(value, dict):
-        yield from value.values()
+        yield from ((str(key), one) for key, one in value.items())
     elif type(value).__module__ != "builtins":
-        yield from getattr(value, "__dict__", {}).values()
+        yield from getattr(value, "__dict__", {}).items()
 
 
 def closed_over(function: Any) -> Iterator[Any]:
     """What a function holds of where it was made."""
-    for cell in getattr(function, "__closure__", None) or ():
+    return (value for _, value in _closed_over(function))
+
+
+def _closed_over(function: Any) -> Iterator[tuple[str, Any]]:
+    """The same with the names it has there."""
+    names = getattr(getattr(function, "__code__", None), "co_freevars", ())
+    for name, cell in zip(names, getattr(function, "__closure__", None) or (), strict=False):
         with contextlib.suppress(ValueError):  # a name that was never set
-            yield cell.cell_contents
+            yield name, cell.cell_contents
 
 
 def _name(patch: Any) -> str:
