@@ -20,7 +20,7 @@ from ...ralu_core.scores import score_named
 from .aside import why_plain
 from .asked import Settings, Wires
 from .dial import dialled_plan
-from .families.inspect import check_stages, inspect_model
+from .families.inspect import check_stages, copy_of, inspect_model
 from .few_steps import MOST
 from .inputs import check_detector, check_text, latent_samples, score_for
 from .noise import numbers_of
@@ -56,7 +56,7 @@ def applied(patcher, settings: Settings, vae, tell: Tell):
     if plan.ratio is not None:
         check_text(detector, facts.family, patcher.model_options.get("transformer_options", {}))
         check_detector(settings.detector, vae, facts.space, settings.threshold)
-    clone = patcher.clone()
+    clone = copy_of(patcher)
     others = dict(clone.wrappers.get(KIND, {}))
     if others.pop(APPLIED, None):
         log.warning("RALU replaces the RALU node in front of it.")

@@ -9,6 +9,7 @@ from typing import Any
 
 import comfy.model_base
 import comfy.model_sampling
+from comfy.model_patcher import create_model_options_clone
 
 from ....ralu_core.cost import CallCost
 from ....ralu_core.latents.frame import Frame
@@ -143,6 +144,14 @@ def check_stages(plan: Plan, family: Family) -> None:
 def network_of(patcher: Any) -> Any:
     """The diffusion model of a MODEL as it is patched now, compiled or not."""
     return unwrapped(patcher.get_model_object("diffusion_model"))
+
+
+def copy_of(patcher: Any) -> Any:
+    """A copy of a MODEL that holds the same patches. Older hosts copy a patch with all that it is
+    made of, so that two patches which share something no longer do."""
+    clone = patcher.clone()
+    clone.model_options = create_model_options_clone(patcher.model_options)
+    return clone
 
 
 def unwrapped(network: Any) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 from comfy.patcher_extension import WrappersMP
 
 from ..families.blocks import Blocks
-from ..families.inspect import unwrapped
+from ..families.inspect import copy_of, unwrapped
 from ..sampling.keys import CACHE, FORECASTS, WORK
 from .acceleration import Acceleration
 from .caches import RunState
@@ -40,7 +40,7 @@ def accelerate(
     settings.policy.check(blocks)
     settings.policy.blocks(depth)  # refuses an empty range before anything is sampled
     check_neighbours(patcher.model_options, patcher.wrappers)
-    clone = patcher.clone()
+    clone = copy_of(patcher)
     if clone.get_wrappers(WrappersMP.OUTER_SAMPLE, FORECASTS):
         log.warning("RALU Temporal Acceleration replaces the one in front of it.")
     wrappers = {

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from unittest.mock import patch
 
 import pytest
 import torch
+from accelerating import accelerated
+from applying import custom, on
 from limits import assert_limits, assert_matters, guider
+
+from ralu_pack.ralu_core import plans
+
+PLAIN = replace(plans.plain(3.0, (3,)), model_shift=None)  # three plain steps
 
 
 class Rescaled(torch.nn.Module):
@@ -31,6 +38,17 @@ class AllBlocks(torch.nn.Module):
         for block in self.blocks:
             img, txt = block(img, txt, *args, **kwargs)
         return 0.9 * img, txt
+
+
+class Told:
+    """As InstantX's SD3 IP-Adapter: a block's patch reads what a wrapper of the call wrote."""
+
+    def __init__(self, said: dict):
+        self.said = said
+
+    def __call__(self, args, extra):
+        out = extra["original_block"](args)
+        return {**out, "img": self.said.get("scale", 1.0) * out["img"]}
 
 
 def embedder_replaced(model):
@@ -70,10 +88,23 @@ def blocks_replaced(model):
     )
 
 
+def patches_that_share(model):
+    patched, said = model.clone(), {}
+
+    def wrapper(apply_model, args):
+        said["scale"] = 0.9
+        return apply_model(args["input"], args["timestep"], **args["c"])
+
+    patched.set_model_unet_function_wrapper(wrapper)
+    patched.set_model_patch_replace(Told(said), "dit", "double_block", 0)
+    return patched
+
+
 WAYS = {
     "the embedder, as DyPE": embedder_replaced,
     "the forward pass, as TeaCache": forward_replaced,
     "the list of blocks, as WaveSpeed": blocks_replaced,
+    "a block and the call, as IP-Adapter for SD3": patches_that_share,
 }
 
 
@@ -82,3 +113,16 @@ WAYS = {
 def test_what_another_pack_replaced_works_in_every_stage(flux, way):
     assert_limits(guider(way(flux)))
     assert_matters(guider(way(flux)), guider(flux))
+
+
+@pytest.mark.parametrize(
+    "copied",
+    [lambda model: on(model, schedule=PLAIN), lambda model: accelerated(model, warm_up=100)],
+    ids=["RALU", "RALU Temporal Acceleration"],
+)
+def test_a_copy_of_the_model_holds_the_same_patches(model, copied):
+    patched, sigmas = patches_that_share(model), torch.tensor(PLAIN.stages[0].sigmas)
+    copy = copied(patched)  # before anything was said
+    expected = custom(patched, sigmas)[0]
+    assert torch.equal(custom(copy, sigmas)[0], expected)
+    assert not torch.equal(custom(model, sigmas)[0], expected)
