@@ -9,6 +9,7 @@ from typing import Any
 
 import comfy.model_base
 import comfy.model_sampling
+import torch
 from comfy.model_patcher import create_model_options_clone
 
 from ....ralu_core.cost import CallCost
@@ -157,6 +158,12 @@ def copy_of(patcher: Any) -> Any:
 def unwrapped(network: Any) -> Any:
     """The network inside of one that torch.compile wrapped."""
     return getattr(network, "_orig_mod", network)
+
+
+def has_foreign_blocks(network: Any) -> bool:
+    """Whether another pack put blocks of its own class among a network's."""
+    lists = (part for part in network.children() if isinstance(part, torch.nn.ModuleList))
+    return any(not type(one).__module__.startswith("comfy.") for part in lists for one in part)
 
 
 def _family(model: Any, network: Any, is_flow: bool) -> Family:

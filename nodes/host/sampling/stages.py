@@ -16,6 +16,7 @@ from comfy.patcher_extension import WrappersMP, add_wrapper_with_key
 from comfy.samplers import CFGGuider
 
 from ....ralu_core.latents.grid import FULL, HALF
+from ....ralu_core.latents.layout import Layout
 from ....ralu_core.latents.noise import stage_seed
 from ....ralu_core.latents.packing import Packing
 from ....ralu_core.latents.space import Space
@@ -33,7 +34,8 @@ from .keys import IN_STAGE, MASK_FUNCTION, VIEWS
 from .mixed_call import MixedCall
 from .second_order import Unguided, for_stage, goes_straight
 from .spatial import at_both_sizes
-from .text_attention import TextAttention
+from .text_attention import NEVER_ASKED, TextAttention
+from .views import Probe
 from .watch import Watch
 
 WRAPPER_KEY = "ralu_mixed_call"
@@ -151,20 +153,24 @@ class GuiderStages:
         add_wrapper_with_key(
             WrappersMP.OUTER_SAMPLE,
             WRAPPER_KEY,
-            functools.partial(self._join, self._mixed_call(guider, task) or self._watch(task)),
+            functools.partial(self._join, self._calls(guider, task)),
             guider.model_options,
             is_model_options=True,
         )
         return guider
 
-    def _mixed_call(self, guider, task: StageTask) -> MixedCall | None:
+    def _calls(self, guider, task: StageTask) -> list[MixedCall | TextAttention | Probe]:
+        """What stands around the model's calls of a stage, the innermost last."""
+        layout = task.layout
+        own = self._watch(task) if layout is None else self._mixed_call(guider, task, layout)
+        return [call for call in (own, self._probe(task)) if call is not None]
+
+    def _mixed_call(self, guider, task: StageTask, layout: Layout) -> MixedCall:
         """The model's call in a mixed stage, for which the guider gets its conds and filters."""
-        if task.layout is None:
-            return None
         device = guider.model_patcher.load_device
-        packings = Packing.parts(task.layout, self.family.one_table)
+        packings = Packing.parts(layout, self.family.one_table)
         packings = [packing.to(device) for packing in packings]
-        layout = task.layout.to(device)
+        layout = layout.to(device)
         guider.original_conds = fit_to_layout(self.conds, layout, packings, self._space)
         at_both_sizes(guider.model_options, layout, self._space)
         return MixedCall(packings, self.family)
@@ -175,12 +181,22 @@ class GuiderStages:
         if not (self.watches_text and task.before_choice):
             return None
         h, w = (side // self._space.patch for side in task.white.shape[-2:])
-        blocks = self.family.size(network_of(self.guider.model_patcher)).blocks
+        blocks = self._blocks
         is_first, marks = has_own_cfg(self.guider), self.lettering
         if marks is not None:  # once, and not in each call
             marks = marks.to(self.guider.model_patcher.load_device)
         self.to_text = TextAttention(self.family, (h, w), len(task.white), blocks, is_first, marks)
         return self.to_text
+
+    def _probe(self, task: StageTask) -> Probe | None:
+        """In a run's first stage: whether the network asks for an attention that will be split."""
+        is_first = self.plan is not None and task.stage.number == self.plan.stages[0].number
+        is_split = self._has_views and self.family.views.splits
+        return Probe(self._blocks) if is_first and is_split else None
+
+    @property
+    def _blocks(self) -> int:
+        return self.family.size(network_of(self.guider.model_patcher)).blocks
 
     def attention_to_text(
         self, device: torch.device
@@ -190,25 +206,20 @@ class GuiderStages:
         if self.to_text is None:
             return None, None
         if self.to_text.found is None:
-            raise ValueError(
-                "RALU watched the attention to the text, for the edge detector or for lettering, "
-                "and the model asked for none in stage 1, because another node replaced its "
-                "blocks: remove that node, or choose another edge detector and CLIP Text Encode."
-            )
+            raise ValueError(NEVER_ASKED)
         lettering = self.to_text.lettering
         return self.to_text.found.to(device), None if lettering is None else lettering.to(device)
 
-    def _join(self, call: MixedCall | TextAttention | None, executor, *args, **kwargs):
-        """An OUTER_SAMPLE wrapper: `call` joins last, so that all others see full-size latents.
+    def _join(self, calls: list, executor, *args, **kwargs):
+        """An OUTER_SAMPLE wrapper: `calls` join last, so that all others see full-size latents.
 
         Not by a clone of the MODEL: the host unpins the weights of the MODEL where a clone ends.
         """
         self._has_joined = True
-        if call is None:
-            return executor(*args, **kwargs)
         options = executor.class_obj.model_options  # the host's own copy, for this sampling alone
         kind = WrappersMP.APPLY_MODEL
-        add_wrapper_with_key(kind, WRAPPER_KEY, call, options, is_model_options=True)
+        for call in calls:
+            add_wrapper_with_key(kind, WRAPPER_KEY, call, options, is_model_options=True)
         return executor(*args, **kwargs)
 
     def _check_joined(self, task: StageTask) -> None:

@@ -12,11 +12,17 @@ from ..families.family import Family
 from ..families.views import OVERRIDE
 
 BLOCKS = 4  # that are watched, spread over the network's depth
+NEVER_ASKED = (
+    "RALU watched the attention to the text, for the edge detector or for lettering, and the model "
+    "asked for none in stage 1, because another node replaced its blocks: remove that node, or "
+    "choose another edge detector and CLIP Text Encode."
+)
 PROMPTS = "cond_or_uncond"  # the host writes it: which prompt each part of a batch belongs to
 
 
 class TextAttention:
     """An APPLY_MODEL wrapper for one stage; what it finds is of the last call that said something.
+    ValueError where the first says nothing, before the stage is sampled for it.
 
     family  whose attention lies text first, then the picture.
     grid    rows and columns of the stage's tokens; pictures of the batch.
@@ -60,6 +66,8 @@ class TextAttention:
         if watched is not None and watched.shares:
             self.found, *rest = torch.stack(watched.shares).mean(0).unflatten(2, self.grid)
             self.lettering = rest[0] if rest else None
+        elif watched is not None and self.found is None:
+            raise ValueError(NEVER_ASKED)
         return out
 
     def _watched(self, x: torch.Tensor, text: Any, options: dict) -> Watched | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,7 @@ import torch
 
 from ....ralu_core.latents.packing import Packing
 from ....ralu_core.latents.views import PAPER
+from ..families.inspect import has_foreign_blocks, unwrapped
 from ..families.views import OVERRIDE, Rule, SplitAttention, repeat_text
 from .keys import WORK
 
@@ -58,12 +60,64 @@ class Seen:
         return {**more, MASK: repeat_text(mask, self.text)}
 
 
+class Probe:
+    """An APPLY_MODEL wrapper for the first stage of a run that splits the attention in some stage:
+    RuntimeError after the first call where the network does not ask for it in its blocks.
+
+    blocks  of the network, each of which has an attention.
+
+    It changes no numbers. Compiled networks are left alone, as they would be compiled once more.
+    """
+
+    def __init__(self, blocks: int):
+        self.blocks, self.is_done = blocks, False
+
+    def __call__(
+        self,
+        executor,
+        x,
+        t,
+        c_concat=None,
+        c_crossattn=None,
+        control=None,
+        transformer_options=None,
+        **kwargs,
+    ):
+        network, options = executor.class_obj.diffusion_model, transformer_options or {}
+        if self.is_done or unwrapped(network) is not network:
+            return executor(x, t, c_concat, c_crossattn, control, options, **kwargs)
+        self.is_done = True
+        asked = Asked(options.get(OVERRIDE))
+        options = {**options, OVERRIDE: asked}
+        out = executor(x, t, c_concat, c_crossattn, control, options, **kwargs)
+        if asked.calls < (self.blocks if has_foreign_blocks(network) else 1):
+            raise _unasked(network, f"asked for it in {asked.calls} of its {self.blocks} blocks")
+        return out
+
+
+class Asked:
+    """Stands in for the host's attention, and counts. before: another node's, under this one."""
+
+    def __init__(self, before: Callable | None):
+        self.before, self.calls = before, 0
+
+    def __call__(self, function: Callable, *args, **kwargs):
+        self.calls += 1
+        if self.before is not None:
+            return self.before(function, *args, **kwargs)
+        return function(*args, **kwargs)
+
+
 def check_split(seen: Seen, network: Any) -> None:
     """RuntimeError where the network ran without asking for its attention; an acceleration may
     leave all blocks out."""
     if seen.attention is not None and not seen.attention.calls and WORK not in seen.options:
-        raise RuntimeError(
-            f"RALU split the attention of {type(network).__name__} by the size of tokens, and the "
-            "model never asked for it, because another node replaced its blocks or adds tokens to "
-            f"them: remove that node, or set the plan's views to {PAPER!r}."
-        )
+        raise _unasked(network, "never asked for it")
+
+
+def _unasked(network: Any, why: str) -> RuntimeError:
+    return RuntimeError(
+        f"RALU splits the attention of {type(network).__name__} by the size of tokens, and the "
+        f"model {why}, because another node replaced its blocks or adds tokens to them: remove "
+        f"that node, or set the plan's views to {PAPER!r}."
+    )

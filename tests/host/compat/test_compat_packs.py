@@ -7,11 +7,13 @@ from unittest.mock import patch
 
 import pytest
 import torch
-from accelerating import accelerated
+from accelerating import METHODS, accelerated
 from applying import custom, on
 from limits import assert_limits, assert_matters, guider
 
+from driving import SHIFT, Calls, ralu, schedule_for
 from ralu_pack.ralu_core import plans
+from ralu_pack.ralu_core.latents.views import VIEWS
 
 PLAIN = replace(plans.plain(3.0, (3,)), model_shift=None)  # three plain steps
 
@@ -38,6 +40,20 @@ class AllBlocks(torch.nn.Module):
         for block in self.blocks:
             img, txt = block(img, txt, *args, **kwargs)
         return 0.9 * img, txt
+
+
+class Faced(torch.nn.Module):
+    """As IP-Adapter and PuLID add a face to what a block makes, and drop the call's options."""
+
+    def __init__(self, block: torch.nn.Module):
+        super().__init__()
+        self.block = block
+
+    def forward(self, *args, transformer_options=None, **kwargs):
+        out = self.block(*args, **kwargs)
+        img, *txt = out if isinstance(out, tuple) else (out,)
+        img = img + 0.2 * torch.sin(img)
+        return (img, *txt) if txt else img
 
 
 class Told:
@@ -88,6 +104,17 @@ def blocks_replaced(model):
     )
 
 
+DOUBLE, SINGLE = "double_blocks", "single_blocks"
+
+
+def faces_added(model, *kinds: str):
+    patched = model.clone()
+    for kind in kinds or (DOUBLE, SINGLE):
+        name = f"diffusion_model.{kind}.0"
+        patched.add_object_patch(name, Faced(model.get_model_object(name)))
+    return patched
+
+
 def patches_that_share(model):
     patched, said = model.clone(), {}
 
@@ -104,6 +131,7 @@ WAYS = {
     "the embedder, as DyPE": embedder_replaced,
     "the forward pass, as TeaCache": forward_replaced,
     "the list of blocks, as WaveSpeed": blocks_replaced,
+    "each block, as IP-Adapter": faces_added,
     "a block and the call, as IP-Adapter for SD3": patches_that_share,
 }
 
@@ -126,3 +154,35 @@ def test_a_copy_of_the_model_holds_the_same_patches(model, copied):
     expected = custom(patched, sigmas)[0]
     assert torch.equal(custom(copy, sigmas)[0], expected)
     assert not torch.equal(custom(model, sigmas)[0], expected)
+
+
+def in_views(model, vae):
+    ends, shifts = (0.7, 0.55, 0.0), (4.4, 2.1, 2.0)
+    plan = plans.ralu((2, 2, 2), ends, shifts, 4.0, 0.3, SHIFT["Flux"], views=VIEWS)
+    ralu(model, vae, schedule=plan)
+
+
+def by_attention(model, vae):
+    ralu(model, vae, schedule=schedule_for(model), edge_detector="text_attention")
+
+
+def with_toca(model, vae):
+    ralu(accelerated(model, METHODS["ToCa"]), vae, schedule=schedule_for(model))
+
+
+@pytest.mark.parametrize(
+    ("run", "kinds", "told"),
+    [
+        (in_views, (DOUBLE, SINGLE), "asked for it in 0 of its 2 blocks, because another node"),
+        (in_views, (DOUBLE,), "asked for it in 1 of its 2 blocks, because another node"),
+        (by_attention, (DOUBLE, SINGLE), "model asked for none in stage 1, because another node"),
+        (with_toca, (DOUBLE, SINGLE), "attention in 0 of 2 blocks, because another node"),
+        (with_toca, (DOUBLE,), "attention in 1 of 2 blocks, because another node"),
+    ],
+)
+def test_blocks_that_ask_for_no_attention_are_told_of_after_one_call(flux, vae, run, kinds, told):
+    calls = Calls(flux)
+    with pytest.raises((RuntimeError, ValueError), match=told):
+        run(faces_added(flux, *kinds), vae)
+    assert len(calls.tokens) == 1
+    run(flux, vae)

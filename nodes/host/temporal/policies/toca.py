@@ -9,6 +9,7 @@ import torch
 
 from .....ralu_core.forecast import urgent_tokens
 from ...families.blocks import Blocks
+from ...families.inspect import has_foreign_blocks
 from ...families.views import OVERRIDE
 from ...sampling.keys import VIEWS
 from ..hooks import joined, run_block
@@ -143,9 +144,19 @@ class AllTokens(Computed):
 
     def __init__(self, evaluation: Evaluation, keep: Callable):
         super().__init__(evaluation, [None] * len(evaluation.groups), keep)
-        self.attention_calls = 0
+        self.blocks, self.attention_calls = evaluation.blocks, 0
         for group in self.groups:
             group.memory.extra["text"] = evaluation.args["txt"].shape[1]
+
+    def end(self, out: dict) -> dict:
+        blocks = len(self.blocks.keys)
+        if self.attention_calls < (blocks if has_foreign_blocks(self.blocks.network) else 1):
+            raise ValueError(
+                "ToCa attends to tokens that it does not compute, and the model asked for its "
+                f"attention in {self.attention_calls} of {blocks} blocks, because another node "
+                "replaced them: choose TaylorSeer, or remove that node."
+            )
+        return super().end(out)
 
     def attend(self, k, v, axis: int) -> tuple[torch.Tensor, torch.Tensor]:
         number, self.attention_calls = self.attention_calls, self.attention_calls + 1
