@@ -163,7 +163,8 @@ def unwrapped(network: Any) -> Any:
 def has_foreign_blocks(network: Any) -> bool:
     """Whether another pack put blocks of its own class among a network's."""
     lists = (part for part in network.children() if isinstance(part, torch.nn.ModuleList))
-    return any(not type(one).__module__.startswith("comfy.") for part in lists for one in part)
+    blocks = (unwrapped(one) for part in lists for one in part)
+    return any(not type(one).__module__.startswith("comfy.") for one in blocks)
 
 
 def _family(model: Any, network: Any, is_flow: bool) -> Family:

@@ -12,6 +12,7 @@ from applying import custom, on
 from limits import assert_limits, assert_matters, guider
 
 from driving import SHIFT, Calls, ralu, schedule_for
+from ralu_pack.nodes.host.families.inspect import has_foreign_blocks
 from ralu_pack.ralu_core import plans
 from ralu_pack.ralu_core.latents.views import VIEWS
 
@@ -154,6 +155,15 @@ def test_a_copy_of_the_model_holds_the_same_patches(model, copied):
     expected = custom(patched, sigmas)[0]
     assert torch.equal(custom(copy, sigmas)[0], expected)
     assert not torch.equal(custom(model, sigmas)[0], expected)
+
+
+def test_a_compiled_block_is_the_hosts_own(flux):
+    blocks = flux.model.diffusion_model.double_blocks
+    kinds = {True: Faced(blocks[0]), False: torch.compile(blocks[0])}
+    for is_foreign, block in kinds.items():
+        network = torch.nn.Module()
+        network.double_blocks = torch.nn.ModuleList([block])
+        assert has_foreign_blocks(network) is is_foreign
 
 
 def in_views(model, vae):
