@@ -1,20 +1,17 @@
 // Wires of a node, noted and drawn again, in terms that every frontend since 1.32 has. In a subgraph a
 // wire may come from its edge or go there; all keep their reroutes.
 
-const linksOf = (graph) => [...graph.links.values()];
-
 // Every wire of a node: by the input's name, and by the output's type for those that leave.
 export function wiresOf(node) {
-  const { graph } = node;
-  const into = new Map();
-  for (const { name, link: id } of node.inputs ?? []) {
-    const link = id != null && graph.links.get(id); // a subgraph's getInputLink tells of its inner wires
-    if (link) into.set(name, origin(link));
-  }
-  const from = linksOf(graph)
+  // A subgraph's getInputLink tells of its inner wires, and newer frontends warn of input.link.
+  const links = [...node.graph.links.values()];
+  const into = links
+    .filter(({ target_id }) => String(target_id) === String(node.id))
+    .map((link) => [node.inputs[link.target_slot].name, origin(link)]);
+  const from = links
     .filter(({ origin_id }) => String(origin_id) === String(node.id))
     .map((link) => ({ type: node.outputs[link.origin_slot].type, ...target(link) }));
-  return { into, from };
+  return { into: new Map(into), from };
 }
 
 const origin = ({ origin_id, origin_slot, parentId }) => ({ origin_id, origin_slot, parentId });
