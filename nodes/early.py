@@ -16,10 +16,11 @@ from ..ralu_core.scores import score_named
 from .host.dial import CUSTOM, PAPER, check_quality
 from .host.few_steps import BY_STEPS, too_few
 from .host.inputs import check_detector, score_for
-from .host.sockets import check_choices, check_numbers
+from .host.sockets import check_choices, check_counts, check_numbers
 
 MISSING: Any = object()  # for a socket with nothing connected
 LEAST_DENOISE = 0.01
+MOST_PLAIN_STEPS = 10000  # as in a KSampler
 
 
 def why_refused(check: Callable[..., None], *args: Any) -> bool | str:
@@ -39,10 +40,10 @@ def check_plan_and_detector(
     denoise: float | None,
     plain_steps: int | None = 0,
 ) -> None:
-    """ValueError or ImportError for a quality without its schedule, and for a detector without its
-    VAE or its library where the plan grows regions early in any case: from noise, by a schedule or
-    a preset, unless so few steps are asked for that none can be spared. None is what a wire brings,
-    MISSING what none does.
+    """ValueError or ImportError for numbers that are none, for a quality without its schedule, and
+    for a detector without its VAE or its library where the plan grows regions early in any case:
+    from noise, by a schedule or a preset, unless so few steps are asked for that none can be
+    spared. None is what a wire brings, MISSING what none does.
     """
     if denoise is not None:
         check_numbers(denoise=denoise)
@@ -50,6 +51,13 @@ def check_plan_and_detector(
             raise ValueError(
                 f"Denoise must lie between {LEAST_DENOISE:g} and 1, got {denoise:g}: 1 samples "
                 "anew."
+            )
+    if plain_steps is not None:
+        check_counts(plain_steps=plain_steps)
+        if plain_steps > MOST_PLAIN_STEPS:
+            raise ValueError(
+                f"The plain_steps must be at most {MOST_PLAIN_STEPS}, got {plain_steps}: set "
+                "them to those that you would take without RALU."
             )
     has_schedule = schedule is not MISSING
     if quality is not None:

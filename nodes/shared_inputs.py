@@ -10,6 +10,7 @@ from comfy_api.latest import io
 from ..ralu_core.growth import DEFAULT_GROWTH, GROWTHS
 from ..ralu_core.growth.enlarged import Enlarged
 from ..ralu_core.scores import SCORES, Need
+from .early import MOST_PLAIN_STEPS
 from .host.dial import QUALITIES
 from .host.enlarger.files import known_files
 from .host.families.words import ENGLISH
@@ -112,7 +113,7 @@ def plain_steps_input(in_a_run: bool = True) -> io.Input:
         "plain_steps",
         default=0,
         min=0,
-        max=10000,
+        max=MOST_PLAIN_STEPS,
         optional=True,
         tooltip="The plain steps that you would take in a KSampler (20 by default), against which "
         f"the saving is told. 0: those of the published comparison{chosen}",

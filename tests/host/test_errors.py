@@ -57,7 +57,7 @@ def test_schedule_of_another_model(flux, vae):
 
 def test_missing_vae(flux):
     with pytest.raises(ValueError, match="edge detector canny looks at the decoded picture"):
-        ralu(flux, None)
+        ralu(flux, None, edge_detector="canny")
 
 
 def test_foreign_vae(flux, vae, monkeypatch):
@@ -158,6 +158,6 @@ def test_sizes_are_checked_in_pixels():
 
 def test_messages_are_one_sentence(flux):
     with pytest.raises(ValueError) as raised:
-        ralu(flux, None)
+        ralu(flux, None, edge_detector="canny")
     message = str(raised.value)
     assert message.endswith(".") and message.count(". ") == 0 and len(message) < 300

@@ -101,11 +101,11 @@ def test_opencv_of_another_kind(flux, vae, tmp_path, monkeypatch, code, phrase):
         monkeypatch.syspath_prepend(str(tmp_path))
     handle = flux.model.diffusion_model.register_forward_pre_hook(_called)
     with pytest.raises(ImportError, match=phrase) as raised:
-        ralu(flux, vae)
+        ralu(flux, vae, edge_detector="canny")
     handle.remove()
     assert "canny_gpu" in str(raised.value) and str(raised.value).count(". ") == 0
     with pytest.raises(ImportError, match=phrase):
-        EdgeMaskPreview.execute(0.3, image=torch.zeros(1, 64, 64, 3))
+        EdgeMaskPreview.execute(0.3, "canny", image=torch.zeros(1, 64, 64, 3))
     ralu(flux, vae, edge_detector="canny_gpu")
 
 

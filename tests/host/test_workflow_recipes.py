@@ -27,7 +27,7 @@ def balanced(name: str, shift: float) -> Plan:
     """What the pack takes for the template's steps."""
     recipe = RECIPES[name]
     if recipe.is_distilled:
-        return fewer_plain(shift, recipe.steps, 1.0)
+        return fewer_plain(shift, recipe.steps, 1.0).whole
     return named_plan(family_of(name).dialled("balanced"), shift)
 
 
