@@ -154,7 +154,7 @@ def test_a_replaced_forward_is_noticed(flux, x, scattered, monkeypatch):
 
 
 def test_tiles_are_refused(flux, x, scattered):
-    with pytest.raises(ValueError, match="cuts pictures into tiles"):
+    with pytest.raises(ValueError, match="a sampler that keeps to them, remove the node that cuts"):
         plain(flux, x[..., :16], Layout(scattered))
 
 

@@ -84,7 +84,8 @@ class MixedCall:
         if tuple(x.shape[-2:]) != expected or x.shape[0] % self.batch:
             raise ValueError(
                 f"RALU's mixed stage samples {self.batch} whole pictures of latent size "
-                f"{expected}, and was given {tuple(x.shape)}: {WAY_OUT_OF_TILES}."
+                f"{expected}, and was given {tuple(x.shape)}: choose a sampler that keeps to them, "
+                f"{WAY_OUT_OF_TILES}."
             )
 
     def _packed(self, executor, packing: Packing, call: Arguments) -> torch.Tensor:

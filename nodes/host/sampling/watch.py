@@ -225,6 +225,10 @@ class _Counted:
         else:
             setattr(self._model, name, value)
 
+    def __delattr__(self, name: str) -> None:
+        """From the model: samplers that call it at another size give it back its own after."""
+        delattr(self._model, name)
+
 
 def came_through_model(error: BaseException) -> bool:
     """Whether an error that a sampler lets out was raised in a call of its model."""
