@@ -34,7 +34,7 @@ from .keys import IN_STAGE, MASK_FUNCTION, VIEWS
 from .mixed_call import MixedCall
 from .second_order import Unguided, for_stage, goes_straight
 from .spatial import at_both_sizes
-from .text_attention import NEVER_ASKED, TextAttention
+from .text_attention import TextAttention, refuse_unasked
 from .views import Probe
 from .watch import Watch
 
@@ -206,7 +206,7 @@ class GuiderStages:
         if self.to_text is None:
             return None, None
         if self.to_text.found is None:
-            raise ValueError(NEVER_ASKED)
+            refuse_unasked()
         lettering = self.to_text.lettering
         return self.to_text.found.to(device), None if lettering is None else lettering.to(device)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 
@@ -12,12 +12,16 @@ from ..families.family import Family
 from ..families.views import OVERRIDE
 
 BLOCKS = 4  # that are watched, spread over the network's depth
-NEVER_ASKED = (
-    "RALU watched the attention to the text, for the edge detector or for lettering, and the model "
-    "asked for none in stage 1, because another node replaced its blocks: remove that node, or "
-    "choose another edge detector and CLIP Text Encode."
-)
 PROMPTS = "cond_or_uncond"  # the host writes it: which prompt each part of a batch belongs to
+
+
+def refuse_unasked() -> NoReturn:
+    """Where nothing was seen of the attention to the text."""
+    raise ValueError(
+        "RALU watched the attention to the text, for the edge detector or for lettering, and the "
+        "model asked for none in stage 1, because another node replaced its blocks: remove that "
+        "node, or choose another edge detector and CLIP Text Encode."
+    )
 
 
 class TextAttention:
@@ -67,7 +71,7 @@ class TextAttention:
             self.found, *rest = torch.stack(watched.shares).mean(0).unflatten(2, self.grid)
             self.lettering = rest[0] if rest else None
         elif watched is not None and self.found is None:
-            raise ValueError(NEVER_ASKED)
+            refuse_unasked()
         return out
 
     def _watched(self, x: torch.Tensor, text: Any, options: dict) -> Watched | None:

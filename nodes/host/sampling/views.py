@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 
@@ -91,7 +91,7 @@ class Probe:
         options = {**options, OVERRIDE: asked}
         out = executor(x, t, c_concat, c_crossattn, control, options, **kwargs)
         if asked.calls < (self.blocks if has_foreign_blocks(network) else 1):
-            raise _unasked(network, f"asked for it in {asked.calls} of its {self.blocks} blocks")
+            _refuse(network, f"asked for it in {asked.calls} of its {self.blocks} blocks")
         return out
 
 
@@ -112,11 +112,11 @@ def check_split(seen: Seen, network: Any) -> None:
     """RuntimeError where the network ran without asking for its attention; an acceleration may
     leave all blocks out."""
     if seen.attention is not None and not seen.attention.calls and WORK not in seen.options:
-        raise _unasked(network, "never asked for it")
+        _refuse(network, "never asked for it")
 
 
-def _unasked(network: Any, why: str) -> RuntimeError:
-    return RuntimeError(
+def _refuse(network: Any, why: str) -> NoReturn:
+    raise RuntimeError(
         f"RALU splits the attention of {type(network).__name__} by the size of tokens, and the "
         f"model {why}, because another node replaced its blocks or adds tokens to them: remove "
         f"that node, or set the plan's views to {PAPER!r}."
