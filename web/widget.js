@@ -99,8 +99,10 @@ export function fitHeight(node, before = Infinity) {
   const fits = before !== Infinity;
   const element = elementOf(node);
   if (fits && element) {
+    const asItIs = () => element.style.setProperty("--node-height", "0px");
+    asItIs(); // newer frontends keep it as tall as it was set
     node.setSize([width, element.offsetHeight - LiteGraph.NODE_TITLE_HEIGHT]);
-    element.style.setProperty("--node-height", "0px");
+    asItIs();
   } else if (fits) node.setSize([width, needed]);
   else if (!LiteGraph.vueNodesMode) node.setSize([width, Math.max(height, needed)]);
   app.canvas.setDirty(true, true);
