@@ -109,8 +109,9 @@ export function runMarkup(run) {
 
 // The same of a sampler behind the node RALU; none in English, where the server's own says it.
 export function runLine(run) {
-  const { ran } = words();
-  return ran && `${ran(run.steps, fixed(run.seconds, 2))}${told(run)}`;
+  const { compared_ran } = words();
+  const computed = run.share < 1 ? ` (${fixed(100 * run.share, 0)} %)` : "";
+  return compared_ran && `${compared_ran(`${run.steps}${computed}`, fixed(run.seconds, 2))}${told(run)}`;
 }
 
 // In English as the log tells it; other languages have its numbers, and English for how latents grew

@@ -7,11 +7,19 @@ export function wiresOf(node) {
   const links = [...node.graph.links.values()];
   const into = links
     .filter(({ target_id }) => String(target_id) === String(node.id))
+    .filter((link) => isOf(node, link))
     .map((link) => [node.inputs[link.target_slot].name, origin(link)]);
   const from = links
     .filter(({ origin_id }) => String(origin_id) === String(node.id))
     .map((link) => ({ type: node.outputs[link.origin_slot].type, ...target(link) }));
   return { into: new Map(into), from };
+}
+
+// Files may hold left-over links to an input that has another one.
+function isOf(node, { id, target_slot: slot }) {
+  if (!node.inputs?.[slot]) return false;
+  const own = node.subgraph ? null : node.getInputLink(slot);
+  return !own || own.id === id;
 }
 
 const origin = ({ origin_id, origin_slot, parentId }) => ({ origin_id, origin_slot, parentId });

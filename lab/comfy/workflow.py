@@ -128,12 +128,13 @@ def with_size(prompt: Prompt, width: int, height: int) -> Prompt:
     if scaled:
         return changed
     for name, value in (("width", width), ("height", height)):
-        inputs = [entry["inputs"] for entry in changed.values()]
-        typed = [one for one in inputs if isinstance(one.get(name), int)]
-        for one in typed:
-            one[name] = value
-        if not typed:
+        titles = [entry["_meta"]["title"] for entry in changed.values()]
+        if name.title() in titles:
             changed[titled(prompt, name.title())]["inputs"]["value"] = value
+            continue
+        for entry in changed.values():
+            if isinstance(entry["inputs"].get(name), int):
+                entry["inputs"][name] = value
     return changed
 
 

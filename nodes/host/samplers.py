@@ -59,10 +59,15 @@ def enlarges(sampler: Any) -> bool:
 def shares_steps(sampler: Any) -> bool:
     """Whether a SAMPLER takes some of its steps and leaves the rest to another, or goes on where
     that stopped, as RES4LYF's do: both count by noise levels that they remember."""
-    options = _options(sampler)
-    counts = (options.get(name) for name in ("steps_to_run", "start_at_step"))
-    is_part = any(isinstance(count, int) and count >= 0 for count in counts)
-    return is_part or options.get("sampler_mode") in ("unsample", "resample")
+    return any(_is_part(one) for one in _within(sampler) if isinstance(one, Mapping))
+
+
+def _is_part(options: Mapping) -> bool:
+    """Whether options of RES4LYF's ask for a part; by default its counts are -1."""
+    takes, begins = (options.get(name) for name in ("steps_to_run", "start_at_step"))
+    if options.get("sampler_mode") in ("unsample", "resample"):
+        return True
+    return (type(takes) is int and takes >= 0) or (type(begins) is int and begins > 0)
 
 
 def check_sampler(sampler, whole: Plan, steps: Sequence[int]) -> None:
@@ -136,6 +141,15 @@ def _may_change_cfg(guider: Any) -> bool:
 
 def names_within(sampler: Any) -> Iterator[str]:
     """Names of a SAMPLER's function and of all that it was given to call."""
+    for one in _within(sampler):
+        if isinstance(one, Mapping):
+            yield from (str(value) for key, value in one.items() if _is_choice(key, value))
+        elif hasattr(one, "__code__") or hasattr(one, "__func__"):
+            yield getattr(one, "__name__", "")
+
+
+def _within(sampler: Any) -> Iterator[Any]:
+    """A SAMPLER and all that it holds."""
     seen: set[int] = set()
     waiting: list[Any] = [sampler]
     while waiting:
@@ -143,9 +157,9 @@ def names_within(sampler: Any) -> Iterator[str]:
         if id(one) in seen:
             continue
         seen.add(id(one))
+        yield one
         if isinstance(one, Mapping):
             waiting += one.values()
-            yield from (str(value) for key, value in one.items() if _is_choice(key, value))
         elif isinstance(one, list | tuple):
             waiting += one
         elif isinstance(one, functools.partial):
@@ -153,7 +167,6 @@ def names_within(sampler: Any) -> Iterator[str]:
         elif isinstance(one, comfy.samplers.Sampler) or hasattr(one, "sampler_function"):
             waiting += vars(one).values()
         elif hasattr(one, "__code__") or hasattr(one, "__func__"):
-            yield getattr(one, "__name__", "")
             waiting += [getattr(one, "__self__", None), *closed_over(one)]
 
 

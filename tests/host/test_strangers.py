@@ -148,7 +148,7 @@ def test_a_patch_that_fits_a_picture_where_no_stage_is_mixed(flux, vae):
 
 
 def test_a_patch_with_numbers_of_no_place_is_carried(flux, vae):
-    embedding, text_mask = torch.randn(1, 4, 32), torch.ones(1, 1, 8)
+    embedding, text_mask = torch.randn(1, 4, 32), torch.ones(1, 8, 8)
     patched = flux.clone()
     patch = Patch(embedding=embedding, mask=None, text_mask=text_mask, mask_strength=1.0)
     patched.set_model_patch(patch, "double_block")

@@ -203,12 +203,16 @@ def test_help_page_opens_with_text_and_picture(tab, type, phrase):
 
 @pytest.mark.parametrize("kind", ["RALU_Sampler", "RALU_SamplerAdvanced"])
 def test_a_new_sampler_begins_with_balanced_and_one_of_an_old_file_with_paper(tab, kind):
-    tab.load(graphs.graph(graphs.node(1, kind, 300, 200)))  # saved before there was a dial
+    before = [1.0, "canny", 0.0, "pixel"]  # a file saved before there was a dial
+    if kind == "RALU_Sampler":
+        before = [7, "fixed", 1.0, "euler", *before]
+    chosen = graphs.node(2, kind, 300, 500, [*before, "fine"])
+    tab.load(graphs.graph(graphs.node(1, kind, 300, 200, before), chosen))
     tab.page.evaluate("(kind) => { app.rootGraph.add(LiteGraph.createNode(kind)); }", kind)
     qualities = """() => app.rootGraph.nodes.map(
       node => node.widgets.find(({ name }) => name === 'quality').value)"""
     for _ in range(2):
-        assert tab.page.evaluate(qualities) == ["paper", "balanced"]
+        assert tab.page.evaluate(qualities) == ["paper", "fine", "balanced"]
         tab.page.evaluate("async () => await app.loadGraphData(app.rootGraph.serialize())")
 
 

@@ -26,7 +26,7 @@ export const ja = {
   head_tokens: "トークン",
   head_seconds: "秒",
   seconds: (all, loading) => `合計 ${all} 秒、うちモデルの読み込みまで ${loading} 秒。`,
-  ran: (steps, seconds) => `${steps} ステップ、計 ${seconds} 秒。`,
+  compared_ran: (steps, seconds) => `ステップ数 ${steps}、計 ${seconds} 秒。`,
   compared_fewer: (times, steps, size) => `${size} での FLOPs は通常の ${steps} ステップの 1/${times}`,
   compared_more: (times, steps, size) => `${size} での FLOPs は通常の ${steps} ステップの ${times} 倍`,
   compared_published: (said) => `(論文の比較：${said})`,

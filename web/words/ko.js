@@ -26,7 +26,7 @@ export const ko = {
   head_tokens: "토큰",
   head_seconds: "초",
   seconds: (all, loading) => `모두 ${all}초, 그중 모델을 불러오기까지 ${loading}초.`,
-  ran: (steps, seconds) => `${steps}스텝, 총 ${seconds}초. `,
+  compared_ran: (steps, seconds) => `스텝 ${steps}, 총 ${seconds}초. `,
   compared_fewer: (times, steps, size) => `${size}에서 FLOPs가 일반 ${steps}스텝의 1/${times}`,
   compared_more: (times, steps, size) => `${size}에서 FLOPs가 일반 ${steps}스텝의 ${times}배`,
   compared_published: (said) => `(논문의 비교: ${said})`,

@@ -26,7 +26,7 @@ export const zh = {
   head_tokens: "token",
   head_seconds: "秒",
   seconds: (all, loading) => `共 ${all} 秒，其中 ${loading} 秒用于载入模型。`,
-  ran: (steps, seconds) => `${steps} 步，共 ${seconds} 秒。`,
+  compared_ran: (steps, seconds) => `步数 ${steps}，共 ${seconds} 秒。`,
   compared_fewer: (times, steps, size) => `${size} 下 FLOPs 是 ${steps} 个普通步的 1/${times}`,
   compared_more: (times, steps, size) => `${size} 下 FLOPs 是 ${steps} 个普通步的 ${times} 倍`,
   compared_published: (said) => `(论文的比较：${said})`,

@@ -79,7 +79,8 @@ def _is_picture(name: str, value: Any) -> bool:
 
 def _is_mask(name: str, value: Any) -> bool:
     """Whether it is a MASK, which but for its name is a tensor as embeddings are."""
-    is_named = "mask" in name.lower() and torch.is_tensor(value)
+    said = name.lower()  # a mask over a text has no place in the picture
+    is_named = "mask" in said and "text" not in said and torch.is_tensor(value)
     return is_named and value.ndim > 2 and min(value.shape[-2:]) > 1
 
 

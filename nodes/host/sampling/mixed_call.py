@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from operator import lt
 from typing import Any
 
 import torch
@@ -159,9 +160,9 @@ def check_whole(model_options: dict, shape: Sequence[int]) -> None:
 
 def _check_tiles(wrapper: Any, shape: Sequence[int]) -> None:
     """Of a wrapper of the model's call that says how large its tiles are, as Tiled Diffusion's."""
-    tile = [getattr(wrapper, name, None) for name in ("tile_height", "tile_width")]
-    sizes = zip(tile, shape[-2:], strict=True)
-    if any(isinstance(one, int) and one < whole for one, whole in sizes):
+    told = (getattr(wrapper, name, None) for name in ("tile_height", "tile_width"))
+    tile = [one for one in told if isinstance(one, int) and one > 0]
+    if len(tile) == 2 and any(map(lt, tile, shape[-2:])):
         raise ValueError(
             f"RALU's mixed stage samples whole pictures, and tiles of {tile[0]}x{tile[1]} cut this "
             f"latent of {shape[-2]}x{shape[-1]}: {WAY_OUT_OF_TILES}."

@@ -98,7 +98,7 @@ class RunReport:
         stages       as they ran, each with the members of `StageRecord`: `number`, `grid`, `words`,
                      `steps`, `tokens` of each picture, `calls`, `loading`, `seconds`, `share`,
                      `is_cold`, `rows` and `views`.
-        steps, seconds, loading, is_cold
+        steps, seconds, share, loading, is_cold
                      of the whole run; loading is until the model was first there.
         plan         its name.
         grown        how latents grew, "" where there is nothing to tell.
@@ -119,6 +119,7 @@ class RunReport:
             "stages": [asdict(stage) for stage in self.stages],
             "steps": self.steps,
             "seconds": self.seconds,
+            "share": self.share(),
             "loading": self.loading,
             "is_cold": self.is_cold,
             "plan": self.plan,

@@ -175,12 +175,19 @@ def sharing(model, x, sigmas, steps_to_run=-1, start_at_step=-1, sampler_mode="s
     return k_diffusion.sample_euler(model, x, sigmas[first:end], **more)
 
 
+def around(model, x, sigmas, inner, **more):
+    return inner.sampler_function(model, x, sigmas, **inner.extra_options, **more)
+
+
+@pytest.mark.parametrize("is_held", [False, True], ids=["alone", "in another"])
 @pytest.mark.parametrize(
     "options", [{"steps_to_run": 5}, {"start_at_step": 5}, {"sampler_mode": "resample"}], ids=str
 )
-def test_one_that_shares_its_steps_is_refused_at_once_or_left_alone(flux, options):
+def test_one_that_shares_its_steps_is_refused_at_once_or_left_alone(flux, options, is_held):
     sampler = comfy.samplers.KSAMPLER(sharing, options)
-    with pytest.raises(ValueError, match=r"sharing shares its steps .*: set steps_to_run and"):
+    if is_held:
+        sampler = comfy.samplers.KSAMPLER(around, {"inner": sampler})
+    with pytest.raises(ValueError, match=r" shares its steps .*: set steps_to_run and"):
         run_advanced(flux, sampler)
     plainly, left_alone = (custom(model, sampler=sampler)[0] for model in (flux, on(flux)))
     assert torch.equal(plainly, left_alone)
@@ -188,7 +195,7 @@ def test_one_that_shares_its_steps_is_refused_at_once_or_left_alone(flux, option
 
 def test_one_that_could_share_its_steps_and_does_not_runs(flux, caplog):
     caplog.set_level("INFO")
-    asked = {"steps_to_run": -1, "start_at_step": -1, "sampler_mode": "standard"}
+    asked = {"steps_to_run": -1, "start_at_step": 0, "sampler_mode": "standard"}
     custom(on(flux), sampler=comfy.samplers.KSAMPLER(sharing, asked), latent=empty(side=32))
     assert "RALU 7 steps" in caplog.text and "plainly" not in caplog.text
 

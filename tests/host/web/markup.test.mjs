@@ -66,7 +66,8 @@ for (const language of ["ja", "ko", "zh"]) {
     for (const run of Object.values(runs)) {
       const [, panel] = /<b>(.*)<\/b>/s.exec(shown(run));
       assert.ok(told(run).endsWith(panel));
-      assert.ok(told(run).startsWith(`${run.steps}`));
+      const skipped = run.share < 1 ? ` (${(100 * run.share).toFixed(0)} %)` : "";
+      assert.ok(told(run).includes(` ${run.steps}${skipped}`));
       assert.doesNotMatch(told(run), /undefined|NaN|null/);
     }
   });
