@@ -100,6 +100,11 @@ class RememberedBlock(torch.nn.Module):
         self.block, self.memory, self.skipped = block, memory, skipped
         self.kind = (type(block), tuple(tuple(weight.shape) for weight in block.parameters()))
 
+    @property
+    def _orig_mod(self) -> torch.nn.Module:
+        """The host's own block, found as in a compiled one."""
+        return self.block
+
     def forward(self, *args, transformer_options: Any = None, **kwargs):
         # Another attention is another count; the host's own is one and the same function.
         attention = (transformer_options or {}).get(OVERRIDE)
