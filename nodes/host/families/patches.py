@@ -27,17 +27,16 @@ def check_patches(options: dict) -> None:
     squeezed. A MASK, as PuLID's attn_mask, has a number for each token of the whole latent. Patches
     that bring numbers of no place, such as USO's style, are carried.
     """
-    for held, is_sought, way_out in (
-        ("a picture", _is_picture, "remove the patch, use a ControlNet instead"),
-        ("a mask", _is_mask, "disconnect its mask, choose fine, balanced or draft"),
-    ):
-        name = _patch_with(is_sought, options)
-        if name is not None:
-            raise ValueError(
-                "RALU's mixed stage calls the network with one row of tokens, and the model patch "
-                f"{name} fits {held} to what it takes for the whole latent: {way_out}, or use a "
-                "KSampler."
-            )
+    name = _patch_with(_is_placed, options)
+    if name is None:
+        return
+    held, way_out = "a mask", "disconnect its mask, choose fine, balanced or draft"
+    if _patch_with(_is_picture, options) == name:
+        held, way_out = "a picture", "remove the patch, use a ControlNet instead"
+    raise ValueError(
+        "RALU's mixed stage calls the network with one row of tokens, and the model patch "
+        f"{name} fits {held} to what it takes for the whole latent: {way_out}, or use a KSampler."
+    )
 
 
 def check_enlarged(options: dict, frame: Frame) -> None:

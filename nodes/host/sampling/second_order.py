@@ -72,7 +72,8 @@ def sample_second_order(
     unless there is a memory of one before it. Unless the run `goes_on` after it, which None asks
     the last level, the last step is Euler's as far as it `settles`. What guidance adds may go on
     straight, and `unguided` hears then what the model says without it; a call that does not tell it
-    takes Euler's step, and the next one begins anew; until one tells it, all bends. `restrained`
+    takes Euler's step, and the next one begins anew; until one tells it, all bends. The callback
+    comes after each step; where that ends at 0, its clean estimate is the picture. `restrained`
     and `corrected` as `Stage` says. What an inpaint mask keeps goes straight at each step, as Euler
     takes it to what is there, and so does a step of what the mask has just given free.
     """
