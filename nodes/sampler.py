@@ -11,7 +11,7 @@ from comfy_api.latest import io
 from .host.asked import Wires
 from .host.families.words import ENGLISH
 from .host.run import sample
-from .host.samplers import SAMPLER_NAMES, sampler_named
+from .host.samplers import sampler_named, sampler_names
 from .host.sockets import check_counts, check_numbers, check_sockets
 from .host.widgets import settings_of
 from .outputs import as_a_ksamplers, latent_output, run_view
@@ -75,7 +75,7 @@ class Sampler(SamplingNode):
                 ),
                 io.Combo.Input(
                     "sampler_name",
-                    options=SAMPLER_NAMES,
+                    options=sampler_names(),
                     default="euler",
                     tooltip="fine, balanced and draft put their second-order steps in the place of "
                     "euler, dpmpp_2m and others that take one call a step and add no noise. Any "

@@ -107,12 +107,13 @@ class Schedule(io.ComfyNode):
     ) -> io.NodeOutput:
         given = {"model": model, "positive": positive}
         check_sockets(**{name: value for name, value in given.items() if value is not None})
-        check_numbers(width=width, height=height, ratio=ratio)
-        check_numbers(end_sigma_1=end_sigma_1, end_sigma_2=end_sigma_2)
+        check_numbers(ratio=ratio, end_sigma_1=end_sigma_1, end_sigma_2=end_sigma_2)
         check_ends(preset, (end_sigma_1, end_sigma_2), MISSING if model is None else model)
-        check_counts(steps_1=steps_1, steps_2=steps_2, steps_3=steps_3, plain_steps=plain_steps)
-        counts = steps_1, steps_2, steps_3, plain_steps
-        steps_1, steps_2, steps_3, plain_steps = map(int, counts)  # 4.0 comes of any-switches
+        check_counts(steps_1=steps_1, steps_2=steps_2, steps_3=steps_3)
+        check_counts(plain_steps=plain_steps, width=width, height=height)
+        steps_1, steps_2, steps_3 = map(int, (steps_1, steps_2, steps_3))
+        # 4.0 comes of any-switches
+        plain_steps, width, height = map(int, (plain_steps, width, height))
         base = presets.preset(preset)
         facts = published_facts(base) if model is None else inspect_model(model)
         frame = Frame.of_picture(height, width, facts.space)
@@ -206,7 +207,7 @@ def plan_facts(
     """The preset with the widgets' changes, its plan, and what is predicted for such a picture.
 
     changes    steps, ends and ratio, as `presets.adjusted` takes them.
-    own_steps  plain steps that the user would take; 0 where he does not say.
+    own_steps  plain steps that the user would take; 0 where that is not known.
     references
                that each call reads.
     """

@@ -9,6 +9,7 @@ import torch
 from PIL import Image, ImageDraw
 
 from ..ralu_core.plans import Plan, matching_numbers, nt_matching
+from ..ralu_core.plans.text import count_of_steps
 
 SIZE = (1040, 420)
 BACKGROUND, INK, FAINT = (24, 26, 31), (222, 226, 234), (70, 75, 86)
@@ -64,7 +65,9 @@ def _plot_sigmas(panel: Panel, plan: Plan) -> None:
     panel.label("sigma (1 = noise) at each step", 0.0, 1.09)
     top = 0.02 + 0.08 * len(plan.stages)
     for k, (stage, colour) in enumerate(zip(plan.stages, colours, strict=True)):
-        panel.label(f"stage {stage.number}: {stage.steps} steps", 0.02, top - 0.08 * k, colour)
+        panel.label(
+            f"stage {stage.number}: {count_of_steps(stage.steps)}", 0.02, top - 0.08 * k, colour
+        )
     panel.label("0", -0.03, 0.04)
     panel.label("1", -0.03, 1.02)
 

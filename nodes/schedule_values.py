@@ -23,13 +23,13 @@ def schedule_values(told: PlanFacts) -> dict[str, Any]:
                  how many times fewer FLOPs than so many plain steps: the user's own, or those that
                  the plan is published against.
     published_speed_up, published_steps
-                 the latter, where the user has steps of his own; else None.
+                 the latter, where the user has steps of their own beside; else None.
     saving       the same as a sentence.
     model_shift  that the plan is for; None for any.
     matching     None where NT-Matching says nothing of the plan, else `z` and `c` = z**-2, the
                  `js_distance` of the densities `actual` and `target`, and the `times` of both.
     """
-    plan = told.plan
+    plan, is_beside = told.plan, told.own_steps > 0 and told.is_published
     width, height = told.frame.picture[::-1]
     stages = [
         {
@@ -50,8 +50,8 @@ def schedule_values(told: PlanFacts) -> dict[str, Any]:
         "model_shift": plan.model_shift,
         "plain_steps": told.own_steps or told.baseline_steps,
         "speed_up": told.own_speed_up or told.speed_up,
-        "published_steps": told.baseline_steps if told.own_steps else None,
-        "published_speed_up": told.speed_up if told.own_steps else None,
+        "published_steps": told.baseline_steps if is_beside else None,
+        "published_speed_up": told.speed_up if is_beside else None,
         "saving": told.saving,
         "matching": _matching(told),
     }

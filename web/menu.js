@@ -19,8 +19,10 @@ export const menu = {
     function: () => (offers(selected() ?? {})[name] ?? (() => tell(words()[`nothing_${name}`])))(),
   })),
   getSelectionToolboxCommands(item) {
-    const [, minor] = (window.__COMFYUI_FRONTEND_VERSION__ ?? "1.999").split(".");
-    if (!LiteGraph.vueNodesMode || minor >= MENU_SINCE || !item.comfyClass) return [];
+    const version = window.__COMFYUI_FRONTEND_VERSION__ ?? "1.999";
+    const [major, minor] = version.split(".").map(Number);
+    const isInMenu = major > 1 || minor >= MENU_SINCE;
+    if (!LiteGraph.vueNodesMode || isInMenu || !item.comfyClass) return [];
     return Object.keys(offers(item)).map((name) => `ralu.${name}`);
   },
 };

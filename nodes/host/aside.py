@@ -9,6 +9,7 @@ import torch
 
 from ...ralu_core.cost import References
 from ...ralu_core.latents.frame import Frame
+from ...ralu_core.plans.text import count_of_steps
 from .asked import Settings
 from .dial import words_of
 from .families.dials import DIALLED, LEAST_SIDE
@@ -47,7 +48,7 @@ def why_plain(
     is_part = telling_steps(settings, facts.shift) > MOST  # the rest is another's
     may_spare = settings.quality in DIALLED
     if settings.schedule is None and steps <= (FEWEST if may_spare else FEW):
-        none = f"of {steps} step{'s' if steps > 1 else ''} none can be spared"
+        none = f"of {count_of_steps(steps)} none can be spared"
         if is_part or may_spare:
             return none
         return f"{none}; for a distilled model take fine, balanced or draft, else set more steps"

@@ -10,6 +10,7 @@ from ...ralu_core.latents.grid import FULL
 from ...ralu_core.plans.plain import plain
 from ...ralu_core.plans.plan import Plan
 from ...ralu_core.plans.stage import Stage
+from ...ralu_core.plans.text import count_of_steps
 
 # From so many steps of a whole run on. At 6 the eight-step plan would save 1.1x at most.
 BY_STEPS = {7: "8-step distilled", 4: "4-step distilled"}
@@ -63,7 +64,7 @@ def too_few(steps: int, few_from: int) -> bool:
 
 def as_many_plain(shift: float, steps: int, part: float) -> FewPlain:
     """Plain steps on the model's own levels, so many in a part of the run."""
-    words = f"plain, as of {steps} step{'s' if steps > 1 else ''} none can be spared"
+    words = f"plain, as of {count_of_steps(steps)} none can be spared"
     return _plain(shift, steps, steps, part, words)
 
 

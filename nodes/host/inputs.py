@@ -13,6 +13,7 @@ import torch
 from ...ralu_core.latents.frame import Frame
 from ...ralu_core.latents.space import Space
 from ...ralu_core.plans import Plan
+from ...ralu_core.plans.text import count_of_steps
 from ...ralu_core.scores import Need, mask_regions, score_named
 from ...ralu_core.scores.canny import Canny
 from ...ralu_core.scores.canny_gpu import CannyGpu
@@ -180,13 +181,11 @@ def check_history(detector: str, plan: Plan, lettering: bool) -> None:
     least = max(own, int(lettering))
     steps = plan.steps_before_regions
     if steps < least:
-        what = "compares steps" if least > 1 else "watches a step"
-        who, way_out = f"The {detector} detector", "choose another detector"
-        if not own:
-            who, way_out = LETTERED
+        who, way_out = (f"The {detector} detector", "choose another one") if own else LETTERED
         raise ValueError(
-            f"{who} {what} of the stage before the regions are chosen, and this run takes {steps} "
-            f"there: raise denoise or the steps of stage 1, or {way_out}."
+            f"{who} needs {count_of_steps(least)} of the stage before the regions are chosen, and "
+            f"this run takes {steps} there: give stage 1 more, raise denoise if it is below 1, or "
+            f"{way_out}."
         )
 
 

@@ -13,7 +13,6 @@ from comfy.patcher_extension import WrappersMP
 
 from ...ralu_core.cost import References
 from ...ralu_core.latents.frame import Frame
-from ...ralu_core.latents.grid import HALF
 from ...ralu_core.latents.noise import REGIONS, white_noise
 from ...ralu_core.latents.states import StageEnd
 from ...ralu_core.latents.views import view_named
@@ -36,12 +35,12 @@ from .inputs import (
     placed_for,
     score_for,
 )
-from .lettering.marks import is_marked, lettering_of
+from .lettering.marks import lettering_of
 from .noise import batch_items, check_noise_level
 from .planning import Planned, planned
 from .remarks import remarks
 from .samplers import check_sampler, unread_by
-from .sampling.conds import Conds, check_conds, fit_to_frame
+from .sampling.conds import check_conds, fit_to_frame
 from .sampling.finite import all_finite
 from .sampling.guidance import calls_of, name_unstoppable
 from .sampling.keys import APPLIED
@@ -161,10 +160,10 @@ def prepare(wires: Wires, settings: Settings) -> Run:
     regions = _regions(settings, plan, wires, facts, frame, len(samples), lettering is not None)
     conds = fit_to_frame(wires.guider.original_conds, frame)
     half = half_conds(settings.references, conds, frame.space)
-    _name_unpooled(half, plan)
     latent, mask = on_frame(wires.latent, samples, frame)
     source = source_of(wires, facts, frame, samples, latent)
     check_noise_level(source.noise, plan, chosen.whole.stages[-1].start, chosen.shift)
+    told = remarks(chosen, settings, wires.sampler, wires.guider.original_conds)
     progress = _progress(wires, facts, chosen, frame, references_of(conds, frame.space, half))
     bars = progress, LogBar(plan.total_steps, wires.hides_steps)
     stages = GuiderStages(
@@ -196,7 +195,7 @@ def prepare(wires: Wires, settings: Settings) -> Run:
         stages=stages,
         progress=progress,
         grown=grown,
-        remarks=remarks(chosen, settings, wires.sampler, wires.guider.original_conds),
+        remarks=told,
     )
 
 
@@ -226,11 +225,6 @@ def _numbered(wires: Wires, plan: Plan) -> Wires:
     if numbers is None:
         log.info("No picture's number is known, so this plan's own noise counts them from 0.")
     return replace(wires, latent={**wires.latent, "batch_index": numbers})
-
-
-def _name_unpooled(half: Conds | None, plan: Plan) -> None:
-    if half is not None and not any(stage.grid is HALF for stage in plan.stages):
-        log.info("No stage of %s is at half size: all references are read in full.", plan.name)
 
 
 def _progress(
@@ -269,11 +263,9 @@ def _check_carried(
 
 def _lettering(plan: Plan, wires: Wires, facts: ModelFacts) -> torch.Tensor | None:
     """Which vectors of the prompt are of lettering, where regions are chosen."""
-    if plan.ratio is not None:
-        return lettering_of(wires.guider.original_conds, wires.guider, facts.family)
-    if is_marked(wires.guider.original_conds):
-        log.info("Nothing grows early in this run of %s: words in quotes are not used.", plan.name)
-    return None
+    if plan.ratio is None:
+        return None
+    return lettering_of(wires.guider.original_conds, wires.guider, facts.family)
 
 
 def _regions(
@@ -287,9 +279,9 @@ def _regions(
 ) -> Regions:
     detector = score_for(settings.detector, wires.vae is not None)
     if plan.ratio is not None:
-        check_history(detector, plan, lettering)
         options = wires.guider.model_options.get("transformer_options", {})
         check_text(detector, facts.family, options, lettering)
+        check_history(detector, plan, lettering)
         check_detector(settings.detector, wires.vae, frame.space, settings.threshold)
     mask = None if plan.ratio is None else settings.region_mask
     always = always_regions(mask, frame, batch)

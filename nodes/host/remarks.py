@@ -6,13 +6,17 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...ralu_core.growth import DEFAULT_GROWTH
+from ...ralu_core.latents.grid import HALF
 from ...ralu_core.plans import Plan
 from .asked import Settings
 from .families.dials import DIALLED
 from .few_steps import MOST
+from .inputs import AUTO
+from .lettering.marks import is_marked
 from .planning import Planned
 from .sampling.begin import sampler_name
 from .sampling.conds import Conds, has_areas
+from .sampling.references import IN_FULL
 from .solvers import is_for_own_steps, is_replaced, takes_own_steps
 
 EULER = "euler"  # whose place they take without a word
@@ -37,19 +41,25 @@ def remarks(chosen: Planned, settings: Settings, sampler: Any, conds: Conds) -> 
         )
     if settings.schedule is not None and settings.quality in DIALLED:
         told.append(f"the connected schedule is the plan, so that {settings.quality} has no effect")
-    unused = list(_unused(plan, settings))
+    unused = list(_unused(plan, settings, conds))
     if unused:
         told.append(f"nothing grows early in this plan, so that it leaves {', '.join(unused)} out")
+    if settings.references != IN_FULL and not any(stage.grid is HALF for stage in plan.stages):
+        told.append("no stage is at half size, so that all references are read in full")
     if has_areas(conds) and not plan.is_full:
         told.append("area prompts see the whole picture here, which the comparison does not count")
     return tuple(told)
 
 
-def _unused(plan: Plan, settings: Settings) -> Iterator[str]:
+def _unused(plan: Plan, settings: Settings, conds: Conds) -> Iterator[str]:
     if plan.ratio is None:
         if settings.region_mask is not None:
             yield "region_mask"
+        if settings.detector != AUTO:
+            yield "edge_detector"
         if settings.threshold:
             yield "edge_threshold"
+        if is_marked(conds):
+            yield "words in quotes"
     if not plan.crossings and settings.upsampling != DEFAULT_GROWTH:
         yield "upsampling"

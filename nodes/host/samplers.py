@@ -36,18 +36,23 @@ REFUSED_SAMPLERS = (
     "res_multistep_ancestral_cfg_pp",
 )
 KEEP_CFG = FORECASTS, "lazycache"  # keys of wrappers of predictions that change no cfg
-SAMPLER_NAMES = [name for name in comfy.samplers.SAMPLER_NAMES if name not in REFUSED_SAMPLERS]
+
+
+def sampler_names() -> list[str]:
+    """The host's list without those that stages refuse; other packs add to it when they load."""
+    return [name for name in comfy.samplers.SAMPLER_NAMES if name not in REFUSED_SAMPLERS]
 
 
 def sampler_named(name: str):
     """The SAMPLER of a widget's value; older hosts hand on values that the widget never had."""
-    if name not in SAMPLER_NAMES:
-        raise ValueError(f"The sampler must be one of {', '.join(SAMPLER_NAMES)}, got {name!r}.")
+    if name not in (names := sampler_names()):
+        raise ValueError(f"The sampler must be one of {', '.join(names)}, got {name!r}.")
     return comfy.samplers.sampler_object(name)
 
 
 def chooses_levels(sampler: Any) -> bool:
-    """Whether a SAMPLER takes of its noise levels the first and the last but one alone."""
+    """Whether a SAMPLER reads only the first and the last but one of its noise levels, and chooses
+    those between by itself."""
     return any(chosen in name for name in names_within(sampler) for chosen in CHOOSE_LEVELS)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import comfy.samplers
 
 from ...ralu_core.plans import Plan, on_levels_of
+from ...ralu_core.plans.text import count_of_steps
 from .sampling.begin import sampler_name
 from .sampling.second_order import is_second_order, of_second_order
 
@@ -60,7 +61,7 @@ def plan_for(plan: Plan, sampler: Any, shift: float, label: str) -> Plan:
     is_other = takes_own_steps(plan, sampler) and hasattr(sampler, "sampler_function")
     if len(plan.stages) > 1 or not is_other or _is_one_of(BY_THEMSELVES, sampler):
         return plan
-    name = f"{label} ({plan.total_steps} steps of {sampler_name(sampler)})"
+    name = f"{label} ({count_of_steps(plan.total_steps)} of {sampler_name(sampler)})"
     return on_levels_of(shift, plan, name)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from ..latents.frame import Frame
@@ -17,7 +18,8 @@ from .ralu import matching_numbers, noise_jump
 class PlanFacts:
     """A plan for pictures of one size: what its report and its plot tell.
 
-    baseline_steps  plain steps that the plan is published against.
+    baseline_steps  plain steps that it is compared with: those that the plan is published against,
+                    where it is.
     speed_up        predicted, of the model calls over `baseline_steps` plain steps.
     own_steps       plain steps that the user would take; 0 where nobody says.
     references      tokens of other pictures in each call.
@@ -38,14 +40,23 @@ class PlanFacts:
     @property
     def saving(self) -> str:
         """What is saved, of the user's own steps first."""
-        published = saving(self.speed_up, self.baseline_steps)
+        compared = saving(self.speed_up, self.baseline_steps)
         if self.own_speed_up is None:
-            return published
-        return f"{saving(self.own_speed_up, self.own_steps)}; published: {published}"
+            return compared
+        own = saving(self.own_speed_up, self.own_steps)
+        return f"{own}; published: {compared}" if self.is_published else own
+
+    @property
+    def is_published(self) -> bool:
+        """Whether the plan is compared with other steps in a paper."""
+        return self.plan.baseline_steps is not None
 
     @property
     def tokens(self) -> tuple[int, ...]:
-        return self.plan.tokens(*self.frame.fine_grid)
+        """Of one picture in each stage, as it is sampled."""
+        frame = replace(self.frame, exact=self.plan.is_full)
+        rows, columns = (math.ceil(side / frame.space.patch) for side in frame.padded)
+        return self.plan.tokens(rows, columns)
 
     @property
     def z(self) -> float | None:
@@ -61,7 +72,7 @@ class PlanFacts:
         """Several lines of text: the plan, its stages, the prediction."""
         plan = self.plan
         early = "" if plan.ratio is None else f", early regions {plan.ratio:.0%}"
-        lines = [f"{plan.name}: {plan.total_steps} steps{early}"]
+        lines = [f"{plan.name}: {count_of_steps(plan.total_steps)}{early}"]
         if self.js_distance is not None and self.z is not None:
             lines.append(
                 f"model shift {plan.model_shift:.4g}, JS distance {self.js_distance:.4f}, "
@@ -72,7 +83,7 @@ class PlanFacts:
             shift += "" if stage.end_shift is None else f" to {stage.end_shift:.4g}"
             seen = f", {stage.views}" if stage.views != PAPER else ""
             lines.append(
-                f"stage {stage.number}: {stage.steps} steps, sigma {stage.start:.4f} to "
+                f"stage {stage.number}: {count_of_steps(stage.steps)}, sigma {stage.start:.4f} to "
                 f"{stage.end:.4f}{shift}, {count} tokens{seen}"
             )
         if self.references:
@@ -84,7 +95,12 @@ class PlanFacts:
 def saving(speed_up: float, steps: int) -> str:
     """How many times fewer FLOPs than so many plain steps, or more."""
     times, less = (speed_up, "fewer") if speed_up >= 1 else (1 / speed_up, "more")
-    return f"{times:.2f}x {less} model FLOPs than {steps} plain step{'s' if steps > 1 else ''}"
+    return f"{times:.2f}x {less} model FLOPs than {count_of_steps(steps, 'plain ')}"
+
+
+def count_of_steps(count: int, kind: str = "") -> str:
+    """So many steps, as people write them."""
+    return f"{count} {kind}step{'' if count == 1 else 's'}"
 
 
 def published_line(preset: Preset) -> str | None:

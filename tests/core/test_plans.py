@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -155,6 +156,22 @@ def test_a_saving_is_told_of_the_users_own_steps_first_and_never_as_a_fraction()
         f"{speed_up:.2f}x fewer model FLOPs than 50 plain steps"
     )
     assert facts.lines()[-1] == f"predicted at 1024x1024: {facts.saving}"
+    unpublished = replace(facts, plan=replace(plan, baseline_steps=None))
+    assert unpublished.saving == f"{50 / speed_up / 4:.2f}x more model FLOPs than 4 plain steps"
+
+
+@pytest.mark.parametrize(
+    ("name", "counts"), [("early second order 7", (63 * 63,)), ("FLUX 5x", (1024, 1636, 4096))]
+)
+def test_tokens_are_those_that_are_sampled_of_a_size_that_splits_into_no_patches(name, counts):
+    plan, frame = named_plan(name), Frame.of_picture(1000, 1000)
+    assert PlanFacts(plan, frame, 20, 1.0).tokens == counts
+
+
+def test_one_step_is_no_steps() -> None:
+    plan, frame = named_plan("4-step distilled"), Frame.of_picture(1024, 1024)
+    lines = PlanFacts(plan, frame, 4, 1.0).lines()
+    assert lines[2].startswith("stage 1: 1 step, sigma") and "stage 3: 2 steps, " in lines[4]
 
 
 def test_plain_is_one_stage_on_the_models_levels() -> None:

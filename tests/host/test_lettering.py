@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import comfy.hooks
 import nodes as host_nodes
 import pytest
@@ -242,7 +244,7 @@ def test_a_plan_without_early_regions_says_so(flux, caplog):
             for p in (None, lettered(0))
         )
     assert torch.equal(plainly, marked)
-    assert "words in quotes are not used" in caplog.text
+    assert "so that it leaves words in quotes out" in caplog.text
 
 
 def test_two_prompts_with_other_words_are_refused(flux):
@@ -275,14 +277,14 @@ def test_families_of_another_layout_are_refused(name):
     if not family.is_known:
         pytest.skip(f"this ComfyUI has no {family.model_class}")
     model = tiny.load_model(tiny.family_weights(family), family)
-    with pytest.raises(ValueError, match=r"Lettering watches .* has none: encode with CLIP Text E"):
-        ralu(model, None, schedule=short_plan(model), positive=lettered(0))
+    whole = short_plan(model)
+    for plan in (whole, replace(whole, stages=whole.stages[1:], crossings=whole.crossings[1:])):
+        with pytest.raises(ValueError, match=r"Lettering watches .* none: encode with CLIP Text E"):
+            ralu(model, None, schedule=plan, positive=lettered(0))
 
 
 def test_a_step_to_watch_is_asked_for(flux):
-    with pytest.raises(
-        ValueError, match=r"Lettering watches a step of the stage before .* takes 0"
-    ):
+    with pytest.raises(ValueError, match=r"Lettering needs 1 step of the stage .* takes 0"):
         ralu(flux, None, schedule=schedule_for(flux), positive=lettered(0), denoise=0.68)
 
 

@@ -29,9 +29,8 @@ def run_schedule(preset="FLUX 5x", shifts=MATCH, **widgets):
 
 
 def run_schedule_view(**widgets):
-    (shown,) = Schedule.execute(preset="FLUX 5x", shifts=MATCH, **SIZE, **widgets).ui[
-        "ralu_schedule"
-    ]
+    asked = {"preset": "FLUX 5x", "shifts": MATCH, **SIZE, **widgets}
+    (shown,) = Schedule.execute(**asked).ui["ralu_schedule"]
     return shown
 
 
@@ -93,6 +92,20 @@ def test_a_schedule_is_compared_with_the_users_own_steps():
     assert published["published_steps"] is None
     assert shown["widgets"]["plain_steps"] == 20
     assert preview_values({"preset": "FLUX 5x", "plain_steps": "20"})["saving"] == shown["saving"]
+    changed = run_schedule_view(plain_steps=20, steps_1=10)  # nobody published that
+    assert changed["published_steps"] is None and changed["published_speed_up"] is None
+    assert changed["saving"].endswith("x fewer model FLOPs than 20 plain steps")
+
+
+@pytest.mark.parametrize("name", ["width", "height", "plain_steps", "steps_1"])
+def test_whole_numbers_that_come_as_fractions_are_whole(name):
+    base = {"width": 512, "height": 1024, "plain_steps": 20, "steps_1": 3}
+    shown = run_schedule_view(**{**base, name: float(base[name])})
+    assert json.dumps(shown) == json.dumps(run_schedule_view(**base))
+    with pytest.raises(
+        ValueError, match=f"The {name} must be a whole number from 0 on, got float 512"
+    ):
+        run_schedule_view(**{**base, name: 512.5})
 
 
 def test_schedule_reads_the_models_shift(flux, sd3):

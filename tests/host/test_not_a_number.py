@@ -161,7 +161,7 @@ def test_a_sampler_that_makes_no_numbers(flux, at):
 
     with pytest.raises(
         ValueError,
-        match="The SAMPLER spoiling turned numbers into values that are none in stage 1:",
+        match="The SAMPLER spoiling returned values that are not numbers in stage 1, though",
     ):
         advanced(flux, sampler=comfy.samplers.KSAMPLER(spoiling), denoise=1.0)
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from driving import ralu
 from lab.models import tiny
-from ralu_pack.nodes.host.samplers import SAMPLER_NAMES
+from ralu_pack.nodes.host.samplers import sampler_names
 from ralu_pack.ralu_core import plans
 from ralu_pack.ralu_core.growth import GROWTHS
 from ralu_pack.ralu_core.latents.frame import Frame
@@ -172,4 +172,4 @@ def test_generated_runs(case: Case):
 
 
 def test_generated_samplers_are_offered():
-    assert set(FREE) <= set(SAMPLER_NAMES)
+    assert set(FREE) <= set(sampler_names())

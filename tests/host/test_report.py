@@ -106,6 +106,13 @@ def test_nothing_is_drawn_when_nobody_watches(flux, vae, monkeypatch):
         assert len(shown["regions"]) == pictures
 
 
+def test_what_waits_for_a_look_is_small_and_on_the_cpu(flux, vae, monkeypatch):
+    kept = sampled(flux, vae).regions.picture
+    assert kept.shape == (1, 512, 512, 3)
+    monkeypatch.setattr(status, "running_server", lambda: SimpleNamespace(sockets={}))
+    assert sampled(flux, vae).regions.picture is None
+
+
 def test_overlay_without_a_picture_is_grey():
     chosen = torch.zeros(1, 4, 2, dtype=torch.bool)
     chosen[0, 1, 1] = True

@@ -15,6 +15,7 @@ from comfy_extras.nodes_custom_sampler import SamplerLMS
 from in_core import run, shift_of
 
 from ralu_pack.nodes.host.asked import Settings
+from ralu_pack.nodes.host.inputs import AUTO
 from ralu_pack.nodes.host.planning import Planned
 from ralu_pack.nodes.host.remarks import remarks
 from ralu_pack.nodes.host.sampling.second_order import second_order
@@ -51,7 +52,8 @@ def levels_of(model, sampler, plan, **changes) -> torch.Tensor:
 def test_the_place_of_what_draws_eulers_picture_is_taken(flux, name, caplog):
     plan = EARLY(shift_of(flux))
     caplog.set_level(logging.INFO)
-    assert torch.equal(run(flux, name, plan), run(flux, "euler", plan))
+    pictures = [run(flux, one, plan, edge_detector="auto") for one in (name, "euler")]
+    assert torch.equal(*pictures)
     assert caplog.text.count(f"; RALU's steps of second order take the place of {name}\n") == 1
     assert "own euler" not in caplog.text
     first_order = plain(shift_of(flux), (5,))
@@ -107,4 +109,4 @@ def test_what_runs_as_asked_for_is_not_told():
     """The plan's own steps by another node, and a share that is all of them."""
     plan = early(FLUX_DEV_SHIFT)
     chosen = Planned(plan, plan, FLUX_DEV_SHIFT, None)
-    assert remarks(chosen, Settings(continues=True), second_order(), {}) == ()
+    assert remarks(chosen, Settings(continues=True, detector=AUTO), second_order(), {}) == ()

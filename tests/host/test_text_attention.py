@@ -176,7 +176,7 @@ def test_tokens_beside_the_text_are_refused(flux):
 
 
 def test_a_step_to_watch_is_asked_for(flux):
-    with pytest.raises(ValueError, match=r"watches a step of the stage before .* takes 0"):
+    with pytest.raises(ValueError, match=r"needs 1 step of the stage before .* takes 0"):
         ralu(flux, None, schedule=schedule_for(flux), edge_detector="text_attention", denoise=0.68)
 
 

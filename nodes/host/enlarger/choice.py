@@ -16,6 +16,7 @@ from ....ralu_core.plans import Plan
 from . import files
 
 FITTED = "grown by the enlarger"
+NOT_GROWN = "nothing grows by an enlarger in this plan"
 
 log = logging.getLogger(__name__)
 
@@ -29,13 +30,8 @@ def with_enlarger(
     wired  what lies on the socket.
     """
     if not any(isinstance(one, Matched) and one.growth == Enlarged.name for one in plan.crossings):
-        if wired is not None or upsampling == Enlarged.name:
-            log.info(
-                "RALU: nothing grows by an enlarger in this run of %s, with upsampling %s.",
-                plan.name,
-                upsampling,
-            )
-        return plan, ""
+        is_asked = wired is not None or (upsampling == Enlarged.name and plan.crossings)
+        return plan, NOT_GROWN if is_asked else ""
     enlarger, why = _found(wired, vae)
     if enlarger is None:
         log.warning("RALU grows latents by dct: %s.", why)

@@ -9,11 +9,14 @@ from typing import Any
 
 import comfy.samplers
 import torch
+from comfy.k_diffusion import sampling
 
 from ....ralu_core.latents.space import Space
 from ....ralu_core.tasks import Start
 from .keys import LEVELS, STAGE_LEVELS
 from .watch import came_through_model
+
+UNI_PC = {"unipc": "uni_pc", "unipc_bh2": "uni_pc_bh2"}  # function names, and the host's
 
 
 def begin_at(
@@ -69,7 +72,8 @@ def _tell_levels(extra_args: dict, levels: Sequence[float], sigmas: torch.Tensor
 def sampler_name(sampler: Any) -> str:
     """What a SAMPLER is called, in the host's list or else by itself."""
     function = sampler.sampler_function
-    for name in comfy.samplers.SAMPLER_NAMES:
-        if comfy.samplers.sampler_object(name).sampler_function is function:
+    for name in comfy.samplers.SAMPLER_NAMES:  # of other packs, too, under names of their own
+        if getattr(sampling, f"sample_{name}", None) is function:
             return name
-    return getattr(function, "__name__", type(function).__name__).removeprefix("sample_")
+    own = getattr(function, "__name__", type(function).__name__).removeprefix("sample_")
+    return UNI_PC.get(own, own)

@@ -272,7 +272,6 @@ class GuiderStages:
         return mask[:, :, 0] if frames else mask
 
     def _check_numbers(self, out: torch.Tensor, shape: torch.Size, number: int) -> None:
-        name = sampler_name(self.sampler)
         if not all_finite(out):
             if self.watch.came_from_model():
                 raise ValueError(
@@ -280,13 +279,13 @@ class GuiderStages:
                     "weight dtype to bf16 or fp32, and check its LoRAs and the cfg."
                 )
             raise ValueError(
-                f"The SAMPLER {name} turned numbers into values that are none in stage {number}: "
-                "set its options anew, or use euler."
+                f"The SAMPLER {sampler_name(self.sampler)} returned values that are not numbers in "
+                f"stage {number}, though the MODEL's were: reset its options, or use euler."
             )
         if out.shape != shape:
             raise ValueError(
-                f"RALU sets the size of every stage, and the SAMPLER {name} turned {tuple(shape)} "
-                f"into {tuple(out.shape)}: use a sampler that keeps the size."
+                f"RALU sets the size of every stage, and the SAMPLER {sampler_name(self.sampler)} "
+                f"turned {tuple(shape)} into {tuple(out.shape)}: use a sampler that keeps the size."
             )
 
 

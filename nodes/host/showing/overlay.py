@@ -36,6 +36,11 @@ class Overlay:
     picture: torch.Tensor | None
     chosen: torch.Tensor
 
+    @classmethod
+    def of(cls, picture: torch.Tensor | None, chosen: torch.Tensor) -> Overlay:
+        """With the picture as small as it is drawn, and on the CPU: it waits until the run ends."""
+        return cls(None if picture is None else _shrunk(picture, *_sides(chosen)), chosen.cpu())
+
     @cached_property
     def drawn(self) -> torch.Tensor:
         return region_overlay(self.picture, self.chosen)
@@ -47,18 +52,29 @@ def region_overlay(picture: torch.Tensor | None, chosen: torch.Tensor) -> torch.
     picture  (B, H, W, 3) in [0, 1] at any size, or None for a grey one.
     chosen   (B, rows, columns) bool coarse tokens.
     """
-    b, rows, columns = chosen.shape
-    patch = max(MIN_PATCH, OVERLAY_SIDE // max(rows, columns))
-    size = (rows * patch, columns * patch)
+    height, width = _sides(chosen)
+    patch = height // chosen.shape[1]
     if picture is None:
-        shown = torch.full((b, *size, 3), GREY)
+        shown = torch.full((len(chosen), height, width, 3), GREY)
     else:
-        image = picture.float().cpu().movedim(-1, 1)
-        if image.shape[-2:] != size:
-            image = F.interpolate(image, size, mode="bilinear", antialias=True)
-        shown = image.movedim(1, -1)
+        shown = _shrunk(picture, height, width)
     mask = chosen.cpu().repeat_interleave(patch, 1).repeat_interleave(patch, 2)
     return outline_regions(shown.clamp(0, 1), mask, patch)
+
+
+def _sides(chosen: torch.Tensor) -> tuple[int, int]:
+    """Height and width in pixels that regions are drawn at."""
+    _, rows, columns = chosen.shape
+    patch = max(MIN_PATCH, OVERLAY_SIDE // max(rows, columns))
+    return rows * patch, columns * patch
+
+
+def _shrunk(picture: torch.Tensor, height: int, width: int) -> torch.Tensor:
+    """A picture (B, H, W, 3) at another size, on the CPU."""
+    image = picture.float().movedim(-1, 1)
+    if image.shape[-2:] != (height, width):
+        image = F.interpolate(image, (height, width), mode="bilinear", antialias=True)
+    return image.movedim(1, -1).cpu()
 
 
 def _near_patch_edge(size: int, patch: int) -> torch.Tensor:

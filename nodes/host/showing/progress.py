@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 
 from ....ralu_core.latents.grid import MIXED
+from ....ralu_core.plans.text import count_of_steps
 from ..sampling.watch import Listener, StageRecord
 from .overlay import Overlay, region_overlay
 from .status import Tell, is_watched
@@ -38,7 +39,7 @@ class Progress(Listener):
     has_previews = False
 
     def stage_began(self, record: StageRecord) -> None:
-        steps = f"{record.steps} step{'s' if record.steps > 1 else ''}"
+        steps = count_of_steps(record.steps)
         tokens = f"{max(record.tokens)} tokens"
         if self.stages == 1:
             self.tell(f"{steps} at {record.words}, {tokens}", passing=True)
@@ -50,7 +51,7 @@ class Progress(Listener):
         self.tell("Looking for the regions that grow early", passing=True)
 
     def regions_chosen(self, picture: torch.Tensor | None, chosen: torch.Tensor) -> None:
-        self.overlay = Overlay(picture, chosen.cpu())
+        self.overlay = Overlay.of(picture if is_watched() else None, chosen)
 
 
 @dataclass

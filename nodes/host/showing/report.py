@@ -8,6 +8,7 @@ from typing import Any
 from ....ralu_core.cost import NO_REFERENCES, CallCost, References
 from ....ralu_core.latents.grid import FULL
 from ....ralu_core.latents.views import view_named
+from ....ralu_core.plans.text import count_of_steps
 from ..sampling.watch import StageRecord
 
 SAME = 1e-6  # steps: a run of as many as plain sampling has is no slower by its plan
@@ -138,7 +139,7 @@ class RunReport:
 
     def line(self) -> str:
         stages = "; ".join(
-            f"stage {s.number}: {s.steps} steps x {max(s.tokens)} tokens"
+            f"stage {s.number}: {count_of_steps(s.steps)} x {max(s.tokens)} tokens"
             f"{_computed(s.share)} {s.seconds:.2f} s"
             for s in self.stages
         )
@@ -146,12 +147,12 @@ class RunReport:
             stages += f"; {self.references.tokens} tokens of references in each call"
         if self.references.half:
             stages += f", {self.references.half} at half size"
-        return f"RALU {self.steps} steps in {self.seconds:.2f} s ({stages}): {self.told}"
+        return f"RALU {count_of_steps(self.steps)} in {self.seconds:.2f} s ({stages}): {self.told}"
 
     def summary(self) -> str:
         """What stays on the node's status line after the run."""
         computed = _computed(self.share())
-        return f"{self.steps} steps{computed} in {self.seconds:.2f} s: {self.told}"
+        return f"{count_of_steps(self.steps)}{computed} in {self.seconds:.2f} s: {self.told}"
 
     @property
     def told(self) -> str:
@@ -174,8 +175,8 @@ class RunReport:
         if self.plain_steps is None:
             return f"as long as {measured:.1f} plain steps {each}; predicted {predicted:.1f}"
         told = (
-            f"{_speed(self.plain_steps / measured)} {self.plain_steps} plain "
-            f"step{'s' if self.plain_steps > 1 else ''} {each}; "
+            f"{_speed(self.plain_steps / measured)} "
+            f"{count_of_steps(self.plain_steps, 'plain ')} {each}; "
             f"predicted {_times(self.plain_steps / predicted)}"
         )
         if self.published is not None:

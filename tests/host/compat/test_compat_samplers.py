@@ -15,7 +15,8 @@ from comfy_extras.nodes_custom_sampler import Noise_RandomNoise
 from limits import LATENT, all_fine, guider, mixed, native, noise, none_fine
 
 from driving import quick_schedule
-from ralu_pack.nodes.host.samplers import REFUSED_SAMPLERS, SAMPLER_NAMES
+from ralu_pack.nodes.host.samplers import REFUSED_SAMPLERS, sampler_named, sampler_names
+from ralu_pack.nodes.host.sampling.begin import sampler_name
 from ralu_pack.nodes.sampler import Sampler
 from ralu_pack.nodes.sampler_advanced import SamplerAdvanced
 from ralu_pack.ralu_core.latents.tokens import pick
@@ -49,7 +50,7 @@ def keeps_to_noise_levels(model, name: str, sigmas: list[float]) -> bool:
 
 
 @pytest.mark.promise("Samplers")
-@pytest.mark.parametrize("name", SAMPLER_NAMES)
+@pytest.mark.parametrize("name", sampler_names())
 def test_offered_samplers_keep_to_the_noise_levels(flux, name):
     """With a model that knows the picture, a stage must end in it plus unit noise times sigma."""
     for schedule in (LONG, quick_schedule()):
@@ -62,7 +63,7 @@ def test_refused_samplers_do_not(flux, name):
     stages = [list(stage.sigmas) for stage in LONG.stages]
     wrong = not all(keeps_to_noise_levels(flux, name, sigmas) for sigmas in stages)
     assert wrong or (name.startswith("sa_solver") and "noise_scale" in host_source())
-    assert name not in SAMPLER_NAMES
+    assert name not in sampler_names()
     with pytest.raises(ValueError, match=f"the sampler {name[:8]}.* does not keep to them"):
         run_advanced(flux, comfy.samplers.sampler_object(name))
 
@@ -97,7 +98,7 @@ def shared_noise(monkeypatch):
 
 
 @pytest.mark.promise("Samplers")
-@pytest.mark.parametrize("name", SAMPLER_NAMES)
+@pytest.mark.parametrize("name", sampler_names())
 def test_limits(flux, name, monkeypatch):
     """Also for random samplers: what a coarse region is read from is a half-size run's noise."""
     x, guided = noise(batch=1), guider(flux, cfg=2.0)
@@ -110,7 +111,7 @@ def test_limits(flux, name, monkeypatch):
 
 
 @pytest.mark.promise("Samplers")
-@pytest.mark.parametrize("name", SAMPLER_NAMES)
+@pytest.mark.parametrize("name", sampler_names())
 def test_whole_runs_repeat_and_find_a_known_picture(flux, name):
     known, sampler = knowing(flux), comfy.samplers.sampler_object(name)
     expected = flux.model.process_latent_out(torch.full((1, 16, 32, 32), KNOWN))
@@ -228,6 +229,32 @@ def test_no_two_seeds_share_a_stage(flux):
     assert seen[::3] == [0, 1, 2, 3] and len(set(seen)) == len(seen) == 12
 
 
-def test_the_widget_offers_what_is_proven():
+def offered() -> list[str]:
     (widget,) = [w for w in Sampler.define_schema().inputs if w.id == "sampler_name"]
-    assert list(widget.options) == SAMPLER_NAMES and "euler" in SAMPLER_NAMES
+    return list(widget.options)
+
+
+def test_the_widget_offers_what_is_proven():
+    assert offered() == sampler_names() and "euler" in sampler_names()
+
+
+def test_samplers_of_packs_that_load_later_are_offered_and_run(flux, monkeypatch):
+    def of_another_pack(model, x, sigmas, **options):
+        return k_diffusion.sample_heun(model, x, sigmas, **options)
+
+    monkeypatch.setattr(k_diffusion, "sample_later", of_another_pack, raising=False)
+    monkeypatch.setattr(comfy.samplers, "SAMPLER_NAMES", [*comfy.samplers.SAMPLER_NAMES, "later"])
+    assert offered()[-1] == "later"
+    sampler = sampler_named("later")
+    assert sampler_name(sampler) == "later"
+    heun = run_advanced(flux, comfy.samplers.sampler_object("heun"))
+    assert torch.equal(run_advanced(flux, sampler), heun)
+
+
+@pytest.mark.parametrize("name", ["euler", "dpmpp_2m", "uni_pc_bh2"])
+def test_a_name_of_no_sampler_in_the_hosts_list_stops_no_run(flux, name, monkeypatch):
+    names = ["of_nothing", *comfy.samplers.SAMPLER_NAMES]
+    monkeypatch.setattr(comfy.samplers, "SAMPLER_NAMES", names)
+    sampler = comfy.samplers.sampler_object(name)
+    assert sampler_name(sampler) == name
+    assert torch.isfinite(run_advanced(flux, sampler, schedule=LONG)).all()
