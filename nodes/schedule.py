@@ -50,8 +50,8 @@ class Schedule(io.ComfyNode):
                     "preset",
                     options=[preset.name for preset in presets.PRESETS],
                     default="FLUX 5x",
-                    tooltip="FLUX 7x takes less work than FLUX 5x. These are not the qualities "
-                    f"balanced and draft. {ENGLISH.presets()}.",
+                    tooltip="FLUX 7x takes less work than FLUX 5x. Do not take these for the "
+                    f"qualities balanced and draft. {ENGLISH.presets()}.",
                 ),
                 io.Combo.Input(
                     "shifts",

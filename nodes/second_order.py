@@ -33,24 +33,25 @@ class SecondOrder(io.ComfyNode):
                     "straight_guidance",
                     default=False,
                     optional=True,
-                    tooltip="On: what cfg adds goes on as in euler's steps, by less where it turns "
-                    "fast, and the rest by the slope. For cfg 4 and more in 4 to 10 steps; at cfg "
-                    "1 there is nothing to add.",
+                    tooltip="On: what cfg adds is taken in euler's steps, and less of it where it "
+                    "changes quickly; only the rest is of second order. For cfg 4 and more in 4 to "
+                    "10 steps; at cfg 1 there is nothing to add.",
                 ),
                 io.Boolean.Input(
                     "restrained",
                     default=False,
                     optional=True,
-                    tooltip="On: no step goes further by the slope than steps of equal length do. "
-                    "For 4 to 10 steps that grow, as with a shift above 3: it keeps even grounds "
-                    "clean.",
+                    tooltip="On: a step that is longer than the one before bends no further than "
+                    "steps of equal length. For 4 to 10 steps that grow, as with a shift above 3: "
+                    "it keeps haze off even grounds.",
                 ),
                 io.Boolean.Input(
                     "corrected",
                     default=False,
                     optional=True,
-                    tooltip="On: the velocity at the end of each step mends it, at no further "
-                    "model call, as far as it has not turned too much. For 4 to 10 steps.",
+                    tooltip="On: each step is corrected once the next model call tells the "
+                    "velocity at its end, at no extra call, and less where that has turned much. "
+                    "For 4 to 10 steps.",
                 ),
             ],
             outputs=[

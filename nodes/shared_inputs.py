@@ -20,7 +20,7 @@ from .host.sampling.references import IN_FULL, REFERENCES
 CATEGORY = "model/sampling/RALU"
 PICTURE, LATENT = Need.PICTURE, Need.LATENT
 BALANCED = "balanced"
-USED_BY = "Only the quality paper and schedules use it."
+USED_BY = "Used only by the quality paper and by a connected schedule."
 ScheduleType, EnlargerType = io.Custom("RALU_SCHEDULE"), io.Custom("RALU_ENLARGER")
 
 
@@ -103,9 +103,9 @@ def denoise_input() -> io.Input:
 def plain_steps_input(in_a_run: bool = True) -> io.Input:
     """in_a_run  whether few of them choose the plan."""
     chosen = (
-        "; with fine, balanced and draft no saving is told. Runs of 9 or fewer are for distilled "
-        "models: without a schedule fine, balanced and draft take three quarters of 4 to 9 steps; "
-        "with paper 4 to 6 take 4-step distilled, 7 to 9 8-step distilled. 1 to 3 stay as they are."
+        "; fine, balanced and draft then tell no saving. 4 to 9 are taken for a turbo model's: "
+        "without a schedule fine, balanced and draft take three quarters of them, and paper the "
+        "preset 4-step distilled (4 to 6) or 8-step distilled (7 to 9). 1 to 3 stay as they are."
         if in_a_run
         else "."
     )
@@ -115,8 +115,8 @@ def plain_steps_input(in_a_run: bool = True) -> io.Input:
         min=0,
         max=MOST_PLAIN_STEPS,
         optional=True,
-        tooltip="The plain steps that you would take in a KSampler (20 by default), against which "
-        f"the saving is told. 0: those of the published comparison{chosen}",
+        tooltip="The steps that you would take in a KSampler (20 by default); the saving is told "
+        f"against them. 0: those of the published comparison{chosen}",
     )
 
 
@@ -165,7 +165,9 @@ def detector_input(in_a_run: bool = True) -> io.Input:
         words["latent_gradient"] = "latent_gradient: of a latent, which needs its VAE, too"
     told = " ".join(f"{one}." for one in words.values())
     used = f" {USED_BY}" if in_a_run else ""
-    chosen = "canny where a VAE is connected, else latent_gradient" if in_a_run else "canny"
+    chosen = "canny, or canny_gpu without OpenCV"
+    if in_a_run:
+        chosen += ", where a VAE is connected; else latent_gradient"
     return advanced(
         io.Combo.Input(
             "edge_detector",
@@ -199,8 +201,8 @@ def quality_input(optional: bool = True) -> io.Input:
         tooltip="Which plan runs: fine (10 steps) is nearest to the picture of many steps, "
         "balanced (7) is the usual choice, draft (6) is the fastest. paper: RALU as published, "
         "half size first, by the preset nearest to the MODEL. custom: the connected schedule, "
-        "which is the plan in any case. Of a turbo model's 4 to 9 steps fine, balanced and draft "
-        "take three quarters.",
+        "which wins over any other choice, too. Of 4 to 9 steps, which are taken for a turbo "
+        "model's, fine, balanced and draft take three quarters.",
     )
 
 

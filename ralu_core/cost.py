@@ -34,7 +34,7 @@ NO_REFERENCES = References()
 @dataclass(frozen=True)
 class CallCost:
     """Size of a diffusion transformer: FLUX.1 is 57 blocks of width 3072, SD3 Medium 24 of 1536.
-    ValueError for no blocks, no width, and less than no text.
+    ValueError unless there are blocks, a width, and 0 text tokens or more.
 
     linear  FLOPs of a block per token, in units of width^2.
     texts   most copies of the text that a call of a mixed stage may carry.

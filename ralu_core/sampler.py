@@ -32,8 +32,8 @@ FAR = 0.5  # beyond black and white, where a picture is on another scale
 class Source:
     """Where a run begins.
 
-    noise    (B, C, H, W) standard normal, none of them 0; H and W split into whole coarse tokens
-             where a stage of the plan has such.
+    noise    (B, C, H, W) standard normal, no dimension empty; H and W split into whole coarse
+             tokens where a stage of the plan has such.
     clean    (B, C, H, W) clean latent to start from or to keep under a mask; zero for none.
     coarse   (B, C, H/2, W/2) the same at half size; plans at full size alone read none of it.
     is_zero  whether the clean latent is known to be zero, which saves the arithmetic on it.
@@ -51,7 +51,7 @@ class Source:
         split, and for a clean latent of another shape."""
         if self.noise.ndim != 4 or 0 in self.noise.shape:
             raise ValueError(
-                "Noise is of pictures, (B, C, H, W) and none of them 0, got "
+                "Noise is of pictures, (B, C, H, W) with no dimension empty, got "
                 f"{tuple(self.noise.shape)}: one picture has B = 1."
             )
         (h, w), side = self.noise.shape[-2:], 2 * self.patch

@@ -16,8 +16,8 @@ export function watch(node, look) {
   });
 }
 
-// Whether a node is one of the open workflow. Neither of a copy that was never added, nor of what lay in
-// a subgraph as another workflow was opened, does the frontend tell that it is gone.
+// Whether a node is one of the open workflow. The frontend tells no removal of a copy that was never
+// added, nor of what lay in a subgraph when another workflow was opened.
 export function isThere(node) {
   const { graph, id } = node;
   const root = app.rootGraph;

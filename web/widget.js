@@ -54,7 +54,7 @@ export function addElement(node, name, height = 0) {
   return { widget, show, dim, watch: (look) => watch(node, look) };
 }
 
-// Markup of this pack's own numbers and words, so that nothing in it needs escaping.
+// Markup as markup.js makes it, which escapes what is not of this pack.
 export function fromMarkup(markup) {
   const template = document.createElement("template");
   template.innerHTML = markup;

@@ -26,7 +26,10 @@ def remarks(chosen: Planned, settings: Settings, sampler: Any, conds: Conds) -> 
     """Parts of a sentence; none where all is as asked for."""
     whole, plan, told = chosen.whole, chosen.plan, []
     if chosen.is_guessed:
-        told.append(f"a model that is not distilled needs {MOST + 1} steps or more here")
+        least = MOST + 1
+        told.append(
+            f"so few steps are taken for a turbo model's: for any other set {least} or more"
+        )
     if settings.continues and plan.total_steps < whole.total_steps:
         told.append(
             f"its latent holds the noise of another sampler's run, so that it takes its share of "

@@ -1,4 +1,4 @@
-"""What lies on the sockets: any-switches and queued JSON put there what ComfyUI does not check."""
+"""Types of what lies on sockets: ComfyUI checks none that any-switches and API prompts bring."""
 
 from __future__ import annotations
 

@@ -67,8 +67,8 @@ def check_end_shift(shift: float | None, end_shift: float) -> None:
     """ValueError unless a shift falls to `end_shift`, which is above 0 and at most it."""
     if shift is None or not 0 < end_shift <= shift:
         raise ValueError(
-            f"A shift falls, got {end_shift:g} at the end after {shift}: choose an end above 0 and "
-            "at most the start's."
+            f"The shift at the end of a stage must be above 0 and at most that at its start, "
+            f"{shift}, got {end_shift:g}: lower it."
         )
 
 

@@ -12,7 +12,7 @@ class LatentGradient(Score):
 
     name = "latent_gradient"
     needs = Need.LATENT
-    words = "latent_gradient: no decode, no VAE; tied with canny in our bench"
+    words = "latent_gradient: no decode, no VAE; about as good as canny in our tests"
 
     def __call__(self, evidence: Evidence) -> torch.Tensor:
         return latent_scores(evidence.denoised, evidence.grid)

@@ -138,7 +138,7 @@ class Score(ABC):
     name           as people choose it.
     needs          what it reads.
     words          what it does, for a tooltip.
-    least_steps    of the stage before that it can do with.
+    least_steps    that the stage before the choice must have.
     is_share       whether it is a share of edge pixels, which a threshold can be compared with.
     on_device      whether it looks at a picture on the accelerator, wherever it was decoded.
     """

@@ -14,7 +14,7 @@ class Settled(Score):
     name = "settled"
     needs = Need.HISTORY
     least_steps = 2
-    words = "settled: the opposite, where they no longer changed"
+    words = "settled: where the last steps of stage 1 no longer changed"
 
     def __call__(self, evidence: Evidence) -> torch.Tensor:
         return 1 - step_variance(evidence)

@@ -74,7 +74,7 @@ def test_early_steps_begin_at_no_less_than_the_models_shift(times: float) -> Non
 
 @pytest.mark.parametrize("end_shift", [5.0, 0.0, -1.0])
 def test_a_stage_has_a_falling_shift(end_shift: float) -> None:
-    with pytest.raises(ValueError, match="A shift falls"):
+    with pytest.raises(ValueError, match="must be above 0 and at most that at its start"):
         Stage(FULL, (1.0, 0.5, 0.0), 3.0, end_shift=end_shift)
 
 

@@ -199,7 +199,7 @@ def test_sample_draws_the_noise_of_each_picture_from_the_seed() -> None:
         ),
         (LATENT, 2, -1, SIZE, "A seed must be 0 or more, got -1"),
         (LATENT, 2, 0, SIZE[1:], r"Noise is of pictures, .* got \(.*: one picture has B = 1"),
-        (LATENT, 2, 0, (0, *SIZE[1:]), r"none of them 0, got \(0, "),
+        (LATENT, 2, 0, (0, *SIZE[1:]), r"no dimension empty, got \(0, "),
     ],
 )
 def test_what_cannot_be_sampled_is_told_before_a_call(regions, steps, seed, size, told) -> None:

@@ -6,7 +6,7 @@ export const en = {
   other: (name, value, now) =>
     `RALU Sampler does not offer ${name} ${value}: ${now} is set. The node RALU in front keeps it.`,
   lost: (names) => `Not wired again: ${names}.`,
-  taken: (title) => `It has the settings and wires of ${title}, which acts on it no more.`,
+  taken: (title) => `It took over the settings and wires of ${title}, which no longer acts on it.`,
   stage: (number) => `stage ${number}`,
   steps: (count) => (count === 1 ? "1 step" : `${count} steps`),
   tokens: (count) => `${count} tokens`,
