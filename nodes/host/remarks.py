@@ -26,10 +26,8 @@ def remarks(chosen: Planned, settings: Settings, sampler: Any, conds: Conds) -> 
     """Parts of a sentence; none where all is as asked for."""
     whole, plan, told = chosen.whole, chosen.plan, []
     if chosen.is_guessed:
-        least = MOST + 1
-        told.append(
-            f"so few steps are taken for a turbo model's: for any other set {least} or more"
-        )
+        least = f"for any other set {MOST + 1} or more"
+        told.append(f"so few steps are taken for a turbo model's: {least}")
     if settings.continues and plan.total_steps < whole.total_steps:
         told.append(
             f"its latent holds the noise of another sampler's run, so that it takes its share of "
