@@ -1,10 +1,10 @@
 // The offers for a sampler: in its menu, and as commands, which may have a key of their own.
 import { app } from "../../scripts/app.js";
 import { offers } from "./rewire.js";
+import { note } from "./tell.js";
 import { words } from "./words.js";
 
 const ICONS = { replace: "pi pi-sync", in_front: "pi pi-bolt" };
-const TOLD_MS = 6000;
 const MENU_SINCE = 40; // minor version of the frontend; before, the menu of Nodes 2.0 showed no extension's
 
 export const menu = {
@@ -16,7 +16,7 @@ export const menu = {
     id: `ralu.${name}`,
     label: words()[name],
     icon,
-    function: () => (offers(selected() ?? {})[name] ?? (() => tell(words()[`nothing_${name}`])))(),
+    function: () => (offers(selected() ?? {})[name] ?? (() => note(words()[`nothing_${name}`])))(),
   })),
   getSelectionToolboxCommands(item) {
     const version = window.__COMFYUI_FRONTEND_VERSION__ ?? "1.999";
@@ -26,11 +26,6 @@ export const menu = {
     return Object.keys(offers(item)).map((name) => `ralu.${name}`);
   },
 };
-
-function tell(detail) {
-  const toast = { severity: "info", summary: "RALU", detail, life: TOLD_MS };
-  app.extensionManager.toast.add(toast);
-}
 
 function selected() {
   const isNode = (item) => item instanceof LiteGraph.LGraphNode;

@@ -1,11 +1,12 @@
 // What a node's menu offers: RALU Sampler in place of a KSampler, and RALU on a sampler's MODEL wire.
 import { app } from "../../scripts/app.js";
+import { IN_FRONT, hasRalu, pipeInto, ralusBefore } from "./comes_from.js";
+import { warn } from "./tell.js";
 import { bringIntoView } from "./view.js";
 import { asOneChange, inputOf, nodeBefore, wireFrom, wireTo, wiresOf } from "./wires.js";
 import { words } from "./words.js";
 
 const SAMPLER = "RALU_Sampler";
-const IN_FRONT = "RALU_Apply";
 const QUALITY = "balanced"; // as where RALU is put in front
 const RENAMED = { steps: "plain_steps" }; // what RALU is compared with; few steps choose its plan
 const NAMED = "Node name for S&R"; // by which "%KSampler.seed%" in a file's name finds its node
@@ -13,8 +14,6 @@ const SAMPLED = ["LATENT", "IMAGE", "GUIDER"]; // what nodes that sample a MODEL
 const TITLE = 30;
 const GAP = 40; // canvas units
 const LINES = 160; // that the node grows by when it tells of a run
-const FAR = 100; // nodes at most that a MODEL is followed through
-const TOLD_MS = 12000;
 
 const isKnown = (type) => type in LiteGraph.registered_node_types;
 
@@ -25,7 +24,7 @@ export function offers(node) {
     found.replace = () => change(() => replace(node));
   }
   const [taker, input] = takerOfModel(node);
-  if (taker && isKnown(IN_FRONT) && !comesAfter(taker, input, IN_FRONT)) {
+  if (taker && isKnown(IN_FRONT) && !ralusBefore(taker, pipeInto(taker, input) ?? input)) {
     found.in_front = () => change(() => putInFront(taker, input));
   }
   return found;
@@ -36,16 +35,14 @@ async function change(make) {
   const { made, behind, left } = await asOneChange(app.canvas, make);
   app.canvas.selectItems([made]);
   if (behind) bringIntoView(made, behind);
-  if (!left.length) return;
-  const toast = { severity: "warn", summary: "RALU", detail: left.join(" "), life: TOLD_MS };
-  app.extensionManager.toast.add(toast);
+  if (left.length) warn(left.join(" "));
 }
 
 function replace(node) {
   const { graph } = node;
   const { into, from } = wiresOf(node);
-  const front = nodeBefore(node, "model");
-  const settings = front?.comfyClass === IN_FRONT ? front : null; // whose plan would not act any more
+  const settings = ralusBefore(node, "model"); // whose plan would not act any more
+  const apart = settings ? wiresTaken(node, settings, into) : [];
   const vae = vaeBehind(node) ?? wireOfVae(nodeBefore(node, "latent_image"));
   const values = [...valuesOf(node), ["quality", QUALITY], ...valuesOf(settings)];
   const made = LiteGraph.createNode(SAMPLER);
@@ -61,11 +58,23 @@ function replace(node) {
   }
   made.properties[NAMED] = node.properties?.[NAMED] ?? made.properties[NAMED];
   graph.add(made);
-  if (settings) for (const [name, wire] of wiresOf(settings).into) into.set(name, wire);
   const left = [...setValues(made, values, defaults), ...rewire(made, into, from, vae)];
+  const lost = apart.filter((name) => !made.isInputConnected(made.findInputSlot(name)));
+  if (lost.length) left.push(words().lost(lost.join(", ")));
   if (settings) left.push(words().taken(settings.title));
   made.setSize([Math.max(size[0], made.size[0]), made.computeSize()[1]]);
   return { made, left };
+}
+
+// Adds the wires of a node RALU to those of the sampler behind it, but its MODEL where other nodes are
+// between; tells which of them cannot be had, as they are of another graph.
+function wiresTaken(node, settings, into) {
+  const wires = [...wiresOf(settings).into];
+  const isNext = nodeBefore(node, "model") === settings;
+  const others = wires.filter(([name]) => isNext || name !== "model");
+  if (settings.graph !== node.graph) return others.map(([name]) => name);
+  for (const [name, wire] of others) into.set(name, wire);
+  return [];
 }
 
 const valuesOf = (node) => (node?.widgets ?? []).map(({ name, value }) => [name, value]);
@@ -141,6 +150,7 @@ function takerOfModel(node) {
   const input = taker && inputOf(taker, "MODEL");
   const gives = (taker?.outputs ?? []).map(({ type }) => type);
   if (!input || !SAMPLED.some((type) => gives.includes(type))) return [];
+  if (taker.subgraph && hasRalu(taker.subgraph)) return [];
   return [node, taker, ...nodesAfter(taker, "GUIDER")].some(isOurs) ? [] : [taker, input];
 }
 
@@ -148,18 +158,6 @@ const nodesAfter = (node, type) =>
   wiresOf(node)
     .from.filter((wire) => wire.type === type)
     .map(({ target_id }) => node.graph.getNodeById(target_id));
-
-function comesAfter(node, input, type) {
-  for (let far = 0; far < FAR && node && input !== undefined; far++) {
-    node = nodeBefore(node, input);
-    if (node?.comfyClass === type) return true;
-    input = node && (inputOf(node, "MODEL") ?? onlyInput(node));
-  }
-  return false;
-}
-
-// Of a Reroute, which has no type of its own.
-const onlyInput = ({ isVirtualNode, inputs }) => (isVirtualNode && inputs?.length === 1 ? inputs[0].name : undefined);
 
 // Above a node, and above whatever lies there.
 function freePlace(graph, node, { size: [width, height] }) {

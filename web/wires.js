@@ -25,7 +25,7 @@ function isOf(node, { id, target_slot: slot }) {
 const origin = ({ origin_id, origin_slot, parentId }) => ({ origin_id, origin_slot, parentId });
 const target = ({ target_id, target_slot, parentId }) => ({ target_id, target_slot, parentId });
 
-const isEdge = (edge, id) => edge != null && String(edge.id) === String(id);
+export const isEdge = (edge, id) => edge != null && String(edge.id) === String(id);
 const reroute = (graph, id) => (id != null && graph.reroutes?.has(id) ? id : undefined);
 
 // Draw a wire from there to an input; false where the frontend refuses it.

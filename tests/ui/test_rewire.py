@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import graphs
 import pytest
+from offers import IN_FRONT, OFFERED, PROMPT, REPLACE, SAMPLER
 from playwright.sync_api import expect
 
-REPLACE, IN_FRONT = "Replace with RALU Sampler", "Put RALU in front"
 ICONS = {REPLACE: ".pi-sync", IN_FRONT: ".pi-bolt"}
 MENU_SINCE = (1, 40)  # before, Nodes 2.0 showed an extension's entries in the toolbox alone
-SAMPLER = 5
 TITLE = """(id) => { const node = app.canvas.graph.getNodeById(id);
   const { scale, offset } = app.canvas.ds;
   const box = document.querySelector('#graph-canvas').getBoundingClientRect();
   return [box.x + (node.pos[0] + 90 + offset[0]) * scale,
           box.y + (node.pos[1] - 15 + offset[1]) * scale]; }"""
-PROMPT = "async () => (await app.graphToPrompt()).output"
-OFFERED = """(id) => app.extensions.find(e => e.name === 'ralu')
-  .getNodeMenuItems(app.rootGraph.getNodeById(id)).map(item => item.content)"""
 SEEN = """() => { const { scale, offset } = app.canvas.ds, { width, height } = app.canvas.canvas;
   const isSeen = ({ pos: [x, y], size: [w, h] }) =>
     x + offset[0] >= 0 && (x + w + offset[0]) * scale <= width

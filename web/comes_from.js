@@ -1,0 +1,73 @@
+// Where the MODEL at an input comes from: over wires, through nodes that only stand for others (Reroute,
+// Get), the edges of subgraphs, and pipes that carry it among other things.
+import { app } from "../../scripts/app.js";
+import { isEdge, wiresOf } from "./wires.js";
+
+export const IN_FRONT = "RALU_Apply";
+const SAMPLERS = ["RALU_Sampler", "RALU_SamplerAdvanced"];
+const PIPE = /PIPE|CONTEXT$/i; // types of wires by which packs send many things at once
+const FAR = 100; // nodes at most that a MODEL is followed through
+
+// The node RALU that a MODEL has passed before an input; null if there is none.
+export function ralusBefore(node, input, far = FAR) {
+  const wire = wiresOf(node).into.get(input);
+  return wire && far ? over(node.graph, wire, far - 1) : null;
+}
+
+function over(graph, { origin_id, origin_slot }, far) {
+  if (!isEdge(graph.inputNode, origin_id)) return at(graph.getNodeById(origin_id), origin_slot, far);
+  const { name } = graph.inputNode.slots[origin_slot];
+  const found = nodesAround(graph).map((node) => ralusBefore(node, name, far));
+  return found.every(Boolean) ? (found[0] ?? null) : null;
+}
+
+// The same before an output.
+function at(node, slot, far) {
+  if (!node || node.comfyClass === IN_FRONT) return node ?? null;
+  if (node.subgraph) return atInner(node.subgraph, slot, far);
+  if (node.isVirtualNode) return atVirtual(node, slot, far);
+  return ralusBefore(node, carrierOf(node), far);
+}
+
+function atInner(graph, slot, far) {
+  const gives = ({ target_id, target_slot }) => isEdge(graph.outputNode, target_id) && target_slot === slot;
+  const wire = [...graph.links.values()].find(gives);
+  return wire ? over(graph, wire, far) : null;
+}
+
+// As the frontend itself asks such a node when a prompt is made.
+function atVirtual(node, slot, far) {
+  const there = far && node.resolveVirtualOutput?.(slot);
+  if (there) return at(there.node, there.slot, far - 1);
+  const link = far && node.getInputLink(slot);
+  return link ? over(node.graph, link, far - 1) : null;
+}
+
+// All nodes that a subgraph is the inside of.
+function nodesAround(graph) {
+  const all = [app.rootGraph, ...app.rootGraph.subgraphs.values()].flatMap(({ nodes }) => nodes);
+  return all.filter((node) => node.subgraph === graph);
+}
+
+// The name of the input by which a node has its MODEL.
+function carrierOf(node) {
+  const { into } = wiresOf(node);
+  const wired = (node.inputs ?? []).filter(({ name }) => into.has(name));
+  const [model, any] = ["MODEL", "*"].map((type) => wired.find((one) => one.type === type));
+  return (model ?? wired.find(isPipe) ?? any)?.name;
+}
+
+const isPipe = ({ type }) => PIPE.test(type);
+
+// The name of the pipe that a node has its MODEL from, where no wire brings one to the input for it.
+export function pipeInto(node, input) {
+  const { into } = wiresOf(node);
+  return into.has(input) ? undefined : node.inputs.find((one) => isPipe(one) && into.has(one.name))?.name;
+}
+
+// Whether RALU samples, or is in front, inside of a subgraph.
+export function hasRalu(graph) {
+  return graph.nodes.some(({ comfyClass, subgraph }) =>
+    subgraph ? hasRalu(subgraph) : comfyClass === IN_FRONT || SAMPLERS.includes(comfyClass),
+  );
+}
