@@ -65,6 +65,14 @@ export function pipeInto(node, input) {
   return into.has(input) ? undefined : node.inputs.find((one) => isPipe(one) && into.has(one.name))?.name;
 }
 
+// A wire of a pipe's MODEL, if the node before gives it at an output of its own, too.
+export function besidePipe(node, pipe) {
+  const { origin_id } = wiresOf(node).into.get(pipe);
+  const outputs = node.graph.getNodeById(origin_id)?.outputs ?? [];
+  const origin_slot = outputs.findIndex(({ type }) => type === "MODEL");
+  return origin_slot < 0 ? undefined : { origin_id, origin_slot };
+}
+
 // Whether RALU samples, or is in front, inside of a subgraph.
 export function hasRalu(graph) {
   return graph.nodes.some(({ comfyClass, subgraph }) =>

@@ -1,6 +1,6 @@
 // What a node's menu offers: RALU Sampler in place of a KSampler, and RALU on a sampler's MODEL wire.
 import { app } from "../../scripts/app.js";
-import { IN_FRONT, hasRalu, pipeInto, ralusBefore } from "./comes_from.js";
+import { IN_FRONT, besidePipe, hasRalu, pipeInto, ralusBefore } from "./comes_from.js";
 import { warn } from "./tell.js";
 import { bringIntoView } from "./view.js";
 import { asOneChange, inputOf, nodeBefore, wireFrom, wireTo, wiresOf } from "./wires.js";
@@ -25,7 +25,7 @@ export function offers(node) {
   }
   const [taker, input] = takerOfModel(node);
   if (taker && isKnown(IN_FRONT) && !ralusBefore(taker, pipeInto(taker, input) ?? input)) {
-    found.in_front = () => change(() => putInFront(taker, input));
+    found.in_front = () => wireInFront(taker, input);
   }
   return found;
 }
@@ -131,15 +131,23 @@ function wireOfVae(node) {
   return input && wiresOf(node).into.get(input);
 }
 
-function putInFront(taker, input) {
+function wireInFront(taker, input) {
+  const pipe = pipeInto(taker, input);
+  const wire = pipe ? besidePipe(taker, pipe) : wiresOf(taker).into.get(input);
+  if (pipe && !wire) return warn(words().piped(taker.title, input));
+  return change(() => putInFront(taker, input, wire));
+}
+
+function putInFront(taker, input, wire) {
   const { graph } = taker;
-  const wire = wiresOf(taker).into.get(input);
   const made = LiteGraph.createNode(IN_FRONT);
   made.pos = freePlace(graph, taker, made); // older Nodes 2.0 looks only as the node is added
   graph.add(made);
-  const isWired = !wire || wireTo(wire, made, inputOf(made, "MODEL"));
+  const left = [];
+  if (!wire) left.push(words().unwired);
+  else if (!wireTo(wire, made, inputOf(made, "MODEL"))) left.push(words().lost(input));
   wireFrom(made, { type: "MODEL", target_id: taker.id, target_slot: taker.findInputSlot(input) });
-  return { made, behind: taker, left: isWired ? [] : [words().lost(input)] };
+  return { made, behind: taker, left };
 }
 
 const isOurs = (node) => node?.comfyClass?.startsWith("RALU_");

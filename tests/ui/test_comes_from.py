@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import graphs
 import pytest
-from offers import OFFERED, PROMPT, REPLACE, SAMPLER, command
+from offers import IN_FRONT, OFFERED, PROMPT, REPLACE, SAMPLER, command
 from playwright.sync_api import expect
 
 # As packs make them: no wire joins Set and Get, and a pipe carries a MODEL among other things.
@@ -42,6 +42,9 @@ CLOSE = """(ids) => { const graph = app.rootGraph;
   graph.convertToSubgraph(new Set(ids.map(id => graph.getNodeById(id))));
   return graph.nodes.find(node => node.subgraph).id; }"""
 OPEN = "(id) => app.canvas.setGraph(app.rootGraph.getNodeById(id).subgraph)"
+INTO = """([id, name]) => { const node = app.rootGraph.getNodeById(id);
+  const from = node.getInputNode(node.findInputSlot(name));
+  return from && [from.id, from.type]; }"""
 
 
 @pytest.fixture
@@ -108,6 +111,39 @@ def test_ralu_is_found_inside_of_a_subgraph_that_gives_a_model(plain):
     join(plain, ralu, SAMPLER, "model")
     plain.page.evaluate(CLOSE, [1, ralu])
     assert plain.page.evaluate(OFFERED, SAMPLER) == [REPLACE]
+
+
+def test_without_a_wire_it_says_that_ralu_needs_one(plain):
+    """Nodes that hand a MODEL out as a prompt is made leave no wire to see."""
+    plain.page.evaluate("() => { app.rootGraph.getNodeById(5).disconnectInput(0); }")
+    command(plain, "in_front", SAMPLER)
+    expect(plain.page.get_by_text("No wire brings a MODEL").first).to_be_visible()
+    new = plain.page.evaluate(PROMPT)
+    (ralu,) = [id for id, entry in new.items() if entry["class_type"] == "RALU_Apply"]
+    assert new["5"]["inputs"]["model"] == [ralu, 0] and "model" not in new[ralu]["inputs"]
+
+
+def test_a_pipes_own_model_goes_through_ralu(plain):
+    pipe = add(plain, "test/Pipe", 1)
+    piped = add(plain, "test/Piped", pipe)
+    command(plain, "in_front", piped)
+    ralu = plain.find_node("RALU_Apply")
+    assert plain.page.evaluate(INTO, [piped, "other"]) == [ralu, "RALU_Apply"]
+    assert plain.page.evaluate(INTO, [ralu, "model"]) == [pipe, "test/Pipe"]
+    assert plain.page.evaluate(INTO, [piped, "pipe"]) == [pipe, "test/Pipe"]
+    assert plain.page.evaluate(OFFERED, piped) == []
+
+
+def test_a_pipe_that_shows_no_model_is_left_alone(plain):
+    passed = add(plain, "test/Passed", add(plain, "test/Pipe", 1))
+    piped = add(plain, "test/Piped", passed)
+    assert plain.page.evaluate(OFFERED, piped) == [IN_FRONT]
+    command(plain, "in_front", piped)
+    expect(plain.page.get_by_text("Piped gets its MODEL through a pipe").first).to_be_visible()
+    assert plain.page.evaluate(INTO, [piped, "other"]) is None
+    assert not any(
+        one["class_type"] == "RALU_Apply" for one in plain.page.evaluate(PROMPT).values()
+    )
 
 
 def test_ralu_is_found_before_a_pipe(plain):

@@ -7,6 +7,9 @@ export const en = {
     `RALU Sampler does not offer ${name} ${value}: ${now} is set. The node RALU in front keeps it.`,
   lost: (names) => `Not wired again: ${names}.`,
   taken: (title) => `It took over the settings and wires of ${title}, which no longer acts on it.`,
+  piped: (title, name) =>
+    `${title} gets its MODEL through a pipe: wire a MODEL through the node RALU to its input ${name}.`,
+  unwired: "No wire brings a MODEL: RALU needs one, unless another node hands it out when you press Run.",
   stage: (number) => `stage ${number}`,
   steps: (count) => (count === 1 ? "1 step" : `${count} steps`),
   tokens: (count) => `${count} tokens`,

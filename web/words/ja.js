@@ -7,6 +7,9 @@ export const ja = {
     `RALU サンプラーには ${name} の ${value} がないため、${now} にしました。RALU を手前に入れればそのまま使えます。`,
   lost: (names) => `接続し直せなかった入力：${names}。`,
   taken: (title) => `${title} の設定と接続を引き継ぎました。${title} はもう働きません。`,
+  piped: (title, name) =>
+    `${title} の MODEL はパイプで届きます。MODEL をノード RALU に通し、入力 ${name} につないでください。`,
+  unwired: "MODEL がつながっていません。実行時にほかのノードが配るのでなければ、RALU につないでください。",
   stage: (number) => `ステージ ${number}`,
   steps: (count) => `${count} ステップ`,
   tokens: (count) => `${count} トークン`,

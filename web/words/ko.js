@@ -7,6 +7,9 @@ export const ko = {
     `RALU 샘플러에는 ${name} ${value}이(가) 없어 ${now}(으)로 설정했습니다. 앞에 RALU를 넣으면 그대로 쓸 수 있습니다.`,
   lost: (names) => `다시 연결하지 못한 입력: ${names}.`,
   taken: (title) => `${title}의 설정과 연결을 이어받았습니다. ${title}은(는) 더 이상 작용하지 않습니다.`,
+  piped: (title, name) =>
+    `${title}은(는) MODEL을 파이프로 받습니다. MODEL을 RALU 노드를 거쳐 입력 ${name}에 연결하세요.`,
+  unwired: "MODEL이 연결되어 있지 않습니다. 실행할 때 다른 노드가 나눠 주지 않는다면 RALU에 연결하세요.",
   stage: (number) => `단계 ${number}`,
   steps: (count) => `${count}스텝`,
   tokens: (count) => `토큰 ${count}개`,

@@ -7,6 +7,9 @@ export const zh = {
     `RALU 采样器没有 ${name} ${value}，已改为 ${now}。在前面加上 RALU 则可保留它。`,
   lost: (names) => `未重新连接：${names}。`,
   taken: (title) => `已沿用 ${title} 的设置和连线，它不再对此起作用。`,
+  piped: (title, name) =>
+    `${title} 的 MODEL 来自管道：请让 MODEL 经过 RALU 节点，再接到它的输入 ${name}。`,
+  unwired: "没有连线送来 MODEL：请给 RALU 接上一个，除非运行时由其他节点分发。",
   stage: (number) => `阶段 ${number}`,
   steps: (count) => `${count} 步`,
   tokens: (count) => `${count} 个 token`,
