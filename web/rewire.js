@@ -9,6 +9,7 @@ import { words } from "./words.js";
 const SAMPLER = "RALU_Sampler";
 const QUALITY = "balanced"; // as where RALU is put in front
 const RENAMED = { steps: "plain_steps" }; // what RALU is compared with; few steps choose its plan
+const IDLE = "scheduler"; // which has no effect with RALU
 const NAMED = "Node name for S&R"; // by which "%KSampler.seed%" in a file's name finds its node
 const SAMPLED = ["LATENT", "IMAGE", "GUIDER"]; // what nodes that sample a MODEL give
 const TITLE = 30;
@@ -111,7 +112,7 @@ function offered({ options = {} }, value, byDefault) {
 function rewire(made, into, from, vae) {
   const lost = [];
   for (const [name, wire] of into) {
-    if (!wireTo(wire, made, RENAMED[name] ?? name)) lost.push(name);
+    if (!wireTo(wire, made, RENAMED[name] ?? name) && name !== IDLE) lost.push(name);
   }
   for (const wire of from) wireFrom(made, wire);
   const left = lost.length ? [words().lost(lost.join(", "))] : [];

@@ -125,6 +125,34 @@ def test_replaced_behind_ralu_it_has_that_nodes_settings(tab):
     expect(tab.page.get_by_text("settings and wires of RALU").first).to_be_visible()
 
 
+def test_a_wire_that_has_no_effect_is_not_missed(tab):
+    tab.load(graphs.ksampler(seed=1, accelerated=False))
+    tab.page.evaluate(
+        """() => { const graph = app.rootGraph, sampler = graph.getNodeById(5);
+          for (const name of ['scheduler', 'seed']) {
+            const primitive = LiteGraph.createNode('PrimitiveNode');
+            graph.add(primitive);
+            primitive.connect(0, sampler, sampler.findInputSlot(name)); } }"""
+    )
+    wired = "() => app.rootGraph.getNodeById(5).inputs.filter(i => i.link != null).map(i => i.name)"
+    assert {"scheduler", "seed"} <= set(tab.page.evaluate(wired))
+    pick(tab, REPLACE)
+    assert "seed" in tab.page.evaluate(wired)
+    expect(tab.page.get_by_text("Not wired again")).to_have_count(0)
+
+
+def test_offers_are_in_the_toolbox_only_where_the_menu_lacks_them(tab):
+    tab.load(graphs.ksampler(seed=1, accelerated=False))
+    offered = """(version) => { const real = window.__COMFYUI_FRONTEND_VERSION__;
+      window.__COMFYUI_FRONTEND_VERSION__ = version;
+      try { return app.extensions.find(({ name }) => name === 'ralu')
+        .getSelectionToolboxCommands(app.rootGraph.getNodeById(5)); }
+      finally { window.__COMFYUI_FRONTEND_VERSION__ = real; } }"""
+    older = ["ralu.replace", "ralu.in_front"] if tab.name == "nodes2" else []
+    versions = {"1.39.19": older, "1.40.0": [], "2.0.3": []}
+    assert {one: tab.page.evaluate(offered, one) for one in versions} == versions
+
+
 def test_none_is_offered_behind_a_reroute_that_has_one_before_it(tab):
     tab.load(graphs.in_front(seed=1))
     assert tab.page.evaluate(OFFERED, SAMPLER) == [REPLACE]
