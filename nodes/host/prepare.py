@@ -44,7 +44,7 @@ from .sampling.conds import check_conds, fit_to_frame
 from .sampling.finite import all_finite
 from .sampling.guidance import calls_of, name_unstoppable
 from .sampling.keys import APPLIED
-from .sampling.mixed_call import check_cached, check_whole
+from .sampling.mixed_call import check_cached, check_remembered, check_whole
 from .sampling.references import check_frames, half_conds, references_of
 from .sampling.spatial import name_unknown
 from .sampling.stages import GuiderStages
@@ -245,6 +245,8 @@ def _check_carried(
     """Refuse, or name, what was put on the MODEL or its prompts and its stages cannot carry."""
     options = guider.model_options.get("transformer_options", {})
     wrappers = {"wrappers": guider.model_patcher.wrappers}
+    if not plan.is_full:
+        check_remembered(options)
     if plan.ratio is None:
         for held in (options, wrappers):
             check_enlarged(held, frame)

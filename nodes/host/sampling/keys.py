@@ -6,6 +6,9 @@ from __future__ import annotations
 # Read by stage 2's model call and by the acceleration, which refuse what cannot stand beside them.
 CACHE = "easycache"
 
+# The pack MagCache writes it. Read by runs of several sizes, which refuse it.
+MAG_CACHE = "magcache_thresh"
+
 # Stage 2's model call writes it: which rows of the whole call the network sees, where it is called
 # in parts. Read by the acceleration.
 ROWS = "ralu_rows"

@@ -13,7 +13,7 @@ from comfy.patcher_extension import WrappersMP
 from ....ralu_core.latents.packing import Packing
 from ..families.family import Family
 from ..families.inspect import unwrapped
-from .keys import CACHE, ROWS
+from .keys import CACHE, MAG_CACHE, ROWS
 from .views import Seen, check_split
 
 WAY_OUT_OF_TILES = "remove the node that cuts pictures into tiles or windows, or use a KSampler"
@@ -176,6 +176,16 @@ def check_cached(wrappers: dict, family: Family, batch: int) -> None:
             "EasyCache remembers one set of tokens, and pictures of a batch that grow other "
             f"regions need a call of {family.short} each: sample one picture at a time, or remove "
             "EasyCache."
+        )
+
+
+def check_remembered(transformer_options: dict) -> None:
+    """ValueError, before a run of several sizes, for a cache of another pack that holds one."""
+    if MAG_CACHE in transformer_options:
+        raise ValueError(
+            "MagCache adds what an earlier step computed for as many tokens, and the stages of "
+            "this plan differ in number of tokens: remove MagCache, or take fine, balanced or "
+            "draft."
         )
 
 

@@ -8,7 +8,7 @@ from unittest.mock import patch
 import pytest
 import torch
 from accelerating import METHODS, accelerated
-from applying import custom, on
+from applying import FULL, custom, on, picture
 from limits import assert_limits, assert_matters, guider
 
 from driving import SHIFT, Calls, ralu, schedule_for
@@ -105,6 +105,25 @@ def blocks_replaced(model):
     )
 
 
+def remembered(model):
+    """As MagCache adds in every other call what the blocks added in the one before."""
+    kept = {}
+
+    def replacement(forward_orig):
+        def skipping(img, *args, **kwargs):
+            if "added" in kept:
+                return img + kept.pop("added")
+            out = forward_orig(img, *args, **kwargs)
+            kept["added"] = out - img
+            return out
+
+        return skipping
+
+    patched = within_the_call(model, "forward_orig", replacement)
+    patched.model_options["transformer_options"]["magcache_thresh"] = 0.24
+    return patched
+
+
 DOUBLE, SINGLE = "double_blocks", "single_blocks"
 
 
@@ -196,3 +215,15 @@ def test_blocks_that_ask_for_no_attention_are_told_of_after_one_call(flux, vae, 
         run(faces_added(flux, *kinds), vae)
     assert len(calls.tokens) == 1
     run(flux, vae)
+
+
+def test_magcache_is_refused_where_stages_differ_in_size_before_any_call(flux):
+    """It adds what it kept of fewer tokens, and its own error comes after a stage's work."""
+    behind = on(remembered(flux), quality="paper")
+    calls = Calls(flux)
+    with pytest.raises(ValueError, match="MagCache adds what an earlier step computed for as many"):
+        custom(behind)
+    assert not calls.tokens
+    custom(behind, FULL[10:], latent={"samples": picture()})  # of which full size is left
+    custom(on(remembered(flux), quality="balanced"))
+    assert calls.tokens
