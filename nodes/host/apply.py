@@ -25,7 +25,7 @@ from .few_steps import MOST
 from .inputs import check_detector, check_text, latent_samples, score_for
 from .noise import numbers_of
 from .run import sample
-from .sampling.guidance import calls_of
+from .sampling.guidance import calls_of, has_cfg_for_each
 from .sampling.keys import APPLIED, IN_STAGE
 from .sampling.references import half_conds, references_of
 from .showing.status import Tell
@@ -133,6 +133,8 @@ def _why_plain(wires: Wires, settings: Settings, noise: torch.Tensor) -> str | N
     least = facts.space.coarse_pixels
     if min(wires.latent["samples"].shape[-2:]) * facts.space.host_pixels <= least:
         return f"{least} pixels a side are too few"
+    if has_cfg_for_each(wires.guider, wires.steps):
+        return f"its GUIDER has a cfg for each of these {wires.steps} steps; give it a single one"
     samples = latent_samples(patcher, wires.latent, facts.family)
     frame = Frame(samples.shape[-2], samples.shape[-1], facts.space)
     guided = calls_of(wires.guider) > 1

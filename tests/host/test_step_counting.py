@@ -7,8 +7,11 @@ from itertools import pairwise
 import comfy.samplers
 import pytest
 import torch
+from applying import EULER, empty, on
+from comfy_extras.nodes_custom_sampler import Noise_RandomNoise, SamplerCustomAdvanced
 
 from driving import guider_for, plain, ralu, schedule_for
+from lab.models import tiny
 from ralu_pack.ralu_core.plans import ralu as ralu_plan
 
 LONG = ralu_plan((5, 6, 9), (0.8, 0.7, 0.0), (4.4, 2.1, 2.0), 4.0, 0.3, 3.158193)
@@ -128,3 +131,39 @@ def test_a_masks_function_finds_its_step_in_the_whole_run(flux, vae):
     ralu(patched, vae, latent=latent, schedule=plan)
     assert seen == [(step, plan.total_steps + 1) for step in range(plan.total_steps)]
     assert patched.model_options["denoise_mask_function"] is note
+
+
+class ByStep(comfy.samplers.CFGGuider):
+    """A cfg for each step, whose number it insists on, as KJNodes' Scheduled CFG Guidance."""
+
+    def predict_noise(self, x, timestep, model_options=None, seed=None):
+        levels = model_options["transformer_options"]["sample_sigmas"]
+        assert len(self.cfg) == len(levels) - 1, "cfg list length must match step count"
+        cfg = self.cfg[by_crossing(levels, timestep[0])]
+        conds = self.conds["negative"], self.conds["positive"]
+        return comfy.samplers.sampling_function(
+            self.inner_model, x, timestep, *conds, cfg, model_options=model_options, seed=seed
+        )
+
+
+@pytest.mark.parametrize("quality", ["balanced", "paper"])
+def test_a_guider_with_a_cfg_for_each_step_keeps_its_steps(flux, quality, caplog):
+    """It is told another number of steps by a plan, and would blame the user's."""
+    caplog.set_level("INFO")
+
+    def sampled(model, steps):
+        guider = ByStep(model)
+        guider.set_conds(tiny.conditioning(5), tiny.conditioning(6))
+        guider.set_cfg([4 - 0.1 * step for step in range(steps)])
+        levels, latent = torch.linspace(1, 0, 21), empty()
+        noise = Noise_RandomNoise(7)
+        return SamplerCustomAdvanced.execute(noise, guider, EULER, levels, latent).args[0][
+            "samples"
+        ]
+
+    assert torch.equal(sampled(on(flux, quality=quality), 20), sampled(flux, 20))
+    told = "its GUIDER has a cfg for each of these 20 steps; give it a single one"
+    assert told in caplog.text
+    if quality == "balanced":
+        assert torch.isfinite(sampled(on(flux), 7)).all()  # as many as the plan has
+        assert "RALU 7 steps" in caplog.text

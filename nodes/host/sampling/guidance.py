@@ -31,6 +31,12 @@ def without_guidance(guider: Any) -> Any:
     return made
 
 
+def has_cfg_for_each(guider: Any, steps: int) -> bool:
+    """Whether a GUIDER was given a cfg for each of so many steps, as KJNodes' Scheduled CFG may."""
+    cfgs = getattr(guider, "cfg", None)
+    return isinstance(cfgs, list | tuple) and len(cfgs) == steps
+
+
 def name_unstoppable(guider: Any, plan: Plan) -> None:
     """Say, before sampling, where a plan would save guidance and the GUIDER has its own way."""
     saving = not all(stage.guided for stage in plan.stages)
