@@ -40,7 +40,7 @@ from .noise import batch_items, check_noise_level
 from .planning import Planned, planned
 from .remarks import remarks
 from .samplers import check_sampler, unread_by
-from .sampling.conds import check_conds, fit_to_frame
+from .sampling.conds import check_conds, fit_to_frame, options_of_hooks
 from .sampling.finite import all_finite
 from .sampling.guidance import calls_of, name_unstoppable
 from .sampling.keys import APPLIED
@@ -245,14 +245,15 @@ def _check_carried(
     """Refuse, or name, what was put on the MODEL or its prompts and its stages cannot carry."""
     options = guider.model_options.get("transformer_options", {})
     wrappers = {"wrappers": guider.model_patcher.wrappers}
+    put = options, wrappers, *options_of_hooks(guider.original_conds)
     if not plan.is_full:
         check_remembered(options)
     if plan.ratio is None:
-        for held in (options, wrappers):
+        for held in put:
             check_enlarged(held, frame)
         return
-    facts.family.check_call(options)
-    facts.family.check_call(wrappers)
+    for held in put:
+        facts.family.check_call(held)
     check_cached(guider.model_patcher.wrappers, facts.family, len(samples))
     check_whole(guider.model_options, facts.space.leave(samples).shape)
     references = references_of(guider.original_conds, facts.space).tokens

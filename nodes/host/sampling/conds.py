@@ -93,6 +93,13 @@ def fit_to_frame(conds: Conds, frame: Frame) -> Conds:
     }
 
 
+def options_of_hooks(conds: Conds) -> list[dict]:
+    """What hooks of prompts add to transformer_options, once for each prompt that has them."""
+    groups = (entry.get("hooks") for entries in conds.values() for entry in entries or ())
+    hooks = (hook for group in groups if group is not None for hook in group.hooks)
+    return [held for hook in hooks if (held := getattr(hook, "transformers_dict", None))]
+
+
 def has_areas(conds: Conds) -> bool:
     """Whether a prompt is for a part of the picture alone."""
     return any(_is_area(entry) for entries in conds.values() for entry in entries)

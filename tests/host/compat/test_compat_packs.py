@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from unittest.mock import patch
 
+import comfy.hooks
 import pytest
 import torch
 from accelerating import METHODS, accelerated
-from applying import FULL, custom, on, picture
+from applying import FULL, custom, ksampler, on, picture
 from limits import assert_limits, assert_matters, guider
 
 from driving import SHIFT, Calls, ralu, schedule_for
+from lab.models import tiny
 from ralu_pack.nodes.host.families.inspect import has_foreign_blocks
 from ralu_pack.ralu_core import plans
 from ralu_pack.ralu_core.latents.views import VIEWS
@@ -226,4 +228,27 @@ def test_magcache_is_refused_where_stages_differ_in_size_before_any_call(flux):
     assert not calls.tokens
     custom(behind, FULL[10:], latent={"samples": picture()})  # of which full size is left
     custom(on(remembered(flux), quality="balanced"))
+    assert calls.tokens
+
+
+class Coupled:
+    """As Prompt Control couples prompts: a hook of a prompt brings a patch that holds masks."""
+
+    def __init__(self):
+        self.mask = torch.ones(2, 1, 512, 512)
+
+    def __call__(self, q, k, v, extra_options):
+        return q, k, v
+
+
+def test_a_mask_that_a_prompts_hook_brings_is_refused_before_any_call(flux):
+    brought, scope = {"patches": {"attn2_patch": [Coupled()]}}, comfy.hooks.EnumHookScope.HookedOnly
+    hooks = comfy.hooks.HookGroup()
+    hooks.add(comfy.hooks.TransformerOptionsHook(brought, scope))
+    positive = comfy.hooks.set_hooks_for_conditioning(tiny.conditioning(5), hooks)
+    calls = Calls(flux)
+    with pytest.raises(ValueError, match="the model patch Coupled fits a mask to what it takes"):
+        ksampler(on(flux, quality="paper"), positive=positive)
+    assert not calls.tokens
+    ksampler(on(flux), positive=positive)
     assert calls.tokens
