@@ -239,7 +239,7 @@ def test_second_run_is_quick_and_offline(tmp_path, monkeypatch):
     start = time.monotonic()
     done = run_script("from lab.comfy.provision import provision; provision()")
     assert (done.returncode, "installing" in done.stdout) == (0, False), done.stdout + done.stderr
-    assert time.monotonic() - start < 2
+    assert time.monotonic() - start < 10  # seconds; an installation takes minutes
 
 
 # Requirements
