@@ -23,6 +23,7 @@ from ralu_pack.nodes.host.families.positions.shadow import shadowed
 from ralu_pack.nodes.host.families.table import FAMILIES, family_named
 from ralu_pack.ralu_core.latents.flow import shift_sigma
 from ralu_pack.ralu_core.latents.layout import Layout
+from ralu_pack.ralu_core.plans import named_plan
 from ralu_pack.ralu_core.plans.presets import PRESETS
 
 pytestmark = pytest.mark.promise("Every model family: limits, runs, guiders, interrupts")
@@ -153,6 +154,22 @@ def test_an_interrupt_in_any_stage_leaves_nothing(model, call):
     assert not comfy.model_management.processing_interrupted()
     assert traces(model) == before
     assert torch.equal(undisturbed, whole_run(model))
+
+
+def test_a_network_that_does_not_ask_where_its_tokens_lie_stops_after_one_call(model):
+    network, calls = network_of(model), []
+    before = set(network.__dict__)
+
+    def forward(x, *args, **kwargs):
+        calls.append(x.shape)
+        return torch.zeros_like(x)
+
+    with shadowed(network, "forward", forward):
+        with pytest.raises(RuntimeError, match="another node replaced the forward pass: remove"):
+            whole_run(model)
+        assert len(calls) == 1
+        half = whole_run(model, schedule=named_plan("two sizes", short_plan(model).model_shift))
+    assert torch.isfinite(half).all() and set(network.__dict__) == before
 
 
 def test_a_ksampler_behind_the_node_ralu_is_a_ralu_sampler(model):

@@ -71,7 +71,7 @@ class Family(ABC):
     full_shift   its shift h.
     presets      see `Presets`.
     model_class  the host's class in `comfy.model_base`; older hosts have not all of them.
-    hooks        what `positions` replaces on the network.
+    hooks        what tells such a network from others; it asks where its tokens lie by the first.
     plain_steps  the most that people sample it with plainly; None where a preset's own stand.
     few_from     steps of a user's own run from which on a plan for few of them is worth its decode.
     sized        whether the shift depends on the picture, see `shift_for`.

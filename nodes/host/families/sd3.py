@@ -25,6 +25,7 @@ class SD3(Family):
         untold=Untold("SD3.5 Large Turbo", "4-step distilled"),
     )
     model_class = "SD3"
+    hooks = ("cropped_pos_embed",)
     cfg = (4, 7)
     text_tokens = 154
     text_first = True

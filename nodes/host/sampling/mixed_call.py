@@ -14,6 +14,7 @@ from ....ralu_core.latents.packing import Packing
 from ..families.family import Family
 from ..families.inspect import unwrapped
 from .keys import CACHE, MAG_CACHE, ROWS
+from .places import check_asked
 from .views import Seen, check_split
 
 WAY_OUT_OF_TILES = "remove the node that cuts pictures into tiles or windows, or use a KSampler"
@@ -110,12 +111,7 @@ class MixedCall:
         was_skipped = _was_skipped(call.options)
         if not was_skipped:
             check_split(seen, network)
-        if not asked and not was_skipped:
-            raise RuntimeError(
-                f"RALU told {type(network).__name__} where its tokens lie, and the model did not "
-                "ask, because another node replaced the forward pass: remove that node, or use a "
-                "KSampler for this MODEL."
-            )
+            check_asked(network, asked)
         return family.space.leave(packing.from_strip(family.space.enter(out)))
 
 

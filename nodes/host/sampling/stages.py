@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -32,6 +33,7 @@ from .finite import all_finite
 from .guidance import calls_of, has_own_cfg, without_guidance
 from .keys import IN_STAGE, MASK_FUNCTION, VIEWS
 from .mixed_call import MixedCall
+from .places import PlaceProbe
 from .second_order import Unguided, for_stage, goes_straight
 from .spatial import at_both_sizes
 from .text_attention import TextAttention, refuse_unasked
@@ -159,11 +161,11 @@ class GuiderStages:
         )
         return guider
 
-    def _calls(self, guider, task: StageTask) -> list[MixedCall | TextAttention | Probe]:
+    def _calls(self, guider, task: StageTask) -> list[Callable]:
         """What stands around the model's calls of a stage, the innermost last."""
         layout = task.layout
         own = self._watch(task) if layout is None else self._mixed_call(guider, task, layout)
-        return [call for call in (own, self._probe(task)) if call is not None]
+        return [call for call in (own, *self._probes(task)) if call is not None]
 
     def _mixed_call(self, guider, task: StageTask, layout: Layout) -> MixedCall:
         """The model's call in a mixed stage, for which the guider gets its conds and filters."""
@@ -188,11 +190,14 @@ class GuiderStages:
         self.to_text = TextAttention(self.family, (h, w), len(task.white), blocks, is_first, marks)
         return self.to_text
 
-    def _probe(self, task: StageTask) -> Probe | None:
-        """In a run's first stage: whether the network asks for an attention that will be split."""
-        is_first = self.plan is not None and task.stage.number == self.plan.stages[0].number
-        is_split = self._has_views and self.family.views.splits
-        return Probe(self._blocks) if is_first and is_split else None
+    def _probes(self, task: StageTask) -> Iterator[Probe | PlaceProbe]:
+        """In a run's first stage: whether the network asks for what a later one will change."""
+        if self.plan is None or task.stage.number != self.plan.stages[0].number:
+            return
+        if self._is_mixed and task.layout is None:
+            yield PlaceProbe(self.family.hooks[0])
+        if self._has_views and self.family.views.splits:
+            yield Probe(self._blocks)
 
     @property
     def _blocks(self) -> int:
