@@ -7,13 +7,13 @@ from functools import partial
 from comfy_api.latest import io
 
 from ..ralu_core.growth import DEFAULT_GROWTH
-from .early import MISSING, check_plan_and_detector, why_refused
 from .host.apply import applied
 from .host.families.words import ENGLISH
 from .host.inputs import AUTO
 from .host.showing.status import show_line
 from .host.sockets import check_sockets
 from .host.widgets import settings_of
+from .queue_checks import MISSING, check_plan_and_detector, why_refused
 from .shared_inputs import (
     BALANCED,
     CATEGORY,

@@ -7,7 +7,7 @@ from comfy_api.latest import io, ui
 
 from .host.enlarger import files
 from .host.enlarger.encoding import fitted_to
-from .host.enlarger.told import told
+from .host.enlarger.fit_report import told
 from .host.inputs import colours
 from .host.sampling.finite import check_finite
 from .host.sockets import check_sockets

@@ -8,8 +8,8 @@ import comfy.sample
 import comfy.samplers
 from comfy_api.latest import io
 
-from .host.asked import Wires
 from .host.families.words import ENGLISH
+from .host.request import Wires
 from .host.run import sample
 from .host.samplers import sampler_named, sampler_names
 from .host.sockets import check_counts, check_numbers, check_sockets

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from .host.asked import Wires
 from .host.noise import seed_of
+from .host.request import Wires
 from .host.run import sample
 from .host.sockets import check_sockets
 from .host.widgets import settings_of

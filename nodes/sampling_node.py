@@ -5,9 +5,9 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from ..ralu_core.growth import DEFAULT_GROWTH
-from .early import MISSING, check_plan_and_detector, why_refused
 from .host.dial import PAPER
 from .host.inputs import AUTO
+from .queue_checks import MISSING, check_plan_and_detector, why_refused
 from .shared_inputs import saved_enlargers
 
 

@@ -12,7 +12,6 @@ from ..ralu_core.latents.frame import Frame
 from ..ralu_core.latents.space import Space
 from ..ralu_core.plans import Plan, presets
 from ..ralu_core.plans.text import PlanFacts, published_line
-from .early import MISSING, why_refused
 from .host.families.inspect import ModelFacts, check_stages, inspect_model
 from .host.families.table import family_named
 from .host.families.words import ENGLISH
@@ -20,6 +19,7 @@ from .host.sampling.conds import check_conds
 from .host.sampling.references import references_of
 from .host.showing.status import running_workflow
 from .host.sockets import check_counts, check_numbers, check_sockets
+from .queue_checks import MISSING, why_refused
 from .schedule_plot import plot_plan
 from .schedule_values import schedule_values
 from .shared_inputs import CATEGORY, ScheduleType, advanced, plain_steps_input, search_words

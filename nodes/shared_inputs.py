@@ -10,12 +10,12 @@ from comfy_api.latest import io
 from ..ralu_core.growth import DEFAULT_GROWTH, GROWTHS
 from ..ralu_core.growth.enlarged import Enlarged
 from ..ralu_core.scores import SCORES, Need
-from .early import MOST_PLAIN_STEPS
 from .host.dial import QUALITIES
 from .host.enlarger.files import known_files
 from .host.families.words import ENGLISH
 from .host.inputs import AUTO
 from .host.sampling.references import IN_FULL, REFERENCES
+from .queue_checks import MOST_PLAIN_STEPS
 
 CATEGORY = "model/sampling/RALU"
 PICTURE, LATENT = Need.PICTURE, Need.LATENT

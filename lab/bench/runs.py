@@ -149,8 +149,8 @@ def ralu(subject: Subject, plan, width: int, height: int):
     """A RALU Sampler's work. Returns its `Sampled`."""
     import comfy.samplers
 
-    run, asked = ralu_pack.run, ralu_pack.asked
-    wires = asked.Wires(
+    run, request = ralu_pack.run, ralu_pack.request
+    wires = request.Wires(
         subject.guider(),
         comfy.samplers.sampler_object("euler"),
         {"samples": subject.empty_latent(width, height)},
@@ -158,7 +158,7 @@ def ralu(subject: Subject, plan, width: int, height: int):
         draw_noise,
         SEED,
     )
-    return run.sample(wires, asked.Settings(plan))
+    return run.sample(wires, request.Settings(plan))
 
 
 def draw_noise(latent: dict) -> Any:

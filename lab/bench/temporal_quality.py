@@ -87,13 +87,13 @@ class Miniature:
             sampling = patcher.get_model_object("model_sampling")
             sigmas = comfy.samplers.calculate_sigmas(sampling, "simple", run.steps)
             return guider.sample(noise, latent, sampler, sigmas, disable_pbar=True, seed=seed)
-        asked, presets = ralu_pack.asked, ralu_pack.presets
+        request, presets = ralu_pack.request, ralu_pack.presets
         chosen = presets.adjusted(presets.preset("FLUX 5x"), run.steps, (0, 0), 0)
         plan = presets.matched_plan(chosen, chosen.model_shift)
-        wires = asked.Wires(
+        wires = request.Wires(
             guider, sampler, {"samples": latent}, self.vae, lambda _latent: noise, seed
         )
-        return ralu_pack.run.sample(wires, asked.Settings(plan)).samples
+        return ralu_pack.run.sample(wires, request.Settings(plan)).samples
 
 
 @contextmanager

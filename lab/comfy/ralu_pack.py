@@ -24,7 +24,7 @@ from lab.comfy.locate import REPOSITORY
 
 if TYPE_CHECKING:
     from ...nodes import temporal_acceleration  # noqa: F401
-    from ...nodes.host import asked, prepare, run, solvers  # noqa: F401
+    from ...nodes.host import prepare, request, run, solvers  # noqa: F401
     from ...nodes.host.enlarger import encoding as enlarger_encoding  # noqa: F401
     from ...nodes.host.enlarger import files as enlarger_files  # noqa: F401
     from ...nodes.host.families import dials, inspect, table, words  # noqa: F401
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 
 NAME = "ralu_pack"
 MODULES = {
-    "asked": "nodes.host.asked",
     "dials": "nodes.host.families.dials",
     "enlarger_encoding": "nodes.host.enlarger.encoding",
     "enlarger_files": "nodes.host.enlarger.files",
@@ -57,6 +56,7 @@ MODULES = {
     "prepare": "nodes.host.prepare",
     "presets": "ralu_core.plans.presets",
     "progress": "nodes.host.showing.progress",
+    "request": "nodes.host.request",
     "run": "nodes.host.run",
     "sampler": "ralu_core.sampler",
     "scores": "ralu_core.scores",

@@ -77,8 +77,8 @@ def early_share(batch: Batch, plan, threshold: float) -> float:
 def sampled(batch: Batch, plan, **settings: Any):
     import comfy.samplers
 
-    run, asked = ralu_pack.run, ralu_pack.asked
-    wires = asked.Wires(
+    run, request = ralu_pack.run, ralu_pack.request
+    wires = request.Wires(
         batch.guider,
         comfy.samplers.sampler_object("euler"),
         batch.latent,
@@ -86,7 +86,7 @@ def sampled(batch: Batch, plan, **settings: Any):
         batch.noise,
         SEED,
     )
-    return run.sample(wires, asked.Settings(plan, denoise=batch.denoise, **settings))
+    return run.sample(wires, request.Settings(plan, denoise=batch.denoise, **settings))
 
 
 def by_core(

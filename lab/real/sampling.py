@@ -73,8 +73,8 @@ class Sampling:
 
     def by_plan(self, case: Case, plan: Any) -> torch.Tensor:
         """What the RALU Sampler node does with a plan."""
-        run, asked = ralu_pack.run, ralu_pack.asked
-        wires = asked.Wires(
+        run, request = ralu_pack.run, ralu_pack.request
+        wires = request.Wires(
             self.guider(case),
             comfy.samplers.sampler_object("euler"),
             self.latent(case),
@@ -82,7 +82,7 @@ class Sampling:
             lambda latent: _noise(latent, case.seed),
             case.seed,
         )
-        return run.sample(wires, asked.Settings(plan)).samples
+        return run.sample(wires, request.Settings(plan)).samples
 
 
 def _noise(latent: dict, seed: int) -> torch.Tensor:

@@ -17,20 +17,20 @@ from comfy.patcher_extension import WrappersMP
 
 from ...ralu_core.latents.frame import Frame
 from ...ralu_core.scores import score_named
-from .aside import why_plain
-from .asked import Settings, Wires
 from .dial import dialled_plan
 from .families.inspect import check_stages, copy_of, inspect_model
 from .few_steps import MOST
 from .inputs import check_detector, check_text, latent_samples, score_for
 from .noise import numbers_of
+from .plain_fallback import why_plain
+from .request import Settings, Wires
 from .run import sample
 from .sampling.guidance import calls_of, has_cfg_for_each
 from .sampling.keys import APPLIED, IN_STAGE
 from .sampling.references import half_conds, references_of
+from .shared_runs import steps_of_whole
 from .showing.status import Tell
 from .way_out import for_node_in_front
-from .whole_runs import steps_of_whole
 
 KIND = WrappersMP.OUTER_SAMPLE
 SAME_LEVEL = 1e-6  # the host's levels are float32

@@ -9,7 +9,6 @@ from ...ralu_core.latents.flow import shift_sigma
 from ...ralu_core.latents.frame import Frame
 from ...ralu_core.plans import Plan
 from ...ralu_core.plans.stage import steps_of_part
-from .asked import Settings
 from .dial import dialled_plan, plan_named
 from .families.dials import DIALLED
 from .families.inspect import ModelFacts, check_shift_fits, check_stages
@@ -23,6 +22,7 @@ from .few_steps import (
     too_few,
     whole_run,
 )
+from .request import Settings
 
 log = logging.getLogger(__name__)
 

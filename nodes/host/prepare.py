@@ -19,7 +19,6 @@ from ...ralu_core.latents.views import view_named
 from ...ralu_core.plans import Plan
 from ...ralu_core.sampler import Source
 from ...ralu_core.scores import Evidence, Regions
-from .asked import Settings, Wires
 from .dial import words_of
 from .enlarger.choice import with_enlarger
 from .families.inspect import ModelFacts, inspect_model, network_of
@@ -39,6 +38,7 @@ from .lettering.marks import lettering_of
 from .noise import batch_items, check_noise_level
 from .planning import Planned, planned
 from .remarks import remarks
+from .request import Settings, Wires
 from .samplers import check_sampler, unread_by
 from .sampling.conds import check_conds, fit_to_frame, options_of_hooks
 from .sampling.finite import all_finite

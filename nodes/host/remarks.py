@@ -8,12 +8,12 @@ from typing import Any
 from ...ralu_core.growth import DEFAULT_GROWTH
 from ...ralu_core.latents.grid import HALF
 from ...ralu_core.plans import Plan
-from .asked import Settings
 from .families.dials import DIALLED
 from .few_steps import MOST
 from .inputs import AUTO
 from .lettering.marks import is_marked
 from .planning import Planned
+from .request import Settings
 from .sampling.begin import sampler_name
 from .sampling.conds import Conds, has_areas
 from .sampling.references import IN_FULL

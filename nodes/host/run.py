@@ -11,8 +11,8 @@ import comfy.model_management
 import torch
 
 from ...ralu_core.sampler import Result, run_plan
-from .asked import Settings, Wires
 from .prepare import Run, prepare
+from .request import Settings, Wires
 from .sampling.guidance import calls_of
 from .sampling.references import references_of
 from .showing.overlay import Overlay

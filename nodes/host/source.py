@@ -7,9 +7,9 @@ import torch
 
 from ...ralu_core.latents.frame import Frame
 from ...ralu_core.sampler import Source
-from .asked import Wires
 from .families.inspect import ModelFacts
 from .noise import batch_items, extend_noise, noise_for
+from .request import Wires
 from .sampling.finite import check_finite
 
 

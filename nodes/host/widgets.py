@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ...ralu_core.growth import DEFAULT_GROWTH
-from .asked import Settings
 from .dial import PAPER, check_quality
 from .inputs import AUTO
+from .request import Settings
 from .sampling.references import IN_FULL, check_references
 from .sockets import check_choices, check_counts, check_numbers, check_sockets
 

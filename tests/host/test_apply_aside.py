@@ -12,12 +12,12 @@ from comfy_execution.utils import CurrentNodeContext
 
 from driving import schedule_for
 from ralu_pack.nodes.apply import Apply
-from ralu_pack.nodes.host.aside import why_plain
-from ralu_pack.nodes.host.asked import Settings
 from ralu_pack.nodes.host.dial import QUALITIES, dialled_plan
 from ralu_pack.nodes.host.families.dials import DIALLED, LEAST_SIDE
 from ralu_pack.nodes.host.families.inspect import ModelFacts, inspect_model
 from ralu_pack.nodes.host.families.table import FAMILIES, family_named
+from ralu_pack.nodes.host.plain_fallback import why_plain
+from ralu_pack.nodes.host.request import Settings
 from ralu_pack.nodes.host.showing import status
 from ralu_pack.ralu_core.cost import NO_REFERENCES, References
 from ralu_pack.ralu_core.latents.flow import spaced_levels

@@ -14,7 +14,7 @@ from lab.models import tiny
 from ralu_pack.nodes.fit_enlarger import FitEnlarger
 from ralu_pack.nodes.host.enlarger import files
 from ralu_pack.nodes.host.enlarger.encoding import check_pictures, encoded_pair, fitted_to, middle
-from ralu_pack.nodes.host.enlarger.told import told
+from ralu_pack.nodes.host.enlarger.fit_report import told
 from ralu_pack.ralu_core.latents.space import Space
 
 VIDEO = Space(has_frames=True)

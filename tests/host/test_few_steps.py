@@ -11,11 +11,11 @@ from comfy.sample import prepare_noise
 
 from driving import advanced, plain, ralu
 from lab.models import tiny
-from ralu_pack.nodes.host.asked import Settings
 from ralu_pack.nodes.host.dial import QUALITIES, dialled_plan
 from ralu_pack.nodes.host.families.inspect import ModelFacts
 from ralu_pack.nodes.host.families.table import FAMILIES, family_named
 from ralu_pack.nodes.host.planning import planned
+from ralu_pack.nodes.host.request import Settings
 from ralu_pack.nodes.sampler import Sampler
 from ralu_pack.nodes.schedule import MATCH, Schedule
 from ralu_pack.nodes.shared_inputs import plain_steps_input

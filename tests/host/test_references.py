@@ -15,9 +15,9 @@ from limits import guider, half, mixed, native, noise, none_fine
 from driving import SIGMAS, quick_schedule
 from lab.models import tiny
 from ralu_pack.nodes.host.apply import _why_plain
-from ralu_pack.nodes.host.asked import Settings, Wires
 from ralu_pack.nodes.host.families.inspect import inspect_model
 from ralu_pack.nodes.host.families.table import family_named
+from ralu_pack.nodes.host.request import Settings, Wires
 from ralu_pack.nodes.host.sampling.references import (
     IN_FULL,
     POOLED,

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from driving import guider_for, quick_schedule, ralu
-from ralu_pack.nodes.host import asked, prepare, run
+from ralu_pack.nodes.host import prepare, request, run
 from ralu_pack.nodes.host.sampling import stages
 from ralu_pack.nodes.host.sampling.watch import StageRecord
 from ralu_pack.nodes.host.showing import status
@@ -32,8 +32,8 @@ def sampled(model, vae, sampler="euler", **settings):
 
     latent = {"samples": torch.zeros(1, 16, 32, 32)}
     chosen = comfy.samplers.sampler_object(sampler)
-    wires = asked.Wires(guider_for(model), chosen, latent, vae, draw, 7)
-    return run.sample(wires, asked.Settings(quick_schedule(), **settings))
+    wires = request.Wires(guider_for(model), chosen, latent, vae, draw, 7)
+    return run.sample(wires, request.Settings(quick_schedule(), **settings))
 
 
 def strict_json(values) -> str:
@@ -256,9 +256,9 @@ def test_baseline_of_presets(chosen):
 def test_img2img_is_compared_with_as_many_steps_as_a_ksampler_takes(flux, vae):
     latent = {"samples": torch.zeros(1, 16, 32, 32)}
     chosen = comfy.samplers.sampler_object("euler")
-    wires = asked.Wires(guider_for(flux), chosen, latent, vae, lambda x: x["samples"] + 1, 7)
+    wires = request.Wires(guider_for(flux), chosen, latent, vae, lambda x: x["samples"] + 1, 7)
     for denoise, plain in ((1.0, 50), (0.5, 25), (0.31, 16)):
-        assert prepare.prepare(wires, asked.Settings(denoise=denoise)).plain_steps == plain
+        assert prepare.prepare(wires, request.Settings(denoise=denoise)).plain_steps == plain
 
 
 # The status line

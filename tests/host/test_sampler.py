@@ -13,7 +13,7 @@ from applying import ksampler, sampler_node
 from comfy_extras.nodes_custom_sampler import Noise_RandomNoise
 
 from driving import guider_for, plain, quick_schedule, ralu
-from ralu_pack.nodes.host import asked, run
+from ralu_pack.nodes.host import request, run
 from ralu_pack.nodes.host.families.inspect import inspect_model
 from ralu_pack.nodes.host.showing.work import Work
 from ralu_pack.nodes.sampler_advanced import SamplerAdvanced
@@ -256,7 +256,7 @@ def test_latent_gradient_needs_no_vae(flux):
 @pytest.mark.parametrize(("denoise", "stages"), [(0.99, [1, 2, 3]), (0.65, [2, 3]), (0.4, [3])])
 def test_img2img_skips_stages(flux, vae, denoise, stages):
     picture = torch.randn(1, 16, 32, 32, generator=torch.Generator().manual_seed(9))
-    wires = asked.Wires(
+    wires = request.Wires(
         guider_for(flux),
         comfy.samplers.sampler_object("euler"),
         {"samples": picture},
@@ -264,7 +264,7 @@ def test_img2img_skips_stages(flux, vae, denoise, stages):
         lambda latent: comfy.sample.prepare_noise(latent["samples"], 7),
         7,
     )
-    sampled = run.sample(wires, asked.Settings(quick_schedule(), denoise))
+    sampled = run.sample(wires, request.Settings(quick_schedule(), denoise))
     assert [record.number for record in sampled.report.stages] == stages
     assert torch.isfinite(sampled.samples).all()
 

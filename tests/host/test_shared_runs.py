@@ -16,9 +16,9 @@ from comfy_extras.nodes_model_advanced import ModelSamplingSD3
 
 from driving import advanced
 from lab.models import tiny
-from ralu_pack.nodes.host.asked import Settings
 from ralu_pack.nodes.host.families.inspect import inspect_model
 from ralu_pack.nodes.host.planning import planned
+from ralu_pack.nodes.host.request import Settings
 from ralu_pack.nodes.second_order import SecondOrder
 from ralu_pack.ralu_core.latents.frame import Frame
 

@@ -14,10 +14,10 @@ from comfy.patcher_extension import WrappersMP
 from comfy_extras.nodes_custom_sampler import SamplerLMS
 from in_core import run, shift_of
 
-from ralu_pack.nodes.host.asked import Settings
 from ralu_pack.nodes.host.inputs import AUTO
 from ralu_pack.nodes.host.planning import Planned
 from ralu_pack.nodes.host.remarks import remarks
+from ralu_pack.nodes.host.request import Settings
 from ralu_pack.nodes.host.sampling.second_order import second_order
 from ralu_pack.nodes.host.solvers import BY_THEMSELVES, REPLACED
 from ralu_pack.ralu_core import Stage

@@ -15,7 +15,7 @@ from ....ralu_core.latents.space import Space
 from ....ralu_core.latents.states import Memory
 from ....ralu_core.plans import Stage
 from ....ralu_core.steps import Steps
-from .in_force import InForce
+from .inpaint_mask import InpaintMask
 
 
 class Unguided:
@@ -78,8 +78,8 @@ def sample_second_order(
     takes it to what is there, and so does a step of what the mask has just given free.
     """
     extra_args = extra_args or {}
-    force = InForce(extra_args.get("denoise_mask"))
-    extra_args = force.heard(extra_args)
+    inpaint = InpaintMask(extra_args.get("denoise_mask"))
+    extra_args = inpaint.heard(extra_args)
     if goes_on is None:
         goes_on = bool(sigmas[-1] > 0)
     settles = 0.0 if goes_on else settles
@@ -95,15 +95,15 @@ def sample_second_order(
             unguided.denoised = None
         begun, denoised = x, model(x, sigmas[i] * rows, **extra_args)
         if unguided is not None:
-            unguided.keep(denoised, force.mask)
+            unguided.keep(denoised, inpaint.mask)
         settling = settles if i == last else 0.0
         if unguided is None or not unguided.is_told:
-            x = steps.take(x, denoised, *levels, settling, within=force.mask)
+            x = steps.take(x, denoised, *levels, settling, within=inpaint.mask)
         elif unguided.denoised is None:
             x, steps = Steps(1).take(x, denoised, *levels), of_rules()
         else:
             steps = steps if was_told or i == 0 else of_rules()
-            x = steps.take(x, denoised, *levels, settling, unguided.denoised, force.mask)
+            x = steps.take(x, denoised, *levels, settling, unguided.denoised, inpaint.mask)
         if callback is not None:
             step = {"x": begun, "i": i, "sigma": sigmas[i], "sigma_hat": sigmas[i]}
             # Without noise the state is the clean estimate, which other nodes take for the picture.

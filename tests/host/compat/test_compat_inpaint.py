@@ -11,7 +11,7 @@ from comfy_extras.nodes_differential_diffusion import DifferentialDiffusion
 from limits import LATENT, assert_limits, guider, mixed, native, noise, scattered
 
 from driving import quick_schedule, ralu, schedule_for
-from ralu_pack.nodes.host import asked, run
+from ralu_pack.nodes.host import request, run
 from ralu_pack.nodes.sampler_advanced import SamplerAdvanced
 
 
@@ -186,7 +186,7 @@ def test_less_denoise_keeps_more(model, vae):
 @pytest.mark.parametrize(("denoise", "stages"), [(0.9, [1, 2, 3]), (0.65, [2, 3]), (0.1, [3])])
 def test_masks_with_every_start_stage(model, vae, denoise, stages):
     latent = picture()
-    wires = asked.Wires(
+    wires = request.Wires(
         guider(model, cfg=1.0),
         comfy.samplers.sampler_object("euler"),
         {"samples": latent, "noise_mask": square()},
@@ -195,7 +195,7 @@ def test_masks_with_every_start_stage(model, vae, denoise, stages):
         7,
     )
     schedule = schedule_for(model)
-    sampled = run.sample(wires, asked.Settings(schedule, denoise))
+    sampled = run.sample(wires, request.Settings(schedule, denoise))
     assert [record.number for record in sampled.report.stages] == stages
     kept = torch.ones(32, 32, dtype=torch.bool)
     kept[7:25, 7:25] = False

@@ -7,7 +7,7 @@ import torch
 
 from driving import guider_for, plain, ralu
 from ralu_pack.nodes import temporal_acceleration
-from ralu_pack.nodes.host import asked, run
+from ralu_pack.nodes.host import request, run
 from ralu_pack.nodes.host.temporal import attach
 from ralu_pack.nodes.host.temporal.acceleration import Acceleration
 from ralu_pack.nodes.host.temporal.caches import RunState
@@ -54,8 +54,8 @@ def staged_report(model, vae) -> run.RunReport:
     """What the node shows of such a run."""
     latent = {"samples": torch.zeros(1, 16, 32, 32)}
     euler = comfy.samplers.sampler_object("euler")
-    wires = asked.Wires(guider_for(model), euler, latent, vae, lambda _: noise(side=32), 7)
-    return run.sample(wires, asked.Settings(stages(model))).report
+    wires = request.Wires(guider_for(model), euler, latent, vae, lambda _: noise(side=32), 7)
+    return run.sample(wires, request.Settings(stages(model))).report
 
 
 class Runs:

@@ -7,7 +7,7 @@ import torch
 from .keys import MASK_FUNCTION
 
 
-class InForce:
+class InpaintMask:
     """Follows an inpaint mask, which Differential Diffusion makes another one at each level.
 
     mask  (B, 1 or C, ...) in [0, 1], 1 where the call sampled and did not keep; None without one.

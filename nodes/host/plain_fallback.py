@@ -10,12 +10,12 @@ import torch
 from ...ralu_core.cost import References
 from ...ralu_core.latents.frame import Frame
 from ...ralu_core.plans.text import count_of_steps
-from .asked import Settings
 from .dial import words_of
 from .families.dials import DIALLED, LEAST_SIDE
 from .families.inspect import ModelFacts
 from .few_steps import MOST
 from .planning import planned, telling_steps
+from .request import Settings
 from .samplers import chooses_levels, enlarges, least_steps, shares_steps
 from .solvers import sampler_for
 
