@@ -154,8 +154,9 @@ def test_papers_steps_are_those_that_the_widget_tells(steps, name):
 def test_the_widget_says_which_steps_choose_what():
     four, eight = (sorted(n for n, one in OF_PAPER if one == name) for name in (FOUR, EIGHT))
     told = plain_steps_input().tooltip
-    assert f"{four[0]} to {four[1]} take {FOUR}, {eight[0]} to {eight[1]} {EIGHT}" in told
-    assert f"three quarters of {four[0]} to {eight[1]} steps" in told
+    paper = f"{FOUR} ({four[0]} to {four[1]}) or {EIGHT} ({eight[0]} to {eight[1]})"
+    assert f"paper the preset {paper}" in told
+    assert f"{four[0]} to {eight[1]} are taken for a turbo model's" in told
     assert FOUR not in plain_steps_input(in_a_run=False).tooltip
 
 

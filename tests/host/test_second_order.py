@@ -154,7 +154,7 @@ def test_the_report_counts_what_guidance_costs():
 
 def test_a_run_says_which_plan_it_took(flux, caplog):
     caplog.set_level(logging.INFO)
-    run(flux, "euler", plain(shift_of(flux), (2,), order=2))
+    run(flux, "euler", plain(shift_of(flux), (2,), order=2), edge_detector="auto")
     assert caplog.text.rstrip().endswith("; plan: second order 2")
 
 
