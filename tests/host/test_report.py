@@ -12,13 +12,14 @@ import comfy.samplers
 import comfy.utils
 import pytest
 import torch
+from applying import ksampler, quickly
 
 from driving import guider_for, quick_schedule, ralu
 from ralu_pack.nodes.host import prepare, request, run
 from ralu_pack.nodes.host.sampling import stages
 from ralu_pack.nodes.host.sampling.watch import StageRecord
 from ralu_pack.nodes.host.showing import status
-from ralu_pack.nodes.host.showing.overlay import OUTLINE, region_overlay
+from ralu_pack.nodes.host.showing.overlay import OUTLINE, Overlay, region_overlay
 from ralu_pack.nodes.host.showing.report import RunReport
 from ralu_pack.nodes.outputs import run_view
 from ralu_pack.ralu_core.cost import CallCost, References
@@ -111,6 +112,13 @@ def test_what_waits_for_a_look_is_small_and_on_the_cpu(flux, vae, monkeypatch):
     assert kept.shape == (1, 512, 512, 3)
     monkeypatch.setattr(status, "running_server", lambda: SimpleNamespace(sockets={}))
     assert sampled(flux, vae).regions.picture is None
+
+
+def test_behind_another_sampler_which_shows_no_regions_none_are_drawn(flux, vae, monkeypatch):
+    monkeypatch.setattr(Overlay, "of", None)  # which nobody can call
+    assert torch.isfinite(ksampler(quickly(flux, vae=vae))).all()
+    with pytest.raises(TypeError):
+        sampled(flux, vae)
 
 
 def test_overlay_without_a_picture_is_grey():

@@ -28,7 +28,8 @@ class Progress(Listener):
     work     of the run.
     stages   of the whole plan, also those that the run leaves out.
     tell     shows a line.
-    overlay  the regions that were chosen, on their picture; None before.
+    overlay  the regions that were chosen, on their picture; None before, and where no panel of
+             RALU's shows them.
     """
 
     work: Work
@@ -49,9 +50,6 @@ class Progress(Listener):
 
     def regions_sought(self) -> None:
         self.tell("Looking for the regions that grow early", passing=True)
-
-    def regions_chosen(self, picture: torch.Tensor | None, chosen: torch.Tensor) -> None:
-        self.overlay = Overlay.of(picture if is_watched() else None, chosen)
 
 
 @dataclass
@@ -88,8 +86,9 @@ class Bar(Progress):
         self._done = done
 
     def regions_chosen(self, picture: torch.Tensor | None, chosen: torch.Tensor) -> None:
-        super().regions_chosen(picture, chosen)
-        if self.overlay is not None and self._bar.hook is not None and is_watched():
+        watched = is_watched()
+        self.overlay = Overlay.of(picture if watched else None, chosen)
+        if watched and self._bar.hook is not None:
             self._bar.update_absolute(self._done, WHOLE, _as_preview(self.overlay.drawn))
 
     def _preview(self, denoised: torch.Tensor, record: StageRecord) -> tuple | None:
