@@ -69,7 +69,11 @@ class RunState:
             self.pattern += {"computed": "F", "partial": "p", "skipped": "s"}[kind]
 
     def close(self) -> None:
-        """Let go of every tensor, also where something still refers to this state."""
+        """Let go of every tensor. Hooks of a call refer to its memories, and wait in a cycle for a
+        collector that nobody calls before the next stage needs the room."""
+        for track in self._tracks.values():
+            for memory in track.memories.values():
+                memory.clear()
         self._tracks.clear()
 
     @property

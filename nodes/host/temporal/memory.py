@@ -41,6 +41,11 @@ class Memory:
         self.values.clear()
         self.sigmas.clear()
 
+    def clear(self) -> None:
+        """Drop all that is kept."""
+        self.forget()
+        self.extra.clear()
+
 
 @dataclass
 class Track:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+from contextlib import nullcontext
+
 import comfy.samplers
 import pytest
 import torch
@@ -78,6 +81,35 @@ def test_a_prompt_that_was_left_out_for_some_steps_begins_anew(flux, runs, name)
 def test_a_prompt_that_was_left_out_for_one_step_has_a_warm_up_again(flux, runs, name):
     leave_out(accelerated(flux, METHODS[name]), 2, 2)
     assert runs.patterns[0].replace("p", "s") == "FFsFFssF"
+
+
+def filled() -> int:
+    """How many memories hold anything, whoever refers to them."""
+    every = [one for one in gc.get_objects() if type(one) is Memory]
+    return sum(bool(one.values or one.extra) for one in every)
+
+
+@pytest.mark.promise("RALU Temporal Acceleration")
+@pytest.mark.parametrize("breaks", [False, True])
+@pytest.mark.parametrize("name", METHODS)
+def test_what_is_held_goes_with_its_call_and_waits_for_no_collector(model, name, breaks):
+    fast, seen = accelerated(model, METHODS[name]), []
+
+    def look(executor, *args, **more):
+        out = executor(*args, **more)
+        seen.append(filled())
+        if breaks and len(seen) == 4:
+            raise InterruptedError
+        return out
+
+    fast.add_wrapper_with_key(WrappersMP.APPLY_MODEL, "look", look)
+    gc.disable()
+    try:
+        with pytest.raises(InterruptedError) if breaks else nullcontext():
+            sample(fast)
+        assert max(seen) > 0 and filled() == 0
+    finally:
+        gc.enable()
 
 
 @pytest.mark.promise("RALU Temporal Acceleration")
