@@ -30,7 +30,7 @@ NODE_FOLDERS = {
     SAMPLING: ("ralu_core", FAMILIES),
     "nodes/host/showing": ("ralu_core", FAMILIES, SAMPLING),
     "nodes/host/enlarger": ("ralu_core", FAMILIES, SAMPLING),
-    "nodes/host/temporal": ("ralu_core", FAMILIES, f"{SAMPLING}/keys"),
+    "nodes/host/temporal": ("ralu_core", FAMILIES, f"{SAMPLING}/arguments", f"{SAMPLING}/keys"),
     "nodes/host/lettering": ("ralu_core", FAMILIES, SAMPLING),
     "nodes/host": (
         "ralu_core",

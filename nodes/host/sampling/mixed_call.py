@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from operator import lt
 from typing import Any
 
@@ -13,31 +13,12 @@ from comfy.patcher_extension import WrappersMP
 from ....ralu_core.latents.packing import Packing
 from ..families.family import Family
 from ..families.inspect import unwrapped
-from .keys import CACHE, MAG_CACHE, ROWS
+from .arguments import Arguments
+from .keys import CACHE, MAG_CACHE
 from .places import check_asked
 from .views import Seen, check_split
 
 WAY_OUT_OF_TILES = "remove the node that cuts pictures into tiles or windows, or use a KSampler"
-
-
-@dataclass(frozen=True)
-class Arguments:
-    """The arguments of one call of the host's model; `more` holds those that pass through."""
-
-    x: torch.Tensor
-    t: torch.Tensor
-    concat: torch.Tensor | None
-    context: torch.Tensor | None
-    control: dict | None
-    options: dict
-    more: dict[str, Any]
-
-    def rows(self, rows: list[int]) -> Arguments:
-        """The same call for some rows of the batch."""
-        total = self.x.shape[0]
-        names = ("x", "t", "concat", "context", "control", "more")
-        part = {name: select_rows(getattr(self, name), rows, total) for name in names}
-        return replace(self, **part, options={**self.options, ROWS: rows})
 
 
 class MixedCall:
@@ -51,25 +32,14 @@ class MixedCall:
         self.packings, self.family = packings, family
         self.batch = sum(len(packing.items) for packing in packings)
 
-    def __call__(
-        self,
-        executor,
-        x,
-        t,
-        c_concat=None,
-        c_crossattn=None,
-        control=None,
-        transformer_options=None,
-        **kwargs,
-    ):
-        options = transformer_options or {}
-        self._check(x, options)
-        call = Arguments(
-            self.family.space.enter(x), t, c_concat, c_crossattn, control, options, kwargs
-        )
+    def __call__(self, executor, *args, **kwargs):
+        call = Arguments.of(*args, **kwargs)
+        x = call.x
+        self._check(x, call.options)
+        call = replace(call, x=self.family.space.enter(x))
         if len(self.packings) == 1:
             return self._packed(executor, self.packings[0], call)
-        _check_cache(options)
+        _check_cache(call.options)
         out: list[torch.Tensor] = [x] * x.shape[0]
         for packing in self.packings:
             rows = _rows_of(packing.items, self.batch, x.shape[0])
@@ -108,8 +78,7 @@ class MixedCall:
             seen = Seen.by_size(family.views, network, packing, asked, call.context, call.options)
             more = seen.masks(more)
             out = executor(strip, call.t, concat, seen.context, control, seen.options, **more)
-        was_skipped = _was_skipped(call.options)
-        if not was_skipped:
+        if not _was_skipped(call.options):
             check_split(seen, network)
             check_asked(network, asked)
         return family.space.leave(packing.from_strip(family.space.enter(out)))
@@ -117,22 +86,6 @@ class MixedCall:
 
 def _rows_of(items: list[int], batch: int, rows: int) -> list[int]:
     return [chunk * batch + item for chunk in range(rows // batch) for item in items]
-
-
-def select_rows(value: Any, rows: list[int], total: int) -> Any:
-    """The given rows of every tensor of `total` rows inside dicts and lists.
-
-    Taken one by one: a list as an index would wait for the device.
-    """
-    if torch.is_tensor(value):
-        if value.ndim and value.shape[0] == total:
-            return torch.stack([value[row] for row in rows])
-        return value
-    if isinstance(value, dict):
-        return {key: select_rows(part, rows, total) for key, part in value.items()}
-    if isinstance(value, list):
-        return [select_rows(part, rows, total) for part in value]
-    return value
 
 
 def _was_skipped(transformer_options: dict) -> bool:

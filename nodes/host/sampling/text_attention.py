@@ -10,6 +10,7 @@ import torch
 
 from ..families.family import Family
 from ..families.views import OVERRIDE
+from .arguments import Arguments
 
 BLOCKS = 4  # that are watched, spread over the network's depth
 PROMPTS = "cond_or_uncond"  # the host writes it: which prompt each part of a batch belongs to
@@ -51,26 +52,16 @@ class TextAttention:
         self.found: torch.Tensor | None = None
         self.lettering: torch.Tensor | None = None
 
-    def __call__(
-        self,
-        executor,
-        x,
-        t,
-        c_concat=None,
-        c_crossattn=None,
-        control=None,
-        transformer_options=None,
-        **kwargs,
-    ):
-        options = transformer_options or {}
-        watched = self._watched(x, c_crossattn, options)
-        if watched is not None:
-            options = {**options, OVERRIDE: watched}
-        out = executor(x, t, c_concat, c_crossattn, control, options, **kwargs)
-        if watched is not None and watched.shares:
+    def __call__(self, executor, *args, **kwargs):
+        call = Arguments.of(*args, **kwargs)
+        watched = self._watched(call.x, call.context, call.options)
+        if watched is None:
+            return executor(*args, **kwargs)
+        out = call.with_options(**{OVERRIDE: watched}).given_to(executor)
+        if watched.shares:
             self.found, *rest = torch.stack(watched.shares).mean(0).unflatten(2, self.grid)
             self.lettering = rest[0] if rest else None
-        elif watched is not None and self.found is None:
+        elif self.found is None:
             refuse_unasked()
         return out
 

@@ -12,6 +12,7 @@ from ....ralu_core.latents.packing import Packing
 from ....ralu_core.latents.views import PAPER
 from ..families.inspect import has_foreign_blocks, unwrapped
 from ..families.views import OVERRIDE, Rule, SplitAttention, repeat_text
+from .arguments import Arguments
 from .keys import WORK
 
 MASK = "attention_mask"
@@ -72,24 +73,14 @@ class Probe:
     def __init__(self, blocks: int):
         self.blocks, self.is_done = blocks, False
 
-    def __call__(
-        self,
-        executor,
-        x,
-        t,
-        c_concat=None,
-        c_crossattn=None,
-        control=None,
-        transformer_options=None,
-        **kwargs,
-    ):
-        network, options = executor.class_obj.diffusion_model, transformer_options or {}
+    def __call__(self, executor, *args, **kwargs):
+        network = executor.class_obj.diffusion_model
         if self.is_done or unwrapped(network) is not network:
-            return executor(x, t, c_concat, c_crossattn, control, options, **kwargs)
+            return executor(*args, **kwargs)
         self.is_done = True
-        asked = Asked(options.get(OVERRIDE))
-        options = {**options, OVERRIDE: asked}
-        out = executor(x, t, c_concat, c_crossattn, control, options, **kwargs)
+        call = Arguments.of(*args, **kwargs)
+        asked = Asked(call.options.get(OVERRIDE))
+        out = call.with_options(**{OVERRIDE: asked}).given_to(executor)
         if asked.calls < (self.blocks if has_foreign_blocks(network) else 1):
             _refuse(network, f"asked for it in {asked.calls} of its {self.blocks} blocks")
         return out

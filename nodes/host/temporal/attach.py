@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import PurePath
 from typing import Any
 
@@ -11,6 +12,7 @@ from comfy.patcher_extension import WrappersMP
 
 from ..families.blocks import Blocks
 from ..families.inspect import copy_of, unwrapped
+from ..sampling.arguments import Arguments
 from ..sampling.keys import CACHE, FORECASTS, WORK
 from .acceleration import Acceleration
 from .caches import RunState
@@ -95,23 +97,14 @@ class NetworkCalls:
     def __init__(self, blocks: type[Blocks]):
         self.blocks = blocks
 
-    def __call__(
-        self,
-        executor,
-        x,
-        t,
-        c_concat=None,
-        c_crossattn=None,
-        control=None,
-        transformer_options=None,
-        **kwargs,
-    ):
-        options = transformer_options or {}
-        state = options.get(FORECASTS)
-        if state is not None and options.get("uuids") and not state.settings.policy.computes_all:
-            network = executor.class_obj.diffusion_model
-            options = Call(state, self.blocks(unwrapped(network)), options, t).options
-        return executor(x, t, c_concat, c_crossattn, control, options, **kwargs)
+    def __call__(self, executor, *args, **kwargs):
+        given = Arguments.of(*args, **kwargs)
+        state = given.options.get(FORECASTS)
+        if state is None or not given.options.get("uuids") or state.settings.policy.computes_all:
+            return executor(*args, **kwargs)
+        blocks = self.blocks(unwrapped(executor.class_obj.diffusion_model))
+        call = Call(state, blocks, given.options, given.t)
+        return replace(given, options=call.options).given_to(executor)
 
 
 def check_neighbours(model_options: dict, wrappers: dict[str, dict[str, list]]) -> None:
