@@ -86,7 +86,8 @@ def sampled(batch: Batch, plan, **settings: Any):
         batch.noise,
         SEED,
     )
-    return run.sample(wires, request.Settings(plan, denoise=batch.denoise, **settings))
+    own = request.OwnRun(denoise=batch.denoise)
+    return run.sample(wires, request.Settings(plan, own, **settings))
 
 
 def by_core(

@@ -22,6 +22,7 @@ from .families.inspect import check_stages, copy_of, inspect_model
 from .few_steps import MOST
 from .inputs import check_detector, check_text, latent_samples, score_for
 from .noise import numbers_of
+from .own_run import OwnRun
 from .plain_fallback import why_plain
 from .request import Settings, Wires
 from .run import sample
@@ -177,9 +178,8 @@ def _given(settings: Settings, guider: Any, noise: torch.Tensor, sigmas: torch.T
     if steps <= MOST and (continues or levels[1] > 0):
         sampling = guider.model_patcher.get_model_object("model_sampling")
         whole = steps_of_whole(sampling, sigmas)
-    return replace(
-        settings, levels=levels, continues=continues, plain_steps=steps, whole_steps=whole
-    )
+    own = OwnRun(steps, levels=levels, continues=continues, whole_steps=whole)
+    return replace(settings, own=own)
 
 
 def _latent(samples: torch.Tensor, mask: torch.Tensor | None) -> dict:

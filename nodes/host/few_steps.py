@@ -40,11 +40,6 @@ class FewPlain:
         return replace(part, stages=(replace(even, number=stage.number),))
 
 
-def whole_run(steps: int, part: float) -> int:
-    """Steps of a whole run, whose last part takes so many."""
-    return round(steps / part)
-
-
 def as_denoised(steps: int, part: float) -> int:
     """Steps of a whole run, as ComfyUI counts them where `denoise` leaves so many of them."""
     return min(MAX_STEPS, int(steps / part + ROUNDING))

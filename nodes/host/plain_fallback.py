@@ -44,7 +44,7 @@ def why_plain(
               that each call reads.
     sampler   SAMPLER that was given.
     """
-    start, end = settings.levels or (1.0, 0.0)
+    start, end = settings.own.start(facts.shift), settings.own.end
     is_part = telling_steps(settings, facts.shift) > MOST  # the rest is another's
     may_spare = settings.quality in DIALLED
     if settings.schedule is None and steps <= (FEWEST if may_spare else FEW):
@@ -52,7 +52,7 @@ def why_plain(
         if is_part or may_spare:
             return none
         return f"{none}; for a distilled model take fine, balanced or draft, else set more steps"
-    whole = planned(replace(settings, levels=(start, 0.0)), facts, frame)
+    whole = planned(replace(settings, own=replace(settings.own, levels=(start, 0.0))), facts, frame)
     full_from = whole.plan.full_from
     if end >= full_from:
         return (

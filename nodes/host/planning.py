@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, replace
 
-from ...ralu_core.latents.flow import shift_sigma
 from ...ralu_core.latents.frame import Frame
 from ...ralu_core.plans import Plan
 from ...ralu_core.plans.stage import steps_of_part
@@ -20,7 +19,6 @@ from .few_steps import (
     few_steps_preset,
     fewer_plain,
     too_few,
-    whole_run,
 )
 from .request import Settings
 
@@ -47,49 +45,33 @@ class Planned:
 
 def planned(settings: Settings, facts: ModelFacts, frame: Frame) -> Planned:
     """The plan that the settings ask for. ValueError where the MODEL cannot run it."""
-    if not 0 < settings.denoise <= 1:
-        raise ValueError(f"Denoise must lie in (0, 1], got {settings.denoise:g}: 1 samples anew.")
     few = None if settings.schedule else _few_plain(settings, facts, frame)
     whole = settings.schedule or (few and few.whole) or _few_steps_plan(settings, facts, frame)
     whole = whole or dialled_plan(settings.quality, _told(facts, settings), frame)
     check_stages(whole, facts.family)
     shift = facts.shift_for(frame, whole.shift_steps or whole.baseline_steps)
     check_shift_fits(whole.model_shift, shift, facts.is_sized)
-    start, end = settings.levels or (_level(shift, settings.denoise), 0.0)
-    part = part_of(settings, shift)
-    plan = whole.sharing_steps() if settings.continues else whole
-    plan = plan.growing_by(settings.upsampling).begun_at(start)
-    if end > 0:
-        plan = plan.ended_at(end)
+    own = settings.own
+    plan = whole.sharing_steps() if own.continues else whole
+    plan = plan.growing_by(settings.upsampling).begun_at(own.start(shift))
+    if own.end > 0:
+        plan = plan.ended_at(own.end)
     published = whole.baseline_steps
     if few is not None:
         is_guessed = few.left < few.own and facts.distilled_steps is None
         return Planned(whole, few.within(plan), shift, few.own, is_guessed)
     if published is not None:
-        published = steps_of_part(facts.plain_steps(published), part)
+        published = steps_of_part(facts.plain_steps(published), own.part(shift))
     return Planned(whole, plan, shift, published)
-
-
-def _level(shift: float, denoise: float) -> float:
-    return 1.0 if denoise == 1 else float(shift_sigma(shift, denoise))  # which rounds
-
-
-def part_of(settings: Settings, shift: float) -> float:
-    """The share of a whole run that is asked for, on the time of a model of that shift."""
-    if settings.levels is None:
-        return settings.denoise
-    start, end = settings.levels
-    return float(shift_sigma(1 / shift, start) - shift_sigma(1 / shift, end))
 
 
 def telling_steps(settings: Settings, shift: float) -> int:
     """The user's own steps, as they tell of the model. A picture that is sampled again takes all of
     them over what is left of its noise; who shares a run with others has a part of its steps, and
     `paper` counts so, too."""
-    _, end = settings.levels or (1.0, 0.0)
-    if settings.quality in DIALLED and not settings.continues and end == 0:
-        return settings.plain_steps
-    return settings.whole_steps or whole_run(settings.plain_steps, part_of(settings, shift))
+    own = settings.own
+    takes_all = settings.quality in DIALLED and not own.continues and own.end == 0
+    return own.steps if takes_all else own.of_whole(shift)
 
 
 def _told(facts: ModelFacts, settings: Settings) -> ModelFacts:
@@ -100,21 +82,23 @@ def _told(facts: ModelFacts, settings: Settings) -> ModelFacts:
 def _few_plain(settings: Settings, facts: ModelFacts, frame: Frame) -> FewPlain | None:
     """Plain steps for a user whose own run has few; None for others, and where a preset is for
     them."""
-    own, told = settings.plain_steps, telling_steps(settings, facts.shift)
-    part = own / settings.whole_steps if settings.whole_steps else part_of(settings, facts.shift)
+    own, told = settings.own, telling_steps(settings, facts.shift)
+    part = own.steps / own.whole_steps if own.whole_steps else own.part(facts.shift)
     if settings.quality in DIALLED:
         make = fewer_plain if 0 < told <= MOST else None
     else:
-        is_own = settings.levels is None
-        make = as_many_plain if is_own and too_few(told, facts.family.few_from) else None
-    return make and make(facts.shift_for(frame, as_denoised(own, part)), own, part)
+        is_few = own.levels is None and too_few(told, facts.family.few_from)
+        make = as_many_plain if is_few else None
+    if make is None:
+        return None
+    return make(facts.shift_for(frame, as_denoised(own.steps, part)), own.steps, part)
 
 
 def _few_steps_plan(settings: Settings, facts: ModelFacts, frame: Frame) -> Plan | None:
     """The preset for a user whose own run has few steps; None for others, and where another node's
-    sampler has these steps, which `aside` is asked about."""
+    sampler has these steps, which `plain_fallback` is asked about."""
     whole = telling_steps(settings, facts.shift)
-    name = None if settings.levels is not None else few_steps_preset(whole)
+    name = None if settings.own.levels is not None else few_steps_preset(whole)
     if name is None:
         return None
     log.info("Runs of %d steps are for distilled models: RALU takes %s.", whole, name)

@@ -181,7 +181,7 @@ def prepare(wires: Wires, settings: Settings) -> Run:
         half_conds=half,
         is_sampling=wires.is_sampling,
     )
-    own, published = settings.plain_steps, chosen.published
+    own, published = settings.own.steps, chosen.published
     return Run(
         wires=wires,
         facts=facts,

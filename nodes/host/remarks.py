@@ -28,7 +28,7 @@ def remarks(chosen: Planned, settings: Settings, sampler: Any, conds: Conds) -> 
     if chosen.is_guessed:
         least = f"for any other set {MOST + 1} or more"
         told.append(f"so few steps are taken for a turbo model's: {least}")
-    if settings.continues and plan.total_steps < whole.total_steps:
+    if settings.own.continues and plan.total_steps < whole.total_steps:
         told.append(
             f"its latent holds the noise of another sampler's run, so that it takes its share of "
             f"steps, {plan.total_steps} of {whole.total_steps}"

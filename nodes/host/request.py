@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -13,6 +13,7 @@ from ...ralu_core.growth.enlarger import Enlarger
 from ...ralu_core.plans import Plan
 from ...ralu_core.scores import Regions
 from .dial import PAPER
+from .own_run import OwnRun
 from .sampling.references import IN_FULL
 from .showing.status import Tell, show_status
 
@@ -54,32 +55,21 @@ class Settings:
     """What a node's widgets and optional inputs say.
 
     schedule     the plan; None takes what the quality names, solved for the MODEL.
-    denoise      1 samples from noise; below 1 begins under that much noise, as a KSampler's.
+    own          the run that the user would have without RALU.
     detector     a score, or `AUTO`.
     threshold    0 takes the schedule's ratio; above 0 the ratio adapts to the picture.
     region_mask  MASK of what grows early in any case, or None.
     quality      one of `dial.QUALITIES`.
-    levels       first and last noise level of the run, in place of denoise; None for all of it.
-    continues    whether the latent holds the noise of a run that another sampler began, so that the
-                 rest of it has its share of the steps.
-    plain_steps  that the user would take without RALU; 0 leaves that to the plan. Without a
-                 schedule few of them choose the plan, see `few_steps`.
-    whole_steps  those of the whole run, where several samplers share one and its levels tell; else
-                 0.
     enlarger     for upsampling by one; None takes what is saved for the VAE.
     references   how reference pictures are read, one of `references.REFERENCES`.
     """
 
     schedule: Plan | None = None
-    denoise: float = 1.0
+    own: OwnRun = field(default_factory=OwnRun)
     detector: str = DEFAULT_SCORE
     threshold: float = 0.0
     upsampling: str = DEFAULT_GROWTH
     region_mask: torch.Tensor | None = None
     quality: str = PAPER
-    levels: tuple[float, float] | None = None
-    continues: bool = False
-    plain_steps: int = 0
-    whole_steps: int = 0
     enlarger: Enlarger | None = None
     references: str = IN_FULL

@@ -7,6 +7,7 @@ from typing import Any
 from ...ralu_core.growth import DEFAULT_GROWTH
 from .dial import PAPER, check_quality
 from .inputs import AUTO
+from .own_run import OwnRun
 from .request import Settings
 from .sampling.references import IN_FULL, check_references
 from .sockets import check_choices, check_counts, check_numbers, check_sockets
@@ -35,13 +36,12 @@ def settings_of(
     check_quality(quality, schedule is not None)
     return Settings(
         schedule=schedule,
-        denoise=denoise,
+        own=OwnRun(int(plain_steps), denoise),
         detector=edge_detector,
         threshold=edge_threshold,
         upsampling=upsampling,
         region_mask=region_mask,
         quality=quality,
-        plain_steps=int(plain_steps),
         enlarger=enlarger,
         references=references,
     )

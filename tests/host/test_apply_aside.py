@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from applying import EULER, custom, empty, ksampler, on, quickly, sampler_node
+from applying import custom, empty, ksampler, on, quickly, sampler_node
 from comfy_execution.utils import CurrentNodeContext
 
 from driving import schedule_for
@@ -15,11 +15,8 @@ from ralu_pack.nodes.apply import Apply
 from ralu_pack.nodes.host.dial import QUALITIES, dialled_plan
 from ralu_pack.nodes.host.families.dials import DIALLED, LEAST_SIDE
 from ralu_pack.nodes.host.families.inspect import ModelFacts, inspect_model
-from ralu_pack.nodes.host.families.table import FAMILIES, family_named
-from ralu_pack.nodes.host.plain_fallback import why_plain
-from ralu_pack.nodes.host.request import Settings
+from ralu_pack.nodes.host.families.table import FAMILIES
 from ralu_pack.nodes.host.showing import status
-from ralu_pack.ralu_core.cost import NO_REFERENCES, References
 from ralu_pack.ralu_core.latents.flow import spaced_levels
 from ralu_pack.ralu_core.latents.frame import Frame
 from ralu_pack.ralu_core.latents.grid import FULL
@@ -107,29 +104,6 @@ def test_with_more_steps_of_the_same_run_it_helps(flux, options, caplog):
     caplog.set_level("INFO")
     ksampler(on(flux), steps=12, **options)
     assert "RALU 7 steps" in caplog.text and "plainly" not in caplog.text
-
-
-def test_each_bound_lies_where_it_is_said_to():
-    """What helps at it, and what does not just past it, of a whole model."""
-    facts = ModelFacts.published(family_named("flux1"), FLUX_DEV_SHIFT)
-    square, read = Frame.of_picture(1024, 1024), References(64 * 64)
-
-    def why(steps=20, end=0.0, frame=square, quality="paper", **more) -> str | None:
-        settings = Settings(quality=quality, levels=(1.0, end), plain_steps=steps)
-        given = {"references": NO_REFERENCES, "sampler": EULER, **more}
-        return why_plain(settings, facts, frame, steps, torch.ones(1), False, **given)
-
-    full_from = dialled_plan("paper", facts, square).full_from
-    four, three = ({"quality": "balanced", "steps": n, "end": 0.8} for n in (4, 3))
-    least, less = (Frame.of_picture(side, 1024) for side in (LEAST_SIDE, LEAST_SIDE - 32))
-    for helps, does_not, told in (
-        ({"end": full_from - 1e-3}, {"end": full_from}, "stops at noise level"),
-        ({"frame": least}, {"frame": less}, "half of 1024x480 is too small to draw in"),
-        ({"steps": 10}, {"steps": 9}, "takes 100% of the compute of these 9 steps"),
-        (four, three, "of 3 steps none"),
-        ({"steps": 13, "references": read}, {"steps": 12, "references": read}, "takes 96% of"),
-    ):
-        assert why(**helps) is None and told in why(**does_not)
 
 
 @pytest.mark.parametrize(

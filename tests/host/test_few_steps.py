@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
 
 import pytest
 import torch
@@ -14,6 +13,7 @@ from lab.models import tiny
 from ralu_pack.nodes.host.dial import QUALITIES, dialled_plan
 from ralu_pack.nodes.host.families.inspect import ModelFacts
 from ralu_pack.nodes.host.families.table import FAMILIES, family_named
+from ralu_pack.nodes.host.own_run import OwnRun
 from ralu_pack.nodes.host.planning import planned
 from ralu_pack.nodes.host.request import Settings
 from ralu_pack.nodes.sampler import Sampler
@@ -44,7 +44,7 @@ def test_the_dial_leaves_three_quarters_of_few_steps(facts):
     few = ((4, 3), (5, 4), (6, 5), (7, 6), (8, 6), (9, 7))
     frame = frame_of(facts)
     for (steps, left), quality, levels in itertools.product(few, DIALLED, (None, (1.0, 0.0))):
-        settings = Settings(quality=quality, plain_steps=steps, levels=levels)
+        settings = Settings(quality=quality, own=OwnRun(steps, levels=levels))
         chosen = planned(settings, facts, frame)
         assert chosen.plan.name == LEFT.format(left, steps) and chosen.published == steps
         (stage,) = chosen.plan.stages
@@ -56,7 +56,7 @@ def test_the_dial_leaves_three_quarters_of_few_steps(facts):
 def test_few_steps_choose_papers_plan_and_it_saves(facts, steps, name):
     for side in (1024, 2048):
         frame = frame_of(facts, side)
-        chosen = planned(Settings(quality="paper", plain_steps=steps), facts, frame)
+        chosen = planned(Settings(quality="paper", own=OwnRun(steps)), facts, frame)
         if steps < facts.family.few_from:
             assert facts.family.name == "mage_flow"
             assert chosen.plan.name == PLAIN.format(f"{steps} steps")
@@ -72,18 +72,18 @@ def test_few_steps_choose_papers_plan_and_it_saves(facts, steps, name):
 @pytest.mark.parametrize("steps", [0, 10, 20, 50])
 def test_more_steps_or_none_leave_the_plan_to_the_quality(facts, steps, quality):
     frame = frame_of(facts)
-    chosen = planned(Settings(quality=quality, plain_steps=steps), facts, frame)
+    chosen = planned(Settings(quality=quality, own=OwnRun(steps)), facts, frame)
     assert chosen.plan == dialled_plan(quality, facts, frame)
 
 
 @pytest.mark.parametrize(("denoise", "steps"), [(0.14, 7), (0.28, 14), (0.56, 28), (0.57, 29)])
 def test_a_part_is_compared_with_that_part_of_the_published_steps(denoise, steps):
     facts = ModelFacts.published(family_named("flux1"), FLUX_DEV_SHIFT)
-    assert planned(Settings(denoise=denoise), facts, frame_of(facts)).published == steps
+    assert planned(Settings(own=OwnRun(denoise=denoise)), facts, frame_of(facts)).published == steps
 
 
 def test_a_whole_run_of_another_node_is_compared_with_as_many_steps(facts):
-    settings = Settings(), Settings(levels=(1.0, 0.0))
+    settings = Settings(), Settings(own=OwnRun(levels=(1.0, 0.0)))
     own, others = (planned(one, facts, frame_of(facts)).published for one in settings)
     assert own == others
 
@@ -113,10 +113,9 @@ CHOSEN = [
 def test_a_picture_that_is_sampled_again_takes_its_own_steps(steps, denoise, name, calls):
     """As a KSampler does, which takes all of its steps within the part that it denoises."""
     facts = ModelFacts.published(family_named("flux1"), FLUX_DEV_SHIFT)
-    own = Settings(quality="balanced", plain_steps=steps, denoise=denoise)
     start = float(shift_sigma(FLUX_DEV_SHIFT, denoise))
-    others = replace(own, denoise=1.0, levels=(start, 0.0))
-    for settings in (own, others):
+    for own in (OwnRun(steps, denoise), OwnRun(steps, levels=(start, 0.0))):
+        settings = Settings(quality="balanced", own=own)
         plan = planned(settings, facts, frame_of(facts)).plan
         assert (plan.name, plan.total_steps) == (name, calls)
 
@@ -131,9 +130,8 @@ def test_a_picture_that_is_sampled_again_takes_its_own_steps(steps, denoise, nam
 )
 def test_who_shares_a_run_is_counted_as_the_whole(steps, levels, name):
     facts = ModelFacts.published(family_named("flux1"), FLUX_DEV_SHIFT)
-    settings = Settings(
-        quality="balanced", plain_steps=steps, levels=levels, continues=levels[0] < 1
-    )
+    own = OwnRun(steps, levels=levels, continues=levels[0] < 1)
+    settings = Settings(quality="balanced", own=own)
     assert planned(settings, facts, frame_of(facts)).whole.name.startswith(name)
 
 
@@ -147,7 +145,7 @@ def test_small_shifts_begin_at_pure_noise(shift):
 @pytest.mark.parametrize(("steps", "name"), OF_PAPER)
 def test_papers_steps_are_those_that_the_widget_tells(steps, name):
     facts = ModelFacts.published(family_named("flux1"), FLUX_DEV_SHIFT)
-    settings = Settings(quality="paper", plain_steps=steps)
+    settings = Settings(quality="paper", own=OwnRun(steps))
     assert planned(settings, facts, frame_of(facts)).plan.name == name
 
 
@@ -165,8 +163,8 @@ def test_a_schedule_and_another_nodes_sampler_are_left_alone():
     frame = frame_of(facts)
     schedule = dialled_plan("paper", facts, frame)
     for settings in (
-        Settings(schedule=schedule, plain_steps=4),
-        Settings(levels=(1.0, 0.0), plain_steps=4),
+        Settings(schedule=schedule, own=OwnRun(4)),
+        Settings(own=OwnRun(4, levels=(1.0, 0.0))),
     ):
         assert planned(settings, facts, frame).plan == schedule
 

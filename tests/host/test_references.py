@@ -17,6 +17,7 @@ from lab.models import tiny
 from ralu_pack.nodes.host.apply import _why_plain
 from ralu_pack.nodes.host.families.inspect import inspect_model
 from ralu_pack.nodes.host.families.table import family_named
+from ralu_pack.nodes.host.own_run import OwnRun
 from ralu_pack.nodes.host.request import Settings, Wires
 from ralu_pack.nodes.host.sampling.references import (
     IN_FULL,
@@ -160,7 +161,8 @@ def test_the_node_in_front_of_a_sampler_counts_them_where_it_steps_aside(model):
     def helps_from(references: str) -> int:
         for steps in range(5, 40):
             wires = Wires(edited, sampler, latent, None, lambda _: noise, 0, steps=steps)
-            asked = Settings(levels=(1.0, 0.0), plain_steps=steps, references=references)
+            own = OwnRun(steps, levels=(1.0, 0.0))
+            asked = Settings(own=own, references=references)
             if _why_plain(wires, asked, noise) is None:
                 return steps
         raise AssertionError("no number of steps is worth it")

@@ -16,6 +16,7 @@ from applying import ksampler, quickly
 
 from driving import guider_for, quick_schedule, ralu
 from ralu_pack.nodes.host import prepare, request, run
+from ralu_pack.nodes.host.own_run import OwnRun
 from ralu_pack.nodes.host.sampling import stages
 from ralu_pack.nodes.host.sampling.watch import StageRecord
 from ralu_pack.nodes.host.showing import status
@@ -72,7 +73,7 @@ def test_view_is_json_in_lists(flux, vae):
 
 
 def test_no_regions_no_picture(flux, vae):
-    result = sampled(flux, vae, denoise=0.1)
+    result = sampled(flux, vae, own=OwnRun(denoise=0.1))
     (shown,) = run_view(result)["ralu_run"]
     assert result.regions is None and shown["regions"] == []
     assert [stage["number"] for stage in shown["stages"]] == [3]
@@ -195,10 +196,7 @@ def test_a_plan_is_told_by_its_quality_and_a_schedule_in_its_place(flux, caplog,
 
 
 def test_steps_to_compare_with_are_the_widgets(flux, vae):
-    reports = [
-        sampled(flux, vae, plain_steps=steps).report if steps else sampled(flux, vae).report
-        for steps in (0, 7)
-    ]
+    reports = [sampled(flux, vae, own=OwnRun(steps)).report for steps in (0, 7)]
     assert [report.plain_steps for report in reports] == [None, 7]
     assert " 7 plain steps of " in reports[1].summary()
 
@@ -266,7 +264,8 @@ def test_img2img_is_compared_with_as_many_steps_as_a_ksampler_takes(flux, vae):
     chosen = comfy.samplers.sampler_object("euler")
     wires = request.Wires(guider_for(flux), chosen, latent, vae, lambda x: x["samples"] + 1, 7)
     for denoise, plain in ((1.0, 50), (0.5, 25), (0.31, 16)):
-        assert prepare.prepare(wires, request.Settings(denoise=denoise)).plain_steps == plain
+        settings = request.Settings(own=OwnRun(denoise=denoise))
+        assert prepare.prepare(wires, settings).plain_steps == plain
 
 
 # The status line

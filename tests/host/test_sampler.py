@@ -15,6 +15,7 @@ from comfy_extras.nodes_custom_sampler import Noise_RandomNoise
 from driving import guider_for, plain, quick_schedule, ralu
 from ralu_pack.nodes.host import request, run
 from ralu_pack.nodes.host.families.inspect import inspect_model
+from ralu_pack.nodes.host.own_run import OwnRun
 from ralu_pack.nodes.host.showing.work import Work
 from ralu_pack.nodes.sampler_advanced import SamplerAdvanced
 from ralu_pack.ralu_core.__main__ import FLUX_DEV
@@ -264,7 +265,7 @@ def test_img2img_skips_stages(flux, vae, denoise, stages):
         lambda latent: comfy.sample.prepare_noise(latent["samples"], 7),
         7,
     )
-    sampled = run.sample(wires, request.Settings(quick_schedule(), denoise))
+    sampled = run.sample(wires, request.Settings(quick_schedule(), OwnRun(denoise=denoise)))
     assert [record.number for record in sampled.report.stages] == stages
     assert torch.isfinite(sampled.samples).all()
 

@@ -17,6 +17,7 @@ from comfy_extras.nodes_model_advanced import ModelSamplingSD3
 from driving import advanced
 from lab.models import tiny
 from ralu_pack.nodes.host.families.inspect import inspect_model
+from ralu_pack.nodes.host.own_run import OwnRun
 from ralu_pack.nodes.host.planning import planned
 from ralu_pack.nodes.host.request import Settings
 from ralu_pack.nodes.second_order import SecondOrder
@@ -124,17 +125,15 @@ def test_many_steps_tell_no_distilled_model(quality):
     few = (
         "4-step distilled" if quality == "paper" else "plain, 3 of 4 steps as for a distilled model"
     )
-    for settings in (
-        Settings(quality=quality, plain_steps=20),
-        Settings(quality=quality, plain_steps=10, denoise=0.5),
-        Settings(quality=quality, plain_steps=20, levels=(1.0, 0.0)),
-        Settings(quality=quality, plain_steps=5, levels=(0.5, 0.0), continues=quality != "paper"),
-    ):
-        assert planned(settings, facts, frame).whole.name == own
-    for settings in (Settings(quality=quality), Settings(quality=quality, plain_steps=4)):
-        assert planned(settings, facts, frame).whole.name == few
-    nine = planned(Settings(quality=quality, plain_steps=9, levels=(1.0, 0.0)), facts, frame)
-    assert nine.whole.name == few.replace("3 of 4", "7 of 9")
+
+    def chosen(*run, **more) -> str:
+        settings = Settings(quality=quality, own=OwnRun(*run, **more))
+        return planned(settings, facts, frame).whole.name
+
+    rest = chosen(5, levels=(0.5, 0.0), continues=quality != "paper")
+    assert {rest, chosen(20), chosen(10, 0.5), chosen(20, levels=(1.0, 0.0))} == {own}
+    assert {chosen(), chosen(4)} == {few}
+    assert chosen(9, levels=(1.0, 0.0)) == few.replace("3 of 4", "7 of 9")
 
 
 # Scheduler, steps of the run, the one where it is parted; calls of each part at balanced.

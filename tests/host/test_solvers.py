@@ -15,6 +15,7 @@ from comfy_extras.nodes_custom_sampler import SamplerLMS
 from in_core import run, shift_of
 
 from ralu_pack.nodes.host.inputs import AUTO
+from ralu_pack.nodes.host.own_run import OwnRun
 from ralu_pack.nodes.host.planning import Planned
 from ralu_pack.nodes.host.remarks import remarks
 from ralu_pack.nodes.host.request import Settings
@@ -109,4 +110,5 @@ def test_what_runs_as_asked_for_is_not_told():
     """The plan's own steps by another node, and a share that is all of them."""
     plan = early(FLUX_DEV_SHIFT)
     chosen = Planned(plan, plan, FLUX_DEV_SHIFT, None)
-    assert remarks(chosen, Settings(continues=True, detector=AUTO), second_order(), {}) == ()
+    settings = Settings(own=OwnRun(continues=True), detector=AUTO)
+    assert remarks(chosen, settings, second_order(), {}) == ()

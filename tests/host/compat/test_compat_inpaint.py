@@ -12,6 +12,7 @@ from limits import LATENT, assert_limits, guider, mixed, native, noise, scattere
 
 from driving import quick_schedule, ralu, schedule_for
 from ralu_pack.nodes.host import request, run
+from ralu_pack.nodes.host.own_run import OwnRun
 from ralu_pack.nodes.sampler_advanced import SamplerAdvanced
 
 
@@ -195,7 +196,7 @@ def test_masks_with_every_start_stage(model, vae, denoise, stages):
         7,
     )
     schedule = schedule_for(model)
-    sampled = run.sample(wires, request.Settings(schedule, denoise))
+    sampled = run.sample(wires, request.Settings(schedule, OwnRun(denoise=denoise)))
     assert [record.number for record in sampled.report.stages] == stages
     kept = torch.ones(32, 32, dtype=torch.bool)
     kept[7:25, 7:25] = False
