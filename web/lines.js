@@ -1,7 +1,7 @@
 // Lines that the last prompt sent to a node which was not running itself, one per sampling call.
 import { api } from "../../scripts/api.js";
 import { keep, kept, settings } from "./kept.js";
-import { runLine } from "./markup.js";
+import { plainLine, runLine } from "./markup.js";
 import { isOfAnotherTab, nodeAt } from "./prompts.js";
 import { addElement, paragraph } from "./widget.js";
 import { words } from "./words.js";
@@ -41,9 +41,9 @@ export function addLines(node) {
   });
 }
 
-function withSampler({ by, text, run }) {
+function withSampler({ by, text, run, why }) {
   const sampler = nodeAt(by)?.title;
-  const said = (run && runLine(run)) ?? text;
+  const said = (run && runLine(run)) ?? (why && plainLine(why)) ?? text;
   return sampler ? `${sampler}: ${said}` : said;
 }
 

@@ -114,14 +114,25 @@ export function runLine(run) {
   return compared_ran && `${compared_ran(`${run.steps}${computed}`, fixed(run.seconds, 2))}${told(run)}`;
 }
 
-// In English as the log tells it; other languages have its numbers, and English for how latents grew
-// and for remarks.
+// Why a sampler behind the node RALU samples plainly; none in English, likewise.
+export function plainLine(why) {
+  const { plainly } = words();
+  return plainly?.(part(why));
+}
+
+// A part of a sentence, as `Said.as_data` in nodes/host/showing/said.py sends it.
+function part({ key, text, values }) {
+  const said = words().said?.[key];
+  return typeof said === "function" ? said(values) : (said ?? text);
+}
+
+// In English as the log tells it; other languages have its numbers, and English for how latents grew.
 function told(run) {
   const { compared, compared_plan } = words();
   if (!compared) return run.comparison;
   const plan = run.plan && compared_plan(run.plan);
-  const english = [run.grown, ...(run.remarks ?? [])].filter(Boolean).join("; ");
-  return [comparison(run), plan, english].filter(Boolean).join(" ");
+  const more = [run.grown, ...run.remarks.map(part)].filter(Boolean).join("; ");
+  return [comparison(run), plan, more].filter(Boolean).join(" ");
 }
 
 function comparison(run) {

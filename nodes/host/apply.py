@@ -30,12 +30,14 @@ from .sampling.guidance import calls_of, has_cfg_for_each
 from .sampling.keys import APPLIED, IN_STAGE
 from .sampling.references import half_conds, references_of
 from .shared_runs import steps_of_whole
+from .showing.said import Said
 from .showing.status import Tell
 from .way_out import for_node_in_front
 
 KIND = WrappersMP.OUTER_SAMPLE
 SAME_LEVEL = 1e-6  # the host's levels are float32
 SEEDS = 2**64
+RISES = Said("rises", "these noise levels do not fall at each step")
 
 log = logging.getLogger(__name__)
 
@@ -106,7 +108,7 @@ class Applied:
                 is_sampling=True,
             )
             with for_node_in_front():
-                why = None if _do_fall(sigmas) else "these noise levels do not fall at each step"
+                why = None if _do_fall(sigmas) else RISES
                 if why is None:
                     settings = _given(self.settings, guider, noise, sigmas)
                     why = _why_plain(wires, settings, noise)
@@ -114,7 +116,7 @@ class Applied:
                     seeded = replace(wires, seed=_seed(seed, noise))
                     return sample(seeded, settings).samples
             log.info("RALU sampled plainly: %s.", why)
-            self.tell(f"Sampled plainly: {why}.")
+            self.tell(f"Sampled plainly: {why}.", why=why.as_data())
         return executor(
             noise,
             latent_image,
@@ -128,14 +130,18 @@ class Applied:
         )
 
 
-def _why_plain(wires: Wires, settings: Settings, noise: torch.Tensor) -> str | None:
+def _why_plain(wires: Wires, settings: Settings, noise: torch.Tensor) -> Said | None:
     patcher = wires.guider.model_patcher
     facts = inspect_model(patcher)
     least = facts.space.coarse_pixels
     if min(wires.latent["samples"].shape[-2:]) * facts.space.host_pixels <= least:
-        return f"{least} pixels a side are too few"
+        return Said("too_small", "{least} pixels a side are too few", least=least)
     if has_cfg_for_each(wires.guider, wires.steps):
-        return f"its GUIDER has a cfg for each of these {wires.steps} steps; give it a single one"
+        return Said(
+            "many_cfgs",
+            "its GUIDER has a cfg for each of these {steps} steps; give it a single one",
+            steps=wires.steps,
+        )
     samples = latent_samples(patcher, wires.latent, facts.family)
     frame = Frame(samples.shape[-2], samples.shape[-1], facts.space)
     guided = calls_of(wires.guider) > 1

@@ -17,6 +17,7 @@ from .few_steps import MOST
 from .planning import planned, telling_steps
 from .request import Settings
 from .samplers import chooses_levels, enlarges, least_steps, shares_steps
+from .showing.said import Said
 from .solvers import sampler_for
 
 FEW = 4  # steps, of which none can be spared: by plans of several sizes, and
@@ -33,7 +34,7 @@ def why_plain(
     guided: bool,
     references: References,
     sampler: Any,
-) -> str | None:
+) -> Said | None:
     """Why the plan cannot help, in a few words; None where it can.
 
     settings  with the levels that the sampler was given.
@@ -48,35 +49,64 @@ def why_plain(
     is_part = telling_steps(settings, facts.shift) > MOST  # the rest is another's
     may_spare = settings.quality in DIALLED
     if settings.schedule is None and steps <= (FEWEST if may_spare else FEW):
-        none = f"of {count_of_steps(steps)} none can be spared"
+        counted = count_of_steps(steps)
         if is_part or may_spare:
-            return none
-        return f"{none}; for a distilled model take fine, balanced or draft, else set more steps"
+            return Said(
+                "none_to_spare", "of {counted} none can be spared", counted=counted, steps=steps
+            )
+        return Said(
+            "none_for_paper",
+            "of {counted} none can be spared; for a distilled model take fine, balanced or draft, "
+            "else set more steps",
+            counted=counted,
+            steps=steps,
+        )
     whole = planned(replace(settings, own=replace(settings.own, levels=(start, 0.0))), facts, frame)
     full_from = whole.plan.full_from
     if end >= full_from:
-        return (
-            f"this sampler stops at noise level {end:.2f}, before the plan is at full size "
-            f"({full_from:.2f})"
+        return Said(
+            "stops_early",
+            "this sampler stops at noise level {end}, before the plan is at full size ({full})",
+            end=f"{end:.2f}",
+            full=f"{full_from:.2f}",
         )
     plan = planned(settings, facts, frame).plan
     if enlarges(sampler):
-        return "this sampler enlarges the picture while it samples"
+        return Said("enlarges", "this sampler enlarges the picture while it samples")
     if shares_steps(sampler):
-        return "this sampler shares its steps with another, and counts them itself"
+        return Said(
+            "shares_steps", "this sampler shares its steps with another, and counts them itself"
+        )
     if plan.is_full and chooses_levels(sampler):
-        return "this sampler chooses noise levels of its own"
+        return Said("own_levels", "this sampler chooses noise levels of its own")
     least = least_steps(sampler_for(plan, sampler))
     if min(plan.steps) < least:
-        return f"this sampler needs {least} steps, and the plan has {min(plan.steps)} left"
+        return Said(
+            "needs_steps",
+            "this sampler needs {least} steps, and the plan has {left} left",
+            least=least,
+            left=min(plan.steps),
+        )
     if not plan.is_full and min(frame.picture) < LEAST_SIDE:
-        return f"half of {frame.size} is too small to draw in, {LEAST_SIDE} pixels are the least"
+        return Said(
+            "half_too_small",
+            "half of {size} is too small to draw in, {least} pixels are the least",
+            size=frame.size,
+            least=LEAST_SIDE,
+        )
     if not noise.any() and (not plan.is_full or start >= 1):
-        return "this sampler goes on with the noise of its latent, and the plan makes new noise"
+        return Said(
+            "goes_on",
+            "this sampler goes on with the noise of its latent, and the plan makes new noise",
+        )
     share = 1 / facts.cost.speed_up(plan, *frame.fine_grid, steps, guided, references)
     if share > WORTH:
-        return (
-            f"{words_of(plan, settings.quality)} takes {share:.0%} of the compute of these {steps} "
-            "steps; set more, or a cheaper quality"
+        return Said(
+            "saves_little",
+            "{plan} takes {share} of the compute of these {steps} steps; set more, or a cheaper "
+            "quality",
+            plan=words_of(plan, settings.quality),
+            share=f"{share:.0%}",
+            steps=steps,
         )
     return None

@@ -52,6 +52,7 @@ from .sampling.watch import Watch
 from .showing.caller import CallersBar
 from .showing.log_bar import LogBar
 from .showing.progress import Bar, Progress
+from .showing.said import Said
 from .showing.work import Work
 from .solvers import plan_for, sampler_for
 from .source import on_frame, source_of
@@ -83,7 +84,7 @@ class Run:
     stages: GuiderStages
     progress: Progress
     grown: str = ""
-    remarks: tuple[str, ...] = ()
+    remarks: tuple[Said, ...] = ()
 
     @property
     def watch(self) -> Watch:
@@ -163,7 +164,7 @@ def prepare(wires: Wires, settings: Settings) -> Run:
     latent, mask = on_frame(wires.latent, samples, frame)
     source = source_of(wires, facts, frame, samples, latent)
     check_noise_level(source.noise, plan, chosen.whole.stages[-1].start, chosen.shift)
-    told = remarks(chosen, settings, wires.sampler, wires.guider.original_conds)
+    told = tuple(remarks(chosen, settings, wires.sampler, wires.guider.original_conds))
     progress = _progress(wires, facts, chosen, frame, references_of(conds, frame.space, half))
     bars = progress, LogBar(plan.total_steps, wires.hides_steps)
     stages = GuiderStages(

@@ -17,39 +17,64 @@ from .request import Settings
 from .sampling.begin import sampler_name
 from .sampling.conds import Conds, has_areas
 from .sampling.references import IN_FULL
+from .showing.said import Said
 from .solvers import is_for_own_steps, is_replaced, takes_own_steps
 
 EULER = "euler"  # whose place they take without a word
 
 
-def remarks(chosen: Planned, settings: Settings, sampler: Any, conds: Conds) -> tuple[str, ...]:
+def remarks(chosen: Planned, settings: Settings, sampler: Any, conds: Conds) -> Iterator[Said]:
     """Parts of a sentence; none where all is as asked for."""
-    whole, plan, told = chosen.whole, chosen.plan, []
+    whole, plan = chosen.whole, chosen.plan
     if chosen.is_guessed:
-        least = f"for any other set {MOST + 1} or more"
-        told.append(f"so few steps are taken for a turbo model's: {least}")
+        yield Said(
+            "taken_for_turbo",
+            "so few steps are taken for a turbo model's: for any other set {least} or more",
+            least=MOST + 1,
+        )
     if settings.own.continues and plan.total_steps < whole.total_steps:
-        told.append(
-            f"its latent holds the noise of another sampler's run, so that it takes its share of "
-            f"steps, {plan.total_steps} of {whole.total_steps}"
+        yield Said(
+            "takes_share",
+            "its latent holds the noise of another sampler's run, so that it takes its share of "
+            "steps, {part} of {whole}",
+            part=plan.total_steps,
+            whole=whole.total_steps,
         )
     if is_for_own_steps(whole) and is_replaced(sampler) and sampler_name(sampler) != EULER:
-        told.append(f"RALU's steps of second order take the place of {sampler_name(sampler)}")
+        yield Said(
+            "replaces",
+            "RALU's steps of second order take the place of {sampler}",
+            sampler=sampler_name(sampler),
+        )
     if takes_own_steps(whole, sampler):
-        told.append(
-            f"steps are those of {sampler_name(sampler)}, and the plan was made for steps of "
-            "second order: choose ComfyUI's own euler for these"
+        yield Said(
+            "others_steps",
+            "steps are those of {sampler}, and the plan was made for steps of second order: choose "
+            "ComfyUI's own euler for these",
+            sampler=sampler_name(sampler),
         )
     if settings.schedule is not None and settings.quality in DIALLED:
-        told.append(f"the connected schedule is the plan, so that {settings.quality} has no effect")
-    unused = list(_unused(plan, settings, conds))
+        yield Said(
+            "schedule_is_plan",
+            "the connected schedule is the plan, so that {quality} has no effect",
+            quality=settings.quality,
+        )
+    unused = ", ".join(_unused(plan, settings, conds))
     if unused:
-        told.append(f"nothing grows early in this plan, so that it leaves {', '.join(unused)} out")
+        yield Said(
+            "left_out",
+            "nothing grows early in this plan, so that it leaves {inputs} out",
+            inputs=unused,
+        )
     if settings.references != IN_FULL and not any(stage.grid is HALF for stage in plan.stages):
-        told.append("no stage is at half size, so that all references are read in full")
+        yield Said(
+            "read_in_full", "no stage is at half size, so that all references are read in full"
+        )
     if has_areas(conds) and not plan.is_full:
-        told.append("area prompts see the whole picture here, which the comparison does not count")
-    return tuple(told)
+        yield Said(
+            "areas_see_all",
+            "area prompts see the whole picture here, which the comparison does not count",
+        )
 
 
 def _unused(plan: Plan, settings: Settings, conds: Conds) -> Iterator[str]:

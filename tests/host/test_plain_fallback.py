@@ -12,6 +12,7 @@ from ralu_pack.nodes.host.families.table import family_named
 from ralu_pack.nodes.host.own_run import OwnRun
 from ralu_pack.nodes.host.plain_fallback import why_plain
 from ralu_pack.nodes.host.request import Settings
+from ralu_pack.nodes.host.showing.said import Said
 from ralu_pack.ralu_core.cost import NO_REFERENCES, References
 from ralu_pack.ralu_core.latents.frame import Frame
 from ralu_pack.ralu_core.plans.presets import FLUX_DEV_SHIFT
@@ -22,7 +23,7 @@ def test_each_bound_lies_where_it_is_said_to():
     facts = ModelFacts.published(family_named("flux1"), FLUX_DEV_SHIFT)
     square, read = Frame.of_picture(1024, 1024), References(64 * 64)
 
-    def why(steps=20, end=0.0, frame=square, quality="paper", **more) -> str | None:
+    def why(steps=20, end=0.0, frame=square, quality="paper", **more) -> Said | None:
         settings = Settings(quality=quality, own=OwnRun(steps, levels=(1.0, end)))
         given = {"references": NO_REFERENCES, "sampler": EULER, **more}
         return why_plain(settings, facts, frame, steps, torch.ones(1), False, **given)
@@ -37,4 +38,4 @@ def test_each_bound_lies_where_it_is_said_to():
         (four, three, "of 3 steps none"),
         ({"steps": 13, "references": read}, {"steps": 12, "references": read}, "takes 96% of"),
     ):
-        assert why(**helps) is None and told in why(**does_not)
+        assert why(**helps) is None and told in str(why(**does_not))

@@ -111,4 +111,4 @@ def test_what_runs_as_asked_for_is_not_told():
     plan = early(FLUX_DEV_SHIFT)
     chosen = Planned(plan, plan, FLUX_DEV_SHIFT, None)
     settings = Settings(own=OwnRun(continues=True), detector=AUTO)
-    assert remarks(chosen, settings, second_order(), {}) == ()
+    assert not list(remarks(chosen, settings, second_order(), {}))

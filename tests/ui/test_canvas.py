@@ -230,8 +230,8 @@ def test_search_finds_the_sampler(tab, is_newer, words):
     tab.screenshot("search")
 
 
-LINE = """(run) => window.comfyAPI.api.api.dispatchCustomEvent('ralu_line',
-  { prompt_id: 'one', node: '4', by: '5', text: 'In English.', run })"""
+LINE = """(more) => window.comfyAPI.api.api.dispatchCustomEvent('ralu_line',
+  { prompt_id: 'one', node: '4', by: '5', text: 'In English.', ...more })"""
 LANGUAGES = {
     "zh": ("RALU 采样器", "阶段 1", "按所连模型 (match the model)", "此处没有收益"),
     "ja": (
@@ -265,8 +265,9 @@ def test_other_languages(chromium, server, is_newer, language):
         tab.load(graphs.sampling(seed=1))
         numbers = {"measured_equivalents": 30, "predicted_equivalents": 9, "plain_steps": 20}
         numbers |= {"seconds_per_full_step": 1, "published_steps": 50}
+        remark = {"key": "newer", "text": "a remark", "values": {}}
         run = a_run(
-            "In English.", **numbers, plan="FLUX 5x", grown="grown by dct", remarks=["a remark"]
+            "In English.", **numbers, plan="FLUX 5x", grown="grown by dct", remarks=[remark]
         )
         tab.page.evaluate(SHOW, [run])
         panel = tab.page.locator(PANEL)
@@ -274,7 +275,10 @@ def test_other_languages(chromium, server, is_newer, language):
         for text in texts:
             expect(panel).to_contain_text(text)
         tab.load(graphs.in_front(seed=1))
-        tab.page.evaluate(LINE, run)
+        tab.page.evaluate(LINE, {"run": run})
         for text in texts:
             expect(tab.page.locator(LINES)).to_contain_text(text)
+        why = {"key": "too_small", "text": "In English", "values": {"least": 32}}
+        tab.page.evaluate(LINE, {"why": why})
+        expect(tab.page.locator(f"{LINES} p").last).to_contain_text(re.compile("32[^a-z]+$"))
         assert not tab.page_errors

@@ -42,4 +42,35 @@ export const ja = {
   compared_published_steps: (steps, times) => `論文の ${steps} ステップとの比較では ${times} 倍。`,
   compared_no_gain: "ここでは効果がなく、通常のステップのほうが速くなります。",
   compared_plan: (name) => `プラン：${name}。`,
+  plainly: (why) => `通常どおりサンプリングしました：${why}。`,
+  said: {
+    rises: "ノイズレベルがステップごとに下がっていません",
+    too_small: ({ least }) => `一辺 ${least} ピクセルでは小さすぎます`,
+    many_cfgs: ({ steps }) => `GUIDER の cfg が ${steps} ステップそれぞれで異なります。1 つにしてください`,
+    none_to_spare: ({ steps }) => `${steps} ステップからは 1 つも減らせません`,
+    none_for_paper: ({ steps }) =>
+      `${steps} ステップからは 1 つも減らせません。蒸留モデルなら fine、balanced、draft を選び、そうでなければステップ数を増やしてください`,
+    stops_early: ({ end, full }) =>
+      `このサンプラーはノイズレベル ${end} で止まり、プランがフルサイズになる ${full} に届きません`,
+    enlarges: "このサンプラーはサンプリング中に画像を拡大します",
+    shares_steps: "このサンプラーはステップをほかのサンプラーと分け合い、自分で数えます",
+    own_levels: "このサンプラーはノイズレベルを自分で決めます",
+    needs_steps: ({ least, left }) =>
+      `このサンプラーには ${least} ステップが必要ですが、プランに残るのは ${left} ステップです`,
+    half_too_small: ({ size, least }) => `${size} の半分では小さすぎます。${least} ピクセル以上にしてください`,
+    goes_on: "このサンプラーは latent にあるノイズの続きから始めますが、プランは新しいノイズを作ります",
+    saves_little: ({ plan, share, steps }) =>
+      `${plan} はこの ${steps} ステップの計算量の ${share} を使います。ステップ数を増やすか、軽い quality を選んでください`,
+    taken_for_turbo: ({ least }) =>
+      `ステップ数が少ないため turbo モデルとみなしました。そうでなければ ${least} 以上にしてください`,
+    takes_share: ({ part, whole }) =>
+      `latent にほかのサンプラーの続きのノイズがあるため、${whole} ステップのうち ${part} ステップを受け持ちました`,
+    replaces: ({ sampler }) => `${sampler} の代わりに RALU の 2 次のステップを使いました`,
+    others_steps: ({ sampler }) =>
+      `${sampler} のステップで実行しました。プランは 2 次のステップ用です。それには ComfyUI の euler を選んでください`,
+    schedule_is_plan: ({ quality }) => `接続された schedule がプランになるため、${quality} は働きません`,
+    left_out: ({ inputs }) => `このプランに先に細かくなる領域はないため、${inputs} は働きません`,
+    read_in_full: "半分のサイズのステージがないため、参照画像はすべてそのまま読みました",
+    areas_see_all: "領域指定のプロンプトはここでは画像全体を見ます。比較には含まれていません",
+  },
 };

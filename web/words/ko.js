@@ -42,4 +42,35 @@ export const ko = {
   compared_published_steps: (steps, times) => `논문의 ${steps}스텝과 비교하면 ${times}배.`,
   compared_no_gain: "여기서는 효과가 없어 일반 스텝이 더 빠릅니다.",
   compared_plan: (name) => `플랜: ${name}.`,
+  plainly: (why) => `일반 방식으로 샘플링했습니다: ${why}.`,
+  said: {
+    rises: "노이즈 수준이 스텝마다 내려가지 않습니다",
+    too_small: ({ least }) => `한 변 ${least}픽셀은 너무 작습니다`,
+    many_cfgs: ({ steps }) => `GUIDER의 cfg가 ${steps}스텝마다 다릅니다. 하나로 맞추세요`,
+    none_to_spare: ({ steps }) => `${steps}스텝에서는 줄일 스텝이 없습니다`,
+    none_for_paper: ({ steps }) =>
+      `${steps}스텝에서는 줄일 스텝이 없습니다. 증류 모델이면 fine, balanced, draft를 고르고, 아니면 스텝 수를 늘리세요`,
+    stops_early: ({ end, full }) =>
+      `이 샘플러는 노이즈 수준 ${end}에서 멈춰, 플랜이 전체 크기가 되는 ${full}에 이르지 않습니다`,
+    enlarges: "이 샘플러는 샘플링하면서 이미지를 키웁니다",
+    shares_steps: "이 샘플러는 스텝을 다른 샘플러와 나누고 스스로 셉니다",
+    own_levels: "이 샘플러는 노이즈 수준을 스스로 정합니다",
+    needs_steps: ({ least, left }) =>
+      `이 샘플러에는 ${least}스텝이 필요한데 플랜에 남은 것은 ${left}스텝입니다`,
+    half_too_small: ({ size, least }) => `${size}의 절반은 너무 작습니다. ${least}픽셀 이상이어야 합니다`,
+    goes_on: "이 샘플러는 latent에 있는 노이즈를 이어받는데, 플랜은 새 노이즈를 만듭니다",
+    saves_little: ({ plan, share, steps }) =>
+      `${plan}: 이 ${steps}스텝 계산량의 ${share}가 듭니다. 스텝 수를 늘리거나 더 가벼운 quality를 고르세요`,
+    taken_for_turbo: ({ least }) =>
+      `스텝이 적어 turbo 모델로 보았습니다. 아니라면 ${least} 이상으로 하세요`,
+    takes_share: ({ part, whole }) =>
+      `latent에 다른 샘플러가 남긴 노이즈가 있어, ${whole}스텝 가운데 ${part}스텝을 맡았습니다`,
+    replaces: ({ sampler }) => `${sampler} 대신 RALU의 2차 스텝을 썼습니다`,
+    others_steps: ({ sampler }) =>
+      `${sampler}의 스텝으로 실행했습니다. 플랜은 2차 스텝용입니다. 그러려면 ComfyUI의 euler를 고르세요`,
+    schedule_is_plan: ({ quality }) => `연결된 schedule이 플랜이 되어 ${quality}은(는) 작용하지 않습니다`,
+    left_out: ({ inputs }) => `이 플랜에는 먼저 세밀해지는 영역이 없어 ${inputs}은(는) 작용하지 않습니다`,
+    read_in_full: "절반 크기의 단계가 없어 참조 이미지를 모두 그대로 읽었습니다",
+    areas_see_all: "영역 프롬프트는 여기서 이미지 전체를 봅니다. 비교에는 들어가지 않습니다",
+  },
 };

@@ -42,4 +42,32 @@ export const zh = {
   compared_published_steps: (steps, times) => `与论文的 ${steps} 步相比为 ${times} 倍。`,
   compared_no_gain: "此处没有收益，普通步更快。",
   compared_plan: (name) => `方案：${name}。`,
+  plainly: (why) => `已按普通方式采样：${why}。`,
+  said: {
+    rises: "噪声水平没有逐步下降",
+    too_small: ({ least }) => `边长 ${least} 像素太小`,
+    many_cfgs: ({ steps }) => `GUIDER 在这 ${steps} 步中每步的 cfg 不同，请只用一个`,
+    none_to_spare: ({ steps }) => `只有 ${steps} 步，一步也省不了`,
+    none_for_paper: ({ steps }) =>
+      `只有 ${steps} 步，一步也省不了；蒸馏模型请选 fine、balanced 或 draft，否则请增加步数`,
+    stops_early: ({ end, full }) => `此采样器停在噪声水平 ${end}，未到方案变为全尺寸的 ${full}`,
+    enlarges: "此采样器在采样时会放大图像",
+    shares_steps: "此采样器与另一个采样器分担步数，并自行计数",
+    own_levels: "此采样器自行选择噪声水平",
+    needs_steps: ({ least, left }) => `此采样器需要 ${least} 步，而方案只剩 ${left} 步`,
+    half_too_small: ({ size, least }) => `${size} 的一半太小，至少需要 ${least} 像素`,
+    goes_on: "此采样器接着 latent 中的噪声采样，而方案会生成新的噪声",
+    saves_little: ({ plan, share, steps }) =>
+      `${plan} 需要这 ${steps} 步计算量的 ${share}；请增加步数，或选更省的 quality`,
+    taken_for_turbo: ({ least }) => `步数很少，按 turbo 模型处理；若不是，请设为 ${least} 或更多`,
+    takes_share: ({ part, whole }) =>
+      `latent 带有另一个采样器留下的噪声，因此只走 ${whole} 步中的 ${part} 步`,
+    replaces: ({ sampler }) => `以 RALU 的二阶步代替了 ${sampler}`,
+    others_steps: ({ sampler }) =>
+      `用的是 ${sampler} 的步，而方案是为二阶步设计的：如需二阶步，请选 ComfyUI 自带的 euler`,
+    schedule_is_plan: ({ quality }) => `已连接的 schedule 就是方案，${quality} 不起作用`,
+    left_out: ({ inputs }) => `此方案没有先细化的区域，${inputs} 不起作用`,
+    read_in_full: "没有半尺寸阶段，因此完整读取所有参考图",
+    areas_see_all: "区域提示词在此处看到整张图像，比较中未计入",
+  },
 };

@@ -10,6 +10,7 @@ from ....ralu_core.latents.grid import FULL
 from ....ralu_core.latents.views import view_named
 from ....ralu_core.plans.text import count_of_steps
 from ..sampling.watch import StageRecord
+from .said import Said
 
 SAME = 1e-6  # steps: a run of as many as plain sampling has is no slower by its plan
 
@@ -40,7 +41,7 @@ class RunReport:
     published: int | None = None
     plan: str = ""
     grown: str = ""
-    remarks: tuple[str, ...] = ()
+    remarks: tuple[Said, ...] = ()
 
     @property
     def steps(self) -> int:
@@ -104,7 +105,7 @@ class RunReport:
         plan         its name.
         grown        how latents grew, "" where there is nothing to tell.
         comparison   with plain sampling, the plan, how it grew, and remarks, a sentence.
-        remarks      the last, part by part.
+        remarks      the last, part by part, as `Said.as_data`.
         plain_steps, predicted_equivalents, measured_equivalents, seconds_per_full_step
                      its numbers: what the run stands for (None where nobody says), what it takes
                      in plain steps by FLOPs and by the clock, and the seconds of one.
@@ -126,7 +127,7 @@ class RunReport:
             "plan": self.plan,
             "grown": self.grown,
             "comparison": f"{self.told[0].upper()}{self.told[1:]}.",
-            "remarks": list(self.remarks),
+            "remarks": [one.as_data() for one in self.remarks],
             "plain_steps": self.plain_steps,
             "published_steps": self.published,
             "predicted_equivalents": self.full_step_equivalents(),
@@ -158,7 +159,7 @@ class RunReport:
     def told(self) -> str:
         """The comparison, which plan it was, how it grew, and the remarks."""
         plan = f"plan: {self.plan}" if self.plan else ""
-        return "; ".join(filter(None, [self.comparison, plan, self.grown, *self.remarks]))
+        return "; ".join(filter(None, [self.comparison, plan, self.grown, *map(str, self.remarks)]))
 
     @property
     def comparison(self) -> str:

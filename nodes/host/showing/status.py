@@ -13,10 +13,15 @@ class Tell(Protocol):
 
     passing  whether the sampler's next line takes its place.
     run      the values of the report that it sums up, for other languages than English.
+    why      likewise, why a sampler samples plainly.
     """
 
     def __call__(
-        self, text: str, passing: bool = False, run: dict[str, Any] | None = None
+        self,
+        text: str,
+        passing: bool = False,
+        run: dict[str, Any] | None = None,
+        why: dict[str, Any] | None = None,
     ) -> None: ...
 
 
@@ -33,10 +38,15 @@ def is_watched() -> bool:
     return server is None or bool(server.sockets)
 
 
-def show_status(text: str, passing: bool = True, run: dict[str, Any] | None = None) -> None:
+def show_status(
+    text: str,
+    passing: bool = True,
+    run: dict[str, Any] | None = None,
+    why: dict[str, Any] | None = None,
+) -> None:
     """Show a text on the running node in the browser that queued it; else do nothing.
 
-    passing, run  as `Tell` has them; every one passes here, and the run's panel follows it.
+    passing and others as `Tell` has them; every one passes here, and the run's panel follows it.
     """
     if found := _addressee():
         context, server = found
@@ -44,12 +54,16 @@ def show_status(text: str, passing: bool = True, run: dict[str, Any] | None = No
 
 
 def show_line(
-    node_id: str | None, text: str, passing: bool = False, run: dict[str, Any] | None = None
+    node_id: str | None,
+    text: str,
+    passing: bool = False,
+    run: dict[str, Any] | None = None,
+    why: dict[str, Any] | None = None,
 ) -> None:
     """Show a line on another node of this pack, whose `web` keeps those of one prompt; "" for none.
 
     node_id  of the node to show it on, if any.
-    passing, run
+    passing, run, why
              as `Tell` has them.
     """
     found = _addressee()
@@ -63,6 +77,7 @@ def show_line(
             "text": text,
             "passing": passing,
             "run": run,
+            "why": why,
         }
         server.send_sync("ralu_line", line, server.client_id)
 

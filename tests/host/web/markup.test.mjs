@@ -12,10 +12,10 @@ function markupIn(language) {
   const code = web("markup.js").replace(asked, `${said}\nconst words = () => ${language};`);
   return import(`data:text/javascript,${encodeURIComponent(code)}`);
 }
-const { planMarkup, runLine, runMarkup, shiftWords } = await markupIn("en");
+const { plainLine, planMarkup, runLine, runMarkup, shiftWords } = await markupIn("en");
 
 // Values as Python made them, one file for all; see `test_web.py`.
-const { plans, runs } = JSON.parse(readFileSync(process.env.RALU_VALUES, "utf-8"));
+const { plans, runs, sentences } = JSON.parse(readFileSync(process.env.RALU_VALUES, "utf-8"));
 const all = (html, pattern) => [...html.matchAll(pattern)].map(([, found]) => found);
 
 for (const [name, values] of Object.entries(plans)) {
@@ -60,7 +60,7 @@ test("names of other packs' functions are text, not elements", () => {
 });
 
 for (const language of ["ja", "ko", "zh"]) {
-  const { runLine: told, runMarkup: shown } = await markupIn(language);
+  const { plainLine: plainly, runLine: told, runMarkup: shown } = await markupIn(language);
 
   test(`${language}: a run's line says what its panel says`, () => {
     for (const run of Object.values(runs)) {
@@ -70,6 +70,23 @@ for (const language of ["ja", "ko", "zh"]) {
       assert.ok(told(run).includes(` ${run.steps}${skipped}`));
       assert.doesNotMatch(told(run), /undefined|NaN|null/);
     }
+  });
+
+  test(`${language}: it has each sentence of the server's, with its values`, () => {
+    const [run] = Object.values(runs);
+    for (const one of sentences) {
+      assert.equal(plainLine(one), undefined); // the server's own is English
+      for (const line of [plainly(one), told({ ...run, remarks: [one] })]) {
+        assert.ok(!line.includes(one.text), one.key);
+        assert.doesNotMatch(line, /undefined|NaN|null/);
+        // A count of steps comes as a number, too, as not all languages have plurals.
+        const names = Object.keys(one.values).map((name) => (name === "counted" ? "steps" : name));
+        for (const name of names) assert.ok(line.includes(`[${name}]`), `${one.key}: ${name}`);
+      }
+    }
+    const keys = [...web(`words/${language}.js`).split("said: {")[1].matchAll(/^    (\w+):/gm)];
+    assert.deepEqual(keys.map(([, key]) => key).sort(), sentences.map(({ key }) => key).sort());
+    assert.ok(plainly({ key: "of a newer server", text: "As it is", values: {} }).includes("As it is"));
   });
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import re
@@ -14,6 +15,7 @@ import pytest
 import ralu_pack
 from ralu_pack.nodes.host.sampling.watch import StageRecord
 from ralu_pack.nodes.host.showing.report import RunReport
+from ralu_pack.nodes.host.showing.said import Said
 from ralu_pack.nodes.schedule_plot import STAGE_COLOURS
 from ralu_pack.nodes.schedule_values import schedule_values
 from ralu_pack.ralu_core.cost import CallCost
@@ -53,6 +55,19 @@ def run_of(plan: Plan, **stage: object) -> dict:
     return report.values()
 
 
+def sentences() -> list[dict]:
+    """All that the pack's code may say by a `Said`, each value as its own name in brackets."""
+    found = {}
+    for file in (WEB.parent / "nodes").rglob("*.py"):
+        for call in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(call, ast.Call) and getattr(call.func, "id", None) == Said.__name__:
+                key, english = (ast.literal_eval(part) for part in call.args)
+                assert key not in found, key
+                values = {one.arg: f"[{one.arg}]" for one in call.keywords if one.arg}
+                found[key] = Said(key, english, **values).as_data()
+    return list(found.values())
+
+
 def test_the_browser_draws_any_number_of_stages(tmp_path):
     node = shutil.which("node")
     if node is None:
@@ -63,6 +78,7 @@ def test_the_browser_draws_any_number_of_stages(tmp_path):
     runs["cold"] = run_of(plans[0], is_cold=True)
     runs["skipping, a batch"] = run_of(plans[0], share=0.5, tokens=[768, 800])
     told = {"plans": {plan.name: values_of(plan) for plan in plans}, "runs": runs}
+    told["sentences"] = sentences()
     values = tmp_path / "values.json"
     values.write_text(json.dumps(told, allow_nan=False))
     test = Path(__file__).with_name("markup.test.mjs")
@@ -73,7 +89,7 @@ def test_the_browser_draws_any_number_of_stages(tmp_path):
         env={**os.environ, "RALU_VALUES": str(values)},
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert f"# pass {4 + 3 * len(plans) + 2 * len(runs)}" in ran.stdout
+    assert f"# pass {7 + 3 * len(plans) + 2 * len(runs)}" in ran.stdout
 
 
 def test_stages_have_the_colours_of_the_picture():
