@@ -110,7 +110,7 @@ class Applied:
             with for_node_in_front():
                 why = None if _do_fall(sigmas) else RISES
                 if why is None:
-                    settings = _given(self.settings, guider, noise, sigmas)
+                    settings = _given(self.settings, wires, noise, sigmas)
                     why = _why_plain(wires, settings, noise)
                 if why is None:
                     seeded = replace(wires, seed=_seed(seed, noise))
@@ -177,13 +177,13 @@ def _levels(sigmas: torch.Tensor) -> tuple[float, float]:
     return (1.0 if first > 1 - SAME_LEVEL else first), (0.0 if last < SAME_LEVEL else last)
 
 
-def _given(settings: Settings, guider: Any, noise: torch.Tensor, sigmas: torch.Tensor) -> Settings:
+def _given(settings: Settings, wires: Wires, noise: torch.Tensor, sigmas: torch.Tensor) -> Settings:
     """Settings of the run that a sampler was given."""
     levels, continues, steps = _levels(sigmas), not noise.any(), len(sigmas) - 1
     whole = 0
     if steps <= MOST and (continues or levels[1] > 0):
-        sampling = guider.model_patcher.get_model_object("model_sampling")
-        whole = steps_of_whole(sampling, sigmas)
+        sampling = wires.guider.model_patcher.get_model_object("model_sampling")
+        whole = steps_of_whole(sampling, sigmas, wires.sampler)
     own = OwnRun(steps, levels=levels, continues=continues, whole_steps=whole)
     return replace(settings, own=own)
 

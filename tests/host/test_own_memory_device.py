@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import itertools
 import os
 from collections import Counter
 
 import comfy.model_management
+import comfy.samplers
 import pytest
 import torch
 from accelerating import METHODS, accelerated
@@ -22,6 +24,8 @@ from driving import family as name_of
 from lab.models import tiny
 from lab.models.controlnets import controlnet
 from ralu_pack.nodes.edge_mask_preview import EdgeMaskPreview
+from ralu_pack.nodes.host.shared_runs import steps_of_whole
+from ralu_pack.nodes.host.showing.overlay import Overlay
 from ralu_pack.ralu_core.latents.views import PAPER, VIEWS
 from ralu_pack.ralu_core.plans import own_noise
 
@@ -183,6 +187,27 @@ def test_a_picture_is_previewed(detector):
         with separate_device(gpu_only=gpu_only):
             mask = EdgeMaskPreview.execute(0.2, detector, image=picture.to(place)).args[0]
             assert torch.equal(mask.cpu(), expected)
+
+
+def test_a_picture_under_the_regions_is_shrunk_on_the_cpu():
+    """As not every device can."""
+    picture, chosen = torch.rand(1, 600, 600, 3), torch.rand(1, 16, 16) < 0.5
+    with separate_device() as device:
+        del device.waits[:]
+        there = Overlay.of(picture.to(DEVICE), chosen.to(DEVICE))
+        assert there.picture.device == CPU and set(device.waits) <= {"to", "_to_copy"}
+        assert torch.equal(there.drawn, Overlay.of(picture, chosen).drawn)
+
+
+def test_the_run_of_a_part_is_found_without_the_device(flux_weights):
+    with separate_device() as device:
+        sampling = _loaded(flux_weights)[0].get_model_object("model_sampling")
+        part = comfy.samplers.calculate_sigmas(sampling, "simple", 20)[5:12]
+        euler = comfy.samplers.sampler_object("euler")
+        there = copy.deepcopy(sampling).to(DEVICE)
+        del device.waits[:]
+        assert steps_of_whole(there, part, euler) == 20
+        assert len(device.waits) <= len(list(there.buffers()))
 
 
 def _waits(device, model, vae, *steps: int, views: str = PAPER, **options) -> Counter:

@@ -20,9 +20,11 @@ from ralu_pack.nodes.host.families.inspect import inspect_model
 from ralu_pack.nodes.host.own_run import OwnRun
 from ralu_pack.nodes.host.planning import planned
 from ralu_pack.nodes.host.request import Settings
+from ralu_pack.nodes.host.shared_runs import steps_of_whole
 from ralu_pack.nodes.second_order import SecondOrder
 from ralu_pack.ralu_core.latents.frame import Frame
 
+CPU = torch.device("cpu")
 # Steps that two samplers take of 20, where one of them stops for the other to go on.
 SHARED = {"balanced": (7, 8), "fine": (10, 11)}
 
@@ -136,6 +138,9 @@ def test_many_steps_tell_no_distilled_model(quality):
     assert chosen(9, levels=(1.0, 0.0)) == few.replace("3 of 4", "7 of 9")
 
 
+# linear_quadratic begins like many runs of its own, and normal like sgm_uniform of one step less.
+UNTOLD = "linear_quadratic", "normal"
+TELLING = [name for name in comfy.samplers.SCHEDULER_NAMES if name not in UNTOLD]
 # Scheduler, steps of the run, the one where it is parted; calls of each part at balanced.
 PARTS = [
     *((name, 8, 4, 3, 3) for name in comfy.samplers.SCHEDULER_NAMES),
@@ -160,6 +165,19 @@ def test_both_parts_know_the_run_that_they_share(
     assert len(counted) == first, len(counted)
     ksampler(faster, {"samples": half}, start_step=stop, disable_noise=True, **given)
     assert (first, len(counted) - first) == (first, second)
+
+
+@pytest.mark.parametrize("sampler", ["euler", "uni_pc"])
+@pytest.mark.parametrize("scheduler", TELLING)
+def test_every_part_tells_of_as_many_steps_as_its_run_has(flux, scheduler, sampler):
+    """Also the first, which does not hold the run's end."""
+    for steps in (8, 9, 10, 20):
+        run = comfy.samplers.KSampler(flux, steps, CPU, sampler, scheduler).sigmas
+        sampling = flux.get_model_object("model_sampling")
+        given = comfy.samplers.sampler_object(sampler)
+        ends = (0, 3), (2, 5), (steps // 2, steps)
+        found = {steps_of_whole(sampling, run[a : b + 1], given) for a, b in ends}
+        assert found == {steps}, (steps, found)
 
 
 def test_a_scheduler_of_another_pack_may_fail(sd3, monkeypatch):

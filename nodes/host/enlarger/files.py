@@ -31,8 +31,8 @@ def folders() -> list[Path]:
 
 
 def fingerprint(vae: Any) -> str | None:
-    """A VAE by its weights, whatever precision they were loaded in; None where they are not to be
-    read."""
+    """A VAE by its weights, the same in float32 and bfloat16; None where they are not to be read.
+    Float16 rounds otherwise, so that a VAE in it counts as another."""
     if not hasattr(vae, "get_sd"):
         return None
     weights: Mapping[str, torch.Tensor] = vae.get_sd()

@@ -71,10 +71,10 @@ def _sides(chosen: torch.Tensor) -> tuple[int, int]:
 
 def _shrunk(picture: torch.Tensor, height: int, width: int) -> torch.Tensor:
     """A picture (B, H, W, 3) at another size, on the CPU."""
-    image = picture.float().movedim(-1, 1)
+    image = picture.cpu().float().movedim(-1, 1)  # MPS got this interpolation in torch 2.7
     if image.shape[-2:] != (height, width):
         image = F.interpolate(image, (height, width), mode="bilinear", antialias=True)
-    return image.movedim(1, -1).cpu()
+    return image.movedim(1, -1)
 
 
 def _near_patch_edge(size: int, patch: int) -> torch.Tensor:
