@@ -1,4 +1,4 @@
-"""Muting, bypassing and subgraphs, as the frontend resolves them, and what then runs."""
+"""Muting, bypassing, subgraphs, group nodes and prompts' files, as the frontend resolves them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import json
 import graphs
 import pytest
 from playwright.sync_api import expect
+
+from lab.comfy.browser import DROP
 
 MUTED, BYPASSED = 2, 4
 
@@ -79,3 +81,37 @@ def test_skipped_steps_are_told_inside_a_subgraph(tab):
     expect(tab.page.locator(".ralu_lines")).to_contain_text("KSampler: TaylorSeer: 4 of 8")
     expect(tab.page.locator(".ralu_lines")).to_be_visible()
     tab.screenshot("subgraph")
+
+
+@pytest.mark.parametrize("quality", [None, "draft"])
+def test_a_prompts_file_without_the_dial_is_opened_as_it_runs(tab, quality):
+    """A server that is sent such a prompt runs it as before there was a dial."""
+    tab.load(graphs.sampling())
+    prompt = tab.page.evaluate("async () => (await app.graphToPrompt()).output")
+    inputs = prompt["5"]["inputs"]
+    del inputs["quality"]
+    if quality:  # as the last or the first of its inputs
+        prompt["5"]["inputs"] = {**inputs, "quality": quality}
+        prompt["8"] = {**prompt["5"], "inputs": {"quality": quality, **inputs}}
+    open_prompt(tab, prompt)
+    opened = tab.page.evaluate("async () => (await app.graphToPrompt()).output")
+    assert [one["inputs"]["quality"] for one in samplers(opened)] == (
+        [quality] * 2 if quality else ["paper"]
+    )
+    tab.page.evaluate("() => { app.rootGraph.add(LiteGraph.createNode('RALU_Sampler')); }")
+    new = "() => app.rootGraph.nodes.at(-1).widgets.find(w => w.name === 'quality').value"
+    assert tab.page.evaluate(new) == "balanced"
+
+
+def open_prompt(tab, prompt: dict) -> None:
+    """Drop the file of a prompt in the API's format onto the canvas."""
+    tab.page.evaluate("() => { app.rootGraph.extra.before = true; }")
+    tab.page.evaluate(DROP, {"name": "prompt.json", "text": json.dumps(prompt)})
+    tab.page.wait_for_function(
+        "(n) => !app.rootGraph.extra.before && app.rootGraph.nodes.length === n", arg=len(prompt)
+    )
+    tab.settle()
+
+
+def samplers(prompt: dict) -> list:
+    return [one for one in prompt.values() if one["class_type"] == "RALU_Sampler"]
