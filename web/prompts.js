@@ -4,12 +4,14 @@ import { api } from "../../scripts/api.js";
 
 let fromCache = []; // nodes of the prompt that runs: what they show is of an earlier one, of any tab
 
-// "4:12" is node 12 inside of the subgraph node 4.
+// "4:12" is node 12 inside of the subgraph node 4. An old group node has no graph inside, and stands for its
+// nodes; the file of a prompt that was opened as a workflow may have named a node so itself.
 export function nodeAt(path) {
   let graph = app.rootGraph;
-  let node;
-  for (const id of String(path).split(":")) {
-    node = graph?.getNodeById(Number(id));
+  let node = graph.getNodeById(String(path));
+  for (const id of node ? [] : String(path).split(":")) {
+    if (!graph) break;
+    node = graph.getNodeById(id);
     graph = node?.subgraph;
   }
   return node;

@@ -6,6 +6,7 @@ import json
 
 import graphs
 import pytest
+from panels import LINES
 from playwright.sync_api import expect
 
 from lab.comfy.browser import DROP
@@ -83,6 +84,33 @@ def test_skipped_steps_are_told_inside_a_subgraph(tab):
     tab.screenshot("subgraph")
 
 
+TELL = """([node, by]) => window.comfyAPI.api.api.dispatchCustomEvent('ralu_line',
+  { prompt_id: 'one', node, by, text: 'Of the run.' })"""
+
+
+def test_a_sampler_in_an_old_group_node_is_named(tab, is_newer):
+    """The newest frontends make a subgraph of it as they open the file."""
+    inner = graphs.node(-1, "KSampler", 0, outputs=graphs.outputs("LATENT"), index=0)
+    inner["inputs"] = [
+        {"name": name, "type": kind, "link": None}
+        for name, kind in [("model", "MODEL"), ("latent_image", "LATENT")]
+    ]
+    models = graphs.node(1, "RALUDemo_Models", 0, values=["flux1-dev.safetensors", False])
+    models["outputs"] = graphs.outputs("MODEL", "CLIP", "VAE")
+    ralu = graphs.node(2, "RALU_Apply", 420, values=["paper"], outputs=graphs.outputs("MODEL"))
+    group = graphs.node(3, "workflow>mine", 840, outputs=graphs.outputs("LATENT"))
+    wires = [[1, 0, 2, "model", "MODEL"], [2, 0, 3, "model", "MODEL"]]
+    graph = graphs.graph(models, ralu, group, links=wires)
+    graph["extra"] = {"groupNodes": {"mine": {"nodes": [inner], "links": [], "external": []}}}
+    tab.load(graph)
+    prompt = tab.page.evaluate("async () => (await app.graphToPrompt()).output")
+    (by,) = (id for id, one in prompt.items() if one["class_type"] == "KSampler")
+    assert prompt[by]["inputs"]["model"] == ["2", 0] and ":" in by
+    tab.page.evaluate(TELL, ["2", by])
+    title = "KSampler" if is_newer else "workflow>mine"
+    expect(tab.page.locator(LINES)).to_contain_text(f"{title}: Of the run.")
+
+
 @pytest.mark.parametrize("quality", [None, "draft"])
 def test_a_prompts_file_without_the_dial_is_opened_as_it_runs(tab, quality):
     """A server that is sent such a prompt runs it as before there was a dial."""
@@ -101,6 +129,24 @@ def test_a_prompts_file_without_the_dial_is_opened_as_it_runs(tab, quality):
     tab.page.evaluate("() => { app.rootGraph.add(LiteGraph.createNode('RALU_Sampler')); }")
     new = "() => app.rootGraph.nodes.at(-1).widgets.find(w => w.name === 'quality').value"
     assert tab.page.evaluate(new) == "balanced"
+
+
+def test_a_node_that_a_prompts_file_names_as_of_a_subgraph_tells_its_lines(tab):
+    tab.load(graphs.in_front(seed=1))
+    prompt = tab.page.evaluate("async () => (await app.graphToPrompt()).output")
+    text = json.dumps(prompt)
+    for id in ("4", "5"):
+        text = text.replace(f'"{id}"', f'"9:{id}"')
+    open_prompt(tab, json.loads(text))
+    ralu, sampler = (
+        tab.page.evaluate("(type) => app.rootGraph.nodes.find(n => n.type === type).id", type)
+        for type in ("RALU_Apply", "KSampler")
+    )
+    tab.page.evaluate(TELL, [str(ralu), str(sampler)])
+    # Nodes 2.0 draws no widget of a node with such an id.
+    told = """() => app.rootGraph.nodes.find(n => n.type === 'RALU_Apply').widgets
+      .find(({ name }) => name === 'ralu_lines').element.textContent"""
+    assert tab.page.evaluate(told) == "KSampler: Of the run."
 
 
 def open_prompt(tab, prompt: dict) -> None:
