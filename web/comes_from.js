@@ -1,7 +1,7 @@
 // Where the MODEL at an input comes from: over wires, through nodes that only stand for others (Reroute,
-// Get), the edges of subgraphs, and pipes that carry it among other things.
+// Get), the edges of subgraphs, pipes that carry it among other things, and broadcasts.
 import { app } from "../../scripts/app.js";
-import { isEdge, wiresOf } from "./wires.js";
+import { isEdge, wireInto, wiresOf } from "./wires.js";
 
 export const IN_FRONT = "RALU_Apply";
 const SAMPLERS = ["RALU_Sampler", "RALU_SamplerAdvanced"];
@@ -10,7 +10,7 @@ const FAR = 100; // nodes at most that a MODEL is followed through
 
 // The node RALU that a MODEL has passed before an input; null if there is none.
 export function ralusBefore(node, input, far = FAR) {
-  const wire = wiresOf(node).into.get(input);
+  const wire = wireInto(node, input);
   return wire && far ? over(node.graph, wire, far - 1) : null;
 }
 
@@ -51,8 +51,7 @@ function nodesAround(graph) {
 
 // The name of the input by which a node has its MODEL.
 function carrierOf(node) {
-  const { into } = wiresOf(node);
-  const wired = (node.inputs ?? []).filter(({ name }) => into.has(name));
+  const wired = (node.inputs ?? []).filter(({ name }) => wireInto(node, name));
   const [model, any] = ["MODEL", "*"].map((type) => wired.find((one) => one.type === type));
   return (model ?? wired.find(isPipe) ?? any)?.name;
 }

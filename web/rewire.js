@@ -3,7 +3,7 @@ import { app } from "../../scripts/app.js";
 import { IN_FRONT, besidePipe, hasRalu, pipeInto, ralusBefore } from "./comes_from.js";
 import { warn } from "./tell.js";
 import { bringIntoView } from "./view.js";
-import { asOneChange, inputOf, nodeBefore, wireFrom, wireTo, wiresOf } from "./wires.js";
+import { asOneChange, inputOf, nodeBefore, wireFrom, wireInto, wireTo, wiresOf } from "./wires.js";
 import { words } from "./words.js";
 
 const SAMPLER = "RALU_Sampler";
@@ -134,7 +134,7 @@ function wireOfVae(node) {
 
 function wireInFront(taker, input) {
   const pipe = pipeInto(taker, input);
-  const wire = pipe ? besidePipe(taker, pipe) : wiresOf(taker).into.get(input);
+  const wire = pipe ? besidePipe(taker, pipe) : wireInto(taker, input);
   if (pipe && !wire) return warn(words().piped(taker.title, input));
   return change(() => putInFront(taker, input, wire));
 }

@@ -22,6 +22,17 @@ function isOf(node, { id, target_slot: slot }) {
   return !own || own.id === id;
 }
 
+// The wire into an input, or where cg-use-everywhere hands it an output from: it notes that in the graph.
+export function wireInto(node, name) {
+  const wire = wiresOf(node).into.get(name);
+  if (wire) return wire;
+  const slot = (node.inputs ?? []).findIndex((input) => input.name === name);
+  const handed = (node.graph.extra?.ue_links ?? []).find(
+    ({ downstream, downstream_slot }) => String(downstream) === String(node.id) && downstream_slot === slot,
+  );
+  return handed && { origin_id: handed.upstream, origin_slot: handed.upstream_slot };
+}
+
 const origin = ({ origin_id, origin_slot, parentId }) => ({ origin_id, origin_slot, parentId });
 const target = ({ target_id, target_slot, parentId }) => ({ target_id, target_slot, parentId });
 

@@ -42,6 +42,11 @@ CLOSE = """(ids) => { const graph = app.rootGraph;
   graph.convertToSubgraph(new Set(ids.map(id => graph.getNodeById(id))));
   return graph.nodes.find(node => node.subgraph).id; }"""
 OPEN = "(id) => app.canvas.setGraph(app.rootGraph.getNodeById(id).subgraph)"
+# As cg-use-everywhere notes what its node 99 hands to inputs without wires.
+HAND = """([from, to]) => { const graph = app.rootGraph;
+  graph.getNodeById(to).disconnectInput(0);
+  graph.extra.ue_links = [{ downstream: graph.getNodeById(to).id, downstream_slot: 0,
+    upstream: String(from), upstream_slot: 0, controller: 99, type: 'MODEL' }]; }"""
 INTO = """([id, name]) => { const node = app.rootGraph.getNodeById(id);
   const from = node.getInputNode(node.findInputSlot(name));
   return from && [from.id, from.type]; }"""
@@ -150,3 +155,23 @@ def test_ralu_is_found_before_a_pipe(plain):
     ralu = add(plain, "RALU_Apply", 1)
     piped = add(plain, "test/Piped", add(plain, "test/Passed", add(plain, "test/Pipe", ralu)))
     assert plain.page.evaluate(OFFERED, piped) == []
+
+
+def test_ralu_is_found_before_a_broadcast(plain):
+    ralu = add(plain, "RALU_Apply", 1)
+    plain.set_widget(ralu, "quality", "fine")
+    plain.page.evaluate(HAND, [ralu, SAMPLER])
+    assert plain.page.evaluate(OFFERED, SAMPLER) == [REPLACE]
+    command(plain, "replace", SAMPLER)
+    assert plain.page.evaluate(PROMPT)["5"]["inputs"]["quality"] == "fine"
+
+
+def test_a_model_that_is_broadcast_goes_through_ralu(plain):
+    plain.page.evaluate(HAND, [1, SAMPLER])
+    assert plain.page.evaluate(OFFERED, SAMPLER) == [REPLACE, IN_FRONT]
+    command(plain, "in_front", SAMPLER)
+    prompt = plain.page.evaluate(PROMPT)
+    (ralu,) = [id for id, entry in prompt.items() if entry["class_type"] == "RALU_Apply"]
+    assert prompt["5"]["inputs"]["model"] == [ralu, 0]
+    assert prompt[ralu]["inputs"]["model"] == ["1", 0]
+    assert plain.page.get_by_text("No wire brings a MODEL").count() == 0
