@@ -7,8 +7,12 @@ export const IN_FRONT = "RALU_Apply";
 const SAMPLERS = ["RALU_Sampler", "RALU_SamplerAdvanced"];
 const PIPE = /PIPE|CONTEXT$/i; // types of wires by which packs send many things at once
 const FAR = 100; // nodes at most that a MODEL is followed through
+const OFF = [2, 4]; // modes of a node that is muted or bypassed
 
-// The node RALU that a MODEL has passed before an input; null if there is none.
+export const isOff = ({ mode }) => OFF.includes(mode);
+
+// The node RALU that a MODEL has passed before an input: one that acts, else the nearest that is muted or
+// bypassed; null if there is none.
 export function ralusBefore(node, input, far = FAR) {
   const wire = wireInto(node, input);
   return wire && far ? over(node.graph, wire, far - 1) : null;
@@ -23,10 +27,13 @@ function over(graph, { origin_id, origin_slot }, far) {
 
 // The same before an output.
 function at(node, slot, far) {
-  if (!node || node.comfyClass === IN_FRONT) return node ?? null;
-  if (node.subgraph) return atInner(node.subgraph, slot, far);
+  if (!node) return null;
+  const isRalu = node.comfyClass === IN_FRONT;
+  if (isRalu && !isOff(node)) return node;
+  if (node.subgraph && !isOff(node)) return atInner(node.subgraph, slot, far);
   if (node.isVirtualNode) return atVirtual(node, slot, far);
-  return ralusBefore(node, carrierOf(node), far);
+  const before = ralusBefore(node, carrierOf(node), far);
+  return isRalu && (!before || isOff(before)) ? node : before;
 }
 
 function atInner(graph, slot, far) {
@@ -72,9 +79,10 @@ export function besidePipe(node, pipe) {
   return origin_slot < 0 ? undefined : { origin_id, origin_slot };
 }
 
-// Whether RALU samples, or is in front, inside of a subgraph.
+// Whether RALU samples, or acts in front, inside of a subgraph.
 export function hasRalu(graph) {
-  return graph.nodes.some(({ comfyClass, subgraph }) =>
+  const acting = graph.nodes.filter((node) => !isOff(node));
+  return acting.some(({ comfyClass, subgraph }) =>
     subgraph ? hasRalu(subgraph) : comfyClass === IN_FRONT || SAMPLERS.includes(comfyClass),
   );
 }

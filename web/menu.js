@@ -9,14 +9,16 @@ const MENU_SINCE = 40; // minor version of the frontend; before, the menu of Nod
 
 export const menu = {
   getNodeMenuItems(node) {
-    const entries = Object.entries(offers(node));
-    return entries.map(([name, callback]) => ({ content: words()[name], callback }));
+    return Object.values(offers(node)).map(([label, callback]) => ({ content: words()[label], callback }));
   },
   commands: Object.entries(ICONS).map(([name, icon]) => ({
     id: `ralu.${name}`,
     label: words()[name],
     icon,
-    function: () => (offers(selected() ?? {})[name] ?? (() => note(words()[`nothing_${name}`])))(),
+    function() {
+      const [, act] = offers(selected() ?? {})[name] ?? [];
+      return act ? act() : note(words()[`nothing_${name}`]);
+    },
   })),
   getSelectionToolboxCommands(item) {
     const version = window.__COMFYUI_FRONTEND_VERSION__ ?? "1.999";

@@ -1,6 +1,6 @@
 // What a node's menu offers: RALU Sampler in place of a KSampler, and RALU on a sampler's MODEL wire.
 import { app } from "../../scripts/app.js";
-import { IN_FRONT, besidePipe, hasRalu, pipeInto, ralusBefore } from "./comes_from.js";
+import { IN_FRONT, besidePipe, hasRalu, isOff, pipeInto, ralusBefore } from "./comes_from.js";
 import { warn } from "./tell.js";
 import { bringIntoView } from "./view.js";
 import { asOneChange, inputOf, nodeBefore, wireFrom, wireInto, wireTo, wiresOf } from "./wires.js";
@@ -12,30 +12,35 @@ const RENAMED = { steps: "plain_steps" }; // what RALU is compared with; few ste
 const IDLE = "scheduler"; // which has no effect with RALU
 const NAMED = "Node name for S&R"; // by which "%KSampler.seed%" in a file's name finds its node
 const SAMPLED = ["LATENT", "IMAGE", "GUIDER"]; // what nodes that sample a MODEL give
+const ALWAYS = 0; // the mode of a node that is neither muted nor bypassed
 const TITLE = 30;
 const GAP = 40; // canvas units
 const LINES = 160; // that the node grows by when it tells of a run
 
 const isKnown = (type) => type in LiteGraph.registered_node_types;
 
-// What is offered for a node as it is wired now, by the name of its label among the words.
+// What is offered for a node as it is wired now, by the command's name: its label among the words, and what
+// it does.
 export function offers(node) {
   const found = {};
   if (node.comfyClass === "KSampler" && isKnown(SAMPLER)) {
-    found.replace = () => change(() => replace(node));
+    found.replace = ["replace", () => change(() => replace(node))];
   }
   const [taker, input] = takerOfModel(node);
-  if (taker && isKnown(IN_FRONT) && !ralusBefore(taker, pipeInto(taker, input) ?? input)) {
-    found.in_front = () => wireInFront(taker, input);
-  }
+  if (!taker || !isKnown(IN_FRONT)) return found;
+  const before = ralusBefore(taker, pipeInto(taker, input) ?? input);
+  if (!before) found.in_front = ["in_front", () => wireInFront(taker, input)];
+  else if (isOff(before)) found.in_front = ["switch_on", () => change(() => switchOn(before, taker))];
   return found;
 }
 
 // One step to undo; selects what it made, and says what could not be kept.
 async function change(make) {
   const { made, behind, left } = await asOneChange(app.canvas, make);
-  app.canvas.selectItems([made]);
-  if (behind) bringIntoView(made, behind);
+  if (made.graph === app.canvas.graph) {
+    app.canvas.selectItems([made]);
+    if (behind) bringIntoView(made, behind);
+  }
   if (left.length) warn(left.join(" "));
 }
 
@@ -130,6 +135,12 @@ function vaeBehind(node) {
 function wireOfVae(node) {
   const input = node && inputOf(node, "VAE");
   return input && wiresOf(node).into.get(input);
+}
+
+function switchOn(before, taker) {
+  before.mode = ALWAYS;
+  const isElsewhere = before.graph !== taker.graph;
+  return { made: before, behind: taker, left: isElsewhere ? [words().switched_on(before.title)] : [] };
 }
 
 function wireInFront(taker, input) {

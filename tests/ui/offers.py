@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 REPLACE, IN_FRONT = "Replace with RALU Sampler", "Put RALU in front"
+SWITCH_ON = "Switch RALU on again"
 SAMPLER = 5
 PROMPT = "async () => (await app.graphToPrompt()).output"
 OFFERED = """(id) => app.extensions.find(e => e.name === 'ralu')

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import graphs
 import pytest
-from offers import IN_FRONT, OFFERED, PROMPT, REPLACE, SAMPLER, command
+from offers import IN_FRONT, OFFERED, PROMPT, REPLACE, SAMPLER, SWITCH_ON, command
 from playwright.sync_api import expect
 
 # As packs make them: no wire joins Set and Get, and a pipe carries a MODEL among other things.
@@ -42,6 +42,9 @@ CLOSE = """(ids) => { const graph = app.rootGraph;
   graph.convertToSubgraph(new Set(ids.map(id => graph.getNodeById(id))));
   return graph.nodes.find(node => node.subgraph).id; }"""
 OPEN = "(id) => app.canvas.setGraph(app.rootGraph.getNodeById(id).subgraph)"
+MUTED, BYPASSED = 2, 4
+SET_MODE = "([id, mode]) => { app.rootGraph.getNodeById(id).mode = mode; }"
+MODE = "(id) => app.rootGraph.getNodeById(id).mode"
 # As cg-use-everywhere notes what its node 99 hands to inputs without wires.
 HAND = """([from, to]) => { const graph = app.rootGraph;
   graph.getNodeById(to).disconnectInput(0);
@@ -155,6 +158,76 @@ def test_ralu_is_found_before_a_pipe(plain):
     ralu = add(plain, "RALU_Apply", 1)
     piped = add(plain, "test/Piped", add(plain, "test/Passed", add(plain, "test/Pipe", ralu)))
     assert plain.page.evaluate(OFFERED, piped) == []
+
+
+@pytest.mark.parametrize("mode", [MUTED, BYPASSED], ids=["muted", "bypassed"])
+def test_ralu_that_is_off_is_switched_on_again(tab, mode):
+    graph = graphs.in_front(seed=1)
+    (ralu,) = [node for node in graph["nodes"] if node["type"] == "RALU_Apply"]
+    ralu["mode"] = mode
+    tab.load(graph)
+    assert tab.page.evaluate(OFFERED, SAMPLER) == [REPLACE, SWITCH_ON]
+    command(tab, "in_front", SAMPLER)
+    assert tab.page.evaluate(OFFERED, SAMPLER) == [REPLACE]
+    prompt = tab.page.evaluate(PROMPT)
+    assert prompt["5"]["inputs"]["model"] == ["4", 0]
+    assert prompt["4"]["inputs"]["quality"] == "paper"
+    assert tab.page.evaluate("() => [...app.canvas.selectedItems].map(n => n.title)") == ["RALU"]
+    tab.screenshot(f"switched_on_{mode}")
+    tab.page.keyboard.press("Control+z")
+    tab.page.wait_for_function(f"() => ({MODE})(4) === {mode}")
+
+
+@pytest.mark.parametrize("mode", [MUTED, BYPASSED], ids=["muted", "bypassed"])
+def test_replaced_behind_ralu_that_is_off_it_has_that_nodes_settings(plain, mode):
+    ralu = add(plain, "RALU_Apply", 1)
+    join(plain, ralu, SAMPLER, "model")
+    plain.set_widget(ralu, "quality", "fine")
+    plain.page.evaluate(SET_MODE, [ralu, mode])
+    command(plain, "replace", SAMPLER)
+    inputs = plain.page.evaluate(PROMPT)["5"]["inputs"]
+    assert (inputs["quality"], inputs["model"]) == ("fine", ["1", 0])
+    expect(plain.page.get_by_text("settings and wires of RALU").first).to_be_visible()
+
+
+def test_ralu_that_acts_counts_before_one_that_is_off(plain):
+    acting = add(plain, "RALU_Apply", 1)
+    off = add(plain, "RALU_Apply", acting)
+    join(plain, off, SAMPLER, "model")
+    plain.page.evaluate(SET_MODE, [off, BYPASSED])
+    assert plain.page.evaluate(OFFERED, SAMPLER) == [REPLACE]
+    plain.page.evaluate(SET_MODE, [acting, BYPASSED])
+    command(plain, "in_front", SAMPLER)
+    assert [plain.page.evaluate(MODE, id) for id in (acting, off)] == [BYPASSED, 0]
+
+
+def test_ralu_that_is_off_outside_of_a_subgraph_is_switched_on_from_inside(plain):
+    ralu = add(plain, "RALU_Apply", 1)
+    join(plain, ralu, SAMPLER, "model")
+    plain.page.evaluate(SET_MODE, [ralu, BYPASSED])
+    around = plain.page.evaluate(CLOSE, [SAMPLER])
+    plain.page.evaluate(OPEN, around)
+    assert plain.page.evaluate(OFFERED, SAMPLER) == [REPLACE, SWITCH_ON]
+    command(plain, "in_front", SAMPLER)
+    assert plain.page.evaluate(MODE, ralu) == 0
+    expect(plain.page.get_by_text("RALU in another graph was muted").first).to_be_visible()
+
+
+@pytest.mark.parametrize("off", ["node", "subgraph"])
+def test_ralu_that_is_off_inside_of_a_subgraph_is_none(plain, off):
+    """The subgraph is then a sampler, or gives a MODEL, as if there were no RALU in it."""
+    ralu = add(plain, "RALU_Apply", 1)
+    join(plain, ralu, SAMPLER, "model")
+    if off == "node":
+        plain.page.evaluate(SET_MODE, [ralu, BYPASSED])
+        assert plain.page.evaluate(OFFERED, plain.page.evaluate(CLOSE, [ralu, SAMPLER])) == [
+            IN_FRONT
+        ]
+    else:
+        around = plain.page.evaluate(CLOSE, [ralu])
+        assert plain.page.evaluate(OFFERED, SAMPLER) == [REPLACE]
+        plain.page.evaluate(SET_MODE, [around, BYPASSED])
+        assert plain.page.evaluate(OFFERED, SAMPLER) == [REPLACE, IN_FRONT]
 
 
 def test_ralu_is_found_before_a_broadcast(plain):

@@ -1,10 +1,12 @@
 export const en = {
   replace: "Replace with RALU Sampler",
   in_front: "Put RALU in front",
+  switch_on: "Switch RALU on again",
   nothing_replace: "Select one KSampler. Other samplers take RALU in front.",
   nothing_in_front: "Select one node that samples a MODEL and has no RALU in front.",
   other: (name, value, now) =>
     `RALU Sampler does not offer ${name} ${value}: ${now} is set. The node RALU in front keeps it.`,
+  switched_on: (title) => `${title} in another graph was muted or bypassed, and acts again.`,
   lost: (names) => `Not wired again: ${names}.`,
   taken: (title) => `It took over the settings and wires of ${title}, which no longer acts on it.`,
   piped: (title, name) =>

@@ -1,10 +1,12 @@
 export const ja = {
   replace: "RALU サンプラーに置き換える",
   in_front: "手前に RALU を入れる",
+  switch_on: "RALU をもう一度オンにする",
   nothing_replace: "KSampler を 1 つ選んでください。ほかのサンプラーには手前に RALU を置きます。",
   nothing_in_front: "MODEL をサンプリングし、手前に RALU のないノードを 1 つ選んでください。",
   other: (name, value, now) =>
     `RALU サンプラーには ${name} の ${value} がないため、${now} にしました。RALU を手前に入れればそのまま使えます。`,
+  switched_on: (title) => `別のグラフでミュートまたはバイパスされていた ${title} が、また働きます。`,
   lost: (names) => `接続し直せなかった入力：${names}。`,
   taken: (title) => `${title} の設定と接続を引き継ぎました。${title} はもう働きません。`,
   piped: (title, name) =>

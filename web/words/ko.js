@@ -1,10 +1,12 @@
 export const ko = {
   replace: "RALU 샘플러로 바꾸기",
   in_front: "앞에 RALU 넣기",
+  switch_on: "RALU 다시 켜기",
   nothing_replace: "KSampler 하나를 선택하세요. 다른 샘플러에는 앞에 RALU를 놓습니다.",
   nothing_in_front: "MODEL을 샘플링하고 앞에 RALU가 없는 노드 하나를 선택하세요.",
   other: (name, value, now) =>
     `RALU 샘플러에는 ${name} ${value}이(가) 없어 ${now}(으)로 설정했습니다. 앞에 RALU를 넣으면 그대로 쓸 수 있습니다.`,
+  switched_on: (title) => `다른 그래프에서 음소거되거나 우회되었던 ${title} 노드가 다시 작동합니다.`,
   lost: (names) => `다시 연결하지 못한 입력: ${names}.`,
   taken: (title) => `${title}의 설정과 연결을 이어받았습니다. ${title}은(는) 더 이상 작용하지 않습니다.`,
   piped: (title, name) =>

@@ -1,10 +1,12 @@
 export const zh = {
   replace: "替换为 RALU 采样器",
   in_front: "在前面加上 RALU",
+  switch_on: "重新启用 RALU",
   nothing_replace: "请选择一个 KSampler。其他采样器请在前面放置 RALU。",
   nothing_in_front: "请选择一个对 MODEL 采样且前面没有 RALU 的节点。",
   other: (name, value, now) =>
     `RALU 采样器没有 ${name} ${value}，已改为 ${now}。在前面加上 RALU 则可保留它。`,
+  switched_on: (title) => `另一张图中被静音或绕过的 ${title} 已重新生效。`,
   lost: (names) => `未重新连接：${names}。`,
   taken: (title) => `已沿用 ${title} 的设置和连线，它不再对此起作用。`,
   piped: (title, name) =>
