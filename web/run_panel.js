@@ -20,9 +20,12 @@ export function addRunPanel(node) {
   panel.widget.beforeQueued = () => {
     queued = settings(node);
   };
-  const show = (run, regions, settings) => {
+  const show = (run, settings) => {
     ran = settings;
-    panel.show(fromMarkup(runMarkup(run)), ...(regions.length ? [pictures(regions)] : []));
+    // Without live previews the regions are the last picture sent, which stays on the node.
+    const isSeen = !run.live_previews && app.nodePreviewImages?.[previewKey(node)]?.length;
+    const shown = isSeen || !run.regions.length ? [] : [pictures(run.regions)];
+    panel.show(fromMarkup(runMarkup(run)), ...shown);
   };
   also(node, "onExecuted", (output) => {
     const run = output?.ralu_run?.at(-1);
@@ -31,15 +34,13 @@ export function addRunPanel(node) {
     if (now === (queued ?? now)) keep(node, "run", { run, settings: now }); // not if changed meanwhile
     if (run.live_previews) removePreview(node);
     removeWidget(node, STATUS);
-    // Without live previews the regions are the last picture sent, which stays on the node.
-    const seen = !run.live_previews && app.nodePreviewImages?.[previewKey(node)]?.length;
-    show(run, seen ? [] : run.regions, queued ?? now);
+    show(run, queued ?? now);
   });
   panel.watch(() => {
     const now = settings(node);
     if (ran) return panel.dim(ran !== now);
     const last = kept(node, "run");
-    if (last?.settings === now) show(last.run, last.run.regions, now);
+    if (last?.settings === now) show(last.run, now);
   });
 }
 

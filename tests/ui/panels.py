@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 PANEL, LINES = ".ralu_run", ".ralu_lines"
+SHOW = "(runs) => app.rootGraph.getNodeById(5).onExecuted({ralu_run: runs})"
 
 
 def a_run(comparison: str, **more: Any) -> dict[str, Any]:
@@ -21,4 +22,11 @@ def a_run(comparison: str, **more: Any) -> dict[str, Any]:
     return {**run, **more}
 
 
-SHOW = "(runs) => app.rootGraph.getNodeById(5).onExecuted({ralu_run: runs})"
+def undo_a_step(tab) -> None:
+    """Move the last node of a sampling graph and undo it, which makes all nodes anew."""
+    tab.page.evaluate(
+        """() => { app.canvas.emitBeforeChange(); app.rootGraph.getNodeById(7).pos = [1300, 150];
+          app.canvas.emitAfterChange(); window.before = app.rootGraph.getNodeById(5); }"""
+    )
+    tab.page.keyboard.press("Control+z")
+    tab.page.wait_for_function("() => window.before !== app.rootGraph.getNodeById(5)")

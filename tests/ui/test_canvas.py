@@ -6,7 +6,7 @@ import re
 
 import graphs
 import pytest
-from panels import LINES, PANEL, SHOW, a_run
+from panels import LINES, PANEL, SHOW, a_run, undo_a_step
 from playwright.sync_api import expect
 from plots import PLOT, plot_text, wait_for_plot
 
@@ -73,6 +73,9 @@ def test_run_shows_stages_regions_and_speed(tab):
     expect(tab.page.get_by_text(texts[-1])).to_have_count(0)
     tab.screenshot("run")
     assert "as last run" in plot_text(tab)
+    undo_a_step(tab)
+    expect(panel).to_contain_text("plain steps")
+    assert panel.locator("img").count() == 0
     tab.set_widget(4, "ratio", 0.25)
     expect(tab.page.locator(PLOT)).to_contain_text("a run reads the MODEL's")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import graphs
-from panels import LINES, PANEL, SHOW, a_run
+from panels import LINES, PANEL, SHOW, a_run, undo_a_step
 from playwright.sync_api import expect
 
 from lab.comfy.browser import READY
@@ -64,12 +64,7 @@ def test_a_step_undone_shows_the_run_and_then_the_next_one(tab):
     tab.page.evaluate(SHOW, [a_run("As told.")])
     panel = tab.page.locator(PANEL)
     expect(panel).to_contain_text("As told.")
-    tab.page.evaluate(
-        """() => { app.canvas.emitBeforeChange(); app.rootGraph.getNodeById(7).pos = [1300, 150];
-          app.canvas.emitAfterChange(); window.before = app.rootGraph.getNodeById(5); }"""
-    )
-    tab.page.keyboard.press("Control+z")
-    tab.page.wait_for_function("() => window.before !== app.rootGraph.getNodeById(5)")
+    undo_a_step(tab)
     expect(panel).to_contain_text("As told.")
     tab.page.wait_for_timeout(500)
     height, shown = tab.page.evaluate(HEIGHTS, 5)
