@@ -50,7 +50,7 @@ def why_plain(
     may_spare = settings.quality in DIALLED
     if settings.schedule is None and steps <= (FEWEST if may_spare else FEW):
         counted = count_of_steps(steps)
-        if is_part or may_spare:
+        if is_part or may_spare or steps <= FEWEST:
             return Said(
                 "none_to_spare", "of {counted} none can be spared", counted=counted, steps=steps
             )

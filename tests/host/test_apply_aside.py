@@ -30,6 +30,11 @@ ASIDE = {
         {"steps": 4},
         "of 4 steps none can be spared; for a distilled model take fine, balanced or draft, else ",
     ),
+    "too few steps for the dial": (
+        {"quality": "paper"},
+        {"steps": 3},
+        "of 3 steps none can be spared(?!;)",
+    ),
     "the last steps": ({}, {"start_step": 17}, "of 3 steps none can be spared(?!;)"),
     "a small picture": (
         {"quality": "paper"},
