@@ -20,10 +20,13 @@ export function addRunPanel(node) {
   panel.widget.beforeQueued = () => {
     queued = settings(node);
   };
+  let over; // the last step's preview, in whose place the panel shows the regions
   const show = (run, settings) => {
     ran = settings;
+    over = run.live_previews ? previewOf(node) : undefined;
+    if (run.live_previews) removePreview(node);
     // Without live previews the regions are the last picture sent, which stays on the node.
-    const isSeen = !run.live_previews && app.nodePreviewImages?.[previewKey(node)]?.length;
+    const isSeen = !run.live_previews && previewOf(node)?.length;
     const shown = isSeen || !run.regions.length ? [] : [pictures(run.regions)];
     panel.show(fromMarkup(runMarkup(run)), ...shown);
   };
@@ -32,11 +35,11 @@ export function addRunPanel(node) {
     if (!run || isForeign(node, run.workflow, queued !== undefined)) return;
     const now = settings(node);
     if (now === (queued ?? now)) keep(node, "run", { run, settings: now }); // not if changed meanwhile
-    if (run.live_previews) removePreview(node);
     removeWidget(node, STATUS);
     show(run, queued ?? now);
   });
   panel.watch(() => {
+    if (over && over === previewOf(node) && node.imgs) removePreview(node); // it was loaded late
     const now = settings(node);
     if (ran) return panel.dim(ran !== now);
     const last = kept(node, "run");
@@ -45,13 +48,13 @@ export function addRunPanel(node) {
 }
 
 // Ids of nodes are counted anew in each subgraph.
-const previewKey = ({ graph, id }) => (graph.isRootGraph ? id : `${graph.id}:${id}`);
+const previewOf = ({ graph, id }) => app.nodePreviewImages?.[graph.isRootGraph ? id : `${graph.id}:${id}`];
 
 // The last step's preview would stay beside the regions in the classic renderer. The frontend keeps it,
 // and its address, until the next one.
 function removePreview(node) {
   if (LiteGraph.vueNodesMode) return;
-  node.preview = app.nodePreviewImages?.[previewKey(node)]; // which is no new one then
+  node.preview = previewOf(node); // which is no new one then
   node.imgs = undefined;
   removeWidget(node, PREVIEW);
 }

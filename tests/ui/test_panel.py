@@ -97,6 +97,30 @@ def test_regions_shown_live_in_a_subgraph_are_not_shown_twice(tab):
     assert shown == [0, 1, None, tab.name == "nodes2", 1]
 
 
+def test_the_last_steps_preview_goes_though_it_is_loaded_late(tab):
+    tab.load(graphs.sampling(seed=1))
+    tab.page.evaluate(
+        """(run) => { const node = app.rootGraph.getNodeById(5);
+          app.nodePreviewImages[5] = [document.createElement('canvas').toDataURL()];
+          node.onExecuted({ ralu_run: [{ ...run, live_previews: true }] }); }""",
+        a_run(TOLD),
+    )
+    load = "() => { app.rootGraph.getNodeById(5).imgs = [new Image()]; }"
+    left = "() => !!app.rootGraph.getNodeById(5).imgs"
+
+    def is_left() -> bool:
+        tab.page.evaluate(load)
+        tab.page.wait_for_timeout(500)
+        return tab.page.evaluate(left)
+
+    assert is_left() == (tab.name == "nodes2")
+    undo_a_step(tab)
+    expect(tab.page.locator(PANEL)).to_contain_text(TOLD)
+    assert is_left() == (tab.name == "nodes2")
+    tab.page.evaluate("() => { app.nodePreviewImages[5] = ['blob:of the next run']; }")
+    assert is_left()
+
+
 def test_another_tabs_run_is_not_shown_on_this_one(tab):
     ids = []
     for seed in (1, 2):
