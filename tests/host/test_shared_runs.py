@@ -147,7 +147,7 @@ PARTS = [
     ("karras", 9, 5, 4, 3),
     ("normal", 9, 3, 3, 5),  # of three steps none can be spared
     ("normal", 10, 5, 4, 3),  # not distilled: each takes its share
-    ("beta", 10, 8, 6, 2),
+    ("beta", 10, 5, 5, 3),
     ("karras", 20, 5, 5, 1),
     ("exponential", 20, 12, 7, 1),
 ]
