@@ -90,10 +90,9 @@ class Steps:
         self, bending: torch.Tensor, sigma: float, step: float, settles: float
     ) -> torch.Tensor:
         """What a step goes by of the part that is of second order."""
-        if self._order == 1 or settles == 1:
+        if self._order == 1:
             return bending
-        bent = self._bent(bending, sigma, step)
-        bent = torch.lerp(bent, bending, settles) if settles else bent
+        bent = torch.lerp(self._bent(bending, sigma, step), bending, settles)
         return bent if self._within is None else torch.lerp(bending, bent, self._within)
 
     def _sampled(self, within: torch.Tensor | None) -> torch.Tensor | None:

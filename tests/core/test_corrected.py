@@ -10,7 +10,7 @@ from closed_form import gaussian, gaussian_end
 from runs import LATENT, normal, with_stages
 
 from ralu_core import Layout, Source, sample
-from ralu_core.latents.states import Guided
+from ralu_core.latents.states import Guided, Memory
 from ralu_core.plans import Plan, plain
 from ralu_core.solvers import Denoise
 from ralu_core.steps import Steps, trusted
@@ -123,7 +123,7 @@ def test_nothing_to_compare_with_is_no_trouble(turned: bool) -> None:
 def test_guidance_that_turned_goes_on_by_less(turn: float, held: float, straight: bool) -> None:
     """Of each item by itself; after nothing there is nothing to tell by, and the last step ends on
     the clean estimate."""
-    guidance = normal(1, 3, 2, 4, 4).double()
+    guidance = 0.1 * normal(1, 3, 2, 4, 4).double()
     away = normal(2, 3, 2, 4, 4).double()
     away = (
         away * (guidance.flatten(1).norm(dim=1) / away.flatten(1).norm(dim=1))[:, None, None, None]
@@ -227,6 +227,24 @@ def test_guidance_after_a_step_without_it_is_whole(corrected: bool) -> None:
     x = steps.take(x, x, 1.0, 0.75)
     after = steps.take(x, x - 0.75 * added, 0.75, 0.5, unguided=x)
     torch.testing.assert_close(after, x - 0.25 * added)
+
+
+@pytest.mark.parametrize("corrected", [False, True])
+def test_a_step_without_guidance_after_one_with_it_mends_none(corrected: bool) -> None:
+    x, added = normal(1, 1, 2, 4, 4).double(), normal(2, 1, 2, 4, 4).double()
+    steps = Steps(2, corrected=corrected)
+    x = steps.take(x, x - added, 1.0, 0.75, unguided=x)
+    assert torch.equal(steps.take(x, x, 0.75, 0.5), x)
+
+
+def test_a_memory_bends_what_is_painted_alone() -> None:
+    x, velocity, before = (normal(n, 1, 2, 4, 4).double() for n in (1, 2, 3))
+    paint = torch.zeros(1, 1, 4, 4, dtype=torch.float64)
+    paint[..., :2] = 1
+    steps = Steps(2, Memory(0.9, before, held=lambda fine: fine))
+    after = steps.take(x, x - 0.8 * velocity, 0.8, 0.7, within=paint)
+    went = velocity + paint * 0.5 * (velocity - before)
+    torch.testing.assert_close(after, x - 0.1 * went, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("level", [float, torch.tensor])
