@@ -49,10 +49,8 @@ def uniform(latent: torch.Tensor, fine: bool, patch: int = 2) -> Layout:
     return Layout(torch.full(shape, fine, dtype=torch.bool), patch)
 
 
-def choose_by(
-    regions: Regions, grid: tuple[int, int] = (4, 6)
-) -> Callable[[StageEnd, float], torch.Tensor]:
-    return lambda end, ratio: regions.choose(Evidence(end, grid), ratio)
+def choose_by(regions: Regions) -> Callable[[StageEnd, float], torch.Tensor]:
+    return lambda end, ratio: regions.choose(Evidence(end, (4, 6)), ratio)
 
 
 def chain(grids: Sequence[Grid], steps: int = 4, order: int = 1) -> Plan:

@@ -149,7 +149,7 @@ def rewired(nodes: list[Graph], links: list[list[Any]]) -> Graph:
     return graph(*nodes, links=links)
 
 
-def sampling(seed: int = 7, with_vae: bool = True, accelerated: bool = False) -> Graph:
+def sampling(seed: int = 7, accelerated: bool = False) -> Graph:
     """Stand-in Flux, schedule, RALU Sampler, decode and preview at 256 x 256."""
     models = node(
         1,
@@ -196,7 +196,7 @@ def sampling(seed: int = 7, with_vae: bool = True, accelerated: bool = False) ->
             [2, 0, 5, "positive", "CONDITIONING"],
             [2, 0, 5, "negative", "CONDITIONING"],
             [3, 0, 5, "latent_image", "LATENT"],
-            *([[1, 2, 5, "vae", "VAE"]] if with_vae else []),
+            [1, 2, 5, "vae", "VAE"],
             [4, 0, 5, "schedule", "RALU_SCHEDULE"],
             [5, 0, 6, "samples", "LATENT"],
             [1, 2, 6, "vae", "VAE"],

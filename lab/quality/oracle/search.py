@@ -30,12 +30,12 @@ class Choice:
     high_shift: float = 1.0
     z: float = 2.0
 
-    def plan(self, model_shift: float, order: int = 2) -> Plan:
+    def plan(self, model_shift: float) -> Plan:
         crossing = Matched(self.switch, self.z, "dct", own=True)
         low, high = (model_shift * factor for factor in (self.low_shift, self.high_shift))
         stages = [
-            Stage.spaced(HALF, self.low, 1.0, self.switch, shift=low, order=order),
-            Stage.spaced(FULL, self.high, crossing.start_sigma, 0.0, shift=high, order=order),
+            Stage.spaced(HALF, self.low, 1.0, self.switch, shift=low, order=2),
+            Stage.spaced(FULL, self.high, crossing.start_sigma, 0.0, shift=high, order=2),
         ]
         return Plan.of(f"{self.low}-{self.high}", stages, [crossing], model_shift=model_shift)
 
@@ -73,7 +73,7 @@ def cost_in_calls(plan: Plan) -> float:
 
 
 def best_two_sizes(
-    budget: float, model_shift: float, order: int = 2, lows: Sequence[int] | None = None
+    budget: float, model_shift: float, lows: Sequence[int] | None = None
 ) -> list[Found]:
     """The best choice for each number of half-size steps, best first.
 
@@ -83,7 +83,7 @@ def best_two_sizes(
     for low in lows or range(1, MOST_LOW + 1):
         high = int(budget - low * half_call() + 1e-9)
         if high >= 1:
-            found.append(_descended(Choice(low, high), model_shift, order))
+            found.append(_descended(Choice(low, high), model_shift))
     if not found:
         raise ValueError(
             f"A plan of two sizes needs a budget of {1 + half_call():.2f} full-size calls or more, "
@@ -92,13 +92,13 @@ def best_two_sizes(
     return sorted(found, key=lambda one: one.outcome.loss)
 
 
-def _descended(choice: Choice, model_shift: float, order: int) -> Found:
+def _descended(choice: Choice, model_shift: float) -> Found:
     """One number at a time, until none gets better."""
     known: dict[Choice, oracle.Outcome] = {}
 
     def loss(one: Choice) -> float:
         if one not in known:
-            known[one] = oracle.run(one.plan(model_shift, order))
+            known[one] = oracle.run(one.plan(model_shift))
         return known[one].loss
 
     while True:
@@ -110,7 +110,7 @@ def _descended(choice: Choice, model_shift: float, order: int) -> Found:
         f"{choice.low} half, {choice.high} full, switch {choice.switch:g}, shifts "
         f"x{choice.low_shift:g} and x{choice.high_shift:g}, z {choice.z:g}"
     )
-    plan = choice.plan(model_shift, order)
+    plan = choice.plan(model_shift)
     return Found(words, plan, cost_in_calls(plan), known[choice])
 
 

@@ -92,9 +92,7 @@ def mixed(guider, x, layout, latent=None, mask=None, sampler="euler", sigmas=SIG
     return space.leave(stages(task, Start(start)).x)
 
 
-def assert_limits(
-    guider, batch=2, atol=0.0, coarse_guider=None, latent=None, views=PAPER, **options
-):
+def assert_limits(guider, batch=2, atol=0.0, latent=None, views=PAPER, **options):
     """All fine is plain sampling; none fine is plain sampling of the half-size picture."""
     space = inspect_model(guider.model_patcher).space
     x = noise(batch=batch, space=space)
@@ -102,7 +100,7 @@ def assert_limits(
     torch.testing.assert_close(fine, native(guider, x, latent, **options), atol=atol, rtol=0)
     coarse = mixed(guider, x, none_fine(batch, views), latent, **options)
     small = None if latent is None else half(latent, space, F.avg_pool2d)
-    native_small = native(coarse_guider or guider, half(x, space), small, **options)
+    native_small = native(guider, half(x, space), small, **options)
     expected = space.leave(spread(space.enter(native_small)))
     torch.testing.assert_close(coarse, expected, atol=atol, rtol=0)
 
