@@ -55,10 +55,6 @@ def painted(batch: int = 2, size: tuple[int, int] = PIXELS) -> torch.Tensor:
     return masks
 
 
-def with_values(conditioning: list, **values: Any) -> list:
-    return [[context, {**options, **values}] for context, options in conditioning]
-
-
 def kind_of(model: Any) -> str:
     return type(model.model).__name__.lower()
 
@@ -107,7 +103,7 @@ def concat(mask: bool, size: tuple[int, int] = SIZE) -> Wire:
         if mask:
             values["concat_mask"] = square((8 * size[0], 8 * size[1]))[None]
         conds = {"positive": prompt(), "negative": prompt(FLUX, 6)}
-        return {name: with_values(cond, **values) for name, cond in conds.items()}
+        return {name: tiny.with_values(cond, **values) for name, cond in conds.items()}
 
     return wire
 
@@ -127,7 +123,7 @@ def redux(strength: float = 0.3, size: tuple[int, int] = (SIZE[0] // 2, SIZE[1] 
         bias[:, texts:, 3:6] = (strength * place)[:, None].log()
         bias[:, 3:6, texts:] = (strength * place).log()
         values = {"attention_mask": bias, "attention_mask_img_shape": size}
-        return {"positive": with_values(prompt(), **values)}
+        return {"positive": tiny.with_values(prompt(), **values)}
 
     return wire
 
@@ -141,7 +137,7 @@ def kontext(method: str | None = None, count: int = 1) -> Wire:
         if method is not None:
             values["reference_latents_method"] = method
         conds = {"positive": prompt(), "negative": prompt(FLUX, 6)}
-        return {name: with_values(cond, **values) for name, cond in conds.items()}
+        return {name: tiny.with_values(cond, **values) for name, cond in conds.items()}
 
     return wire
 
@@ -166,8 +162,8 @@ def by_step(border: float) -> Wire:
 
     def wire(bench: Bench, model: Any) -> dict[str, Any]:
         kind = kind_of(model)
-        early = with_values(prompt(kind, 7), start_percent=0.0, end_percent=border)
-        late = with_values(prompt(kind, 8), start_percent=border, end_percent=1.0)
+        early = tiny.with_values(prompt(kind, 7), start_percent=0.0, end_percent=border)
+        late = tiny.with_values(prompt(kind, 8), start_percent=border, end_percent=1.0)
         return {"positive": early + late}
 
     return wire

@@ -7,11 +7,12 @@ from dataclasses import replace
 
 import torch
 
-from ralu_core import Evidence, Layout, Plan, Regions, Stage, StageEnd, ralu
+from ralu_core import Evidence, Layout, Plan, Regions, Source, Stage, StageEnd, ralu, sample
 from ralu_core.crossings import Crossing, Matched, Renoised
 from ralu_core.growth import GROWTHS
 from ralu_core.growth.enlarged import Enlarged
 from ralu_core.latents.grid import FULL, HALF, Grid
+from ralu_core.solvers import Denoise
 
 
 def plan_of(**changes) -> Plan:
@@ -40,6 +41,10 @@ SIZE = (2, 4, 16, 24)  # (B, C, H, W): 4 x 6 coarse tokens, 7 of them early
 
 def normal(seed: int, *shape: int) -> torch.Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def end_of(plan: Plan, denoise: Denoise, noise: torch.Tensor) -> torch.Tensor:
+    return sample(denoise, None, Source.from_noise(noise), plan, 0, LATENT).x
 
 
 def uniform(latent: torch.Tensor, fine: bool, patch: int = 2) -> Layout:

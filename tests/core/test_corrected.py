@@ -7,19 +7,15 @@ from itertools import pairwise
 import pytest
 import torch
 from closed_form import gaussian, gaussian_end
-from runs import LATENT, normal, with_stages
+from runs import end_of, normal, with_stages
 
-from ralu_core import Layout, Source, sample
+from ralu_core import Layout
 from ralu_core.latents.states import Guided, Memory
-from ralu_core.plans import Plan, plain
+from ralu_core.plans import plain
 from ralu_core.solvers import Denoise
 from ralu_core.steps import Steps, trusted
 
 MARK = 0.5  # how far an item's velocity turns
-
-
-def end_of(plan: Plan, denoise: Denoise, noise: torch.Tensor) -> torch.Tensor:
-    return sample(denoise, None, Source.from_noise(noise), plan, 0, LATENT).x
 
 
 def towards(velocity_at) -> Denoise:

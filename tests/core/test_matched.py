@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import pytest
 import torch
+from runs import normal
 
 from ralu_core.crossings import Crossing, Matched, Place
 from ralu_core.growth import GROWTHS, Projected, growth_named
@@ -74,10 +75,6 @@ def pack(layout: Layout, state: torch.Tensor) -> torch.Tensor:
 
 def layout_of(draws: int) -> Layout:
     return Layout(FINE.expand(draws, -1, -1))
-
-
-def normal(seed: int, *shape: int) -> torch.Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
 def grown_early(crossing: Matched) -> Run:

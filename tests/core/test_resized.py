@@ -5,16 +5,13 @@ from __future__ import annotations
 import pytest
 import torch
 import torch.nn.functional as F
+from runs import normal
 
 from ralu_core.crossings import Crossing, Matched, Onward, Place, Renoised, Repeated
 from ralu_core.latents.flow import shift_sigma
 from ralu_core.latents.grid import FULL, HALF, MIXED, Grid
 from ralu_core.latents.states import StageEnd
 from ralu_core.latents.tokens import pick, spread
-
-
-def normal(seed: int, *shape: int) -> torch.Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
 def cross(crossing: Crossing, end: StageEnd, white: torch.Tensor, *grids: Grid) -> torch.Tensor:

@@ -122,14 +122,18 @@ def test_the_decoder_sees_the_estimate_of_stage_1() -> None:
 
 
 def test_mixed_states_repeat_what_is_coarse() -> None:
+    checked = []
+
     def check(x: torch.Tensor, sigma: float, layout: Layout | None) -> torch.Tensor:
         if layout is not None:
             assert torch.equal(layout.settle(x), x)
             (packing,) = Packing.parts(layout)
             assert torch.equal(packing.unpack(packing.pack(x)), x)
+            checked.append(sigma)
         return 0.3 * x
 
     sample(check, None, Source.from_noise(normal(3, *SIZE)), PLAN, 0, LATENT)
+    assert tuple(checked) == PLAN.stages[1].sigmas[:-1]
 
 
 @pytest.mark.parametrize("growth", UNFITTED)

@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 import torch
 from closed_form import gaussian, gaussian_end
-from runs import LATENT, normal, plan_of, with_stages
+from runs import end_of, normal, plan_of, with_stages
 
 from ralu_core import (
     Layout,
@@ -20,11 +20,6 @@ from ralu_core import (
 from ralu_core.latents.grid import FULL
 from ralu_core.latents.states import Guided
 from ralu_core.plans import named_plan, plain
-from ralu_core.solvers import Denoise
-
-
-def end_of(plan: Plan, denoise: Denoise, noise: torch.Tensor) -> torch.Tensor:
-    return sample(denoise, None, Source.from_noise(noise), plan, 0, LATENT).x
 
 
 @pytest.mark.parametrize(("order", "ratio"), [(1, 2.0), (2, 4.0)])

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from applying import custom, empty, ksampler, on, quickly, sampler_node
+from applying import PicturePatch, custom, empty, ksampler, on, quickly, sampler_node
 from comfy_execution.utils import CurrentNodeContext
 
 from driving import schedule_for
@@ -156,6 +156,7 @@ def test_what_has_no_effect_is_told_on_the_node(flux, monkeypatch, inputs, optio
     with CurrentNodeContext("prompt", "12"):
         ksampler(on(flux, **{"quality": "draft", **inputs}), steps=30, **options)
     if told is None:
+        assert "plain steps of" in server.lines[-1]
         said = " ".join(server.lines)
         assert not any(word in said for word in ("grows early", "those of", "in full"))
     else:
@@ -237,19 +238,12 @@ def test_what_no_family_runs_is_refused_at_the_node(flux):
         on(flux)
 
 
-class Picture:
-    """A model patch that fits a picture to the latent, as Fun control's."""
-
-    def __init__(self):
-        self.image = torch.zeros(1, 64, 64, 3)
-
-
 def test_who_samples_with_a_ksampler_is_not_told_to_use_one(flux):
     patched = quickly(flux)
-    patched.set_model_patch(Picture(), "post_input")
+    patched.set_model_patch(PicturePatch(), "post_input")
     with pytest.raises(ValueError, match=r"use a ControlNet instead, or bypass the RALU node\.$"):
         ksampler(patched)
-    flux.set_model_patch(Picture(), "post_input")
+    flux.set_model_patch(PicturePatch(), "post_input")
     with pytest.raises(ValueError, match=r"use a ControlNet instead, or use a KSampler\.$"):
         sampler_node(flux)
 

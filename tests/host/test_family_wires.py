@@ -10,6 +10,7 @@ import comfy.latent_formats
 import comfy.sd
 import pytest
 import torch
+from applying import PicturePatch
 from controls import applied
 from limits import LATENT, assert_limits, assert_matters, guider, mixed, native, noise, scattered
 
@@ -70,8 +71,7 @@ def vae_of(space, loaded):
 
 
 def picture(space, seed=9, size=LATENT) -> torch.Tensor:
-    generator = torch.Generator().manual_seed(seed)
-    return space.leave(torch.randn(1, space.channels, *size, generator=generator))
+    return noise(seed, 1, space, size)
 
 
 def edited(model, way: str, cfg: float = 4.0):
@@ -152,17 +152,10 @@ def test_style_models_weigh_text_for_every_part_of_the_picture(name, loaded):
     assert_matters(guider(model, styled, styled), guider(model, text, text))
 
 
-class Picture:
-    """A model patch that fits a picture to the latent, as Fun control's."""
-
-    def __init__(self):
-        self.image = torch.zeros(1, 64, 64, 3)
-
-
 def test_patches_with_a_picture_are_refused(model, vae):
     model.model.diffusion_model.register_forward_pre_hook(lambda *_: pytest.fail("It was called."))
-    model.set_model_patch(Picture(), "noise_refiner")
-    with pytest.raises(ValueError, match="model patch Picture fits a picture to"):
+    model.set_model_patch(PicturePatch(), "noise_refiner")
+    with pytest.raises(ValueError, match="model patch PicturePatch fits a picture to"):
         ralu(model, vae, schedule=None)
 
 

@@ -43,9 +43,8 @@ def model(request):
     return tiny.load_model(tiny.family_weights(family), family)
 
 
-def picture(space, seed: int = 4, size=SIDES) -> torch.Tensor:
-    generator = torch.Generator().manual_seed(seed)
-    return space.leave(torch.randn(1, space.channels, *size, generator=generator))
+def picture(space, size=SIDES) -> torch.Tensor:
+    return noise(4, 1, space, size)
 
 
 def referring(model, *references: torch.Tensor, way: str = "index"):

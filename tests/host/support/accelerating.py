@@ -5,7 +5,7 @@ from __future__ import annotations
 import comfy.samplers
 import torch
 
-from driving import guider_for, plain, ralu
+from driving import Calls, guider_for, plain, ralu
 from ralu_pack.nodes import temporal_acceleration
 from ralu_pack.nodes.host import request, run
 from ralu_pack.nodes.host.temporal import attach
@@ -86,14 +86,9 @@ class BlockCalls:
             blocks = list(network.joint_blocks)
         else:
             blocks = [*network.double_blocks, *network.single_blocks]
-        self.count = 0
-        self.tokens: list[int] = []
+        self.count, self.tokens = 0, Calls(model).tokens
         for block in blocks:
             block.register_forward_pre_hook(self._note)
-        blocks[0].register_forward_pre_hook(self._note_tokens, with_kwargs=True)
 
     def _note(self, _module, _args):
         self.count += 1
-
-    def _note_tokens(self, _module, args, kwargs):
-        self.tokens.append(kwargs["img"].shape[1] if "img" in kwargs else args[1].shape[1])

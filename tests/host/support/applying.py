@@ -29,6 +29,13 @@ def picture(seed: int = 9, side: int = SIDE) -> torch.Tensor:
     return torch.randn(1, 16, side, side, generator=torch.Generator().manual_seed(seed))
 
 
+class PicturePatch:
+    """A model patch that fits a picture to the latent, as Fun control's."""
+
+    def __init__(self):
+        self.image = torch.zeros(1, 64, 64, 3)
+
+
 def on(model, **inputs):
     """The MODEL behind a RALU node."""
     return Apply.execute(model=model, **inputs).args[0]
