@@ -25,8 +25,7 @@ def check_quality(quality: str, has_schedule: bool) -> None:
 
 
 def dialled_plan(quality: str, facts: ModelFacts, frame: Frame) -> Plan:
-    """The plan that a quality means for such a picture of a MODEL. ValueError for others."""
-    check_quality(quality, has_schedule=False)
+    """The plan that a quality means for such a picture of a MODEL; not `custom`, see `widgets`."""
     few = facts.distilled_steps
     if quality != PAPER and few is not None:
         return fewer_plain(facts.shift_for(frame, few), few, 1.0).whole

@@ -53,9 +53,7 @@ def planned(settings: Settings, facts: ModelFacts, frame: Frame) -> Planned:
     check_shift_fits(whole.model_shift, shift, facts.is_sized)
     own = settings.own
     plan = whole.sharing_steps() if own.continues else whole
-    plan = plan.growing_by(settings.upsampling).begun_at(own.start(shift))
-    if own.end > 0:
-        plan = plan.ended_at(own.end)
+    plan = plan.growing_by(settings.upsampling).begun_at(own.start(shift)).ended_at(own.end)
     published = whole.baseline_steps
     if few is not None:
         is_guessed = few.left < few.own and facts.distilled_steps is None
