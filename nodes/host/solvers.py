@@ -26,7 +26,7 @@ REPLACED = (
     "uni_pc_bh2",
 )
 # How they look back on the steps before; with other options they may add noise.
-LOOK_BACK = {"order", "max_order", "deis_mode", "solver_type", "ge_gamma"}
+LOOK_BACK = {"order", "max_order", "deis_mode", "ge_gamma"}
 # Several calls a step, which look back on none: steps that are close at high noise suit them.
 BY_THEMSELVES = ("heun", "heunpp2", "dpm_2", "exp_heun_2_x0")
 

@@ -4,16 +4,18 @@ which noise levels."""
 from __future__ import annotations
 
 import logging
+import re
 from functools import partial
+from pathlib import Path
 
 import comfy.samplers
 import pytest
 import torch
 from applying import ksampler, on
 from comfy.patcher_extension import WrappersMP
-from comfy_extras.nodes_custom_sampler import SamplerLMS
 from in_core import run, shift_of
 
+import ralu_pack
 from ralu_pack.nodes.host.inputs import AUTO
 from ralu_pack.nodes.host.own_run import OwnRun
 from ralu_pack.nodes.host.planning import Planned
@@ -61,10 +63,27 @@ def test_the_place_of_what_draws_eulers_picture_is_taken(flux, name, caplog):
     assert not torch.equal(run(flux, name, first_order), run(flux, "euler", first_order))
 
 
-@pytest.mark.parametrize("options", [{}, {"order": 2}])
-def test_so_is_that_of_one_that_looks_back_otherwise(flux, options):
-    plan, sampler = EARLY(shift_of(flux)), SamplerLMS.execute(**{"order": 4, **options}).args[0]
+OPTIONS = [
+    ("lms", {"order": 2}),
+    ("ipndm", {"max_order": 2}),
+    ("deis", {"max_order": 2, "deis_mode": "rhoab"}),
+    ("gradient_estimation", {"ge_gamma": 1.5}),
+]
+
+
+@pytest.mark.every_case
+@pytest.mark.parametrize(("name", "options"), OPTIONS)
+def test_so_is_that_of_one_that_looks_back_otherwise(flux, name, options):
+    plan, sampler = EARLY(shift_of(flux)), comfy.samplers.ksampler(name, options)
     assert torch.equal(run(flux, sampler, plan), run(flux, "euler", plan))
+
+
+def test_the_page_of_the_plans_names_them():
+    page = (Path(ralu_pack.__file__).parent / "docs" / "plans.md").read_text("utf-8")
+    (replaced,) = re.findall(r"In many steps (.*?) all draw the same picture", page, re.S)
+    assert tuple(re.findall(r"`(\w+)`", replaced)) == REPLACED
+    (kept,) = re.findall(r"\n\| ([^|]*`heun`[^|]*) \|", page)
+    assert set(re.findall(r"`(\w+)`", kept)) == set(BY_THEMSELVES)
 
 
 def test_one_that_adds_noise_keeps_its_own_steps(flux):
@@ -104,6 +123,8 @@ def test_those_that_choose_levels_of_their_own_sample_plainly(flux, name, caplog
         ValueError, match=rf"The sampler .*{name}.* chooses noise levels of its own"
     ):
         run(flux, name, EARLY(shift_of(flux)))
+    with pytest.raises(ValueError, match=f"the sampler {name} does not keep to them"):
+        ksampler(on(flux, quality="paper"), sampler=name)
 
 
 def test_what_runs_as_asked_for_is_not_told():
