@@ -13,12 +13,14 @@ from lab.models import tiny
 from ralu_pack.nodes.host.dial import QUALITIES, dialled_plan
 from ralu_pack.nodes.host.families.inspect import ModelFacts
 from ralu_pack.nodes.host.families.table import FAMILIES, family_named
+from ralu_pack.nodes.host.few_steps import as_denoised
 from ralu_pack.nodes.host.own_run import OwnRun
 from ralu_pack.nodes.host.planning import planned
 from ralu_pack.nodes.host.request import Settings
 from ralu_pack.nodes.sampler import Sampler
 from ralu_pack.nodes.schedule import MATCH, Schedule
 from ralu_pack.nodes.shared_inputs import plain_steps_input
+from ralu_pack.ralu_core.latents.checks import MAX_STEPS
 from ralu_pack.ralu_core.latents.flow import shift_sigma, spaced_levels
 from ralu_pack.ralu_core.latents.frame import Frame
 from ralu_pack.ralu_core.plans.presets import FLUX_DEV_SHIFT, preset
@@ -91,7 +93,8 @@ def test_a_whole_run_of_another_node_is_compared_with_as_many_steps(facts):
 PLAIN = "plain, as of {} none can be spared"
 LEFT = "plain, {} of {} steps as for a distilled model"
 BALANCED = "early second order 7, from 2.5 times the shift"
-OF_PAPER = [(4, FOUR), (6, FOUR), (7, EIGHT), (9, EIGHT)]
+OF_PAPER = [(1, PLAIN.format("1 step")), (3, PLAIN.format("3 steps"))]
+OF_PAPER += [(4, FOUR), (6, FOUR), (7, EIGHT), (9, EIGHT)]
 CHOSEN = [
     (1, 1.0, PLAIN.format("1 step"), 1),
     (3, 1.0, PLAIN.format("3 steps"), 3),
@@ -116,8 +119,9 @@ def test_a_picture_that_is_sampled_again_takes_its_own_steps(steps, denoise, nam
     start = float(shift_sigma(FLUX_DEV_SHIFT, denoise))
     for own in (OwnRun(steps, denoise), OwnRun(steps, levels=(start, 0.0))):
         settings = Settings(quality="balanced", own=own)
-        plan = planned(settings, facts, frame_of(facts)).plan
-        assert (plan.name, plan.total_steps) == (name, calls)
+        chosen = planned(settings, facts, frame_of(facts))
+        assert (chosen.plan.name, chosen.plan.total_steps) == (name, calls)
+        assert chosen.is_guessed is (name == LEFT.format(calls, steps))
 
 
 @pytest.mark.parametrize(
@@ -133,6 +137,23 @@ def test_who_shares_a_run_is_counted_as_the_whole(steps, levels, name):
     own = OwnRun(steps, levels=levels, continues=levels[0] < 1)
     settings = Settings(quality="balanced", own=own)
     assert planned(settings, facts, frame_of(facts)).whole.name.startswith(name)
+
+
+def test_who_knows_the_whole_run_takes_its_share_of_it():
+    """Half of eight steps, however little noise is left for them."""
+    facts = ModelFacts.published(family_named("flux1"), FLUX_DEV_SHIFT)
+    own = OwnRun(4, levels=(0.3, 0.0), continues=True, whole_steps=8)
+    chosen = planned(Settings(quality="balanced", own=own), facts, frame_of(facts))
+    assert (chosen.whole.total_steps, chosen.plan.total_steps) == (6, 3)
+
+
+@pytest.mark.parametrize(
+    ("steps", "part", "counted", "nearest"),
+    [(7, 0.7, 10, 10), (3, 0.3 * (1 + 1e-9), 10, 10), (3, 0.31, 9, 10), (9, 1e-3, MAX_STEPS, 9000)],
+)
+def test_of_which_whole_run_so_many_steps_are_a_part(steps, part, counted, nearest):
+    """As ComfyUI counts them, which cuts off, and the nearest number; levels tell a part nearly."""
+    assert (as_denoised(steps, part), OwnRun(steps, part).of_whole(3.0)) == (counted, nearest)
 
 
 @pytest.mark.parametrize("shift", [0.06, 0.1, 0.45])
@@ -165,6 +186,7 @@ def test_a_schedule_and_another_nodes_sampler_are_left_alone():
     for settings in (
         Settings(schedule=schedule, own=OwnRun(4)),
         Settings(own=OwnRun(4, levels=(1.0, 0.0))),
+        Settings(own=OwnRun(3, levels=(1.0, 0.0))),
     ):
         assert planned(settings, facts, frame).plan == schedule
 
