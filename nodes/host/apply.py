@@ -43,7 +43,7 @@ log = logging.getLogger(__name__)
 
 
 def applied(patcher, settings: Settings, vae, tell: Tell):
-    """A copy of the MODEL whose samplers run the plan. It holds one wrapper and no state.
+    """A copy of the MODEL whose samplers run the plan. Its options hold one wrapper and no state.
     ValueError for a MODEL of no family, and for a detector that lacks what it needs.
 
     tell  is given lines about each sampling call, for the node.
@@ -60,11 +60,13 @@ def applied(patcher, settings: Settings, vae, tell: Tell):
         check_text(detector, facts.family, patcher.model_options.get("transformer_options", {}))
         check_detector(settings.detector, vae, facts.space, settings.threshold)
     clone = copy_of(patcher)
-    others = dict(clone.wrappers.get(KIND, {}))
+    held = clone.model_options.setdefault("transformer_options", {}).setdefault("wrappers", {})
+    others = dict(held.get(KIND, {}))
     if others.pop(APPLIED, None):
         log.warning("RALU replaces the RALU node in front of it.")
-    # First, so outermost: all others run in every stage, as with a RALU Sampler.
-    clone.wrappers[KIND] = {APPLIED: [Applied(settings, vae, tell)], **others}
+    # First, so outermost: the host calls those of a MODEL's options before its own. All others
+    # run in every stage, as with a RALU Sampler, and are told that stage's noise levels.
+    held[KIND] = {APPLIED: [Applied(settings, vae, tell)], **others}
     return clone
 
 
@@ -75,6 +77,10 @@ class Applied:
     settings: Settings
     vae: Any
     tell: Tell
+
+    def __deepcopy__(self, _memo: dict) -> Applied:
+        """Itself: older hosts copy a MODEL's options with all they hold, and this holds a VAE."""
+        return self
 
     def __call__(
         self,

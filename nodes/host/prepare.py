@@ -143,7 +143,8 @@ def prepare(wires: Wires, settings: Settings) -> Run:
     patcher = wires.guider.model_patcher
     facts = inspect_model(patcher)
     network = network_of(patcher)
-    if wires.callback is None and APPLIED in patcher.wrappers.get(WrappersMP.OUTER_SAMPLE, {}):
+    held = wires.guider.model_options.get("transformer_options", {}).get("wrappers", {})
+    if wires.callback is None and APPLIED in held.get(WrappersMP.OUTER_SAMPLE, {}):
         log.warning("A RALU Sampler runs its own plan; the RALU node in front of it does nothing.")
     check_guider(wires.guider)
     unread = unread_by(wires.guider, wires.sampler)

@@ -36,6 +36,11 @@ PROMISE = "RALU on the MODEL of KSampler, SamplerCustomAdvanced and detailers"
 pytestmark = pytest.mark.promise(PROMISE)
 
 
+def put_on(model) -> dict:
+    """What a MODEL's options hold of wrappers."""
+    return model.model_options["transformer_options"]["wrappers"]
+
+
 @pytest.mark.parametrize("quality", ["fine", "balanced", "draft"])
 def test_a_ksampler_runs_the_dials_plan(model, quality):
     chosen = {"quality": quality, "schedule": None}
@@ -164,8 +169,10 @@ def test_a_detailer_samples_its_crop(flux):
 
 
 def test_wrappers_with_masks_can_be_looked_for_in_a_list(flux):
-    one, other = (on(flux, region_mask=torch.ones(1, 8, 8)).wrappers[apply.KIND] for _ in range(2))
-    ((first,), (second,)) = one[apply.APPLIED], other[apply.APPLIED]
+    (first,), (second,) = (
+        put_on(on(flux, region_mask=torch.ones(1, 8, 8)))[apply.KIND][apply.APPLIED]
+        for _ in range(2)
+    )
     assert first != second and first in [second, first]
 
 
@@ -214,8 +221,9 @@ def test_nothing_stays_on_the_model(model):
     keys = set(model.model.diffusion_model.__dict__), set(model.model.__dict__)
     patched = quickly(model)
     ksampler(patched)
-    assert list(patched.wrappers) == [WrappersMP.OUTER_SAMPLE] and patched.object_patches == {}
-    assert model.wrappers == {} and model.object_patches == {}
+    assert list(put_on(patched)) == [WrappersMP.OUTER_SAMPLE] and patched.object_patches == {}
+    assert model.model_options == {"transformer_options": {}}
+    assert patched.wrappers == model.wrappers == {} and model.object_patches == {}
     assert (set(model.model.diffusion_model.__dict__), set(model.model.__dict__)) == keys
     assert torch.equal(before, plain(model, picture(), cfg=cfg_of(model)))
 

@@ -1,7 +1,8 @@
-"""What other nodes do around the sampling of a RALU node is done once, not in every stage."""
+"""What other nodes do around the sampling of a RALU node, and in each of its stages."""
 
 from __future__ import annotations
 
+import copy
 from types import SimpleNamespace
 
 import comfy.samplers
@@ -13,6 +14,9 @@ from comfy.patcher_extension import WrappersMP, add_wrapper, add_wrapper_with_ke
 from comfy_extras.nodes_custom_sampler import SamplerCustomAdvanced
 
 from driving import guider_for
+from ralu_pack.nodes.host.apply import KIND
+from ralu_pack.nodes.host.families.inspect import copy_of
+from ralu_pack.nodes.host.sampling.keys import APPLIED
 
 GENERATOR = torch.Generator().manual_seed(8)
 NOISE, OTHER = torch.randn(2, 1, 16, SIDE, SIDE, generator=GENERATOR)
@@ -29,10 +33,6 @@ class Varied(comfy.samplers.CFGGuider):
         return super().sample(noise + OTHER, *args, **more) + 1
 
 
-def varied(executor, noise, *args, **more):
-    return executor(noise + OTHER, *args, **more) + 1
-
-
 def by_guider(model) -> torch.Tensor:
     given = guider_for(model, cfg_of(model))
     guider = Varied(model)
@@ -41,20 +41,54 @@ def by_guider(model) -> torch.Tensor:
     return out.args[0]["samples"]
 
 
-def by_options(model) -> torch.Tensor:
-    wrapped = model.clone()
-    kind = WrappersMP.OUTER_SAMPLE
-    add_wrapper_with_key(kind, "varied", varied, wrapped.model_options, is_model_options=True)
-    return custom(wrapped, noise=noise_of(NOISE))[0]
-
-
-@pytest.mark.parametrize("sample", [by_guider, by_options])
 @pytest.mark.parametrize("faster", [on, quickly])
-def test_what_lies_around_a_run_is_done_once(model, faster, sample):
+def test_what_lies_around_a_run_is_done_once(model, faster):
     """Of the dial and of a plan of three sizes."""
     small = faster(model)
     expected = custom(small, noise=noise_of(NOISE + OTHER))[0] + 1
-    torch.testing.assert_close(sample(small), expected, rtol=0, atol=1e-5)
+    torch.testing.assert_close(by_guider(small), expected, rtol=0, atol=1e-5)
+
+
+def in_options(model, kind, wrapper):
+    wrapped = model.clone()
+    add_wrapper_with_key(kind, "its own", wrapper, wrapped.model_options, is_model_options=True)
+    return wrapped
+
+
+def in_model(model, kind, wrapper):
+    wrapped = model.clone()
+    wrapped.add_wrapper_with_key(kind, "its own", wrapper)
+    return wrapped
+
+
+@pytest.mark.parametrize("put", [in_options, in_model])
+@pytest.mark.parametrize("is_in_front", [True, False])
+def test_a_wrapper_is_told_the_levels_of_each_stage(flux, put, is_in_front):
+    """As packs that forecast steps ask there, and count calls against these levels."""
+    told, calls = [], []
+
+    def asking(executor, noise, latent, sampler, sigmas, *args, **more):
+        told.append(len(sigmas) - 1)
+        return executor(noise, latent, sampler, sigmas, *args, **more)
+
+    def counting(executor, *args, **more):
+        calls.append(len(told))
+        return executor(*args, **more)
+
+    def wrapped(model):
+        return put(put(model, KIND, asking), WrappersMP.PREDICT_NOISE, counting)
+
+    custom(quickly(wrapped(flux)) if is_in_front else wrapped(quickly(flux)))
+    assert told == [2, 2, 2] and calls == [1, 1, 2, 2, 3, 3]
+
+
+def test_a_copy_of_the_model_holds_the_same_vae(flux, vae):
+    """Older hosts copy options with all that they hold."""
+    once = on(flux, vae=vae)
+    for copied in (once.clone(), copy_of(once), copy.deepcopy(once.model_options)):
+        options = getattr(copied, "model_options", copied)
+        (wrapper,) = options["transformer_options"]["wrappers"][KIND][APPLIED]
+        assert wrapper.vae is vae
 
 
 def without_seed(model, seed=None, noise=NOISE, **more) -> torch.Tensor:
