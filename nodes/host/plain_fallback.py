@@ -9,6 +9,7 @@ import torch
 
 from ...ralu_core.cost import References
 from ...ralu_core.latents.frame import Frame
+from ...ralu_core.plans import Plan
 from ...ralu_core.plans.text import count_of_steps
 from .dial import words_of
 from .families.dials import DIALLED, LEAST_SIDE
@@ -46,21 +47,8 @@ def why_plain(
     sampler   SAMPLER that was given.
     """
     start, end = settings.own.start(facts.shift), settings.own.end
-    is_part = telling_steps(settings, facts.shift) > MOST  # the rest is another's
-    may_spare = settings.quality in DIALLED
-    if settings.schedule is None and steps <= (FEWEST if may_spare else FEW):
-        counted = count_of_steps(steps)
-        if is_part or may_spare or steps <= FEWEST:
-            return Said(
-                "none_to_spare", "of {counted} none can be spared", counted=counted, steps=steps
-            )
-        return Said(
-            "none_for_paper",
-            "of {counted} none can be spared; for a distilled model take fine, balanced or draft, "
-            "else set more steps",
-            counted=counted,
-            steps=steps,
-        )
+    if settings.schedule is None and (told := _of_few(settings, facts, steps)):
+        return told
     whole = planned(replace(settings, own=replace(settings.own, levels=(start, 0.0))), facts, frame)
     full_from = whole.plan.full_from
     if end >= full_from:
@@ -71,22 +59,8 @@ def why_plain(
             full=f"{full_from:.2f}",
         )
     plan = planned(settings, facts, frame).plan
-    if enlarges(sampler):
-        return Said("enlarges", "this sampler enlarges the picture while it samples")
-    if shares_steps(sampler):
-        return Said(
-            "shares_steps", "this sampler shares its steps with another, and counts them itself"
-        )
-    if plan.is_full and chooses_levels(sampler):
-        return Said("own_levels", "this sampler chooses noise levels of its own")
-    least = least_steps(sampler_for(plan, sampler))
-    if min(plan.steps) < least:
-        return Said(
-            "needs_steps",
-            "this sampler needs {least} steps, and the plan has {left} left",
-            least=least,
-            left=min(plan.steps),
-        )
+    if told := _of_sampler(sampler, plan):
+        return told
     if not plan.is_full and min(frame.picture) < LEAST_SIDE:
         return Said(
             "half_too_small",
@@ -108,5 +82,46 @@ def why_plain(
             plan=words_of(plan, settings.quality),
             share=f"{share:.0%}",
             steps=steps,
+        )
+    return None
+
+
+def _of_few(settings: Settings, facts: ModelFacts, steps: int) -> Said | None:
+    """Why so few steps of the sampler's own leave none to spare."""
+    may_spare = settings.quality in DIALLED
+    if steps > (FEWEST if may_spare else FEW):
+        return None
+    counted = count_of_steps(steps)
+    is_part = telling_steps(settings, facts.shift) > MOST  # the rest is another's
+    if is_part or may_spare or steps <= FEWEST:
+        return Said(
+            "none_to_spare", "of {counted} none can be spared", counted=counted, steps=steps
+        )
+    return Said(
+        "none_for_paper",
+        "of {counted} none can be spared; for a distilled model take fine, balanced or draft, "
+        "else set more steps",
+        counted=counted,
+        steps=steps,
+    )
+
+
+def _of_sampler(sampler: Any, plan: Plan) -> Said | None:
+    """Why a SAMPLER cannot run the plan."""
+    if enlarges(sampler):
+        return Said("enlarges", "this sampler enlarges the picture while it samples")
+    if shares_steps(sampler):
+        return Said(
+            "shares_steps", "this sampler shares its steps with another, and counts them itself"
+        )
+    if plan.is_full and chooses_levels(sampler):
+        return Said("own_levels", "this sampler chooses noise levels of its own")
+    least = least_steps(sampler_for(plan, sampler))
+    if min(plan.steps) < least:
+        return Said(
+            "needs_steps",
+            "this sampler needs {least} steps, and the plan has {left} left",
+            least=least,
+            left=min(plan.steps),
         )
     return None

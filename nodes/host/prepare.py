@@ -143,9 +143,7 @@ def prepare(wires: Wires, settings: Settings) -> Run:
     patcher = wires.guider.model_patcher
     facts = inspect_model(patcher)
     network = network_of(patcher)
-    held = wires.guider.model_options.get("transformer_options", {}).get("wrappers", {})
-    if wires.callback is None and APPLIED in held.get(WrappersMP.OUTER_SAMPLE, {}):
-        log.warning("A RALU Sampler runs its own plan; the RALU node in front of it does nothing.")
+    _name_the_node_in_front(wires)
     check_guider(wires.guider)
     unread = unread_by(wires.guider, wires.sampler)
     check_conds(wires.guider.original_conds, facts.family.text_width(network), unread)
@@ -165,7 +163,7 @@ def prepare(wires: Wires, settings: Settings) -> Run:
     latent, mask = on_frame(wires.latent, samples, frame)
     source = source_of(wires, facts, frame, samples, latent)
     check_noise_level(source.noise, plan, chosen.whole.stages[-1].start, chosen.shift)
-    told = tuple(remarks(chosen, settings, wires.sampler, wires.guider.original_conds))
+    told = remarks(chosen, settings, wires.sampler, wires.guider.original_conds)
     progress = _progress(wires, facts, chosen, frame, references_of(conds, frame.space, half))
     bars = progress, LogBar(plan.total_steps, wires.hides_steps)
     stages = GuiderStages(
@@ -197,7 +195,7 @@ def prepare(wires: Wires, settings: Settings) -> Run:
         stages=stages,
         progress=progress,
         grown=grown,
-        remarks=told,
+        remarks=tuple(told),
     )
 
 
@@ -239,6 +237,12 @@ def _progress(
     if wires.callback is None:
         return Bar(work, stages, wires.tell, wires.guider.model_patcher)
     return CallersBar(work, stages, wires.tell, wires.callback, wires.steps, frame)
+
+
+def _name_the_node_in_front(wires: Wires) -> None:
+    held = wires.guider.model_options.get("transformer_options", {}).get("wrappers", {})
+    if wires.callback is None and APPLIED in held.get(WrappersMP.OUTER_SAMPLE, {}):
+        log.warning("A RALU Sampler runs its own plan; the RALU node in front of it does nothing.")
 
 
 def _check_carried(
