@@ -48,6 +48,11 @@ ASIDE = {
         "this sampler stops at noise level 0.93, before",
     ),
     "no noise": ({}, {"disable_noise": True}, "this sampler goes on with the noise of its latent"),
+    "a part without noise of paper": (
+        {"quality": "paper"},
+        {"start_step": 1, "disable_noise": True},
+        "this sampler goes on with the noise of its latent",
+    ),
     "few plain steps": (
         {"quality": "fine"},
         {"steps": 10},
