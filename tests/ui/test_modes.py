@@ -107,7 +107,7 @@ def test_a_sampler_in_an_old_group_node_is_named(tab, is_newer):
     (by,) = (id for id, one in prompt.items() if one["class_type"] == "KSampler")
     assert prompt[by]["inputs"]["model"] == ["2", 0] and ":" in by
     tab.page.evaluate(TELL, ["2", by])
-    title = "KSampler" if is_newer else "workflow>mine"
+    title = "KSampler" if is_newer else "mine"
     expect(tab.page.locator(LINES)).to_contain_text(f"{title}: Of the run.")
 
 
