@@ -23,7 +23,7 @@ from .few_steps import MOST
 from .inputs import check_detector, check_text, latent_samples, score_for
 from .noise import numbers_of
 from .own_run import OwnRun
-from .plain_fallback import why_plain
+from .plain_fallback import FEWEST, why_plain
 from .request import Settings, Wires
 from .run import sample
 from .sampling.guidance import calls_of, has_cfg_for_each
@@ -187,7 +187,8 @@ def _given(settings: Settings, wires: Wires, noise: torch.Tensor, sigmas: torch.
     """Settings of the run that a sampler was given."""
     levels, continues, steps = _levels(sigmas), not noise.any(), len(sigmas) - 1
     whole = 0
-    if steps <= MOST and (continues or levels[1] > 0):
+    may_tell = settings.schedule is None and FEWEST < steps <= MOST  # else nobody asks
+    if may_tell and (continues or levels[1] > 0):
         sampling = wires.guider.model_patcher.get_model_object("model_sampling")
         whole = steps_of_whole(sampling, sigmas, wires.sampler)
     own = OwnRun(steps, levels=levels, continues=continues, whole_steps=whole)
