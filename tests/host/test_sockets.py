@@ -231,7 +231,8 @@ def test_whole_numbers_may_come_with_a_point(flux, vae):
         for value in (6, 6.0)
     )
     assert whole[0] == pointed[0] and whole[2] == pointed[2]
-    assert [type(settings_of(plain_steps=steps).plain_steps) for steps in (20, 20.0)] == [int, int]
+    steps = [settings_of(plain_steps=one).own.steps for one in (20, 20.0)]
+    assert steps == [20, 20] and {type(one) for one in steps} == {int}
 
 
 @pytest.mark.parametrize("value", [None, 1, ["canny"], {}], ids=repr)
