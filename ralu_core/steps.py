@@ -92,7 +92,8 @@ class Steps:
         """What a step goes by of the part that is of second order."""
         if self._order == 1:
             return bending
-        bent = torch.lerp(self._bent(bending, sigma, step), bending, settles)
+        bent = self._bent(bending, sigma, step)
+        bent = torch.lerp(bent, bending, settles) if settles else bent
         return bent if self._within is None else torch.lerp(bending, bent, self._within)
 
     def _sampled(self, within: torch.Tensor | None) -> torch.Tensor | None:

@@ -32,7 +32,11 @@ ASIDE = {
     ),
     "three of paper": ({"quality": "paper"}, {"steps": 3}, "of 3 steps none can be spared(?!;)"),
     "the last steps": ({}, {"start_step": 17}, "of 3 steps none can be spared(?!;)"),
-    "a small picture": ({"quality": "paper"}, {"latent": empty(side=32)}, "half of 256x256 is too"),
+    "a small picture": (
+        {"quality": "paper"},
+        {"latent": empty(side=32)},
+        "half of 256x256 is too small to draw in",
+    ),
     "a sliver": ({}, {"latent": SLIVER}, "32 pixels a side are too few"),
     "an early end": (
         {"quality": "paper"},
