@@ -37,7 +37,7 @@ def lines(subject: Subject) -> list[Line]:
         for a, b in SIZES
         for s in SWITCHES
     }
-    early = {f"{n} steps": plans.early(shift, (n,), times=plans.CONDITIONED) for n in EARLY}
+    early = {f"{n} steps": plans.early(shift, (n,), times=plans.CONDITIONED_TIMES) for n in EARLY}
     return [
         Line(LINE, tuple(plain(steps, 2) for steps in STEPS)),
         Line(EULER, tuple(plain(steps, 1) for steps in STEPS)),

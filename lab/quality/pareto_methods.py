@@ -35,7 +35,7 @@ def dialled(kind: str) -> str:
     model = MINIATURES[kind]
     if model.preset == FEW:
         return EULER
-    times = ralu_pack.plans.CONDITIONED
+    times = ralu_pack.plans.CONDITIONED_TIMES
     return "early second order" + (f", from {times:g} times the shift" if model.cfg == 1 else "")
 
 
@@ -48,13 +48,13 @@ def lines(subject: Subject) -> list[Line]:
     sizes, turns = SIZES[model.family], TURNS[model.family]
     presets = {name: ralu.matched(subject, name) for name in PRESETS[model.family]}
     seen = {name: plan.seeing("views") for name, plan in presets.items()}
-    times = plans.CONDITIONED
-    conditioned = _early(shift, guided_above=0.0, times=times)
+    times = plans.CONDITIONED_TIMES
+    conditioned = _early(shift, times=times)
     found = [
         Line(LINE, tuple(plain(steps, 2) for steps in STEPS)),
         Line(EULER, tuple(plain(steps, 1) for steps in STEPS)),
         line_of("plain, last step Euler", _settled(shift)),
-        line_of("early second order", _early(shift, guided_above=0.0)),
+        line_of("early second order", _early(shift)),
         line_of(f"early second order, from {times:g} times the shift", conditioned),
         line_of(RALU, presets),
         line_of("RALU, views", seen),
@@ -68,11 +68,16 @@ def lines(subject: Subject) -> list[Line]:
     ]
     if model.cfg != 1:
         above, half_only = _less_guided(shift)
-        small = {f"{a}-{b}": plans.early_own(shift, (a, b)) for a, b in ((2, 3), (2, 4), (3, 4))}
-        whole = {"2-4": plans.early_own(shift, guided_above=0.0)}
+        small = {
+            f"{a}-{b}": plans.early_own(shift, (a, b), guided_above=0.7)
+            for a, b in ((2, 3), (2, 4), (3, 4))
+        }
+        whole = {"2-4": plans.early_own(shift)}
         found.insert(5, line_of("early own noise", whole))
         found.insert(6, line_of("early own noise, guided above 0.7", small))
-        found.insert(7, line_of("early second order, guided above 0.7", _early(shift)))
+        found.insert(
+            7, line_of("early second order, guided above 0.7", _early(shift, guided_above=0.7))
+        )
         found.insert(8, line_of("plain, second order, guided above 0.8", above))
         found.insert(15, line_of("own noise, guided at half size", half_only))
     for order, more in ((1, ""), (2, ", second order")):

@@ -18,7 +18,7 @@ from ralu_core.growth.spectral import half_band
 COUNTS = (4, 5, 6, 7, 10)  # the last three the dial's
 SWITCHES = (0.7, 0.8, 0.85)
 OWN_STEPS = ((4, 3), (4, 5))
-GUIDED_STEPS, GUIDED_SWITCH, GUIDANCE_LEVEL = (4, 6), 0.7, 0.8
+GUIDED_STEPS, GUIDED_SWITCH, GUIDANCE_LEVEL, EARLY_LEVEL = (4, 6), 0.7, 0.8, 0.7
 
 
 @dataclass(frozen=True)
@@ -93,8 +93,8 @@ def _plain(sampling: Sampling, counts: Sequence[int], price: _Price) -> Iterator
 
 def _early(shift: float, counts: Sequence[int]) -> dict[str, Any]:
     """As the dial's, guidance in all steps, of a second call and as a conditioning."""
-    make = partial(ralu_pack.plans.early, shift, guided_above=0.0)
-    conditioned = partial(make, times=ralu_pack.plans.CONDITIONED)
+    make = partial(ralu_pack.plans.early, shift)
+    conditioned = partial(make, times=ralu_pack.plans.CONDITIONED_TIMES)
     found = (early((n,)) for early in (make, conditioned) for n in counts)
     return {plan.name: plan for plan in found}
 
@@ -104,8 +104,8 @@ def _guided(shift: float, counts: Sequence[int]) -> dict[str, Any]:
     alone."""
     plans, steps = ralu_pack.plans, counts[len(counts) // 2]
     level, switch = GUIDANCE_LEVEL, GUIDED_SWITCH
-    small = plans.early_own(shift, guided_above=0.0)
-    found = (small, *(plans.early(shift, (n,)) for n in counts), plans.early_own(shift))
+    found = [plans.early_own(shift, guided_above=above) for above in (0.0, EARLY_LEVEL)]
+    found += [plans.early(shift, (n,), guided_above=EARLY_LEVEL) for n in counts]
     early = {plan.name: plan for plan in found}
     above = plans.plain(shift, (steps,), order=2, guided_above=level)
     half = plans.own_noise(shift, GUIDED_STEPS, switch=switch, guide_full=False)
@@ -121,8 +121,7 @@ class _Price:
 
     def __init__(self, sampling: Sampling, size: int) -> None:
         frame = ralu_pack.frame.Frame.of_picture(size, size, sampling.facts.space)
-        rows, columns = frame.grid
-        self._grid = 2 * rows, 2 * columns  # a frame's grid counts coarse tokens
+        self._grid = frame.fine_grid
         self._cost = sampling.facts.cost
         self.guided = 1 if sampling.cfg == 1 else 2
 

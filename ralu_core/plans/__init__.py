@@ -7,7 +7,7 @@ from functools import partial
 
 from ..latents.checks import check_shift
 from .bottleneck import bottleneck
-from .early import CONDITIONED, early
+from .early import CONDITIONED_TIMES, early
 from .early_own import early_own
 from .own_noise import own_noise
 from .plain import on_levels_of, plain
@@ -18,7 +18,7 @@ from .stage import Stage
 from .two_sizes import two_sizes
 
 __all__ = [
-    "CONDITIONED",
+    "CONDITIONED_TIMES",
     "PLANS",
     "Plan",
     "Stage",
@@ -46,22 +46,21 @@ PLANS: dict[str, Callable[[float], Plan]] = {
         for count in (10, 6)
     },
     "second order 4, last step Euler": partial(plain, steps=(4,), order=2, settles=True),
+    **{f"early second order {count}": partial(early, steps=(count,)) for count in (10, 7, 6, 5, 4)},
     **{
-        f"early second order {count}": partial(early, steps=(count,), guided_above=0.0)
-        for count in (10, 7, 6, 5, 4)
-    },
-    **{
-        f"early second order {count}, from {CONDITIONED:g} times the shift": partial(
-            early, steps=(count,), times=CONDITIONED, guided_above=0.0
+        f"early second order {count}, from {CONDITIONED_TIMES:g} times the shift": partial(
+            early, steps=(count,), times=CONDITIONED_TIMES
         )
         for count in (10, 7, 6, 5, 4)
     },
     **{
-        f"early second order {count}, guided above 0.7": partial(early, steps=(count,))
+        f"early second order {count}, guided above 0.7": partial(
+            early, steps=(count,), guided_above=0.7
+        )
         for count in (10, 7, 6, 5, 4)
     },
-    "early own noise 2-4": partial(early_own, guided_above=0.0),
-    "early own noise 2-4, guided above 0.7": early_own,
+    "early own noise 2-4": early_own,
+    "early own noise 2-4, guided above 0.7": partial(early_own, guided_above=0.7),
     "own noise 3-5": own_noise,
     "own noise 4-2": partial(own_noise, steps=(4, 2), switch=0.65),
     "own noise 4-4, guided at half size": partial(

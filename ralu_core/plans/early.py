@@ -17,8 +17,9 @@ from .plan import Plan
 from .stage import Stage
 
 EARLY, MOST = 4.0, 12.0
-CONDITIONED = 2.5  # in the place of EARLY, for guidance in the model's own call, which bends less
-GUIDED_ABOVE = 0.7
+CONDITIONED_TIMES = (
+    2.5  # in the place of EARLY, for guidance in the model's own call, which bends less
+)
 SETTLES = 0.5  # 1 makes the last step Euler's, which ends on a blurred mean; 0 overshoots
 
 
@@ -37,7 +38,7 @@ def early(
     steps: Sequence[int] = (6,),
     *,
     times: float = EARLY,
-    guided_above: float = GUIDED_ABOVE,
+    guided_above: float = 0.0,
 ) -> Plan:
     """So many steps, the last one half way to Euler's. ValueError for numbers that cannot run.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from .early import GUIDED_ABOVE, SETTLES, at_high_noise
+from .early import SETTLES, at_high_noise
 from .guidance import guided_until
 from .own_noise import own_noise
 from .plan import Plan
@@ -21,7 +21,7 @@ def early_own(
     model_shift: float,
     steps: Sequence[int] = (2, 4),
     *,
-    guided_above: float = GUIDED_ABOVE,
+    guided_above: float = 0.0,
 ) -> Plan:
     """So many steps at half size and at full size. ValueError for numbers that cannot run.
 

@@ -255,7 +255,7 @@ def test_plain_steps_may_go_without_guidance_below_a_level() -> None:
 def test_early_steps_at_two_sizes_are_own_noise_with_the_early_spread(shift: float) -> None:
     """Stages, levels and crossing; run where both sizes and all of full size are guided."""
     first = max(shift, min(12.0, 4 * shift))
-    same, plan = own_noise(shift, (2, 4), switch=0.95), early_own(shift)
+    same, plan = own_noise(shift, (2, 4), switch=0.95), early_own(shift, guided_above=0.7)
     half, full = same.stages
     half, full = half.spread(first / 2, shift / 2), full.spread(first, shift)
     levels = (*plan.stages[1].sigmas, *(s for one in plan.stages[2:] for s in one.sigmas[1:]))
@@ -269,7 +269,7 @@ def test_early_steps_at_two_sizes_are_own_noise_with_the_early_spread(shift: flo
     assert all(one.start <= 0.7 for one in plan.stages[2:])
     assert plan.name == "early own noise 2-4, guided above 0.7"
     source = Source.from_noise(normal(3, *SIZE))
-    guided = early_own(shift, guided_above=0.0)
+    guided = early_own(shift)
     assert guided.name == "early own noise 2-4" and len(guided.stages) == 2
     half = replace(half, restrained=True)
     settled = replace(

@@ -35,7 +35,7 @@ def test_a_stage_ends_early_at_its_own_levels() -> None:
 @pytest.mark.parametrize("start", [0.2, 0.43, 0.56, 0.9])
 @pytest.mark.parametrize("count", [5, 10])
 def test_early_steps_are_as_many_in_a_run_that_begins_later(count: int, start: float) -> None:
-    whole = early(3.0, (count,), guided_above=0.0)
+    whole = early(3.0, (count,))
     begun = whole.begun_at(start)
     (stage,) = begun.stages
     assert begun.steps == whole.steps and stage.start == start and stage.end == 0.0
@@ -44,9 +44,10 @@ def test_early_steps_are_as_many_in_a_run_that_begins_later(count: int, start: f
 
 
 def test_early_steps_without_guidance_are_its_share_in_a_run_that_begins_later() -> None:
-    lower = early(3.0, (10,)).stages[-1]
+    plan = early(3.0, (10,), guided_above=0.7)
+    lower = plan.stages[-1]
     assert not lower.guided
-    begun = early(3.0, (10,)).begun_at(lower.sigmas[2])
+    begun = plan.begun_at(lower.sigmas[2])
     assert begun.stages[0].sigmas == pytest.approx(lower.sigmas[2:])
 
 

@@ -17,7 +17,7 @@ from ralu_core.plans import Plan, early, own_noise, plain
     [
         own_noise(3.0, (2, 3), switch=0.7, guide_full=False),
         plain(3.0, (5,), order=2, guided_above=0.8),
-        early(3.0, (5,)),
+        early(3.0, (5,), guided_above=0.7),
     ],
     ids=lambda plan: plan.name,
 )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from functools import partial
 
 import comfy.sample
 import comfy.samplers
@@ -26,8 +25,6 @@ from ralu_pack.ralu_core import sample as core_sample
 from ralu_pack.ralu_core.growth.enlarged import Enlarged
 from ralu_pack.ralu_core.growth.enlarger import Enlarger
 from ralu_pack.ralu_core.plans import early, own_noise, plain
-
-EARLY = partial(early, guided_above=0.0)
 
 
 def enlarged(model) -> Enlarged:
@@ -91,7 +88,7 @@ def test_each_picture_of_a_batch_is_as_alone(model):
 
 
 @pytest.mark.parametrize("denoise", [1.0, 0.9, 0.5])
-@pytest.mark.parametrize(("steps_of", "cfg"), [(own_noise, 1.0), (EARLY, 1.0), (EARLY, 5.0)])
+@pytest.mark.parametrize(("steps_of", "cfg"), [(own_noise, 1.0), (early, 1.0), (early, 5.0)])
 def test_an_inpaint_mask_keeps_what_it_covers(model, denoise, steps_of, cfg):
     latent = torch.randn(1, 16, 16, 24, generator=torch.Generator().manual_seed(4))
     mask = torch.zeros(1, 1, 16, 24)

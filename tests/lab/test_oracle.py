@@ -66,7 +66,7 @@ def restrained(plan: Plan) -> Plan:
         own_noise(SHIFT, (4, 3)),
         own_noise(SHIFT, (3, 4), switch=0.6, order=1),
         restrained(plain(SHIFT, (4,), order=2)),
-        early(SHIFT, (4,), guided_above=0.0),
+        early(SHIFT, (4,)),
         early(SHIFT, (6,)),
     ],
     ids=[
@@ -182,7 +182,7 @@ def test_a_budget_too_small_for_two_sizes_is_refused() -> None:
 @pytest.mark.parametrize("count", [4, 6, 10])
 def test_a_shift_that_falls_keeps_more_of_every_band_than_one_that_stays(count: int) -> None:
     """Along 5, which draws high noise as well, and along the model's own, which does not."""
-    plan = early(SHIFT, (count,), guided_above=0.0)
+    plan = early(SHIFT, (count,))
     falling, wide, own = (
         oracle.run(replace(plan, stages=(stage,)))
         for stage in (plan.stages[0], plan.stages[0].spread(5.0), plan.stages[0].spread(SHIFT))
@@ -196,7 +196,7 @@ def test_a_shift_that_falls_keeps_more_of_every_band_than_one_that_stays(count: 
 def test_half_of_the_last_steps_bend_keeps_more_of_every_fine_band_and_overshoots_in_none(
     count: int,
 ) -> None:
-    plan = early(SHIFT, (count,), guided_above=0.0)
+    plan = early(SHIFT, (count,))
     (stage,) = plan.stages
     euler = oracle.run(replace(plan, stages=(replace(stage, settles=1.0),)))
     half = oracle.run(plan)

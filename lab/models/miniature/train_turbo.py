@@ -15,10 +15,10 @@ import torch.nn.functional as F
 from lab.models.miniature.low_rank import LEARNT, LowRank, train
 from lab.models.miniature.train import draw_sigmas
 from ralu_core import Source, sample
-from ralu_core.plans import CONDITIONED, named_plan
+from ralu_core.plans import CONDITIONED_TIMES, named_plan
 
 GUIDANCE = 3.5
-PLAN, SHIFT = f"early second order 10, from {CONDITIONED:g} times the shift", 3.0
+PLAN, SHIFT = f"early second order 10, from {CONDITIONED_TIMES:g} times the shift", 3.0
 TURBO = LEARNT("flux", seed=9, steps=1200, name="flux_turbo")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from ....ralu_core.plans import CONDITIONED as TIMES
+from ....ralu_core.plans import CONDITIONED_TIMES
 
 DIALLED = ("fine", "balanced", "draft")
 # Of each, also over what is left of a run that begins later; `docs/figures.md` says why these.
@@ -16,7 +16,10 @@ GUIDED: Mapping[str, str] = MappingProxyType(
     {quality: f"early second order {n}" for quality, n in STEPS.items()}
 )
 CONDITIONED: Mapping[str, str] = MappingProxyType(
-    {quality: f"{name}, from {TIMES:g} times the shift" for quality, name in GUIDED.items()}
+    {
+        quality: f"{name}, from {CONDITIONED_TIMES:g} times the shift"
+        for quality, name in GUIDED.items()
+    }
 )
 LEAST_SIDE = 512  # pixels; a half of less is smaller than what models draw
 

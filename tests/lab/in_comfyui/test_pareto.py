@@ -231,6 +231,8 @@ def test_the_dials_line_is_on_the_curve(kind):
     subject = meta_subject(kind)
     lines = {line.name: line for line in pareto_methods.lines(subject)}
     methods_of = {m.name: m for m in lines[pareto_methods.dialled(kind)].methods}
+    early = lines["early second order"].methods
+    assert all(len(method.run.keywords["plan"].stages) == 1 for method in early)  # as the dial's
     if MINIATURES[kind].preset != FEW:
         named = subject.facts.dialled_name("balanced")
         assert methods_of["7 steps"].run.keywords["plan"].name == named
