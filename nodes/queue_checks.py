@@ -14,7 +14,8 @@ from typing import Any
 from ..ralu_core.latents.space import Space
 from ..ralu_core.scores import score_named
 from .host.dial import CUSTOM, PAPER, check_quality
-from .host.few_steps import BY_STEPS, too_few
+from .host.families.table import FAMILIES
+from .host.few_steps import too_few
 from .host.inputs import check_detector, score_for
 from .host.sockets import check_choices, check_counts, check_numbers
 
@@ -42,8 +43,8 @@ def check_plan_and_detector(
 ) -> None:
     """ValueError or ImportError for numbers that are none, for a quality without its schedule, and
     for a detector without its VAE or its library where the plan grows regions early in any case:
-    from noise, by a schedule or a preset, unless so few steps are asked for that none can be
-    spared. None is what a wire brings, MISSING what none does.
+    from noise, by a schedule or a preset, unless so few steps are asked for that some family can
+    spare none. None is what a wire brings, MISSING what none does.
     """
     if denoise is not None:
         check_numbers(denoise=denoise)
@@ -66,7 +67,8 @@ def check_plan_and_detector(
         return
     check_choices(edge_detector=edge_detector)
     score_named(score_for(edge_detector, vae is not MISSING))
-    may_be_plain = plain_steps is None or too_few(plain_steps, min(BY_STEPS))
+    most = max(family.few_from for family in FAMILIES)
+    may_be_plain = plain_steps is None or too_few(plain_steps, most)
     is_mixed = has_schedule or (quality in (PAPER, CUSTOM) and not may_be_plain)
     if is_mixed and denoise == 1:
         check_detector(edge_detector, None if vae is MISSING else _Connected(), Space())
