@@ -1,25 +1,20 @@
-"""Small models that templates load beside a network: ControlNets, model patches, vision; inside
-ComfyUI. All are of the host's classes, and fit the families' small networks."""
+"""Small models that templates load beside a network: model patches, vision; inside ComfyUI.
+
+All are of the host's classes, and fit the families' small networks.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 import comfy.clip_vision
-import comfy.controlnet
-import comfy.latent_formats
 import comfy.model_patcher
-import comfy.ops
 import comfy.sd
 import torch
 
 from lab.models import tiny
+from lab.models.controlnets import FP32
 
-FP32: dict[str, Any] = {
-    "dtype": torch.float32,
-    "device": "cpu",
-    "operations": comfy.ops.disable_weight_init,
-}
 WIDTH = 256  # of the families' small networks
 VISION_WIDTH, VISION_SIDE, VISION_PATCH = 32, 28, 14
 VISION = {
@@ -46,44 +41,6 @@ def _seeded(network: torch.nn.Module, seed: int) -> torch.nn.Module:
 def _patcher(network: torch.nn.Module) -> Any:
     cpu = torch.device("cpu")
     return comfy.model_patcher.ModelPatcher(network, load_device=cpu, offload_device=cpu)
-
-
-def load_control(model: Any, masked: bool = False) -> Any:
-    """A ControlNet of the MODEL's family, as the host's loader wraps it.
-
-    masked  for inpainting: it reads a mask beside its picture.
-    ValueError for a family without one here.
-    """
-    config = {**model.model.model_config.unet_config}
-    for option in ("disable_unet_model_creation", "dtype"):
-        config.pop(option, None)
-    kind = type(model.model).__name__
-    wrapped: dict[str, Any] = {"compression_ratio": 1, "concat_mask": masked}
-    if kind == "Flux":
-        from comfy.ldm.flux.controlnet import ControlNetFlux
-
-        network = ControlNetFlux(
-            latent_input=True, control_latent_channels=16 + masked, **config, **FP32
-        )
-        wrapped |= {"latent_format": comfy.latent_formats.Flux(), "extra_conds": ["y", "guidance"]}
-    elif kind == "SD3":
-        from comfy.cldm.mmdit import ControlNet
-
-        channels = 16 + masked
-        network = ControlNet(num_blocks=1, control_latent_channels=channels, **config, **FP32)
-        wrapped["latent_format"] = comfy.latent_formats.SD3()
-    elif kind == "QwenImage":
-        from comfy.ldm.qwen_image.controlnet import QwenImageControlNetModel
-
-        config = {name: config[name] for name in ("num_attention_heads", "joint_attention_dim")}
-        network = QwenImageControlNetModel(
-            num_layers=2, extra_condition_channels=4 * masked, **config, **FP32
-        )
-        wrapped |= {"latent_format": comfy.latent_formats.Wan21(), "extra_conds": []}
-    else:
-        raise ValueError(f"There is no small ControlNet for {kind}: add one here.")
-    seeded = _seeded(network, seed=6)
-    return comfy.controlnet.ControlNet(seeded, **wrapped, load_device=model.load_device)
 
 
 def load_patch(file: str) -> Any:

@@ -38,7 +38,7 @@ def with_stand_ins(prompt: Prompt, trained: bool = False, number: int = 0) -> Pr
             if isinstance(value, list) and value[0] in loaders:
                 entry["inputs"][name] = ["models", loaders[value[0]] + value[1]]
     for node in nodes_of(changed, "ControlNetLoader"):
-        changed[node] = entry_of("RALUDemo_ControlNet", model=["models", 0])
+        changed[node] = entry_of("RALUDemo_FamilyControl", model=["models", 0], masked=False)
     changed["models"] = entry_of("RALUDemo_Models", file=file, trained=trained)
     return with_number(changed, number)
 

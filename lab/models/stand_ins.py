@@ -151,34 +151,3 @@ def load_stand_in(file: str, trained: bool) -> tuple[Any, TextEncoder, Any]:
 
     network, vae = map(load_file, stand_in.miniature.files)
     return tiny.load_model(network), TextEncoder(trained), tiny.load_vae(vae)
-
-
-def load_control(model: Any) -> Any:
-    """A small ControlNet for a Flux MODEL, as core wraps InstantX's; inside ComfyUI."""
-    import comfy.controlnet
-    import comfy.latent_formats
-    import comfy.ops
-    import torch
-    from comfy.ldm.flux.controlnet import ControlNetFlux
-
-    from lab.models import tiny
-
-    config = {**model.model.model_config.unet_config}
-    for option in ("disable_unet_model_creation", "dtype"):
-        config.pop(option, None)
-    network = ControlNetFlux(
-        latent_input=True,
-        control_latent_channels=16,
-        **config,
-        dtype=torch.float32,
-        device="cpu",
-        operations=comfy.ops.disable_weight_init,
-    )
-    network.load_state_dict(tiny.seeded(network.state_dict(), seed=6))
-    return comfy.controlnet.ControlNet(
-        network,
-        compression_ratio=1,
-        latent_format=comfy.latent_formats.Flux(),
-        extra_conds=["y", "guidance"],
-        load_device=model.load_device,
-    )

@@ -12,6 +12,7 @@ import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from PIL import Image, ImageDraw
@@ -108,17 +109,6 @@ def _compared(studio: Studio, name: str) -> list[Pane]:
     return [Pane(*captioned, third) for captioned in zip(captions, parts, strict=True)]
 
 
-def _skipping(studio: Studio, name: str) -> list[Pane]:
-    sampling = sampling_of(read_workflow(name)["nodes"])
-    assert sampling is not None
-    whole = studio.shoot(name, SUBJECTS[name], without="RALU_TemporalAcceleration")
-    some = studio.shoot(name, SUBJECTS[name])
-    return [
-        Pane(f"{sampling.plain} steps", whole[PICTURE]),
-        Pane(sampling.steps, some[PICTURE]),
-    ]
-
-
 def _slid(studio: Studio, name: str) -> list[Pane]:
     sampling = sampling_of(read_workflow(name)["nodes"])
     assert sampling is not None
@@ -129,16 +119,20 @@ def _slid(studio: Studio, name: str) -> list[Pane]:
     ]
 
 
-def _in_front(studio: Studio, name: str) -> list[Pane]:
-    nodes = read_workflow(name)["nodes"]
-    sampling = sampling_of(nodes)
+def _beside_plain(studio: Studio, name: str, *, without: str, words: str) -> list[Pane]:
+    """As many steps as without a node of that class, and the workflow as it is."""
+    sampling = sampling_of(read_workflow(name)["nodes"])
     assert sampling is not None
-    whole = studio.shoot(name, SUBJECTS[name], without="RALU_Apply")
+    whole = studio.shoot(name, SUBJECTS[name], without=without)
     some = studio.shoot(name, SUBJECTS[name])
     return [
         Pane(f"{sampling.plain} steps", whole[PICTURE]),
-        Pane(f"with RALU, {sampling.steps}", some[PICTURE]),
+        Pane(words.format(sampling.steps), some[PICTURE]),
     ]
+
+
+_in_front = partial(_beside_plain, without="RALU_Apply", words="with RALU, {}")
+_skipping = partial(_beside_plain, without="RALU_TemporalAcceleration", words="{}")
 
 
 def _inpainted(studio: Studio, name: str) -> list[Pane]:

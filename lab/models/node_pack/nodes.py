@@ -7,7 +7,7 @@ import logging
 from comfy_api.latest import ComfyExtension, io
 
 from lab.models.blocks import blocks_of
-from lab.models.stand_ins import STAND_INS, load_control, load_stand_in
+from lab.models.stand_ins import STAND_INS, load_stand_in
 
 from .template_nodes import TEMPLATE_NODES
 
@@ -36,25 +36,6 @@ class Models(io.ComfyNode):
         model, clip, vae = load_stand_in(file, trained)
         log_calls(model.model.diffusion_model)
         return io.NodeOutput(model, clip, vae)
-
-
-class ControlNet(io.ComfyNode):
-    """Stands where the ControlNet's loader stands."""
-
-    @classmethod
-    def define_schema(cls) -> io.Schema:
-        return io.Schema(
-            node_id="RALUDemo_ControlNet",
-            display_name="Small Stand-in ControlNet",
-            category="demo/RALU",
-            description="A ControlNet of random weights for the small Flux.",
-            inputs=[io.Model.Input("model", tooltip="What it is as wide as.")],
-            outputs=[io.ControlNet.Output()],
-        )
-
-    @classmethod
-    def execute(cls, model) -> io.NodeOutput:
-        return io.NodeOutput(load_control(model))
 
 
 class Again(io.ComfyNode):
@@ -93,4 +74,4 @@ def log_calls(network) -> None:
 
 class LabExtension(ComfyExtension):
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
-        return [Models, ControlNet, Again, *TEMPLATE_NODES]
+        return [Models, Again, *TEMPLATE_NODES]

@@ -53,9 +53,9 @@ class FamilyControl(io.ComfyNode):
 
     @classmethod
     def execute(cls, model, masked) -> io.NodeOutput:
-        from lab.models.beside import load_control
+        from lab.models.controlnets import of_family
 
-        return io.NodeOutput(load_control(model, masked))
+        return io.NodeOutput(of_family(model, masked))
 
 
 class Patch(io.ComfyNode):
