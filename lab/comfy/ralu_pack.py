@@ -24,7 +24,7 @@ from lab.comfy.locate import REPOSITORY
 
 if TYPE_CHECKING:
     from ...nodes import temporal_acceleration  # noqa: F401
-    from ...nodes.host import prepare, request, run, solvers  # noqa: F401
+    from ...nodes.host import own_steps, prepare, request, run  # noqa: F401
     from ...nodes.host.enlarger import encoding as enlarger_encoding  # noqa: F401
     from ...nodes.host.enlarger import files as enlarger_files  # noqa: F401
     from ...nodes.host.families import dials, inspect, table, words  # noqa: F401
@@ -51,6 +51,7 @@ MODULES = {
     "mixed_call": "nodes.host.sampling.mixed_call",
     "noise": "ralu_core.latents.noise",
     "nt_matching": "ralu_core.plans.nt_matching",
+    "own_steps": "nodes.host.own_steps",
     "packing": "ralu_core.latents.packing",
     "plans": "ralu_core.plans",
     "prepare": "nodes.host.prepare",
@@ -62,7 +63,6 @@ MODULES = {
     "scores": "ralu_core.scores",
     "second_order": "nodes.host.sampling.second_order",
     "shadow": "nodes.host.families.positions.shadow",
-    "solvers": "nodes.host.solvers",
     "stages": "nodes.host.sampling.stages",
     "states": "ralu_core.latents.states",
     "table": "nodes.host.families.table",

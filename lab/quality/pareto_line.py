@@ -49,6 +49,6 @@ def of_order(plan: Plan, order: int) -> Plan:
 
 def line_of(name: str, plans: dict[str, Plan], is_rival: bool = False, **settings: Any) -> Line:
     """One method for each plan; settings as the node takes them."""
-    run: Callable = rivals.by_plan if is_rival else ralu.node
+    run: Callable = rivals.Batch.sample if is_rival else ralu.node
     methods = (Method(name, key, partial(run, plan=p, **settings)) for key, p in plans.items())
     return Line(name, tuple(methods), is_rival)

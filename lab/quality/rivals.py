@@ -61,7 +61,7 @@ class Batch:
         guider, facts = self.guider, self.subject.facts
         return ralu_pack.stages.GuiderStages(
             guider=guider,
-            sampler=ralu_pack.solvers.sampler_for(plan, comfy.samplers.sampler_object("euler")),
+            sampler=ralu_pack.own_steps.sampler_for(plan, comfy.samplers.sampler_object("euler")),
             conds=guider.original_conds,
             family=facts.family,
             latent=self.latent["samples"],
@@ -96,11 +96,6 @@ def middle(side: int) -> torch.Tensor:
     """(1, 1, side, side), 1 in the middle half of a square picture each way, else 0."""
     edge = side // 4
     return F.pad(torch.ones(1, 1, side - 2 * edge, side - 2 * edge), (edge,) * 4)
-
-
-def by_plan(batch: Batch, plan: Any) -> torch.Tensor:
-    """A plan without a mixed stage, each stage's steps of its own order."""
-    return batch.sample(plan)
 
 
 def plain(batch: Batch, steps: int, sampler: Any = None, seed: int = SEED) -> torch.Tensor:

@@ -15,11 +15,11 @@ from .dial import words_of
 from .families.dials import DIALLED, LEAST_SIDE
 from .families.inspect import ModelFacts
 from .few_steps import MOST
+from .own_steps import sampler_for
 from .planning import planned, telling_steps
 from .request import Settings
 from .samplers import chooses_levels, enlarges, least_steps, shares_steps
 from .showing.said import Said
-from .solvers import sampler_for
 
 FEW = 4  # steps, of which none can be spared: by plans of several sizes, and
 FEWEST = 3  # by plain steps

@@ -12,13 +12,13 @@ from .families.dials import DIALLED
 from .few_steps import MOST
 from .inputs import AUTO
 from .lettering.marks import is_marked
+from .own_steps import is_for_own_steps, is_replaced, takes_own_steps
 from .planning import Planned
 from .request import Settings
 from .sampling.begin import sampler_name
 from .sampling.conds import Conds, has_areas
 from .sampling.references import IN_FULL
 from .showing.said import Said
-from .solvers import is_for_own_steps, is_replaced, takes_own_steps
 
 EULER = "euler"  # whose place they take without a word
 

@@ -11,7 +11,8 @@ import comfy.model_management
 import torch
 
 from ...ralu_core.sampler import Result, run_plan
-from .prepare import Run, prepare
+from .prepare import prepare
+from .prepared import Run
 from .request import Settings, Wires
 from .sampling.guidance import calls_of
 from .sampling.references import references_of

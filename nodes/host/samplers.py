@@ -13,10 +13,10 @@ from comfy.patcher_extension import WrappersMP
 
 from ...ralu_core.plans import Plan
 from .families.patches import closed_over
+from .own_steps import is_for_own_steps
 from .sampling.begin import sampler_name
 from .sampling.guidance import has_own_cfg
 from .sampling.keys import FORECASTS
-from .solvers import is_for_own_steps
 
 log = logging.getLogger(__name__)
 

@@ -18,18 +18,18 @@ from in_core import run, shift_of
 import ralu_pack
 from ralu_pack.nodes.host.inputs import AUTO
 from ralu_pack.nodes.host.own_run import OwnRun
+from ralu_pack.nodes.host.own_steps import BY_THEMSELVES, REPLACED
 from ralu_pack.nodes.host.planning import Planned
 from ralu_pack.nodes.host.remarks import remarks
 from ralu_pack.nodes.host.request import Settings
 from ralu_pack.nodes.host.sampling.second_order import second_order
-from ralu_pack.nodes.host.solvers import BY_THEMSELVES, REPLACED
 from ralu_pack.ralu_core import Stage
 from ralu_pack.ralu_core.latents.flow import shift_sigma
 from ralu_pack.ralu_core.latents.grid import FULL
 from ralu_pack.ralu_core.plans import early, plain
 from ralu_pack.ralu_core.plans.presets import FLUX_DEV_SHIFT
 
-EARLY = partial(early, steps=(5,), guided_above=0.0)
+EARLY = partial(early, steps=(5,))
 
 
 def known(*names: str) -> list[str]:
