@@ -66,11 +66,13 @@ def test_files_and_numbers_are_those_of_comfyuis_own_template(name):
         for file in node.get("properties", {}).get("models") or []
     ]
     assert all(vars(file) in named for file in recipe.files)
-    values = [node.values for node in Flat(saved).nodes.values()]
-    assert any(recipe.steps in one for one in values) and any(recipe.cfg in one for one in values)
-    assert [recipe.clip_type] == [
-        node.values[1] for node in Flat(saved).nodes.values() if node.type == "CLIPLoader"
-    ][:1]
+    flat = list(Flat(saved).nodes.values())
+    samplers = [tuple(node.values[2:4]) for node in flat if node.type == "KSampler"]
+    cfgs = [node.values[0] for node in flat if node.type == "CFGGuider"] or [1]
+    steps = [part for node in flat if "Scheduler" in node.type for part in node.values]
+    told = samplers or [(part, cfg) for part in steps for cfg in cfgs]
+    assert (recipe.steps, recipe.cfg) in told
+    assert [recipe.clip_type] == [node.values[1] for node in flat if node.type == "CLIPLoader"][:1]
 
 
 @pytest.mark.parametrize("name", RECIPES)

@@ -172,7 +172,7 @@ RECIPES = {
         "qwen_image",
         FLUX_DEV_SHIFT,
         steps=40,
-        cfg=4.0,
+        cfg=3.0,
         prompt=prompts.EDIT,
         negative="",
     ),

@@ -51,7 +51,7 @@ RALU lies on the MODEL wire, and the KSampler behind it takes fewer steps than i
 cost as much model compute as 7 of the KSampler's 20.
 
 In your own workflows: right-click the KSampler, *Put RALU in front*. If you see none, it is in a
-subgraph: open that by the icon in its title bar."""
+subgraph: open that by the icon in its title bar, in Nodes 2.0 by *Enter* at its foot."""
 
 FLUX_IN_FRONT = """## RALU in front of a KSampler
 The node RALU lies on the MODEL wire, and the KSampler behind it takes fewer steps than it asks
@@ -114,7 +114,8 @@ which ones they would be: they are outlined, the rest is darkened.
 SCHEDULE = """- **preset** is the plan; while it is connected **quality** has no effect.
 - **shifts**: *match the model* solves the noise levels for the connected model, in milliseconds;
   *published* takes the paper's numbers.
-- **steps, end_sigma, ratio** at 0 keep the preset's values."""
+- **steps, end_sigma, ratio** at 0 keep the preset's values. In Nodes 2.0 they are under *Show
+  advanced inputs*, as some of the sampler's are."""
 
 REGION_MASK = """- **region_mask** (optional): what is white there always grows early, a face
   for example."""
