@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import comfy.model_management
 import comfy.sample
@@ -106,6 +106,16 @@ def check_guider(guider) -> None:
             raise ValueError(
                 f"The {name} of the GUIDER {type(guider).__name__} must be a number, got {value}: "
                 "set it anew."
+            )
+
+
+def check_own_latent(guider) -> None:
+    """Refuse a GUIDER with a LATENT of its own, for a plan whose stages differ in size."""
+    for value in vars(guider).values():
+        if isinstance(value, Mapping) and isinstance(value.get("samples"), torch.Tensor):
+            raise ValueError(
+                f"The GUIDER {type(guider).__name__} brings a LATENT of one size, and the stages "
+                "of this plan differ in size: take fine, balanced or draft, or another guider."
             )
 
 

@@ -23,6 +23,7 @@ from .inputs import (
     check_detector,
     check_guider,
     check_history,
+    check_own_latent,
     check_text,
     latent_samples,
     score_for,
@@ -168,6 +169,7 @@ def _check_carried(
     put = options, wrappers, *options_of_hooks(guider.original_conds)
     if not plan.is_full:
         check_remembered(options)
+        check_own_latent(guider)
     if plan.ratio is None:
         for held in put:
             check_enlarged(held, frame)

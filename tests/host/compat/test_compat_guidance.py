@@ -25,7 +25,7 @@ from comfy_extras.nodes_slg import SkipLayerGuidanceDiT, SkipLayerGuidanceDiTSim
 from comfy_extras.nodes_tcfg import TCFG
 from limits import all_fine, assert_limits, assert_matters, guider, mixed, native, noise
 
-from driving import quick_schedule, ralu, schedule_for
+from driving import Calls, advanced, quick_schedule, ralu, schedule_for
 from lab.models import tiny
 from lab.models.guiders import dual, perp_neg, stepped, without_negative
 from ralu_pack.nodes.sampler_advanced import SamplerAdvanced
@@ -223,3 +223,22 @@ def test_sampling_nodes(flux, sd3, vae):
         ralu(steeper, vae, schedule=quick_schedule(3.0))
     samples, _ = ralu(steeper, vae, schedule=quick_schedule(5.0), cfg=4.0)
     assert torch.isfinite(samples).all()
+
+
+class Pictured(comfy.samplers.CFGGuider):
+    """As ImageAssistedCFGGuider leans on a picture of the size that is sampled."""
+
+    def predict_noise(self, x, timestep, model_options=None, seed=None):
+        out = super().predict_noise(x, timestep, model_options or {}, seed)
+        return out + 0.1 * (self.img["samples"] - out)
+
+
+def test_guider_with_a_latent_of_its_own_is_refused_where_stages_differ_in_size(flux):
+    made, calls = Pictured(flux), Calls(flux)
+    made.set_conds(tiny.conditioning(1), tiny.conditioning(2))
+    made.img = {"samples": torch.ones(1, 16, 32, 32)}
+    with pytest.raises(ValueError, match="GUIDER Pictured brings a LATENT of one size"):
+        advanced(flux, guider=made, schedule=quick_schedule())
+    assert not calls.tokens
+    advanced(flux, guider=made, schedule=None, quality="draft")
+    assert len(calls.tokens) == 6
