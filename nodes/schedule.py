@@ -12,7 +12,7 @@ from ..ralu_core.latents.frame import Frame
 from ..ralu_core.latents.space import Space
 from ..ralu_core.plans import Plan, presets
 from ..ralu_core.plans.text import PlanFacts, published_line
-from .host.families.inspect import ModelFacts, check_stages, inspect_model
+from .host.families.inspect import ModelFacts, inspect_model
 from .host.families.table import family_named
 from .host.families.words import ENGLISH
 from .host.sampling.conds import check_conds
@@ -120,7 +120,7 @@ class Schedule(io.ComfyNode):
         changes = (steps_1, steps_2, steps_3), (end_sigma_1, end_sigma_2), ratio
         references = _references(positive, facts.space)
         chosen, told = plan_facts(base, changes, shifts, facts, frame, plain_steps, references)
-        check_stages(told.plan, facts.family)
+        facts.check_plan(told.plan, frame)
         widgets = {
             "preset": preset,
             "shifts": shifts,

@@ -18,7 +18,7 @@ from comfy.patcher_extension import WrappersMP
 from ...ralu_core.latents.frame import Frame
 from ...ralu_core.scores import score_named
 from .dial import dialled_plan
-from .families.inspect import check_stages, copy_of, inspect_model
+from .families.inspect import copy_of, inspect_model
 from .few_steps import MOST
 from .inputs import check_detector, check_text, latent_samples, score_for
 from .noise import numbers_of
@@ -53,7 +53,7 @@ def applied(patcher, settings: Settings, vae, tell: Tell):
     usual = Frame.of_picture(1024, 1024, facts.space)
     plan = settings.schedule or dialled_plan(settings.quality, facts, usual)
     with for_node_in_front():
-        check_stages(plan, facts.family)
+        facts.check_plan(plan, usual)
     detector = score_for(settings.detector, vae is not None)
     score_named(detector)
     if plan.ratio is not None:

@@ -10,7 +10,7 @@ from ...ralu_core.plans import Plan
 from ...ralu_core.plans.stage import steps_of_part
 from .dial import dialled_plan, plan_named
 from .families.dials import DIALLED
-from .families.inspect import ModelFacts, check_shift_fits, check_stages
+from .families.inspect import ModelFacts, check_shift_fits
 from .few_steps import (
     MOST,
     FewPlain,
@@ -48,7 +48,7 @@ def planned(settings: Settings, facts: ModelFacts, frame: Frame) -> Planned:
     few = None if settings.schedule else _few_plain(settings, facts, frame)
     whole = settings.schedule or (few and few.whole) or _few_steps_plan(settings, facts, frame)
     whole = whole or dialled_plan(settings.quality, _told(facts, settings), frame)
-    check_stages(whole, facts.family)
+    facts.check_plan(whole, frame)
     shift = facts.shift_for(frame, whole.shift_steps or whole.baseline_steps)
     check_shift_fits(whole.model_shift, shift, facts.is_sized)
     own = settings.own

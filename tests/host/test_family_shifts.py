@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
+from applying import ksampler, on, picture
 from comfy_extras import nodes_flux
 from comfy_extras.nodes_model_advanced import ModelSamplingFlux
 
@@ -14,6 +16,10 @@ from lab.models import tiny, unplaced
 from ralu_pack.nodes.host.families.flux2 import scheduler_mu
 from ralu_pack.nodes.host.families.inspect import inspect_model
 from ralu_pack.nodes.host.families.table import family_named
+from ralu_pack.nodes.host.inputs import AUTO
+from ralu_pack.nodes.host.own_run import OwnRun
+from ralu_pack.nodes.host.planning import planned
+from ralu_pack.nodes.host.request import Settings
 from ralu_pack.nodes.schedule import MATCH, PUBLISHED, Schedule
 from ralu_pack.ralu_core.latents.frame import Frame
 from ralu_pack.ralu_core.plans import plain
@@ -64,10 +70,30 @@ def test_a_model_sampling_node_in_front_wins(model):
     assert facts.shift == pytest.approx(math.exp(1.15), rel=1e-4)
 
 
-def test_a_picture_of_too_great_a_shift_is_refused(model):
-    facts = inspect_model(model)
-    with pytest.raises(ValueError, match=r"2816x2816 is .* put ModelSamplingFlux in front"):
-        facts.shift_for(Frame.of_picture(2816, 2816, facts.space), 50)
+@pytest.mark.parametrize("node", [None, 2560], ids=["its own", "a node's"])
+def test_a_shift_above_all_plans_leaves_full_size(model, node):
+    """As of Flux.2 at 2816 pixels, and of ModelSamplingFlux at the size of a second pass."""
+    patched = ModelSamplingFlux().patch(model, 1.15, 0.5, node, node)[0] if node else model
+    facts = inspect_model(patched)
+    frame = Frame.of_picture(2816, 2816, facts.space)
+    for own in (OwnRun(20, levels=(1.0, 0.0)), OwnRun(4, denoise=0.5), OwnRun(20, denoise=0.3)):
+        settings = Settings(own=own, detector=AUTO, quality="balanced")
+        chosen = planned(settings, facts, frame)
+        assert chosen.shift == chosen.whole.model_shift == 100.0
+        assert chosen.plan.total_steps == (3 if own.steps == 4 else 7)
+    told = "ModelSamplingFlux" if node else "for 2816x2816: .*ModelSamplingFlux"
+    with pytest.raises(ValueError, match=f"up to a shift of 100, and this MODEL has .*{told}"):
+        planned(replace(settings, quality="paper"), facts, frame)
+
+
+@pytest.mark.parametrize("sampler", ["euler", "er_sde"])
+def test_a_second_pass_at_a_great_shift_runs(flux, sampler):
+    patched = ModelSamplingFlux().patch(flux, 1.15, 0.5, 2560, 2560)[0]
+    behind = on(patched, quality="balanced")
+    out = ksampler(behind, {"samples": picture()}, denoise=0.3, sampler=sampler)
+    assert out.isfinite().all()
+    with pytest.raises(ValueError, match="this MODEL has 120: choose fine, balanced or draft"):
+        on(patched, quality="paper")
 
 
 def schedule(model, side, shifts=MATCH, **changes):

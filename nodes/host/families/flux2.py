@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ....ralu_core.latents.checks import MAX_SHIFT
 from ....ralu_core.latents.frame import Frame
 from ....ralu_core.latents.packing import Packing
 from ....ralu_core.latents.space import Space
@@ -44,13 +43,7 @@ class Flux2(FluxLike):
     def shift_for(self, shift: float, frame: Frame, steps: int) -> float:
         """That of ComfyUI's Flux2Scheduler, which its templates sample with."""
         height, width = frame.picture
-        found = math.exp(scheduler_mu(round(width * height / SCHEDULER_PIXELS), steps))
-        if found > MAX_SHIFT:
-            raise ValueError(
-                f"Flux2Scheduler's shift for {frame.size} is {found:.0f}, and RALU's stages go up "
-                f"to {MAX_SHIFT:g}: sample a smaller picture, or put ModelSamplingFlux in front."
-            )
-        return found
+        return math.exp(scheduler_mu(round(width * height / SCHEDULER_PIXELS), steps))
 
     def positions(self, network: Any, packing: Packing, rows: int):
         # "uxo" references have index 0.

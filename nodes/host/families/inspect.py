@@ -13,6 +13,7 @@ import torch
 from comfy.model_patcher import create_model_options_clone
 
 from ....ralu_core.cost import CallCost
+from ....ralu_core.latents.checks import MAX_SHIFT
 from ....ralu_core.latents.frame import Frame
 from ....ralu_core.latents.space import Space
 from ....ralu_core.plans import Plan
@@ -57,7 +58,31 @@ class ModelFacts:
         return self.family.sized and self.own_shift is None
 
     def shift_for(self, frame: Frame, baseline: int | None) -> float:
-        """The shift of a plain run of such a picture, which a plan of that baseline stands for."""
+        """The shift of a plain run of such a picture, which a plan of that baseline stands for; at
+        most MAX_SHIFT, above which levels hardly differ."""
+        return min(self._unbounded_shift(frame, baseline), MAX_SHIFT)
+
+    def check_plan(self, plan: Plan, frame: Frame) -> None:
+        """ValueError for a plan of several sizes where the MODEL runs at full size alone, or has a
+        shift above all that such plans were made for."""
+        if plan.is_full:
+            return
+        if self.family.why_full is not None:
+            raise ValueError(
+                f"RALU runs this MODEL ({self.family.short}) at full size alone, and {plan.name} "
+                f"changes size: {self.family.why_full}; choose fine, balanced or draft, or use a "
+                "KSampler."
+            )
+        shift = self._unbounded_shift(frame, plan.shift_steps or plan.baseline_steps)
+        if shift > MAX_SHIFT:
+            size = f" for {frame.size}" if self.is_sized else ""
+            raise ValueError(
+                f"Plans of several sizes go up to a shift of {MAX_SHIFT:g}, and this MODEL has "
+                f"{shift:.0f}{size}: choose fine, balanced or draft, or set a smaller width and "
+                "height in a ModelSamplingFlux in front."
+            )
+
+    def _unbounded_shift(self, frame: Frame, baseline: int | None) -> float:
         if not self.is_sized:
             return self.shift
         usual = self.family.plain_steps or USUAL_STEPS
@@ -130,15 +155,6 @@ def check_shift_fits(plan_shift: float | None, model_shift: float, sized: bool) 
             f"The schedule was made for a model of shift {plan_shift:.3g}, and this MODEL has "
             f"shift {model_shift:.3g}: connect the same MODEL to RALU NT-Matching Schedule and set "
             f"its shifts to match the model{size}."
-        )
-
-
-def check_stages(plan: Plan, family: Family) -> None:
-    """ValueError for a plan of several sizes where a MODEL runs at full size alone."""
-    if family.why_full is not None and not plan.is_full:
-        raise ValueError(
-            f"RALU runs this MODEL ({family.short}) at full size alone, and {plan.name} changes "
-            f"size: {family.why_full}; choose fine, balanced or draft, or use a KSampler."
         )
 
 
