@@ -19,7 +19,7 @@ class RunState:
 
     computed, skipped  calls of the network that ran its blocks, and that did not.
     partial            calls that ran them for some tokens.
-    reserved           bytes that the caches take when they are full.
+    reserved, most     bytes that the caches take when they are full: now, and at most in the call.
     evaluation         how often the sampler has asked for a prediction.
     """
 
@@ -28,6 +28,7 @@ class RunState:
     skipped: int = 0
     partial: int = 0
     reserved: int = 0
+    most: int = 0
     evaluation: int = 0
     pattern: str = ""
 
@@ -36,31 +37,39 @@ class RunState:
         self._lock = threading.Lock()  # ComfyUI may run prompts on several GPUs at once
 
     def track(self, prompt: Hashable) -> Track:
-        """The prompt's next track in this evaluation: each tile of a picture has its own. Anew
-        where it was left out of evaluations, as guiders may do."""
+        """The prompt's next track in this evaluation: each tile of a picture has its own. Tracks
+        that an evaluation left out are let go, as of prompts that are over, and begin anew."""
         with self._lock:
+            self._let_go_unseen_since(self.evaluation - 1)
             for number in itertools.count():
                 track = self._tracks.setdefault((prompt, number), Track())
                 if track.seen != self.evaluation or not self.evaluation:  # 0: nobody counts them
                     break
-            if self.evaluation - track.seen > 1:
-                track.evaluations = 0
-                for memory in track.memories.values():
-                    memory.forget()
             track.seen = self.evaluation
             return track
 
-    def reserve(self, size: int) -> None:
-        """Account for a cache before it is made. ValueError where it would exceed the bound."""
+    def _let_go_unseen_since(self, evaluation: int) -> None:
+        for track in self._tracks.values():
+            if track.seen < evaluation:
+                self.reserved -= track.reserved
+                track.let_go()
+
+    def reserve(self, track: Track, size: int) -> None:
+        """Account for a track's cache before it is made. ValueError where the bound is exceeded."""
         settings = self.settings
+        most = settings.max_memory * GIGABYTE
         with self._lock:
-            if self.reserved + size > settings.max_memory * GIGABYTE:
+            if self.reserved + size > most:  # of a prompt that may be over
+                self._let_go_unseen_since(self.evaluation)
+            if self.reserved + size > most:
                 raise ValueError(
                     f"{settings.method} would keep {(self.reserved + size) / GIGABYTE:.2g} GB "
                     f"beside the model, and max_memory allows {settings.max_memory:g} GB: "
                     f"raise it, {settings.policy.cheaper}or make a smaller picture or batch."
                 )
             self.reserved += size
+            track.reserved += size
+            self.most = max(self.most, self.reserved)
 
     def note(self, kind: str) -> None:
         """Count a call: "computed", "partial" or "skipped"."""
@@ -72,8 +81,7 @@ class RunState:
         """Let go of every tensor. Hooks of a call refer to its memories, and wait in a cycle for a
         collector that nobody calls before the next stage needs the room."""
         for track in self._tracks.values():
-            for memory in track.memories.values():
-                memory.clear()
+            track.let_go()
         self._tracks.clear()
 
     @property
@@ -92,5 +100,5 @@ class RunState:
         total = self.computed + self.partial + self.skipped
         return (
             f"{self.settings.method}: {self.computed} of {total} network calls computed{some}, "
-            f"{self.skipped} skipped ({self.pattern}); caches of {self.reserved / 1e6:.0f} MB"
+            f"{self.skipped} skipped ({self.pattern}); caches of {self.most / 1e6:.0f} MB"
         )

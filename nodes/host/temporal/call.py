@@ -90,7 +90,7 @@ class Call:
                 memory = track.memories.get((items, part.start))
                 if memory is None:
                     cost = self.policy.cost(args, tokens, self.blocks)
-                    self.state.reserve(cost * (part.stop - part.start))
+                    self.state.reserve(track, cost * (part.stop - part.start))
                     memory = track.memories[items, part.start] = Memory()
                 lie = slice(k * count + part.start, k * count + part.stop)
                 groups.append(Group(memory, lie, evaluation))

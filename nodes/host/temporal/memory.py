@@ -52,9 +52,18 @@ class Track:
     """One prompt, seen by one kind of guidance: how often it was evaluated, and its memories.
 
     seen      the sampler's evaluation that it was last part of.
+    reserved  bytes that its memories take when they are full.
     memories  by the items of the batch that share a token count; None is the whole batch.
     """
 
     evaluations: int = 0
     seen: int = 0
+    reserved: int = 0
     memories: dict[Hashable, Memory] = field(default_factory=dict)
+
+    def let_go(self) -> None:
+        """Begin anew, with nothing kept."""
+        for memory in self.memories.values():
+            memory.clear()
+        self.memories.clear()
+        self.evaluations = self.reserved = 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from contextlib import nullcontext
+from dataclasses import replace
 
 import comfy.samplers
 import pytest
@@ -81,6 +82,31 @@ def test_a_prompt_that_was_left_out_for_some_steps_begins_anew(flux, runs, name)
 def test_a_prompt_that_was_left_out_for_one_step_has_a_warm_up_again(flux, runs, name):
     leave_out(accelerated(flux, METHODS[name]), 2, 2)
     assert runs.patterns[0].replace("p", "s") == "FFsFFssF"
+
+
+@pytest.mark.promise("RALU Temporal Acceleration")
+@pytest.mark.parametrize("name", ["TaylorSeer", "ToCa"])
+def test_prompts_one_after_another_are_bounded_one_at_a_time(model, runs, name):
+    def run(**bound) -> None:
+        fast = accelerated(model, replace(METHODS[name], **bound))
+        guider = comfy.samplers.CFGGuider(fast)
+        parts = ((5, {"end_percent": 0.5}), (6, {"start_percent": 0.5}))
+        prompts = [tiny.conditioning(seed) for seed, _ in parts]
+        ranged = [
+            [[vectors, {**rest, **part}]]
+            for ((vectors, rest),), (_, part) in zip(prompts, parts, strict=True)
+        ]
+        guider.set_conds(ranged[0] + ranged[1], tiny.conditioning(7))
+        guider.set_cfg(1.0)
+        x, euler = noise(), comfy.samplers.sampler_object("euler")
+        guider.sample(x, torch.zeros_like(x), euler, SIGMAS, disable_pbar=True, seed=0)
+
+    run()
+    both = runs.states[0].most
+    run(max_memory=0.6 * both / 1e9)
+    assert runs.patterns[0] == runs.patterns[1] and runs.states[1].most == both / 2
+    with pytest.raises(ValueError, match="max_memory allows"):
+        run(max_memory=0.4 * both / 1e9)
 
 
 def filled() -> int:
