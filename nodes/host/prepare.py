@@ -73,7 +73,7 @@ def prepare(wires: Wires, settings: Settings) -> Run:
     facts.family.check_size(network, frame)
     lettering = _lettering(plan, wires, facts)
     regions = _regions(settings, plan, wires, facts, frame, len(samples), lettering is not None)
-    conds = fit_to_frame(wires.guider.original_conds, frame)
+    conds = fit_to_frame(wires.guider.original_conds, frame, facts.family.has_layers)
     half = half_conds(settings.references, conds, frame.space)
     latent, mask = on_frame(wires.latent, samples, frame)
     source = source_of(wires, facts, frame, samples, latent)

@@ -165,15 +165,18 @@ def test_the_log_counts_the_tokens_of_the_network(kind, loaded, caplog):
     assert f"stage 1: 6 steps x {frames * rows * columns} tokens" in caplog.text
 
 
-def test_layers_with_a_reference_are_inpainted_as_the_host_does():
+@pytest.mark.parametrize("masks", [1, unplaced.LAYERS])
+def test_layers_with_a_reference_are_inpainted_as_the_host_does(masks):
+    """By one mask, and by one for each layer, of prompts, too."""
     if not unplaced.is_known(unplaced.LAYERED):
         pytest.skip("a newer ComfyUI runs it")
     model = unplaced.load(unplaced.LAYERED)
     numbers = torch.Generator().manual_seed(1)
     layers = torch.randn(1, 16, unplaced.LAYERS, *SIDES, generator=numbers)
-    mask = (torch.rand(1, *(8 * side for side in SIDES), generator=numbers) > 0.5).float()
+    mask = (torch.rand(masks, *(8 * side for side in SIDES), generator=numbers) > 0.5).float()
     latent = {"samples": layers, "noise_mask": mask}
     picture = {"reference_latents": [torch.randn(1, 16, 1, *SIDES, generator=numbers)]}
+    picture |= {"mask": 1 - mask, "mask_strength": 1.0}
     wires = [tiny.with_values(one, **picture) for one in conds(unplaced.LAYERED)]
     plan = replace(plain(3.0, (3,)), model_shift=None)
     guider = comfy.samplers.CFGGuider(model)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Collection
+from functools import partial
 from typing import Any
 
 import torch
@@ -74,7 +75,7 @@ def _check_numbers(name: str, entry: dict) -> None:
             )
 
 
-def fit_to_frame(conds: Conds, frame: Frame) -> Conds:
+def fit_to_frame(conds: Conds, frame: Frame, has_layers: bool = False) -> Conds:
     """Turn areas into masks and extend everything spatial to the frame that is sampled.
 
     A cropped area cannot be packed, and its place would differ between stages; as a mask the same
@@ -82,13 +83,17 @@ def fit_to_frame(conds: Conds, frame: Frame) -> Conds:
     stage needs that, and the host crops the call to the area, which is less work. ValueError for an
     area outside the picture; that of a prompt which no call reads, too, as the host asks all others
     for the same area.
+
+    has_layers  whether frames are layers, for which the host takes several masks of a prompt; else
+                they are of one frame each, and it must not.
     """
     for entry in (entry for entries in conds.values() for entry in entries):
         if entry.get("area") is not None and not _is_bounded(entry):
             _check_area(entry["area"], frame)
     prepare = _ControlPreparer(frame)
+    extend = partial(_extend, frame=frame, prepare=prepare, has_layers=has_layers)
     return {
-        name: [_extend(_as_mask(entry, frame), frame, prepare) for entry in entries]
+        name: [extend(_as_mask(entry, frame)) for entry in entries]
         for name, entries in conds.items()
     }
 
@@ -141,12 +146,11 @@ def _as_mask(entry: dict, frame: Frame) -> dict:
     return fitted
 
 
-def _extend(entry: dict, frame: Frame, prepare: Callable) -> dict:
+def _extend(entry: dict, frame: Frame, prepare: Callable, has_layers: bool) -> dict:
     extended = dict(entry)
     if entry.get("control") is not None:
         extended["control"] = prepare(entry["control"])
-    if frame.space.has_frames and torch.is_tensor(entry.get("mask")):
-        # Of one frame each, or the host takes several masks for frames of one picture.
+    if frame.space.has_frames and not has_layers and torch.is_tensor(entry.get("mask")):
         extended["mask"] = entry["mask"].reshape(-1, 1, *entry["mask"].shape[-2:])
     if frame.is_whole:
         return extended

@@ -256,8 +256,8 @@ class GuiderStages:
 
     def _mask(self, task: StageTask) -> torch.Tensor | None:
         """The inpaint mask in the stage's form, like the noise and the clean latent."""
-        if self.mask is None:
-            return None
+        if self.mask is None or self.family.has_layers:  # for which the host takes several
+            return self.mask
         layout = task.layout and task.layout.folded(self._space.fold)
         given = self.mask
         mask = task.stage.grid.join(
