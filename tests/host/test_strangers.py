@@ -12,6 +12,7 @@ from limits import assert_limits, guider
 
 from driving import ralu
 from lab.models import unplaced
+from ralu_pack.nodes.host.families.flux1 import Flux1
 from ralu_pack.nodes.schedule import Schedule
 from ralu_pack.ralu_core.plans import plain
 
@@ -55,6 +56,14 @@ def test_ovis(vae):
         ValueError, match=r"\(Ovis-Image, which ComfyUI runs by its class Flux\) .*: its blocks"
     ):
         ralu(model, vae)
+
+
+def test_a_network_that_tells_no_places_yet(flux, vae, monkeypatch):
+    """As Krea 2's in the first ComfyUI that ran it."""
+    monkeypatch.setattr(Flux1, "hooks", ("places_of_tokens",))
+    with pytest.raises(ValueError, match=r"\(Flux\) at full size alone, .*, so update it; choose"):
+        ralu(flux, vae)
+    assert ralu(flux, vae, schedule=None, quality="draft")[0].isfinite().all()
 
 
 def picture() -> torch.Tensor:

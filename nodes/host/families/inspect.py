@@ -20,7 +20,7 @@ from ....ralu_core.plans import Plan
 from ....ralu_core.plans.presets import fits, preset
 from .family import Family, Size
 from .full_size import OWN
-from .refused import FULL_SIZE, PLACES, STRANGERS, why_refused
+from .refused import FULL_SIZE, OLDER, PLACES, STRANGERS, why_refused
 from .table import FAMILIES, supported
 from .unplaced import SINGLE, Unplaced
 
@@ -191,13 +191,20 @@ def _family(model: Any, network: Any, is_flow: bool) -> Family:
     latents = getattr(model, "latent_format", None)
     if why is None and is_flow and getattr(latents, "latent_dimensions", 1) > 1:
         name = _stranger(model, network) or type(model).__name__
-        why_full = STRANGERS.get(name) or FULL_SIZE.get(name, PLACES)
+        why_full = STRANGERS.get(name) or FULL_SIZE.get(name) or _why_unplaced(model, network)
         patch, shown = _patch_of(model, network), _shown(model, network)
         return OWN.get(name, Unplaced)(shown, why_full, latents, patch, _cfg_of(model))
     why = why or f"it supports {supported()}, and other flow models at full size"
     raise ValueError(
         f"RALU cannot run this MODEL ({_shown(model, network)}): {why}; use a KSampler for it."
     )
+
+
+def _why_unplaced(model: Any, network: Any) -> str:
+    """A family's network without its hooks is of a host that had them later."""
+    classes = {family.model_class for family in FAMILIES}
+    is_hosts = type(network).__module__.startswith("comfy.")
+    return OLDER if is_hosts and type(model).__name__ in classes else PLACES
 
 
 def _stranger(model: Any, network: Any) -> str | None:

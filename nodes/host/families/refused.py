@@ -7,6 +7,7 @@ from typing import Any
 _PIXELS = "it samples pixels without a VAE"
 _VIDEO = "it is made for videos, and RALU samples still pictures"
 PLACES = "RALU does not know where it places its tokens"
+OLDER = "this version of ComfyUI does not tell where its tokens lie, so update it"
 
 # By the host's class.
 FULL_SIZE = {
