@@ -9,7 +9,7 @@ import torch
 from comfy_api.latest import ui
 
 from .host.run import Sampled
-from .host.showing.status import is_watched, running_workflow
+from .host.showing.status import asked_settings, is_watched, running_workflow
 
 
 def latent_output(latent: dict, samples: torch.Tensor) -> dict:
@@ -30,5 +30,5 @@ def run_view(sampled: Sampled) -> dict[str, Any]:
     """What a sampler shows after its run: numbers, and pictures of the regions."""
     chosen = sampled.regions if is_watched() else None
     regions = [] if chosen is None else ui.PreviewImage(chosen.drawn).as_dict()["images"]
-    run = {**sampled.report.values(), "regions": regions, "workflow": running_workflow()}
-    return {"ralu_run": [run]}
+    asked = {"workflow": running_workflow(), "settings": asked_settings()}
+    return {"ralu_run": [{**sampled.report.values(), "regions": regions, **asked}]}

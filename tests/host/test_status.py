@@ -32,7 +32,7 @@ class Server:
     def send_sync(self, event, data, client):
         self.texts.append((data["text"], data["node"], client))
         self.passing = data["passing"]
-        self.workflow = data["workflow"]
+        self.workflow, self.settings = data["workflow"], data["settings"]
 
 
 def test_status_names_the_stages(flux, vae, monkeypatch):
@@ -118,6 +118,32 @@ def test_lines_name_the_workflow_of_the_prompt_that_runs(monkeypatch, sent, id):
     with CurrentNodeContext("prompt", "12"):
         status.show_line("4", "3 of 5")
     assert server.workflow == id
+
+
+@pytest.mark.parametrize(
+    ("wire", "told"),
+    [
+        (["1:7", 0], [{"quality": "draft"}, {"preset": "FLUX 5x"}]),
+        (["9", 0], [{"quality": "draft"}, None]),
+        (None, [{"quality": "draft"}, None]),
+    ],
+)
+def test_lines_and_runs_tell_the_settings_that_the_prompt_has(monkeypatch, wire, told):
+    """By then the widgets may be others, as many prompts may wait in the queue."""
+    server = Server()
+    wires = {"model": ["1", 0], **({"schedule": wire} if wire else {})}
+    prompt = {
+        "1:4": {"inputs": {"quality": "draft", **wires}},
+        "1:7": {"inputs": {"preset": "FLUX 5x", "width": ["2", 0]}},
+    }
+    running = {0: (1, "another", {}, {}, []), 1: (2, "prompt", prompt, {}, [])}
+    server.prompt_queue = SimpleNamespace(currently_running=running)
+    monkeypatch.setattr(status, "running_server", lambda: server)
+    with CurrentNodeContext("prompt", "1:4"):
+        status.show_line("1:4", "3 of 5")
+        assert server.settings == status.asked_settings() == told
+        assert status.asked_settings("of no prompt") is None
+    assert status.asked_settings() is None
 
 
 @pytest.mark.parametrize("stages", [1, 3])

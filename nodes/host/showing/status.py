@@ -72,6 +72,7 @@ def show_line(
         line = {
             "prompt_id": context.prompt_id,
             "workflow": running_workflow(),
+            "settings": asked_settings(node_id),
             "node": node_id,
             "by": context.node_id,
             "text": text,
@@ -85,13 +86,41 @@ def show_line(
 def running_workflow() -> str | None:
     """The id of the workflow whose prompt runs, which nodes of other tabs are not shown; None where
     a program sent it."""
+    _, extra = _running()
+    told = extra.get("extra_pnginfo")
+    workflow = told.get("workflow") if isinstance(told, dict) else None
+    return workflow.get("id") if isinstance(workflow, dict) else None
+
+
+def asked_settings(node_id: str | None = None) -> list[dict[str, Any] | None] | None:
+    """What the prompt that runs asks of a node and of its schedule, without what comes by wires:
+    the widgets may have changed since it was queued.
+
+    node_id  None for the node that runs.
+
+    None where the prompt has no such node; without a schedule its part is None.
+    """
+    context, (prompt, _) = get_executing_context(), _running()
+    if node_id is None and context is not None:
+        node_id = context.node_id
+    if node_id not in prompt:
+        return None
+    wire = prompt[node_id]["inputs"].get("schedule")
+    schedule = prompt.get(wire[0]) if isinstance(wire, list) else None
+    return [one and _unwired(one["inputs"]) for one in (prompt[node_id], schedule)]
+
+
+def _unwired(inputs: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in inputs.items() if not isinstance(value, list)}
+
+
+def _running() -> tuple[dict[str, Any], dict[str, Any]]:
+    """The prompt that runs, and what was sent with it; both empty where there is no queue."""
     context, queue = get_executing_context(), getattr(running_server(), "prompt_queue", None)
-    for _, prompt_id, _, extra, *_ in getattr(queue, "currently_running", {}).values():
+    for _, prompt_id, prompt, extra, *_ in getattr(queue, "currently_running", {}).values():
         if context is not None and prompt_id == context.prompt_id:
-            told = extra.get("extra_pnginfo")
-            workflow = told.get("workflow") if isinstance(told, dict) else None
-            return workflow.get("id") if isinstance(workflow, dict) else None
-    return None
+            return prompt, extra
+    return {}, {}
 
 
 def _addressee() -> tuple[ExecutionContext, Any] | None:
