@@ -1,7 +1,6 @@
 // Where the MODEL at an input comes from: over wires, through nodes that only stand for others (Reroute,
 // Get), the edges of subgraphs, pipes that carry it among other things, and broadcasts.
-import { app } from "../../scripts/app.js";
-import { isEdge, wireInto, wiresOf } from "./wires.js";
+import { allNodes, isEdge, wireInto, wiresOf } from "./wires.js";
 
 export const IN_FRONT = "RALU_Apply";
 const SAMPLERS = ["RALU_Sampler", "RALU_SamplerAdvanced"];
@@ -51,10 +50,7 @@ function atVirtual(node, slot, far) {
 }
 
 // All nodes that a subgraph is the inside of.
-function nodesAround(graph) {
-  const all = [app.rootGraph, ...app.rootGraph.subgraphs.values()].flatMap(({ nodes }) => nodes);
-  return all.filter((node) => node.subgraph === graph);
-}
+const nodesAround = (graph) => allNodes().filter(({ subgraph }) => subgraph === graph);
 
 // The name of the input by which a node has its MODEL.
 function carrierOf(node) {

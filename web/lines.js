@@ -1,8 +1,9 @@
 // Lines that the last prompt sent to a node which was not running itself, one per sampling call.
 import { api } from "../../scripts/api.js";
-import { keep, kept, settings } from "./kept.js";
+import { keep, kept, placeInTab } from "./kept.js";
 import { plainLine, runLine } from "./markup.js";
-import { isOfAnotherTab, nodeAt } from "./prompts.js";
+import { isOwn, nodeAt } from "./prompts.js";
+import { telling } from "./told.js";
 import { addElement, paragraph } from "./widget.js";
 import { words } from "./words.js";
 
@@ -10,35 +11,25 @@ const MOST = 10; // lines, the last; a tiled sampler samples many times
 
 export function addLines(node) {
   const panel = addElement(node, "ralu_lines");
-  let queued; // settings of the last prompt
-  panel.widget.beforeQueued = () => {
-    queued = settings(node);
+  let passing; // a line in whose place the next one comes; it is not kept, as a run may be stopped
+  const show = ({ lines, more }) => {
+    const shown = [...lines, ...(passing ? [passing] : [])].map(withSampler);
+    panel.show(...[...(more ? [words().earlier(more)] : []), ...shown].map(paragraph));
   };
-  let told; // of one prompt: the last lines, how many there were before, and whose last one passes
-  let ran; // settings of that prompt
-  const show = () => {
-    const { lines, more } = told;
-    panel.show(...(more ? [paragraph(words().earlier(more))] : []), ...lines.map(paragraph));
+  const { tell, last } = telling(node, "ralu_lines", panel, show);
+  node.tellRaluLine = (line) => {
+    if (!isOwn(node, line.workflow)) return;
+    passing = line.passing && line.text ? line : undefined;
+    tell(after(last(), line));
   };
-  node.showRaluLine = (line) => {
-    if (line.prompt_id !== told?.prompt) told = { prompt: line.prompt_id, lines: [], more: 0 };
-    if (told.passing === line.by) told.lines.pop();
-    told.passing = line.passing ? line.by : null;
-    if (line.text) told.lines.push(withSampler(line));
-    if (told.lines.length > MOST) told.more += told.lines.splice(0, 1).length;
-    ran = queued ?? settings(node);
-    keep(node, "lines", { told, settings: ran });
-    show();
-  };
-  panel.watch(() => {
-    const now = settings(node);
-    if (told) return panel.dim(ran !== now);
-    const last = kept(node, "lines");
-    if (last?.settings !== now) return;
-    told = last.told;
-    ran = now;
-    show();
-  });
+}
+
+// The lines of a prompt that stay, with one more: the last, how many there were before, and its settings.
+function after(told, { prompt_id: prompt, settings, passing, by, text, run, why }) {
+  const { lines, more } = told?.prompt === prompt ? told : { lines: [], more: 0 };
+  const all = text && !passing ? [...lines, { by, text, run, why }] : lines;
+  const shown = all.slice(-MOST);
+  return { prompt, settings, lines: shown, more: more + all.length - shown.length };
 }
 
 function withSampler({ by, text, run, why }) {
@@ -47,6 +38,8 @@ function withSampler({ by, text, run, why }) {
   return sampler ? `${sampler}: ${said}` : said;
 }
 
-api.addEventListener("ralu_line", ({ detail }) => {
-  if (!isOfAnotherTab(detail.workflow)) nodeAt(detail.node)?.showRaluLine?.(detail);
+api.addEventListener("ralu_line", ({ detail: line }) => {
+  nodeAt(line.node)?.tellRaluLine?.(line);
+  const place = placeInTab(line.workflow, line.node);
+  keep(place, "ralu_lines", after(kept(place, "ralu_lines"), line));
 });

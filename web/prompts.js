@@ -1,6 +1,8 @@
-// Whose prompt the server tells of: the node by its path, and the workflow of those that are open.
+// Whose prompt the server tells of: the node by its path, and whether it is one of the open workflow.
 import { app } from "../../scripts/app.js";
 import { api } from "../../scripts/api.js";
+
+const STOPPED = ["execution_interrupted", "execution_error"];
 
 let fromCache = []; // nodes of the prompt that runs: what they show is of an earlier one, of any tab
 
@@ -17,16 +19,16 @@ export function nodeAt(path) {
   return node;
 }
 
-// Whether what a node was sent is of another tab's workflow. What comes from the cache may be: then it was
-// asked for here, too.
-export const isForeign = (node, workflow, asked) =>
-  isOfAnotherTab(workflow) && !(asked && fromCache.some((path) => nodeAt(path) === node));
+// Whether what a node was sent is of its own workflow, or of a program's prompt: nodes of others may have
+// the same ids. What comes from the cache may be of any, if it was asked for here.
+export const isOwn = (node, workflow, asked) =>
+  !workflow ||
+  workflow === app.rootGraph.id ||
+  (!!asked && fromCache.some((path) => nodeAt(path) === node));
 
-// Whether a workflow is that of another tab, whose nodes may have the same ids.
-export function isOfAnotherTab(workflow) {
-  if (!workflow || workflow === app.rootGraph.id) return false;
-  const open = app.extensionManager.workflow?.openWorkflows ?? [];
-  return open.some(({ activeState }) => activeState?.id === workflow);
+// Call `act` with what the server tells of a prompt that did not come to its end.
+export function whenStopped(act) {
+  for (const event of STOPPED) api.addEventListener(event, ({ detail }) => act(detail));
 }
 
 api.addEventListener("execution_cached", ({ detail }) => {

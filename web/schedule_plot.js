@@ -1,10 +1,10 @@
 // The plan as two curves: noise level at each step, and how often each time is visited.
 import { api } from "../../scripts/api.js";
-import { keep, kept } from "./kept.js";
+import { keep, kept, placeOf } from "./kept.js";
 import { planMarkup, shiftWords } from "./markup.js";
-import { isForeign } from "./prompts.js";
+import { whenRan } from "./told.js";
 import { isThere } from "./watch.js";
-import { addElement, also, fromMarkup, paragraph } from "./widget.js";
+import { addElement, fromMarkup, paragraph } from "./widget.js";
 import { words } from "./words.js";
 
 const HEIGHT = 210; // about what three stages take
@@ -17,13 +17,9 @@ export function addPlot(node) {
   let shown; // what the plot was drawn for
   let ran; // the values of the last run
   let runs = 0;
-  let isQueued = false;
-  panel.widget.beforeQueued = () => {
-    isQueued = true;
-  };
 
   const show = async () => {
-    ran ??= kept(node, "schedule");
+    ran ??= kept(placeOf(node), "ralu_schedule");
     const asked = question(node);
     const key = JSON.stringify([asked, runs, !ran]);
     if (key === shown) return;
@@ -42,11 +38,9 @@ export function addPlot(node) {
   const draw = (values, origin) => panel.show(fromMarkup(planMarkup(values, origin)));
 
   panel.watch(show);
-  also(node, "onExecuted", (output) => {
-    const last = output?.ralu_schedule?.at(-1);
-    if (!last || isForeign(node, last.workflow, isQueued)) return;
+  whenRan(node, "ralu_schedule", panel, (last) => {
     ran = last;
-    keep(node, "schedule", ran);
+    keep(placeOf(node), "ralu_schedule", ran);
     runs += 1;
   });
 }

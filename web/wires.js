@@ -1,5 +1,10 @@
 // Wires of a node, noted and drawn again, in terms that every frontend since 1.32 has. In a subgraph a
 // wire may come from its edge or go there; all keep their reroutes.
+import { app } from "../../scripts/app.js";
+
+// Of the open workflow, those in subgraphs, too.
+export const allNodes = () =>
+  [app.rootGraph, ...app.rootGraph.subgraphs.values()].flatMap(({ nodes }) => nodes);
 
 // Every wire of a node: by the input's name, and by the output's type for those that leave.
 export function wiresOf(node) {

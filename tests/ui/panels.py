@@ -22,11 +22,28 @@ def a_run(comparison: str, **more: Any) -> dict[str, Any]:
     return {**run, **more}
 
 
-def undo_a_step(tab) -> None:
-    """Move the last node of a sampling graph and undo it, which makes all nodes anew."""
+def undo_a_step(tab, id: int = 7) -> None:
+    """Move a node and undo it, which makes all nodes anew."""
     tab.page.evaluate(
-        """() => { app.canvas.emitBeforeChange(); app.rootGraph.getNodeById(7).pos = [1300, 150];
-          app.canvas.emitAfterChange(); window.before = app.rootGraph.getNodeById(5); }"""
+        """(id) => { app.canvas.emitBeforeChange(); app.rootGraph.getNodeById(id).pos = [1300, 150];
+          app.canvas.emitAfterChange(); window.before = app.rootGraph.getNodeById(id); }""",
+        id,
     )
     tab.page.keyboard.press("Control+z")
-    tab.page.wait_for_function("() => window.before !== app.rootGraph.getNodeById(5)")
+    tab.page.wait_for_function("(id) => window.before !== app.rootGraph.getNodeById(id)", arg=id)
+
+
+def dispatch(tab, event: str, detail: dict[str, Any]) -> None:
+    """As if the server had sent it."""
+    script = "([event, detail]) => window.comfyAPI.api.api.dispatchCustomEvent(event, detail)"
+    tab.page.evaluate(script, [event, detail])
+
+
+def tell_line(tab, text: str, **more: Any) -> None:
+    """A line of a sampler, node 5, on node 4."""
+    dispatch(tab, "ralu_line", {"prompt_id": "one", "node": "4", "by": "5", "text": text, **more})
+
+
+def tell_run(tab, said: str, node: str = "5", **more: Any) -> None:
+    output = {"ralu_run": [a_run(said, **more)]}
+    dispatch(tab, "executed", {"prompt_id": "one", "node": node, "output": output})

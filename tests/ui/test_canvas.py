@@ -76,7 +76,10 @@ def test_run_shows_stages_regions_and_speed(tab):
     undo_a_step(tab)
     expect(panel).to_contain_text("plain steps")
     assert panel.locator("img").count() == 0
-    tab.set_widget(4, "ratio", 0.25)
+    faded = tab.page.locator(f"{PANEL}.of_other_settings")
+    for ratio, is_faded in ((0.25, True), (0.0, False), (0.25, True)):
+        tab.set_widget(4, "ratio", ratio)
+        expect(faded).to_have_count(int(is_faded))
     expect(tab.page.locator(PLOT)).to_contain_text("a run reads the MODEL's")
 
 
@@ -141,7 +144,9 @@ def test_skipped_steps_of_a_ksampler_are_told(tab):
     tab.set_widget(5, "seed", 7 + len(tab.name))
     tab.run()
     assert told.inner_text().count("TaylorSeer") == 1  # the last run's alone
+    expect(tab.page.locator(f"{LINES}.of_other_settings")).to_have_count(0)
     tab.set_widget(4, "interval", 1)
+    expect(tab.page.locator(f"{LINES}.of_other_settings")).to_have_count(1)
     tab.run()
     expect(told).to_be_hidden()
 

@@ -6,15 +6,11 @@ import graphs
 from panels import LINES, PANEL, SHOW, a_run, undo_a_step
 from playwright.sync_api import expect
 
-from lab.comfy.browser import READY
-
 FIT = "() => { const node = app.rootGraph.getNodeById(5); node.setSize(node.computeSize()); }"
 SIZE = "() => app.rootGraph.getNodeById(5).serialize().size[1]"
 HEIGHTS = """(id) => { const node = app.rootGraph.getNodeById(id);
   const element = document.querySelector(`[data-node-id="${id}"]`);
   return [node.size[1], element ? element.offsetHeight - 30 : node.computeSize()[1]]; }"""
-QUEUED = """([id, panel]) => app.rootGraph.getNodeById(id).widgets
-  .find(({ name }) => name === panel).beforeQueued()"""
 TOLD = "Predicted the model compute of 9.0 plain steps; not measured."
 
 
@@ -121,80 +117,6 @@ def test_the_last_steps_preview_goes_though_it_is_loaded_late(tab):
     assert is_left()
 
 
-def test_another_tabs_run_is_not_shown_on_this_one(tab):
-    ids = []
-    for seed in (1, 2):
-        tab.load(graphs.sampling(seed=seed))
-        ids.append(tab.page.evaluate("() => app.rootGraph.id"))
-    assert ids[0] != ids[1]
-    for id, said in ((ids[0], "Of the other."), (None, "Of a program."), (ids[1], "Of this one.")):
-        tab.page.evaluate(SHOW, [a_run(said, workflow=id)])
-        tab.page.wait_for_timeout(300)
-        expect(tab.page.get_by_text(said)).to_have_count(0 if id == ids[0] else 1)
-
-
-def test_of_the_cache_only_what_was_asked_for_here_is_shown(tab):
-    tab.load(graphs.sampling(seed=1))
-    other = tab.page.evaluate("() => app.rootGraph.id")
-    tab.load(graphs.sampling(seed=2))
-    tab.page.evaluate(
-        """() => window.comfyAPI.api.api.dispatchCustomEvent('execution_cached',
-          { prompt_id: 'one', nodes: ['4', '5'] })"""
-    )
-    for asked in (False, True):
-        if asked:
-            tab.page.evaluate(QUEUED, [5, "ralu_run"])
-        tab.page.evaluate(SHOW, [a_run("Of the cache.", workflow=other)])
-        tab.page.wait_for_timeout(300)
-        expect(tab.page.get_by_text("Of the cache.")).to_have_count(int(asked))
-
-
-def test_lines_are_kept_with_the_settings_that_ran(tab):
-    tab.load(graphs.in_front(seed=1))
-    tab.page.evaluate(QUEUED, [4, "ralu_lines"])
-    tab.set_widget(4, "quality", "draft")
-    tab.page.evaluate(
-        """() => window.comfyAPI.api.api.dispatchCustomEvent('ralu_line',
-          { prompt_id: 'one', node: '4', by: '5', text: 'Of paper.' })"""
-    )
-    told = tab.page.locator(LINES).locator("p")
-    expect(told).to_have_count(1)
-    for quality, count in (("draft", 0), ("paper", 1)):
-        tab.set_widget(4, "quality", quality)
-        tab.page.evaluate("async () => await app.loadGraphData(app.rootGraph.serialize())")
-        tab.page.wait_for_timeout(500)
-        expect(told).to_have_count(count)
-
-
-def test_what_is_shown_fades_where_other_settings_are_chosen(tab):
-    line = """() => window.comfyAPI.api.api.dispatchCustomEvent('ralu_line',
-      { prompt_id: 'one', node: '4', by: '5', text: 'Of the run.' })"""
-    for graph, show, changed, shown in (
-        (graphs.in_front(seed=1), (line,), ("quality", "draft", "paper"), LINES),
-        (graphs.sampling(seed=1), (SHOW, [a_run("Of the run.")]), ("ratio", 0.25, 0.0), PANEL),
-    ):
-        tab.load(graph)
-        tab.page.evaluate(*show)
-        expect(tab.page.locator(shown)).to_contain_text("Of the run.")
-        name, other, before = changed
-        for value, is_faded in ((other, True), (before, False)):
-            tab.set_widget(4, name, value)
-            expect(tab.page.locator(f"{shown}.of_other_settings")).to_have_count(int(is_faded))
-
-
-def test_a_run_is_not_kept_with_settings_that_changed_meanwhile(tab):
-    tab.load(graphs.sampling(seed=1))
-    count = """() => Object.keys(sessionStorage).filter(key => key.startsWith('ralu run')).length"""
-    before = tab.page.evaluate(count)
-    tab.page.evaluate(QUEUED, [5, "ralu_run"])
-    tab.set_widget(4, "preset", "FLUX 7x")
-    tab.page.evaluate(SHOW, [a_run("Of FLUX 5x.")])
-    assert tab.page.evaluate(count) == before
-    tab.set_widget(4, "preset", "FLUX 5x")
-    tab.page.evaluate(SHOW, [a_run("Of FLUX 5x.")])
-    assert tab.page.evaluate(count) == before + 1
-
-
 def test_a_run_that_is_stopped_leaves_no_status(tab):
     tab.load(graphs.sampling(seed=1))
     left = tab.page.evaluate(
@@ -218,41 +140,3 @@ def test_the_report_of_an_enlarger_is_read_whole(tab):
     height, shown = tab.page.evaluate(HEIGHTS, 3)
     assert abs(height - shown) <= 1
     tab.screenshot("report")
-
-
-def test_lines_of_a_tiled_sampler_are_the_last(tab):
-    tab.load(graphs.in_front(seed=1))
-    tab.page.evaluate(
-        """() => { for (let tile = 0; tile < 64; tile++) for (const stage of [1, 2, 3])
-          window.comfyAPI.api.api.dispatchCustomEvent('ralu_line',
-            { prompt_id: 'one', node: '4', by: '5', text: `Stage ${stage}, tile ${tile}` }); }"""
-    )
-    told = tab.page.locator(LINES).locator("p")
-    # As a step that is undone, and a page that is reloaded, make the nodes again.
-    tab.page.evaluate("async () => await app.loadGraphData(app.rootGraph.serialize())")
-    expect(told).to_have_count(11)
-    expect(told.first).to_have_text("182 earlier lines")
-    expect(told.last).to_have_text("KSampler: Stage 3, tile 63")
-
-
-def test_a_reloaded_page_shows_the_last_run_again(tab):
-    tab.load(graphs.sampling(seed=300 + len(tab.name)))
-    tab.page.evaluate(SHOW, [a_run("As told.")])
-    expect(tab.page.locator(PANEL)).to_contain_text("As told.")
-    saved = tab.page.evaluate("() => JSON.stringify(app.rootGraph.serialize())")
-    assert "As told." not in saved
-    tab.page.wait_for_timeout(1500)  # the frontend keeps the graph a little later
-    tab.page.reload()
-    tab.page.wait_for_function(READY)
-    expect(tab.page.locator(PANEL)).to_contain_text("As told.")
-    # An older file of the same workflow, with another plan, is not shown what this one did.
-    for preset in ("FLUX 7x", "FLUX 5x"):
-        tab.page.evaluate(
-            """async (preset) => {
-              const saved = app.rootGraph.serialize();
-              saved.nodes.find(({ id }) => id === 4).widgets_values[0] = preset;
-              await app.loadGraphData(saved); }""",
-            preset,
-        )
-        tab.page.wait_for_timeout(600)
-        expect(tab.page.locator(PANEL)).to_be_visible(visible=preset == "FLUX 5x")
