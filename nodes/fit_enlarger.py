@@ -10,6 +10,7 @@ from .host.enlarger.encoding import fitted_to
 from .host.enlarger.fit_report import told
 from .host.inputs import colours
 from .host.sampling.finite import check_finite
+from .host.showing.status import running_workflow
 from .host.sockets import check_sockets
 from .shared_inputs import CATEGORY, EnlargerType, search_words
 
@@ -61,4 +62,6 @@ class FitEnlarger(io.ComfyNode):
         bar = comfy.utils.ProgressBar(len(pictures))
         fitted = fitted_to(vae, pictures, lambda: bar.update(1))
         report = told(fitted, save, files.save(vae, fitted) if save else None)
-        return io.NodeOutput(fitted.enlarger, report, ui=ui.PreviewText(report))
+        shown = {"text": report, "workflow": running_workflow()}
+        preview = ui.PreviewText(report).as_dict()
+        return io.NodeOutput(fitted.enlarger, report, ui={**preview, "ralu_report": [shown]})

@@ -6,7 +6,7 @@ import { isOwn } from "./prompts.js";
 import { also } from "./widget.js";
 import { nodeBefore } from "./wires.js";
 
-const KINDS = ["ralu_run", "ralu_schedule"];
+const KINDS = ["ralu_run", "ralu_schedule", "ralu_report"];
 const DRAWN = ["seed", "noise_seed"]; // no plan follows them
 
 // Call `tell` with what a run of the node's own workflow sent it.

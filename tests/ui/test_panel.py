@@ -140,3 +140,5 @@ def test_the_report_of_an_enlarger_is_read_whole(tab):
     height, shown = tab.page.evaluate(HEIGHTS, 3)
     assert abs(height - shown) <= 1
     tab.screenshot("report")
+    undo_a_step(tab, 3)
+    expect(report).to_contain_text("Not saved: connect ENLARGER to use it.")
