@@ -2,9 +2,10 @@
 import { api } from "../../scripts/api.js";
 import { keep, kept, placeInTab } from "./kept.js";
 import { plainLine, runLine } from "./markup.js";
-import { isOwn, nodeAt } from "./prompts.js";
+import { isOwn, nodeAt, whenStopped } from "./prompts.js";
 import { telling } from "./told.js";
 import { addElement, paragraph } from "./widget.js";
+import { allNodes } from "./wires.js";
 import { words } from "./words.js";
 
 const MOST = 10; // lines, the last; a tiled sampler samples many times
@@ -21,6 +22,11 @@ export function addLines(node) {
     if (!isOwn(node, line.workflow)) return;
     passing = line.passing && line.text ? line : undefined;
     tell(after(last(), line));
+  };
+  node.endRaluPrompt = (prompt) => {
+    if (passing?.prompt_id !== prompt) return;
+    passing = undefined;
+    show(last());
   };
 }
 
@@ -42,4 +48,8 @@ api.addEventListener("ralu_line", ({ detail: line }) => {
   nodeAt(line.node)?.tellRaluLine?.(line);
   const place = placeInTab(line.workflow, line.node);
   keep(place, "ralu_lines", after(kept(place, "ralu_lines"), line));
+});
+
+whenStopped(({ prompt_id }) => {
+  for (const node of allNodes()) node.endRaluPrompt?.(prompt_id);
 });

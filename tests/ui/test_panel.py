@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import graphs
-from panels import LINES, PANEL, SHOW, a_run, undo_a_step
+import pytest
+from panels import LINES, PANEL, SHOW, a_run, dispatch, tell_line, undo_a_step
 from playwright.sync_api import expect
 
 FIT = "() => { const node = app.rootGraph.getNodeById(5); node.setSize(node.computeSize()); }"
@@ -117,16 +118,28 @@ def test_the_last_steps_preview_goes_though_it_is_loaded_late(tab):
     assert is_left()
 
 
-def test_a_run_that_is_stopped_leaves_no_status(tab):
+@pytest.mark.parametrize("event", ["execution_interrupted", "execution_error"])
+def test_a_run_that_is_stopped_leaves_no_status_and_no_passing_line(tab, event):
+    stopped = {"prompt_id": "one", "node_id": "5", "executed": [], "exception_message": "Of lack."}
     tab.load(graphs.sampling(seed=1))
-    left = tab.page.evaluate(
-        """() => { const node = app.rootGraph.getNodeById(5);
-          node.widgets.push({ name: '$$node-text-preview', computeSize: () => [100, 20] });
-          window.comfyAPI.api.api.dispatchCustomEvent('execution_interrupted',
-            { prompt_id: 'one', node_id: '5', node_type: 'RALU_Sampler', executed: [] });
-          return node.widgets.map(({ name }) => name).filter(name => name.startsWith('$$')); }"""
+    tab.page.evaluate(
+        """() => app.rootGraph.getNodeById(5).widgets.push(
+          { name: '$$node-text-preview', computeSize: () => [100, 20] })"""
     )
-    assert left == []
+    dispatch(tab, event, {**stopped, "node_type": "RALU_Sampler"})
+    names = "() => app.rootGraph.getNodeById(5).widgets.map(({ name }) => name)"
+    assert not [name for name in tab.page.evaluate(names) if name.startswith("$$")]
+    tab.load(graphs.in_front(seed=1))
+    tell_line(tab, "It stays.")
+    tell_line(tab, "It passes.", passing=True)
+    told = tab.page.locator(LINES).locator("p")
+    expect(told).to_have_text(["KSampler: It stays.", "KSampler: It passes."])
+    dispatch(tab, event, {**stopped, "prompt_id": "another", "node_type": "KSampler"})
+    expect(told).to_have_count(2)
+    for _ in range(2):
+        dispatch(tab, event, {**stopped, "node_type": "KSampler"})
+        expect(told).to_have_text(["KSampler: It stays."])
+        tab.page.evaluate("async () => await app.loadGraphData(app.rootGraph.serialize())")
 
 
 def test_the_report_of_an_enlarger_is_read_whole(tab):
