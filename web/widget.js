@@ -21,11 +21,19 @@ export function addElement(node, name, height = 0) {
   });
   widget.serialize = false;
   root.addEventListener("wheel", zoomCanvas, { passive: false });
+  let own = 0; // height of a node that was made taller than its parts need, and not smaller again
+  const noteOwn = (fitted) => {
+    const now = node.size[1];
+    if (fitted === Infinity) own = now;
+    else if (now < own - 1) own = 0;
+  };
   const setHeight = (pixels) => {
     const fitted = fittedHeight(node);
+    noteOwn(fitted);
     height = pixels;
     widget.hidden = !pixels; // for the classic renderer; Nodes 2.0 looks at the element
     fitHeight(node, fitted);
+    if (node.size[1] < own) node.setSize([node.size[0], own]);
   };
   const measured = () => {
     const pixels = body.childNodes.length ? body.offsetHeight : 0;
@@ -44,12 +52,14 @@ export function addElement(node, name, height = 0) {
   watch(node, () => {
     if (!root.isConnected) elementOf(node)?.querySelector(`.ralu.${name}`)?.replaceWith(root);
   });
-  // Others who open the file see nothing here: a node that fits is saved as tall as without.
-  const leaveOut = (saved) => {
+  // Others who open the file see nothing here: a node that fits is saved as tall as without, or as before
+  // what it shows outgrew it. The frontend serializes a node whenever it may have been changed.
+  also(node, "onSerialize", (saved) => {
     const fitted = fittedHeight(node);
-    if (height && fitted !== Infinity) saved.size = [node.size[0], fitted - height - 2 * MARGIN - GAP];
-  };
-  if (!height) also(node, "onSerialize", leaveOut);
+    noteOwn(fitted);
+    if (!height || fitted === Infinity) return;
+    saved.size = [node.size[0], Math.max(own, fitted - height - 2 * MARGIN - GAP)];
+  });
   const dim = (isOf) => root.classList.toggle("of_other_settings", isOf);
   return { widget, show, dim, watch: (look) => watch(node, look) };
 }

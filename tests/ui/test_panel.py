@@ -55,6 +55,28 @@ def test_a_node_is_as_tall_as_what_it_shows(tab):
     assert 100 < none < one < two < nine
 
 
+def test_the_height_that_a_user_gave_a_node_is_saved(tab):
+    graph = graphs.in_front(seed=1)
+    graph["nodes"][3]["size"] = [340, 332]
+    tab.load(graph)
+    saved = """() => { const node = app.rootGraph.getNodeById(4);
+      return [node.size[1], node.serialize().size[1]]; }"""
+    for times in (2, 40, 3, 60, 0):
+        tell_line(tab, "Of the run. " * times, prompt_id=str(times))
+        tab.page.wait_for_timeout(500)
+        height, in_file = tab.page.evaluate(saved)
+        assert height >= in_file == 332, times
+    tell_line(tab, "Of the run. " * 40)
+    tab.page.wait_for_timeout(500)
+    tab.page.evaluate("() => { const n = app.rootGraph.getNodeById(4); n.setSize([340, 500]); }")
+    tab.page.wait_for_timeout(500)
+    assert tab.page.evaluate(saved) == [500, 500]
+    tab.page.evaluate(FIT.replace("5", "4"))
+    tab.page.wait_for_timeout(500)
+    height, in_file = tab.page.evaluate(saved)
+    assert in_file < 332 < height
+
+
 def test_a_step_undone_shows_the_run_and_then_the_next_one(tab):
     tab.load(graphs.sampling(seed=1))
     tab.page.evaluate(FIT)

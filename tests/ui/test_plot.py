@@ -153,6 +153,22 @@ def test_plot_does_not_reach_the_server_or_the_file(tab):
     assert not any("plot" in name for name in prompt["1"]["inputs"])
 
 
+@pytest.mark.parametrize("size", [[440, 100], [700, 580]])
+def test_a_file_is_saved_as_tall_whatever_its_plot_needs(tab, size):
+    """Else the frontend takes it for changed as soon as the plot has been drawn."""
+    graph = graphs.schedule_only()
+    graph["nodes"][0]["size"] = size
+    tab.load(graph)
+    wait_for_plot(tab)
+    tab.page.wait_for_timeout(500)
+    at_first, saved = tab.page.evaluate(
+        """() => { const { changeTracker } = app.extensionManager.workflow.activeWorkflow;
+          return [changeTracker.initialState, app.rootGraph.serialize()]
+            .map(({ nodes }) => nodes[0].size); }"""
+    )
+    assert saved == at_first
+
+
 def test_another_tabs_plan_is_not_drawn_on_this_one(tab):
     ids = []
     for preset in ("FLUX 7x", "FLUX 5x"):
