@@ -55,7 +55,9 @@ def test_a_node_is_as_tall_as_what_it_shows(tab):
     assert 100 < none < one < two < nine
 
 
-def test_the_height_that_a_user_gave_a_node_is_saved(tab):
+def test_the_height_that_a_user_gave_a_node_is_saved(tab, is_newer):
+    if tab.name == "nodes2" and not is_newer:
+        pytest.skip("its first Nodes 2.0 gives nodes heights of its own")
     graph = graphs.in_front(seed=1)
     graph["nodes"][3]["size"] = [340, 332]
     tab.load(graph)
@@ -142,7 +144,8 @@ def test_the_last_steps_preview_goes_though_it_is_loaded_late(tab):
 
 @pytest.mark.parametrize("event", ["execution_interrupted", "execution_error"])
 def test_a_run_that_is_stopped_leaves_no_status_and_no_passing_line(tab, event):
-    stopped = {"prompt_id": "one", "node_id": "5", "executed": [], "exception_message": "Of lack."}
+    stopped = {"prompt_id": "one", "node_id": "5", "executed": []}
+    stopped |= {"exception_message": "Of lack.", "traceback": []}
     tab.load(graphs.sampling(seed=1))
     tab.page.evaluate(
         """() => app.rootGraph.getNodeById(5).widgets.push(

@@ -154,8 +154,10 @@ def test_plot_does_not_reach_the_server_or_the_file(tab):
 
 
 @pytest.mark.parametrize("size", [[440, 100], [700, 580]])
-def test_a_file_is_saved_as_tall_whatever_its_plot_needs(tab, size):
+def test_a_file_is_saved_as_tall_whatever_its_plot_needs(tab, size, is_newer):
     """Else the frontend takes it for changed as soon as the plot has been drawn."""
+    if tab.name == "nodes2" and not is_newer:
+        pytest.skip("its first Nodes 2.0 gives nodes heights of its own")
     graph = graphs.schedule_only()
     graph["nodes"][0]["size"] = size
     tab.load(graph)
