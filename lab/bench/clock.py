@@ -117,7 +117,7 @@ def instrumented(subject: Subject, clock: Clock) -> Iterator[None]:
         (comfy.samplers.KSamplerX0Inpaint, "__call__", SAMPLING),
         (comfy.sample, "prepare_noise", SAMPLING),
         (subject.vae, "decode", DECODE),
-        (ralu_pack.prepare, "white_noise", "noise"),
+        (ralu_pack.prepared, "white_noise", "noise"),
         (ralu_pack.scores.Regions, "choose", "edges"),
         (ralu_pack.matched.Matched, "cross", "crossing"),
         (ralu_pack.mixed_call.MixedCall, "__call__", "packing"),

@@ -24,7 +24,7 @@ from lab.comfy.locate import REPOSITORY
 
 if TYPE_CHECKING:
     from ...nodes import temporal_acceleration  # noqa: F401
-    from ...nodes.host import own_steps, prepare, request, run  # noqa: F401
+    from ...nodes.host import own_steps, prepared, request, run  # noqa: F401
     from ...nodes.host.enlarger import encoding as enlarger_encoding  # noqa: F401
     from ...nodes.host.enlarger import files as enlarger_files  # noqa: F401
     from ...nodes.host.families import dials, inspect, table, words  # noqa: F401
@@ -54,7 +54,7 @@ MODULES = {
     "own_steps": "nodes.host.own_steps",
     "packing": "ralu_core.latents.packing",
     "plans": "ralu_core.plans",
-    "prepare": "nodes.host.prepare",
+    "prepared": "nodes.host.prepared",
     "presets": "ralu_core.plans.presets",
     "progress": "nodes.host.showing.progress",
     "request": "nodes.host.request",
