@@ -10,6 +10,7 @@ import pytest
 from ralu_core.plans.presets import PRESETS, Preset, matched_plan
 from ralu_pack.nodes.host.families.dials import STEPS
 from ralu_pack.nodes.host.families.table import FAMILIES, family_named
+from ralu_pack.nodes.host.own_steps import REPLACED
 from ralu_pack.nodes.host.samplers import REFUSED_SAMPLERS
 from ralu_pack.nodes.shared_inputs import quality_input
 
@@ -23,6 +24,12 @@ SIDE = 64  # tokens of 1024 pixels
 def cells(start: str) -> list[str]:
     (row,) = re.findall(rf"^\| {re.escape(start)}.*$", PAGES, re.MULTILINE)
     return [cell.strip() for cell in row.strip("| ").split("|")]
+
+
+def test_the_samplers_whose_place_is_taken_are_all_named() -> None:
+    told = PAGES[PAGES.index("**Leave the sampler") : PAGES.index("steps of their own instead")]
+    quality_names = {"fine", "balanced", "draft"}
+    assert set(re.findall(r"\*([a-z0-9_]+)\*", told)) - quality_names == set(REPLACED)
 
 
 def test_the_refused_samplers_are_all_named() -> None:

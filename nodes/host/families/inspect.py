@@ -59,7 +59,7 @@ class ModelFacts:
 
     def shift_for(self, frame: Frame, baseline: int | None) -> float:
         """The shift of a plain run of such a picture, which a plan of that baseline stands for; at
-        most MAX_SHIFT, above which levels hardly differ."""
+        most MAX_SHIFT, which is the greatest that plans take."""
         return min(self._unbounded_shift(frame, baseline), MAX_SHIFT)
 
     def check_plan(self, plan: Plan, frame: Frame) -> None:
