@@ -52,6 +52,17 @@ def test_flux2_has_the_shift_of_its_scheduler(model, side, shift):
     assert facts.plain_steps(50) == 20 and facts.plain_steps(4) == 4
 
 
+@pytest.mark.parametrize("steps", [4, 20])
+@pytest.mark.parametrize(("width", "height"), [(832, 1216), (1216, 832), (1000, 1016)])
+def test_flux2_has_the_levels_of_its_scheduler(model, width, height, steps):
+    """Of upright, lying and padded pictures, and of klein's few steps."""
+    facts = inspect_model(model)
+    shift = facts.shift_for(Frame.of_picture(height, width, facts.space), steps)
+    (stage,) = plain(shift, (steps,)).stages
+    own = nodes_flux.Flux2Scheduler.execute(steps, width, height).args[0]
+    torch.testing.assert_close(torch.tensor(stage.sigmas), own, atol=1e-5, rtol=0)
+
+
 @pytest.mark.parametrize("sides", [(512, 512), (1024, 1024), (768, 1344), (2048, 2048)])
 def test_ideogram_has_nearly_the_levels_of_its_scheduler(sides):
     nodes_ideogram4 = pytest.importorskip("comfy_extras.nodes_ideogram4")

@@ -46,11 +46,13 @@ def test_other_random_numbers_change_nothing(flux, vae):
     assert torch.equal(first, ralu(flux, vae)[0])
 
 
-def test_batch_item_is_the_single_run(model, vae):
-    batch, masks = ralu(model, vae, batch=3, cfg=cfg_of(model))
+@pytest.mark.parametrize("size", [(256, 256), (264, 200)])
+def test_batch_item_is_the_single_run(model, vae, size):
+    batch, masks = ralu(model, vae, batch=3, size=size, cfg=cfg_of(model))
     assert len({m.numpy().tobytes() for m in masks}) == 3
     for i in range(3):
-        latent = {"samples": torch.zeros(1, 16, 32, 32), "batch_index": [i]}
+        empty = torch.zeros(1, 16, size[0] // 8, size[1] // 8)
+        latent = {"samples": empty, "batch_index": [i]}
         single, mask = ralu(model, vae, latent=latent, cfg=cfg_of(model))
         assert torch.equal(mask, masks[i : i + 1])
         torch.testing.assert_close(single, batch[i : i + 1], atol=1e-3, rtol=1e-3)

@@ -27,12 +27,15 @@ LATENT = (4 * GRID[0], 4 * GRID[1])
 
 
 def noise(
-    seed: int = 0, batch: int = 2, space: Space | None = None, size: tuple[int, int] = LATENT
+    seed: int = 0,
+    batch: int = 2,
+    space: Space | None = None,
+    size: tuple[int, int] | None = None,
 ) -> torch.Tensor:
     """White noise in the form of the host's latents."""
     space = space or Space()
     generator = torch.Generator().manual_seed(seed)
-    return space.leave(torch.randn(batch, space.channels, *size, generator=generator))
+    return space.leave(torch.randn(batch, space.channels, *(size or LATENT), generator=generator))
 
 
 def all_fine(batch: int = 2, views: str = PAPER) -> Layout:
