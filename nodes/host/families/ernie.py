@@ -8,7 +8,7 @@ from ....ralu_core.latents.packing import Packing
 from ....ralu_core.latents.space import Space
 from ....ralu_core.plans.presets import PUBLISHED_SHIFT
 from .family import Family, Presets, Size, Untold
-from .positions import check_unstretched, embedded_ids
+from .positions import embedded_ids
 from .views import Refused
 
 
@@ -29,6 +29,7 @@ class Ernie(Family):
     text_tokens = 64
     space = Space(channels=32, fold=2)
     views = Refused("ComfyUI lets nobody stand in for its attention")
+    stretches = True
 
     def size(self, network: Any) -> Size:
         return Size(len(network.layers), network.hidden_size, self.full.linear)
@@ -38,6 +39,3 @@ class Ernie(Family):
 
     def positions(self, network: Any, packing: Packing, rows: int):
         return embedded_ids(network.pos_embed, packing, rows, lambda _, length: 0)
-
-    def check_own(self, options: dict) -> None:
-        check_unstretched(options, self.short)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import comfy.model_base
@@ -19,6 +19,7 @@ from .bias import joint_bias
 from .blocks import Blocks
 from .dials import dial_for
 from .patches import check_patches
+from .positions import stretched
 from .residuals import own_tokens
 from .views import Rule
 
@@ -83,6 +84,8 @@ class Family(ABC):
     one_table    whether the network has one table of positions for a whole batch, so that pictures
                  with other regions need a call of their own.
     text_first   whether picture and text meet in one attention, the text first.
+    stretches    whether ScaleROPE's factors move the ids that the network embeds: it stretches its
+                 grid by them, and the grid of a packed call has one row.
     views        how its networks are told of corrected views, see `families.views`.
     blocks       the form of the network's blocks, for forecasts across steps; None where it is not
                  known, and none are offered.
@@ -107,6 +110,7 @@ class Family(ABC):
     space: Space = Space()
     one_table: bool = False
     text_first: bool = False
+    stretches: bool = False
     views: Rule
     blocks: type[Blocks] | None = None
     why_full: str | None = None
@@ -136,6 +140,12 @@ class Family(ABC):
         self, network: Any, packing: Packing, rows: int
     ) -> AbstractContextManager[list[int]]:
         """While open, a call of the network places the packing's tokens; see `positions`."""
+
+    def placed(self, packing: Packing, options: dict) -> Packing:
+        """The packing for `positions` of a call, by its transformer_options."""
+        if not self.stretches or not options.get("rope_options"):
+            return packing
+        return replace(packing, positions=stretched(packing.positions, options))
 
     def shift(self, sampling: Any) -> float:
         """h of a host's model_sampling. ValueError where its levels follow no shift map."""
@@ -187,11 +197,6 @@ class Family(ABC):
     def check_call(self, options: dict) -> None:
         """ValueError for transformer_options that hold what a packed call cannot carry."""
         check_patches(options)
-        self.check_own(options)
-
-    def check_own(self, options: dict) -> None:
-        """The same for what this family alone cannot carry."""
-        return None
 
     def check_references(self, network: Any, tokens: int) -> None:
         """ValueError for so many tokens of reference pictures that a packed call cannot carry."""

@@ -7,7 +7,7 @@ from typing import Any
 from ....ralu_core.latents.packing import Packing
 from ....ralu_core.plans.presets import PUBLISHED_SHIFT
 from .family import Family, Presets, Size
-from .positions import check_unstretched, embedded_ids
+from .positions import embedded_ids
 from .views import Apart
 
 
@@ -24,6 +24,7 @@ class Kandinsky5(Family):
     cfg = (3, 5)
     text_tokens = 128
     views = Apart("rope_embedder_3d")
+    stretches = True
 
     def matches(self, model: Any, network: Any) -> bool:
         factors = getattr(network, "rope_scale_factor", ())
@@ -37,6 +38,3 @@ class Kandinsky5(Family):
 
     def positions(self, network: Any, packing: Packing, rows: int):
         return embedded_ids(network.rope_embedder_3d, packing, rows, lambda _, length: 0)
-
-    def check_own(self, options: dict) -> None:
-        check_unstretched(options, self.short)

@@ -7,7 +7,7 @@ from typing import Any
 from ....ralu_core.latents.packing import Packing
 from ....ralu_core.latents.space import Space
 from .family import Family, Presets, Size
-from .positions import check_unstretched, embedded_ids
+from .positions import embedded_ids
 from .views import Apart
 
 
@@ -25,6 +25,7 @@ class Wan(Family):
     text_tokens = 512
     space = Space(has_frames=True)
     views = Apart("rope_embedder")
+    stretches = True
 
     def matches(self, model: Any, network: Any) -> bool:
         is_text = getattr(network, "model_type", "") == "t2v"  # Wan 2.2 from pictures says so, too
@@ -47,6 +48,3 @@ class Wan(Family):
             return 0
 
         return embedded_ids(network.rope_embedder, packing, rows, first)
-
-    def check_own(self, options: dict) -> None:
-        check_unstretched(options, self.short)

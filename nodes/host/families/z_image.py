@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 from ....ralu_core.latents.packing import Packing
 from ....ralu_core.plans.presets import PUBLISHED_SHIFT
 from .family import Family, Presets, Size, Untold
-from .positions import check_unstretched, embedded_ids
+from .positions import embedded_ids
 from .views import Captioned, padded
 
 
@@ -18,6 +18,7 @@ class NextDiT(Family):
     hooks = ("rope_embedder", "pad_tokens_multiple")
     text_tokens = 64
     views = Captioned()
+    stretches = True
 
     def size(self, network: Any) -> Size:
         blocks = len(network.layers) + len(network.noise_refiner)
@@ -41,9 +42,6 @@ class NextDiT(Family):
             self._refuse_references()
 
         return embedded_ids(network.rope_embedder, packing, rows, first)
-
-    def check_own(self, options: dict) -> None:
-        check_unstretched(options, self.short)
 
     def check_references(self, network: Any, tokens: int) -> None:
         if tokens and hasattr(network, "embed_cap"):  # older hosts leave them out

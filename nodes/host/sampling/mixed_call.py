@@ -74,7 +74,7 @@ class MixedCall:
             more["attention_mask"] = family.attention_mask(packing, mask.to(device), rows)
         network = unwrapped(executor.class_obj.diffusion_model)
         strip = family.space.leave(packing.to_strip(call.x))
-        with family.positions(network, packing, rows) as asked:
+        with family.positions(network, family.placed(packing, call.options), rows) as asked:
             seen = Seen.by_size(family.views, network, packing, asked, call.context, call.options)
             more = seen.masks(more)
             out = executor(strip, call.t, concat, seen.context, control, seen.options, **more)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import inspect
 
 import pytest
 import torch
@@ -17,14 +16,6 @@ def patched(model, module: str, node: str, *values):
     except (ImportError, AttributeError):
         pytest.skip(f"this ComfyUI has no {node}")
     return made.execute(model, *values).args[0]
-
-
-@pytest.mark.promise("ScaleROPE, NAG, Epsilon Scaling and Temporal Score Rescaling")
-def test_scaled_rope(flux):
-    scaled = patched(flux, "nodes_rope", "ScaleROPE", 0.8, 2.0, 1.2, -1.0, 1.0, 0.0)
-    assert_limits(guider(scaled), atol=1e-4)
-    if "rope_options" in inspect.getsource(type(flux.model.diffusion_model)):
-        assert_matters(guider(scaled), guider(flux))
 
 
 @pytest.mark.promise("ScaleROPE, NAG, Epsilon Scaling and Temporal Score Rescaling")

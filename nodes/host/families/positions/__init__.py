@@ -9,18 +9,19 @@ empty if the network never asks, and its result would be scrambled.
 from __future__ import annotations
 
 from .counted import counted
-from .embedder import check_unstretched, embedded_ids, text_rows
+from .embedder import embedded_ids, text_rows
 from .grid_rotations import grid_rotations
 from .image_ids import image_and_text_ids, image_ids
 from .learned_table import learned_table
+from .stretch import stretched
 
 __all__ = [
-    "check_unstretched",
     "counted",
     "embedded_ids",
     "grid_rotations",
     "image_and_text_ids",
     "image_ids",
     "learned_table",
+    "stretched",
     "text_rows",
 ]

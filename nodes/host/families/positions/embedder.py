@@ -86,16 +86,3 @@ def embedded_ids(
 
     with shadowed(embedder, "forward", forward):
         yield asked
-
-
-def check_unstretched(options: dict, name: str) -> None:
-    """ValueError for ScaleROPE's factors, which ids tell no more where they are embedded.
-
-    name  of the family.
-    """
-    rope = options.get("rope_options") or {}
-    if any(rope.get(f"scale_{axis}", 1.0) != 1.0 for axis in "xy"):
-        raise ValueError(
-            f"RALU cannot stretch the positions of {name}: set scale_x and scale_y of ScaleROPE to "
-            "1, or use a KSampler."
-        )

@@ -12,6 +12,7 @@ from comfy.ldm.flux.math import apply_rope1
 
 from .....ralu_core.latents.packing import Packing
 from .....ralu_core.latents.views import ONE_TEXT, View
+from ..positions import stretched
 from .rule import Rule
 from .split import OVERRIDE, Joint, SplitAttention, Turn
 
@@ -115,8 +116,8 @@ class Rotary(Rule):
         start = self.text_start(layout.position_grid) - self.text_start(layout.grid)
         still = near.new_full((layout.batch, text, 1), float(start))
         return (
-            Rotations(embedder, packing, _scaled(options, near)),
-            Rotations(embedder, packing, _scaled(options, far)),
+            Rotations(embedder, packing, stretched(near, options)),
+            Rotations(embedder, packing, stretched(far, options)),
             Rotations(embedder, packing, still, ALL) if start else lambda keys: keys,
         )
 
@@ -153,10 +154,3 @@ class Apart(Rotary):
 def _further(moves: torch.Tensor, rows: int, columns: int) -> torch.Tensor:
     """By numbers: a tensor of them the host would have to copy to the device."""
     return torch.stack([moves[..., 0] + rows, moves[..., 1] + columns], dim=-1)
-
-
-def _scaled(options: dict, moves: torch.Tensor) -> torch.Tensor:
-    """By ScaleROPE's factors of rows and columns."""
-    rope = options.get("rope_options") or {}
-    rows, columns = rope.get("scale_y", 1.0), rope.get("scale_x", 1.0)
-    return torch.stack([moves[..., 0] * rows, moves[..., 1] * columns], dim=-1)
