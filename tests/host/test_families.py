@@ -239,6 +239,27 @@ def test_img2img_begins_at_its_noise_level(model):
     assert (near - picture).abs().mean() < (far - picture).abs().mean()
 
 
+def test_half_size_begins_with_the_picture(model):
+    """Its first call differs from that of an empty latent by a share of the halved picture."""
+    space = inspect_model(model).space
+    picture, first = space.leave(torch.randn(1, space.channels, 32, 32)), []
+
+    def call(apply, args):
+        calls.append(space.enter(args["input"]))
+        return apply(args["input"], args["timestep"], **args["c"])
+
+    model.set_model_unet_function_wrapper(call)
+    for samples in (picture, torch.zeros_like(picture)):
+        calls: list[torch.Tensor] = []
+        whole_run(model, latent={"samples": samples}, denoise=0.9, cfg=1.0)
+        first.append(calls[0])
+    half = torch.nn.functional.avg_pool2d(space.enter(model.model.process_latent_in(picture)), 2)
+    added = first[0] - first[1]
+    share = float((added * half).sum() / half.square().sum())
+    assert 0.01 < share < 0.3
+    torch.testing.assert_close(added, share * half, atol=1e-4 * float(half.std()), rtol=1e-4)
+
+
 @pytest.mark.every_case
 def test_img2img_stays_in_both_limits(model):
     """But for the rounding of a picture that is scaled and halved; Krea 2's values are large."""
