@@ -6,7 +6,9 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from comfy_extras import nodes_model_advanced
 
+from driving import ralu
 from lab.models import tiny
 from ralu_pack.nodes.host.families import refused
 from ralu_pack.nodes.host.families.inspect import inspect_model
@@ -25,6 +27,17 @@ def test_each_says_why(kind):
         inspect_model(patcher_of(kind, object()))
     assert refused.REFUSED[kind] in str(told.value) and kind in str(told.value)
     assert kind not in {family.model_class for family in FAMILIES}
+
+
+def test_another_noise_scale_is_refused(sd3):
+    node = getattr(nodes_model_advanced, "ModelNoiseScale", None)
+    if node is None:
+        pytest.skip("this ComfyUI has no ModelNoiseScale")
+    (scaled,) = node().patch(sd3, 7.5)
+    scaled.model.diffusion_model.register_forward_pre_hook(lambda *_: pytest.fail("It was called."))
+    with pytest.raises(ValueError, match=r"noise scale 1, got 7\.5: remove the node"):
+        ralu(scaled, None, quality="balanced", schedule=None)
+    assert inspect_model(node().patch(sd3, 1.0)[0]).shift == inspect_model(sd3).shift
 
 
 def test_wans_joined_subjects_are_refused_where_the_size_changes():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from types import SimpleNamespace
 
@@ -152,10 +153,19 @@ def test_style_models_weigh_text_for_every_part_of_the_picture(name, loaded):
     assert_matters(guider(model, styled, styled), guider(model, text, text))
 
 
-def test_patches_with_a_picture_are_refused(model, vae):
+PICTURE_PATCHES = {
+    "an object": PicturePatch(),
+    "with alpha": PicturePatch(channels=4),
+    "a partial": functools.partial(PicturePatch(), 1.0),
+    "a partial's keyword": functools.partial(print, end=PicturePatch()),
+}
+
+
+@pytest.mark.parametrize("patch", PICTURE_PATCHES.values(), ids=PICTURE_PATCHES)
+def test_patches_with_a_picture_are_refused(patch, model, vae):
     model.model.diffusion_model.register_forward_pre_hook(lambda *_: pytest.fail("It was called."))
-    model.set_model_patch(PicturePatch(), "noise_refiner")
-    with pytest.raises(ValueError, match="model patch PicturePatch fits a picture to"):
+    model.set_model_patch(patch, "noise_refiner")
+    with pytest.raises(ValueError, match=r"model patch (PicturePatch|partial) fits a picture to"):
         ralu(model, vae, schedule=None)
 
 

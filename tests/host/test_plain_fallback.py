@@ -28,6 +28,7 @@ def test_each_bound_lies_where_it_is_said_to():
         given = {"references": NO_REFERENCES, "sampler": EULER, **more}
         return why_plain(settings, facts, frame, steps, torch.ones(1), False, **given)
 
+    fine = {"quality": "fine"}
     full_from = dialled_plan("paper", facts, square).full_from
     four, three = ({"quality": "balanced", "steps": n, "end": 0.8} for n in (4, 3))
     least, less = (Frame.of_picture(side, 1024) for side in (LEAST_SIDE, LEAST_SIDE - 32))
@@ -35,6 +36,7 @@ def test_each_bound_lies_where_it_is_said_to():
         ({"end": full_from - 1e-3}, {"end": full_from}, "stops at noise level"),
         ({"frame": least}, {"frame": less}, "half of 1024x480 is too small to draw in"),
         ({"steps": 10}, {"steps": 9}, "takes 100% of the compute of these 9 steps"),
+        ({**fine, "steps": 12}, {**fine, "steps": 11}, "takes 91% of the compute"),
         (four, three, "of 3 steps none"),
         ({"steps": 13, "references": read}, {"steps": 12, "references": read}, "takes 96% of"),
     ):

@@ -32,8 +32,11 @@ def picture(seed: int = 9, side: int = SIDE) -> torch.Tensor:
 class PicturePatch:
     """A model patch that fits a picture to the latent, as Fun control's."""
 
-    def __init__(self):
-        self.image = torch.zeros(1, 64, 64, 3)
+    def __init__(self, channels: int = 3):
+        self.image = torch.zeros(1, 64, 64, channels)
+
+    def __call__(self, *args, **kwargs):
+        raise AssertionError("A patch that is refused is not called.")
 
 
 def on(model, **inputs):
