@@ -18,10 +18,14 @@ from driving import SIGMAS, ralu, short_plan
 from lab.models import tiny
 from lab.models.guiders import dual, without_negative
 from ralu_pack.nodes.host.families.family import Family, fit_shift
-from ralu_pack.nodes.host.families.inspect import inspect_model, network_of
+from ralu_pack.nodes.host.families.inspect import ModelFacts, inspect_model, network_of
 from ralu_pack.nodes.host.families.positions.shadow import shadowed
 from ralu_pack.nodes.host.families.table import FAMILIES, family_named
+from ralu_pack.nodes.host.own_run import OwnRun
+from ralu_pack.nodes.host.planning import planned
+from ralu_pack.nodes.host.request import Settings
 from ralu_pack.ralu_core.latents.flow import shift_sigma
+from ralu_pack.ralu_core.latents.frame import Frame
 from ralu_pack.ralu_core.latents.layout import Layout
 from ralu_pack.ralu_core.plans import named_plan
 from ralu_pack.ralu_core.plans.presets import PRESETS
@@ -55,6 +59,14 @@ def test_a_family_says_what_it_must(family, model):
     assert 0 < size.blocks <= family.full.blocks and 0 < size.width <= family.full.width
     assert family.full_shift == pytest.approx(inspect_model(model).shift, rel=1e-4)
     assert not inspect.isabstract(type(family)) and family_named(family.name) is family
+
+
+def test_below_a_denoise_of_about_0_8_the_paper_runs_at_full_size_alone(family):
+    facts = ModelFacts.published(family, family.full_shift)
+    frame = Frame.of_picture(1024, 1024, facts.space)
+    for denoise, is_full in ((0.8, False), (0.75, True)):
+        settings = Settings(quality="paper", own=OwnRun(20, denoise=denoise))
+        assert planned(settings, facts, frame).plan.is_full is is_full
 
 
 def test_a_model_is_of_one_family(model):

@@ -8,6 +8,7 @@ import comfy.samplers
 import comfy_extras.nodes_post_processing  # noqa: F401 -- it and nodes_latent import each other
 import pytest
 import torch
+from applying import FULL, custom, empty, on, quickly
 from comfy_extras import nodes_custom_sampler
 from comfy_extras.nodes_apg import APG
 from comfy_extras.nodes_cfg import CFGNorm, CFGZeroStar
@@ -37,12 +38,12 @@ def made_by(node, *args, **kwargs):
     return (out.args if hasattr(out, "args") else out)[0]
 
 
-def dual_model(model):
+def dual_model(model, negative=None):
     """The negative prompt on a MODEL of its own; newer hosts have it."""
     make = getattr(nodes_custom_sampler, "Guider_DualModel", None)
     if make is None:
         pytest.skip("this ComfyUI has no DualModelGuider")
-    made = make(model, model.clone())
+    made = make(model, negative or model.clone())
     made.set_conds(tiny.conditioning(1), tiny.conditioning(2))
     made.set_cfg(3.0)
     return made
@@ -82,6 +83,30 @@ def test_guider_in_a_whole_run(model, vae, make):
     )
     assert torch.isfinite(out.args[0]["samples"]).all()
     assert made.original_conds == conds and made.model_options is options
+
+
+@pytest.mark.promise("Guiders: Basic, CFG, DualCFG, PerpNeg and per-step CFG")
+@pytest.mark.parametrize("ralu_on", [on, quickly], ids=["balanced", "three stages"])
+def test_of_two_models_the_positive_ones_node_counts(sd3, ralu_on):
+    """A RALU node on `model_negative` does nothing, beside one on `model` neither."""
+    other = tiny.load_model(tiny.sd3_weights(seed=5))
+    calls: list[str] = []
+    for name, model in (("positive", sd3), ("negative", other)):
+        network = model.model.diffusion_model
+        network.register_forward_pre_hook(lambda *_, name=name: calls.append(name))
+
+    def sampled(*models) -> tuple[torch.Tensor, int]:
+        calls.clear()
+        made = dual_model(*models)
+        out, _ = custom(sd3, guider=made, latent=empty(side=64))
+        assert calls.count("positive") == calls.count("negative")
+        return out, len(calls) // 2
+
+    plain, faster = sampled(sd3, other), sampled(ralu_on(sd3), other)
+    beside, both = sampled(sd3, ralu_on(other)), sampled(ralu_on(sd3), ralu_on(other))
+    assert plain[1] == beside[1] == len(FULL) - 1 and torch.equal(plain[0], beside[0])
+    assert faster[1] == both[1] < plain[1] and torch.equal(faster[0], both[0])
+    assert faster[0].isfinite().all()
 
 
 POST = {

@@ -49,9 +49,11 @@ def quickly(model, **inputs):
     return on(model, schedule=schedule_for(model), **inputs)
 
 
-def custom(model, sigmas=FULL, noise=None, latent=None, cfg=None, sampler=EULER) -> tuple:
+def custom(
+    model, sigmas=FULL, noise=None, latent=None, cfg=None, sampler=EULER, guider=None
+) -> tuple:
     """Both outputs of core's SamplerCustomAdvanced."""
-    guider = guider_for(model, cfg_of(model) if cfg is None else cfg)
+    guider = guider or guider_for(model, cfg_of(model) if cfg is None else cfg)
     noise = noise or Noise_RandomNoise(7)
     outputs = SamplerCustomAdvanced.execute(noise, guider, sampler, sigmas, latent or empty())
     return tuple(one["samples"] for one in outputs.args)
