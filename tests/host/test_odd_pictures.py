@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
+from nodes import EmptyLatentImage
 
-from driving import ralu, schedule_for
+from driving import ralu, schedule_for, short_plan
+from lab.models import tiny
 from ralu_pack.nodes.edge_mask_preview import EdgeMaskPreview
+from ralu_pack.nodes.host.families.table import FAMILIES
 from ralu_pack.nodes.host.sampling.conds import fit_to_frame
 from ralu_pack.nodes.host.source import on_frame
 from ralu_pack.nodes.schedule import Schedule
@@ -126,3 +129,18 @@ def test_maps_beside_a_prompt_are_extended_and_not_stretched(key):
     (fitted,) = fit_to_frame({"positive": [{key: given}]}, frame)["positive"]
     assert fitted[key].shape[-2:] == frame.padded == (24, 32)
     assert torch.equal(fitted[key], frame.extend(given))
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+def test_the_empty_latent_of_another_model_is_an_empty_one(family):
+    """Empty Latent Image makes those of SD 1.5, and the host's samplers take them for any model."""
+    if not family.is_known:
+        pytest.skip(f"this ComfyUI has no {family.model_class}")
+    model = tiny.load_model(tiny.family_weights(family), family)
+    (latent,) = EmptyLatentImage().generate(512, 256, 2)
+    if family.space.host_pixels != 8 and "downscale_ratio_spacial" not in latent:
+        pytest.skip("this ComfyUI does not tell at which size a latent is")
+    options = {"schedule": short_plan(model, (256, 512)), "edge_detector": "latent_gradient"}
+    own, _ = ralu(model, None, size=(256, 512), batch=2, **options)
+    samples, _ = ralu(model, None, latent=latent, **options)
+    assert latent["samples"].shape[1] == 4 and torch.equal(samples, own)
