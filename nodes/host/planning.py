@@ -34,6 +34,7 @@ class Planned:
     shift      of the MODEL for such a picture.
     published  plain steps that somebody published the plan for, of the same part; None for none.
     is_guessed whether few steps alone told that the model is distilled.
+    unbounded  the MODEL's own shift where it is greater; None where it is not.
     """
 
     whole: Plan
@@ -41,6 +42,7 @@ class Planned:
     shift: float
     published: int | None
     is_guessed: bool = False
+    unbounded: float | None = None
 
 
 def planned(settings: Settings, facts: ModelFacts, frame: Frame) -> Planned:
@@ -49,7 +51,9 @@ def planned(settings: Settings, facts: ModelFacts, frame: Frame) -> Planned:
     whole = settings.schedule or (few and few.whole) or _few_steps_plan(settings, facts, frame)
     whole = whole or dialled_plan(settings.quality, _told(facts, settings), frame)
     facts.check_plan(whole, frame)
-    shift = facts.shift_for(frame, whole.shift_steps or whole.baseline_steps)
+    shifted = frame, whole.shift_steps or whole.baseline_steps
+    shift, unbounded = facts.shift_for(*shifted), facts.unbounded_shift(*shifted)
+    unbounded = unbounded if unbounded > shift else None
     check_shift_fits(whole.model_shift, shift, facts.is_sized)
     own = settings.own
     plan = whole.sharing_steps() if own.continues else whole
@@ -57,10 +61,10 @@ def planned(settings: Settings, facts: ModelFacts, frame: Frame) -> Planned:
     published = whole.baseline_steps
     if few is not None:
         is_guessed = few.left < few.own and facts.distilled_steps is None
-        return Planned(whole, few.within(plan), shift, few.own, is_guessed)
+        return Planned(whole, few.within(plan), shift, few.own, is_guessed, unbounded)
     if published is not None:
         published = steps_of_part(facts.plain_steps(published), own.part(shift))
-    return Planned(whole, plan, shift, published)
+    return Planned(whole, plan, shift, published, unbounded=unbounded)
 
 
 def telling_steps(settings: Settings, shift: float) -> int:

@@ -32,6 +32,13 @@ def remarks(chosen: Planned, settings: Settings, sampler: Any, conds: Conds) -> 
             "so few steps are taken for a turbo model's: for any other set {least} or more",
             least=MOST + 1,
         )
+    if chosen.unbounded is not None:
+        yield Said(
+            "shift_is_bounded",
+            "the MODEL's shift, {shift}, is taken as {most}, the greatest that plans go to",
+            shift=f"{chosen.unbounded:.3g}",
+            most=f"{chosen.shift:g}",
+        )
     if settings.own.continues and plan.total_steps < whole.total_steps:
         yield Said(
             "takes_share",

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from applying import ksampler, on, picture
+from applying import EULER, ksampler, on, picture
 from comfy_extras import nodes_flux
 from comfy_extras.nodes_model_advanced import ModelSamplingFlux
 
@@ -19,6 +19,7 @@ from ralu_pack.nodes.host.families.table import family_named
 from ralu_pack.nodes.host.inputs import AUTO
 from ralu_pack.nodes.host.own_run import OwnRun
 from ralu_pack.nodes.host.planning import planned
+from ralu_pack.nodes.host.remarks import remarks
 from ralu_pack.nodes.host.request import Settings
 from ralu_pack.nodes.schedule import MATCH, PUBLISHED, Schedule
 from ralu_pack.ralu_core.latents.frame import Frame
@@ -91,6 +92,9 @@ def test_a_shift_above_all_plans_leaves_full_size(model, node):
         settings = Settings(own=own, detector=AUTO, quality="balanced")
         chosen = planned(settings, facts, frame)
         assert chosen.shift == chosen.whole.model_shift == 100.0
+        assert chosen.unbounded > 100
+        told = f"the MODEL's shift, {chosen.unbounded:.3g}, is taken as 100, the greatest that"
+        assert any(str(one).startswith(told) for one in remarks(chosen, settings, EULER, {}))
         assert chosen.plan.total_steps == (3 if own.steps == 4 else 7)
     told = "ModelSamplingFlux" if node else "for 2816x2816: .*ModelSamplingFlux"
     with pytest.raises(ValueError, match=f"up to a shift of 100, and this MODEL has .*{told}"):

@@ -65,6 +65,8 @@ export const ja = {
       `${plan} はこの ${steps} ステップの計算量の ${share} を使います。ステップ数を増やすか、軽い quality を選んでください`,
     taken_for_turbo: ({ least }) =>
       `ステップ数が少ないため turbo モデルとみなしました。そうでなければ ${least} 以上にしてください`,
+    shift_is_bounded: ({ shift, most }) =>
+      `MODEL の shift ${shift} は、プランが扱える最大の ${most} として扱いました`,
     takes_share: ({ part, whole }) =>
       `latent にほかのサンプラーの続きのノイズがあるため、${whole} ステップのうち ${part} ステップを受け持ちました`,
     replaces: ({ sampler }) => `${sampler} の代わりに RALU の 2 次のステップを使いました`,

@@ -65,6 +65,8 @@ export const ko = {
       `${plan}: 이 ${steps}스텝 계산량의 ${share}가 듭니다. 스텝 수를 늘리거나 더 가벼운 quality를 고르세요`,
     taken_for_turbo: ({ least }) =>
       `스텝이 적어 turbo 모델로 보았습니다. 아니라면 ${least} 이상으로 하세요`,
+    shift_is_bounded: ({ shift, most }) =>
+      `MODEL의 shift ${shift}를 플랜이 다루는 최댓값 ${most}로 보았습니다`,
     takes_share: ({ part, whole }) =>
       `latent에 다른 샘플러가 남긴 노이즈가 있어, ${whole}스텝 가운데 ${part}스텝을 맡았습니다`,
     replaces: ({ sampler }) => `${sampler} 대신 RALU의 2차 스텝을 썼습니다`,

@@ -62,6 +62,8 @@ export const zh = {
     saves_little: ({ plan, share, steps }) =>
       `${plan} 需要这 ${steps} 步计算量的 ${share}；请增加步数，或选更省的 quality`,
     taken_for_turbo: ({ least }) => `步数很少，按 turbo 模型处理；若不是，请设为 ${least} 或更多`,
+    shift_is_bounded: ({ shift, most }) =>
+      `MODEL 的 shift 为 ${shift}，已按方案所能取的最大值 ${most} 计算`,
     takes_share: ({ part, whole }) =>
       `latent 带有另一个采样器留下的噪声，因此只走 ${whole} 步中的 ${part} 步`,
     replaces: ({ sampler }) => `以 RALU 的二阶步代替了 ${sampler}`,

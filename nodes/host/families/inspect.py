@@ -60,7 +60,7 @@ class ModelFacts:
     def shift_for(self, frame: Frame, baseline: int | None) -> float:
         """The shift of a plain run of such a picture, which a plan of that baseline stands for; at
         most MAX_SHIFT, which is the greatest that plans take."""
-        return min(self._unbounded_shift(frame, baseline), MAX_SHIFT)
+        return min(self.unbounded_shift(frame, baseline), MAX_SHIFT)
 
     def check_plan(self, plan: Plan, frame: Frame) -> None:
         """ValueError for a plan of several sizes where the MODEL runs at full size alone, or has a
@@ -73,7 +73,7 @@ class ModelFacts:
                 f"changes size: {self.family.why_full}; choose fine, balanced or draft, or use a "
                 "KSampler."
             )
-        shift = self._unbounded_shift(frame, plan.shift_steps or plan.baseline_steps)
+        shift = self.unbounded_shift(frame, plan.shift_steps or plan.baseline_steps)
         if shift > MAX_SHIFT:
             size = f" for {frame.size}" if self.is_sized else ""
             raise ValueError(
@@ -82,7 +82,8 @@ class ModelFacts:
                 "height in a ModelSamplingFlux in front."
             )
 
-    def _unbounded_shift(self, frame: Frame, baseline: int | None) -> float:
+    def unbounded_shift(self, frame: Frame, baseline: int | None) -> float:
+        """The same, however great."""
         if not self.is_sized:
             return self.shift
         usual = self.family.plain_steps or USUAL_STEPS
