@@ -19,6 +19,11 @@ export function nodeAt(path) {
   return node;
 }
 
+export function isRunning(node) {
+  const path = app.runningNodeId;
+  return path != null && nodeAt(path) === node;
+}
+
 // Whether what a node was sent is of its own workflow, or of a program's prompt: nodes of others may have
 // the same ids. What comes from the cache may be of any, if it was asked for here.
 export const isOwn = (node, workflow, asked) =>

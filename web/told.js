@@ -2,7 +2,7 @@
 import { api } from "../../scripts/api.js";
 import { isOff } from "./comes_from.js";
 import { keep, kept, placeInTab, placeOf } from "./kept.js";
-import { isOwn } from "./prompts.js";
+import { isOwn, isRunning } from "./prompts.js";
 import { also } from "./widget.js";
 import { nodeBefore } from "./wires.js";
 
@@ -22,7 +22,7 @@ export function whenRan(node, what, { widget }, tell) {
 }
 
 // `tell` has a panel show and keep what it is given, `last` is what that was. The panel shows what was
-// kept once the node has the settings that ran, and fades where it has others.
+// kept once the node has the settings that ran, and fades where it has others or runs anew.
 export function telling(node, what, panel, show) {
   let told;
   const last = () => told ?? kept(placeOf(node), what);
@@ -33,7 +33,7 @@ export function telling(node, what, panel, show) {
   panel.watch(() => {
     const now = last();
     const isAsRan = hasSettings(node, now?.settings);
-    if (told) panel.dim(!isAsRan);
+    if (told) panel.dim(!isAsRan || isRunning(node));
     else if (now && isAsRan) showIt(now);
   });
   const tell = (next) => {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import graphs
 import pytest
-from panels import LINES, PANEL, SHOW, a_run, dispatch, tell_line, undo_a_step
+from panels import LINES, PANEL, SHOW, a_run, dispatch, tell_line, tell_run, undo_a_step
 from playwright.sync_api import expect
 
 FIT = "() => { const node = app.rootGraph.getNodeById(5); node.setSize(node.computeSize()); }"
@@ -32,6 +32,21 @@ def test_the_panel_tells_the_comparison_as_the_server_does(tab):
     # The panel is not in the file, and its height neither.
     assert abs(tab.page.evaluate(SIZE) - saved) <= 1
     tab.screenshot("panel")
+
+
+def test_an_earlier_run_is_faded_while_the_next_goes_on(tab):
+    tab.load(graphs.sampling(seed=1))
+    tell_run(tab, "The first.")
+    panel, faded = tab.page.locator(PANEL), tab.page.locator(f"{PANEL}.of_other_settings")
+    for told, running in (("The first.", False), ("The first.", True), ("The next.", False)):
+        nodes = {}
+        for id, state in (("7", "finished"), ("5", "running" if running else "finished")):
+            known = {"prompt_id": "next", "node_id": id, "display_node_id": id}
+            nodes[id] = {**known, "state": state, "value": 1, "max": 9}
+        dispatch(tab, "progress_state", {"prompt_id": "next", "nodes": nodes})
+        tell_run(tab, told) if "next" in told else None
+        expect(faded).to_have_count(int(running))
+        expect(panel).to_contain_text(told)
 
 
 def test_a_node_is_as_tall_as_what_it_shows(tab):
