@@ -4,16 +4,28 @@ import { app } from "../../scripts/app.js";
 
 const NO_ID = "00000000-0000-0000-0000-000000000000"; // of all graphs in the API's format
 
-// A node among those of all workflows; null where nothing tells one workflow from another.
-const place = (root, graph, id) => (root === NO_ID ? null : `${root} ${graph} ${id}`);
+const tabs = () => app.extensionManager.workflow?.openWorkflows ?? [];
+const tabsOf = (root) => tabs().filter(({ activeState }) => activeState?.id === root);
 
-export const placeOf = ({ graph, id }) => graph && place(app.rootGraph.id, graph.id, id);
+// Whether a workflow is open in several tabs, as a template that was opened twice.
+export const isShared = (root) => tabsOf(root).length > 1;
 
-// The same of a node in the workflow of another tab, by its path as nodeAt takes it; null if none has it.
-export function placeInTab(workflow, path) {
-  if (!workflow || workflow === app.rootGraph.id) return null;
-  const open = app.extensionManager.workflow?.openWorkflows ?? [];
-  const root = open.map(({ activeState }) => activeState).find((state) => state?.id === workflow);
+// A node in the workflow of a tab: by the tab's name, which tells those of one template apart, and, where
+// there is but one, without it, as saving changes it. Empty where nothing tells one workflow from another.
+function places(tab, root, graph, id) {
+  const place = `${root} ${graph} ${id}`;
+  if (root === NO_ID) return [];
+  return [...(tab ? [`${tab.path} ${place}`] : []), ...(isShared(root) ? [] : [place])];
+}
+
+export const placesOf = ({ graph, id }) =>
+  graph ? places(app.extensionManager.workflow?.activeWorkflow, app.rootGraph.id, graph.id, id) : [];
+
+// The same of a node in the workflow of another tab, by its path as nodeAt takes it; empty if none has it.
+export function placesInTab(workflow, path) {
+  if (!workflow || workflow === app.rootGraph.id || isShared(workflow)) return [];
+  const [tab] = tabsOf(workflow);
+  const root = tab?.activeState;
   const inside = (graph, outer) => {
     const type = graph?.nodes.find((node) => String(node.id) === outer)?.type;
     return root?.definitions?.subgraphs?.find(({ id }) => id === type);
@@ -21,22 +33,21 @@ export function placeInTab(workflow, path) {
   const outers = String(path).split(":");
   const id = outers.pop();
   const graph = outers.reduce(inside, root);
-  return graph ? place(workflow, graph.id, id) : null;
+  return graph ? places(tab, workflow, graph.id, id) : [];
 }
 
-export function keep(place, what, told) {
-  if (!place) return;
+export function keep(places, what, told) {
   try {
-    sessionStorage.setItem(`${what} ${place}`, JSON.stringify(told));
+    for (const place of places) sessionStorage.setItem(`${what} ${place}`, JSON.stringify(told));
   } catch {
     // Full, or forbidden: it is then shown until the page is reloaded.
   }
 }
 
-export function kept(place, what) {
-  if (!place) return undefined;
+export function kept(places, what) {
   try {
-    return JSON.parse(sessionStorage.getItem(`${what} ${place}`)) ?? undefined;
+    const found = places.map((place) => sessionStorage.getItem(`${what} ${place}`)).find(Boolean);
+    return found && JSON.parse(found);
   } catch {
     return undefined;
   }

@@ -1,9 +1,9 @@
 // Lines that the last prompt sent to a node which was not running itself, one per sampling call.
 import { api } from "../../scripts/api.js";
-import { keep, kept, placeInTab } from "./kept.js";
+import { keep, kept, placesInTab } from "./kept.js";
 import { plainLine, runLine } from "./markup.js";
 import { isOwn, nodeAt, whenStopped } from "./prompts.js";
-import { telling } from "./told.js";
+import { telling, whetherAsked } from "./told.js";
 import { addElement, paragraph } from "./widget.js";
 import { allNodes } from "./wires.js";
 import { words } from "./words.js";
@@ -17,9 +17,10 @@ export function addLines(node) {
     const shown = [...lines, ...(passing ? [passing] : [])].map(withSampler);
     panel.show(...[...(more ? [words().earlier(more)] : []), ...shown].map(paragraph));
   };
-  const { tell, last } = telling(node, "ralu_lines", panel, show);
+  const isAsked = whetherAsked(panel);
+  const { tell, last } = telling(node, "ralu_lines", panel, isAsked, show);
   node.tellRaluLine = (line) => {
-    if (!isOwn(node, line.workflow)) return;
+    if (!isOwn(node, line.workflow, isAsked())) return;
     passing = line.passing && line.text ? line : undefined;
     tell(after(last(), line));
   };
@@ -46,8 +47,8 @@ function withSampler({ by, text, run, why }) {
 
 api.addEventListener("ralu_line", ({ detail: line }) => {
   nodeAt(line.node)?.tellRaluLine?.(line);
-  const place = placeInTab(line.workflow, line.node);
-  keep(place, "ralu_lines", after(kept(place, "ralu_lines"), line));
+  const places = placesInTab(line.workflow, line.node);
+  keep(places, "ralu_lines", after(kept(places, "ralu_lines"), line));
 });
 
 whenStopped(({ prompt_id }) => {

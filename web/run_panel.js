@@ -3,7 +3,7 @@ import { app } from "../../scripts/app.js";
 import { api } from "../../scripts/api.js";
 import { runMarkup } from "./markup.js";
 import { nodeAt, whenStopped } from "./prompts.js";
-import { telling, whenRan } from "./told.js";
+import { telling, whenRan, whetherAsked } from "./told.js";
 import { addElement, fitHeight, fittedHeight, fromMarkup } from "./widget.js";
 import { words } from "./words.js";
 
@@ -23,8 +23,9 @@ export function addRunPanel(node) {
     const shown = isSeen || !run.regions.length ? [] : [pictures(run.regions)];
     panel.show(fromMarkup(runMarkup(run)), ...shown);
   };
-  const { tell } = telling(node, "ralu_run", panel, show);
-  whenRan(node, "ralu_run", panel, (run) => {
+  const isAsked = whetherAsked(panel);
+  const { tell } = telling(node, "ralu_run", panel, isAsked, show);
+  whenRan(node, "ralu_run", isAsked, (run) => {
     removeWidget(node, STATUS);
     tell(run);
   });

@@ -1,8 +1,8 @@
 // The plan as two curves: noise level at each step, and how often each time is visited.
 import { api } from "../../scripts/api.js";
-import { keep, kept, placeOf } from "./kept.js";
+import { keep, kept, placesOf } from "./kept.js";
 import { planMarkup, shiftWords } from "./markup.js";
-import { whenRan } from "./told.js";
+import { whenRan, whetherAsked } from "./told.js";
 import { isThere } from "./watch.js";
 import { addElement, fromMarkup, paragraph } from "./widget.js";
 import { words } from "./words.js";
@@ -11,6 +11,11 @@ const HEIGHT = 210; // about what three stages take
 const REMEMBERED = 50; // answers at most
 const SIZE = ["width", "height"]; // only a MODEL makes the schedule depend on them, which a run reads
 const answers = new Map(); // of the server: equal nodes ask once
+let connections = 0; // to the server, which may have been away
+
+api.addEventListener("reconnected", () => {
+  connections += 1;
+});
 
 export function addPlot(node) {
   const panel = addElement(node, "ralu_plot", HEIGHT);
@@ -19,9 +24,9 @@ export function addPlot(node) {
   let runs = 0;
 
   const show = async () => {
-    ran ??= kept(placeOf(node), "ralu_schedule");
+    ran ??= kept(placesOf(node), "ralu_schedule");
     const asked = question(node);
-    const key = JSON.stringify([asked, runs, !ran]);
+    const key = JSON.stringify([asked, runs, !ran, connections]);
     if (key === shown) return;
     shown = key;
     if (ran && sameNumbers(asked.numbers, ran.widgets)) {
@@ -38,9 +43,9 @@ export function addPlot(node) {
   const draw = (values, origin) => panel.show(fromMarkup(planMarkup(values, origin)));
 
   panel.watch(show);
-  whenRan(node, "ralu_schedule", panel, (last) => {
+  whenRan(node, "ralu_schedule", whetherAsked(panel), (last) => {
     ran = last;
-    keep(placeOf(node), "ralu_schedule", ran);
+    keep(placesOf(node), "ralu_schedule", ran);
     runs += 1;
   });
 }

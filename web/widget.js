@@ -1,4 +1,5 @@
 import { app } from "../../scripts/app.js";
+import { passToCanvas } from "./pointer.js";
 import { watch } from "./watch.js";
 
 const MARGIN = 10; // pixels that the classic renderer leaves around an element
@@ -20,7 +21,7 @@ export function addElement(node, name, height = 0) {
     setValue() {},
   });
   widget.serialize = false;
-  root.addEventListener("wheel", zoomCanvas, { passive: false });
+  passToCanvas(root);
   let own = 0; // height of a node that was made taller than its parts need, and not smaller again
   const noteOwn = (fitted) => {
     const now = node.size[1];
@@ -75,13 +76,6 @@ export function paragraph(text) {
   const element = document.createElement("p");
   element.textContent = text;
   return element;
-}
-
-// The classic renderer puts the element above the canvas, where it would swallow zooming.
-function zoomCanvas(event) {
-  if (LiteGraph.vueNodesMode) return;
-  event.preventDefault();
-  app.canvas.processMouseWheel(event);
 }
 
 // Call `added` after whatever the node does at this event already.

@@ -11,6 +11,8 @@ from lab.comfy.browser import READY
 
 RELOAD = "async () => await app.loadGraphData(app.rootGraph.serialize())"
 ID = "() => app.rootGraph.id"
+TAB = "() => app.extensionManager.workflow.activeWorkflow.path"
+GO = "(to) => app.extensionManager.command.execute(`Workspace.${to}OpenedWorkflow`)"
 QUEUED = """() => app.rootGraph.getNodeById(5).widgets
   .find(({ name }) => name === 'ralu_run').beforeQueued()"""
 CLOSE = """async (id) => { const { workflow } = app.extensionManager;
@@ -44,9 +46,7 @@ def test_what_ends_while_another_tab_is_open_is_shown_in_its_own(tab, shown, ins
     tell(tab, "Of the second.", **own)
     tab.page.wait_for_timeout(300)
     assert tab.page.evaluate(TEXTS, shown) == [""]
-    tab.page.evaluate(
-        "() => app.extensionManager.command.execute('Workspace.PreviousOpenedWorkflow')"
-    )
+    tab.page.evaluate(GO, "Previous")
     tab.page.wait_for_function("(id) => app.rootGraph.id === id", arg=own["workflow"])
     tab.page.wait_for_timeout(500)
     (text,) = tab.page.evaluate(TEXTS, shown)
@@ -72,6 +72,26 @@ def test_a_run_of_another_workflow_is_not_shown_on_this_one(tab):
         tell_line(tab, said, workflow=id, node="8")
         tab.page.wait_for_timeout(300)
         expect(tab.page.get_by_text(said)).to_have_count(count)
+
+
+def test_a_template_that_is_open_twice_shows_each_tab_its_own_run(tab):
+    """Both have the id that the file has, so that a run is told by where it was asked for."""
+    graph = {**graphs.sampling(seed=1), "id": "6f0ae9c5-4b8e-4c39-9d3f-0f6a4b1c2d3e"}
+    panel, paths = tab.page.locator(PANEL), []
+    for told in ("Of the first.", "Of the second."):
+        tab.load(graph)
+        paths.append(tab.page.evaluate(TAB))
+        tab.page.wait_for_timeout(500)
+        expect(panel).to_be_hidden()
+        tell_run(tab, "Of one that was not asked for here.", workflow=graph["id"])
+        tab.page.evaluate(QUEUED)
+        tell_run(tab, told, workflow=graph["id"])
+        expect(panel).to_contain_text(told)
+    assert tab.page.evaluate(ID) == graph["id"] and paths[0] != paths[1]
+    for to, path, told in zip(("Previous", "Next"), paths, ("first", "second"), strict=True):
+        tab.page.evaluate(GO, to)
+        tab.page.wait_for_function(f"(path) => ({TAB})() === path", arg=path)
+        expect(panel).to_contain_text(f"Of the {told}.")
 
 
 def test_of_the_cache_only_what_was_asked_for_here_is_shown(tab):

@@ -38,6 +38,9 @@ def test_an_earlier_run_is_faded_while_the_next_goes_on(tab):
     tab.load(graphs.sampling(seed=1))
     tell_run(tab, "The first.")
     panel, faded = tab.page.locator(PANEL), tab.page.locator(f"{PANEL}.of_other_settings")
+    queued = """() => app.rootGraph.getNodeById(5).widgets
+      .find(({ name }) => name === 'ralu_run').beforeQueued()"""
+    tab.page.evaluate(queued)
     for told, running in (("The first.", False), ("The first.", True), ("The next.", False)):
         nodes = {}
         for id, state in (("7", "finished"), ("5", "running" if running else "finished")):

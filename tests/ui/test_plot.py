@@ -6,6 +6,7 @@ import re
 
 import graphs
 import pytest
+from panels import dispatch
 from playwright.sync_api import expect
 from plots import PLOT, plot_text, wait_for_plot
 
@@ -24,6 +25,16 @@ def test_plot_follows_the_widgets(tab):
     tab.set_widget(1, "preset", "SD3 2x")
     wait_for_plot(tab, second)
     assert "for model shift 3" in plot_text(tab) and "28 plain steps" in plot_text(tab)
+
+
+def test_a_server_that_was_away_is_asked_again(tab):
+    tab.page.route("**/ralu/schedule?*", lambda route: route.abort())
+    tab.load(graphs.schedule_only())
+    plot = tab.page.locator(PLOT)
+    expect(plot).to_contain_text("No plot: the server does not answer.")
+    tab.page.unroute("**/ralu/schedule?*")
+    dispatch(tab, "reconnected", {})
+    expect(plot).to_contain_text("for model shift 3.158")
 
 
 def test_plot_follows_a_click(tab, request):
