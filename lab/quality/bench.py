@@ -120,7 +120,7 @@ class Bench:
         """Drawn once for all methods, so that differences stay paired."""
         known, weights = self._known, self._known.draws(statistics.REFERENCE_SEED)
         return {
-            space: distances.Reference(known.features(space), weights, known.strata)
+            space: distances.Reference(known.features(space), weights, known.prompts)
             for space in SPACES
         }
 
@@ -185,7 +185,7 @@ class Bench:
         found, weights = {}, measured.draws()
         for space in SPACES:
             features, reference = measured.features(space), self.references[space]
-            values = distances.kernel_distance(features, reference, weights, measured.strata)
+            values = distances.kernel_distance(features, reference, weights, measured.prompts)
             found[f"KID {space}"] = statistics.estimate(values)
             values = distances.frechet_distance(features, reference, weights)
             found[f"Frechet {space}"] = statistics.estimate(values)

@@ -75,7 +75,8 @@ def kernel_within(
              bootstrap free of the bias that drawing with replacement would bring.
     prompts  (n,) of sets in which each has a fixed share: pairs of one prompt keep the weight that
              they have between two such sets, as leaving pictures' pairs with themselves out takes
-             from it. None: pictures of all prompts at random.
+             from it; none is given back where no prompt has two pictures. None: pictures of all
+             prompts at random.
     """
     kernel = polynomial_kernel(features, features).fill_diagonal_(0)
     prompts = torch.zeros(len(features)) if prompts is None else prompts
@@ -83,7 +84,8 @@ def kernel_within(
     total, one, count = (
         ((weights @ pairs) * weights).sum(1) for pairs in (kernel, kernel * same, same)
     )
-    left = count / (count - weights.square().sum(1))
+    different = count - weights.square().sum(1)
+    left = torch.where(different > 0, count / different, 1.0)
     return (total + one * (left - 1)) / weights.sum(1).square()
 
 

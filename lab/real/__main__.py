@@ -21,6 +21,7 @@ from lab.bench.results import Results, markdown
 from lab.comfy.locate import REPOSITORY
 from lab.real import loading
 
+COUNTS = (4, 5, 6, 7, 10)  # of steps; the last three the dial's
 PROMPTS = (
     "a red fox in deep snow, morning light",
     "an old bookshop window with a sign that reads OPEN",
@@ -47,7 +48,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--cfg", type=float, default=1.0, help="of the sampler: 4 to 5 for SD3.5")
     parser.add_argument("--guidance", type=float, default=3.5, help="of FLUX.1-dev")
     parser.add_argument("--many", type=int, default=50, help="steps to compare with")
-    parser.add_argument("--counts", type=int, nargs="+", default=(4, 5, 6, 10), help="of steps")
+    parser.add_argument("--counts", type=int, nargs="+", default=COUNTS, help="of steps")
     parser.add_argument("--prompts", nargs="+", default=PROMPTS)
     parser.add_argument("--seeds", type=int, default=1, help="for each prompt")
     parser.add_argument("--out", type=Path, default=REPOSITORY / "out" / "real")

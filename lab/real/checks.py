@@ -15,7 +15,6 @@ from lab.models.viewing import psnr
 from lab.real.sampling import Case, Sampling
 from ralu_core.growth.spectral import half_band
 
-COUNTS = (4, 5, 6, 7, 10)  # the last three the dial's
 SWITCHES = (0.7, 0.8, 0.85)
 OWN_STEPS = ((4, 3), (4, 5))
 GUIDED_STEPS, GUIDED_SWITCH, GUIDANCE_LEVEL, EARLY_LEVEL = (4, 6), 0.7, 0.8, 0.7
@@ -49,7 +48,7 @@ class Likeness:
     seconds: float
 
 
-def methods(sampling: Sampling, size: int, counts: Sequence[int] = COUNTS) -> list[Method]:
+def methods(sampling: Sampling, size: int, counts: Sequence[int]) -> list[Method]:
     """Plain steps of both orders, early ones with and without restraint, the family's presets,
     plans on the seed's own noise, by the enlarger, too, where one is saved for the VAE; with a cfg
     above 1 also guidance left out."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import comfy.sample
@@ -25,11 +25,17 @@ class Case:
 
 @dataclass(frozen=True)
 class Sampling:
-    """How a loaded model is sampled: cfg of its guider, guidance as a distilled Flux reads it."""
+    """How a loaded model is sampled.
+
+    cfg       of its guider.
+    guidance  as a distilled Flux reads it.
+    encoded   prompts, each encoded once.
+    """
 
     loaded: Loaded
     cfg: float
     guidance: float
+    encoded: dict[str, list] = field(default_factory=dict)
 
     @property
     def facts(self) -> Any:
@@ -53,9 +59,12 @@ class Sampling:
         return guider
 
     def _encoded(self, text: str) -> list:
-        clip = self.loaded.clip
-        conds = clip.encode_from_tokens_scheduled(clip.tokenize(text))
-        return node_helpers.conditioning_set_values(conds, {"guidance": self.guidance})
+        if text not in self.encoded:
+            clip = self.loaded.clip
+            conds = clip.encode_from_tokens_scheduled(clip.tokenize(text))
+            values = {"guidance": self.guidance}
+            self.encoded[text] = node_helpers.conditioning_set_values(conds, values)
+        return self.encoded[text]
 
     def plain(self, case: Case, steps: int, order: int) -> torch.Tensor:
         """A KSampler's steps on the MODEL's own schedule: Euler's or of second order."""

@@ -43,14 +43,15 @@ def test_prompts_keep_their_share_in_every_draw():
 @pytest.mark.parametrize("count", [9, 35, 72, 80])
 def test_few_or_unequal_prompts_are_drawn_with_their_noise(count):
     """Of two pictures of each prompt a draw would leave no pair to compare."""
-    strata = strata_of(torch.arange(count) % 36)
+    prompts = torch.arange(count) % 36
+    strata = strata_of(prompts)
     assert not strata.any()
     weights = draw_weights(strata, 50)
     assert (weights[1:].sum(1) == count - 1).all() and weights.max() > 1
     assert what_is_given(count, 36) == "prompts are drawn with their noise"
     features = torch.randn(count, 3, generator=torch.Generator().manual_seed(2))
-    within = kernel_distance(features, Reference(features.flip(0), weights), weights, strata)
-    assert within.isfinite().all()
+    reference = Reference(features.flip(0), weights, prompts)
+    assert kernel_distance(features, reference, weights, prompts).isfinite().all()
 
 
 @pytest.mark.parametrize("count", [108, 432])

@@ -17,7 +17,6 @@ from lab.quality.distances import Reference, kernel_distance
 from lab.quality.judge import load_judge
 from lab.quality.rivals import Batch
 from lab.quality.splits import OTHERS, first_of
-from lab.quality.statistics import strata_of
 from lab.quality.store import Store, as_bytes, as_pictures
 from lab.quality.subject import SIDE, list_pairs, load_subject
 
@@ -111,8 +110,8 @@ def test_the_judges_distance_is_of_its_features(page, pictures):
     judge, numbers = load_judge(), torch.arange(REFERENCES) % 36
     with torch.inference_mode():
         ours, others = (judge.features(pictures[key]) for key in (("new", BEATEN), (OTHERS, MANY)))
-    reference = Reference(others, None, strata_of(numbers))
-    found = kernel_distance(ours, reference, torch.ones(1, PAIRS))
+    reference = Reference(others, None, numbers)
+    found = kernel_distance(ours, reference, torch.ones(1, PAIRS), numbers[:PAIRS])
     _, ((_, (beaten,)), _) = page[1]["model"]
     assert beaten.figures["KID judge"].value == pytest.approx(found.item(), rel=1e-3, abs=1e-3)
 

@@ -10,7 +10,7 @@ from lab.comfy import ralu_pack
 from lab.real import __main__ as command
 from lab.real import checks, vae_scales
 from lab.real.loading import load
-from lab.real.sampling import Sampling
+from lab.real.sampling import Case, Sampling
 from ralu_core.growth.enlarger import Enlarger
 
 
@@ -36,7 +36,8 @@ def test_an_enlarger_that_is_saved_for_the_vae_is_measured(tmp_path, monkeypatch
 )
 def test_the_dials_own_plans_are_checked(tmp_path, file, cfg):
     sampling = Sampling(load(options(tmp_path, "--stand-in", file)), cfg, 3.5)
-    names = {one.name for one in checks.methods(sampling, 128)}
+    counts = command.parse(["--stand-in", file]).counts
+    names = {one.name for one in checks.methods(sampling, 128, counts)}
     assert set(ralu_pack.dials.dial_for((cfg, cfg)).values()) <= names
 
 
@@ -55,6 +56,24 @@ def test_a_report_says_what_each_method_keeps(tmp_path, file, cfg):
     assert "own noise 4-5, switch 0.8" in text and "RALU, " in text
     assert ("guided at half size, switch 0.7" in text) is (cfg == "4")
     assert "not measured, 1 pictures are too few" in text
+
+
+def test_seconds_are_those_of_sampling(tmp_path, monkeypatch):
+    """A prompt is encoded once, before any method is timed."""
+    chosen = options(tmp_path, "--stand-in", "flux1-dev.safetensors", "--seeds", "2")
+    loaded, texts = load(chosen), []
+    encode = loaded.clip.encode_from_tokens_scheduled
+    monkeypatch.setattr(
+        loaded.clip,
+        "encode_from_tokens_scheduled",
+        lambda tokens, *rest: texts.append(tokens) or encode(tokens, *rest),
+    )
+    sampling = Sampling(loaded, 1.0, 3.5)
+    for seed in range(2):
+        case = Case("red apple", seed, 128)
+        sampling.plain(case, 2, 1)
+        sampling.plain(case, 2, 2)
+    assert len(texts) == 2  # with the empty prompt
 
 
 def test_four_pictures_measure_the_vae(tmp_path):
