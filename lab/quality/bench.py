@@ -14,7 +14,7 @@ import torch
 
 from lab.models.miniature.fetch import fetch_emoji
 from lab.models.miniature.pictures import list_emoji
-from lab.quality import distances, measures, rivals, statistics
+from lab.quality import distances, jackknife, measures, rivals, statistics
 from lab.quality.judge import FEATURES, WEIGHTS, Judge, NamedPictures, load_judge
 from lab.quality.methods import Method
 from lab.quality.rivals import Batch
@@ -117,10 +117,10 @@ class Bench:
 
     @cached_property
     def references(self) -> dict[str, distances.Reference]:
-        """Drawn once for all methods, so that differences stay paired."""
-        known, weights = self._known, self._known.draws(statistics.REFERENCE_SEED)
+        """The same for all methods, so that differences stay paired."""
+        known = self._known
         return {
-            space: distances.Reference(known.features(space), weights, known.prompts)
+            space: distances.Reference(known.features(space), None, known.prompts)
             for space in SPACES
         }
 
@@ -182,13 +182,11 @@ class Bench:
         return {name: sum(row) / len(row) for name, row in shares.items()}
 
     def _distances(self, measured: Measured) -> dict[str, Estimate]:
-        found, weights = {}, measured.draws()
+        found: dict[str, Estimate] = {}
         for space in SPACES:
-            features, reference = measured.features(space), self.references[space]
-            values = distances.kernel_distance(features, reference, weights, measured.prompts)
-            found[f"KID {space}"] = statistics.estimate(values)
-            values = distances.frechet_distance(features, reference, weights)
-            found[f"Frechet {space}"] = statistics.estimate(values)
+            of_it = measured.features(space), self.references[space], measured.prompts
+            found[f"KID {space}"] = jackknife.kernel(*of_it)
+            found[f"Frechet {space}"] = jackknife.frechet(*of_it)
         return found
 
 

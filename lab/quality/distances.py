@@ -85,7 +85,7 @@ def kernel_within(
         ((weights @ pairs) * weights).sum(1) for pairs in (kernel, kernel * same, same)
     )
     different = count - weights.square().sum(1)
-    left = torch.where(different > 0, count / different, 1.0)
+    left = torch.where(different > 0, count / different.clamp(min=1e-9), 1.0)
     return (total + one * (left - 1)) / weights.sum(1).square()
 
 

@@ -42,8 +42,9 @@ INTRODUCTION = """\
 {dtype} network, ComfyUI seed {seed} and picture numbers 0 to {last} of its batch; ablations: \
 the first {few} pairs. Made by `{command}`.
 
-Brackets hold bootstrap intervals of 95 % over the noise of the pairs and over the pictures that \
-distances are taken to; {given} (of the ablations: {few_given}). KID and Frechet: distances to \
+Brackets hold intervals of 95 % over the noise of the pairs and over the pictures that distances \
+are taken to, of distances by the infinitesimal jackknife, else by bootstrap; {given} (of the \
+ablations: {few_given}). KID and Frechet: distances to \
 held-out training pictures in the feature space of the judge (`judge.json`) and in that of \
 untrained texture statistics, less is better. Artifact measures (`artifacts.py`): closer to real \
 pictures, which stand in the last line, is better. SSIM and PSNR: against plain many-step \

@@ -40,11 +40,11 @@ INTRODUCTION = """\
 {pairs} prompt-seed pairs ({numbers}, split "{split}"), miniature {kind} (weights SHA-256 \
 {hash}), {settings}256x256 pixels, {dtype} network, {day}. Made by `{command}`.
 
-Brackets: bootstrap intervals of 95 % over the noise of the pairs and over the pictures that \
-distances are taken to; {given}. KID, Frechet: distance to {references}, in the \
-judge's features and in texture statistics, less is better. SSIM, PSNR: \
-against {many} plain Euler steps of the same seed. FLOPs: of the network's calls, counted as run. \
-Differences are paired, against plain second-order steps of the nearest FLOPs not below the \
+Brackets: intervals of 95 % over the noise of the pairs and over the pictures that distances are \
+taken to, of distances by the infinitesimal jackknife, else by bootstrap; {given}. KID, Frechet: \
+distance to {references}, in the judge's features and in texture statistics, less is better. SSIM, \
+PSNR: against {many} plain Euler steps of the same seed. FLOPs: of the network's calls, counted as \
+run. Differences are paired, against plain second-order steps of the nearest FLOPs not below the \
 method's (else the dearest there are): the line to beat. Those against plain Euler steps, a \
 KSampler's, against RALU as shipped, and of the dial's line against rivals likewise."""
 ARTIFACTS_ARE = """\

@@ -1,9 +1,11 @@
-"""Bootstrap over prompt-seed pairs, and over the pictures that distances are taken to: intervals
-of one set, and of the difference of two."""
+"""Intervals of one set of pictures, and of the difference of two: what all have in common, and the
+bootstrap over prompt-seed pairs, for means."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import Self
 
 import torch
 
@@ -12,9 +14,31 @@ LEVEL = 0.95
 SEED, REFERENCE_SEED = 20, 21  # of the pairs, and of what distances are taken to
 
 
+class Estimate(ABC):
+    """A value, and the bounds of its 95 %."""
+
+    value: float
+
+    @property
+    @abstractmethod
+    def low(self) -> float: ...
+
+    @property
+    @abstractmethod
+    def high(self) -> float: ...
+
+    @abstractmethod
+    def minus(self, other: Self) -> Self:
+        """The difference of two: both must come from the same pairs and reference pictures."""
+
+    @abstractmethod
+    def departure(self, target: float) -> Self:
+        """How far it lies from a target, on either side."""
+
+
 @dataclass(frozen=True)
-class Estimate:
-    """A value and its bootstrap draws (R,); `low` and `high` bound the middle 95 %."""
+class Drawn(Estimate):
+    """A value and its bootstrap draws (R,), of which the bounds hold the middle."""
 
     value: float
     draws: torch.Tensor
@@ -27,13 +51,13 @@ class Estimate:
     def high(self) -> float:
         return torch.quantile(self.draws, (1 + LEVEL) / 2).item()
 
-    def minus(self, other: Estimate) -> Estimate:
-        """The difference, draw by draw: both must come from the same pairs and references."""
-        return Estimate(self.value - other.value, self.draws - other.draws)
+    def minus(self, other: Drawn) -> Drawn:
+        """Draw by draw."""
+        return Drawn(self.value - other.value, self.draws - other.draws)
 
-    def departure(self, target: float) -> Estimate:
-        """How far the value and its draws lie from a target, on either side."""
-        return Estimate(abs(self.value - target), (self.draws - target).abs())
+    def departure(self, target: float) -> Drawn:
+        """Draw by draw."""
+        return Drawn(abs(self.value - target), (self.draws - target).abs())
 
 
 def strata_of(prompts: torch.Tensor) -> torch.Tensor:
@@ -68,19 +92,15 @@ def draw_weights(strata: torch.Tensor, draws: int = DRAWS, seed: int = SEED) -> 
     return torch.cat([torch.ones(1, len(strata)), weights])
 
 
-def estimate(values: torch.Tensor) -> Estimate:
-    """From a statistic per row of `draw_weights`.
-
-    The draws are moved to have the value as their mean: drawing with replacement biases a Frechet
-    distance upwards, by as much as having half the pictures.
-    """
+def estimate(values: torch.Tensor) -> Drawn:
+    """From a statistic per row of `draw_weights`; the draws are moved to have the value as mean."""
     if values.isnan().any():
         raise ValueError("Figures of pictures are numbers, got none: measure more pictures.")
     value, draws = values[0].item(), values[1:]
-    return Estimate(value, draws - draws.mean() + value)
+    return Drawn(value, draws - draws.mean() + value)
 
 
-def mean_estimate(values: torch.Tensor, weights: torch.Tensor) -> Estimate:
+def mean_estimate(values: torch.Tensor, weights: torch.Tensor) -> Drawn:
     """Mean of one number per picture (n,)."""
     return estimate(weights.double() @ values.double() / weights.double().sum(1))
 

@@ -17,7 +17,7 @@ from lab.quality.methods import Cost, Method
 from lab.quality.pareto_line import LINE, Line
 from lab.quality.report import Row
 from lab.quality.splits import OTHERS, REFERENCES, SPLITS, first_of, pairs_of
-from lab.quality.statistics import Estimate
+from lab.quality.statistics import Drawn
 
 
 def row(name: str, giga: float, group: str = LINE, spread: float = 0.1, **changed: float) -> Row:
@@ -25,8 +25,7 @@ def row(name: str, giga: float, group: str = LINE, spread: float = 0.1, **change
     changed = {key.replace("_", " "): value for key, value in changed.items()}
     draws = torch.linspace(-spread, spread, 101)
     figures = {
-        one: Estimate(changed.get(one, 1.0), changed.get(one, 1.0) + draws)
-        for one in figure_names()
+        one: Drawn(changed.get(one, 1.0), changed.get(one, 1.0) + draws) for one in figure_names()
     }
     method = Method(group, name, lambda batch: batch.latent["samples"])
     return Row(method, Cost(giga, 4), figures)

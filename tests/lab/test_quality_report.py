@@ -8,15 +8,15 @@ from lab.quality import report
 from lab.quality.bench import figure_names
 from lab.quality.methods import OURS, Cost, Method
 from lab.quality.report import DISTANCES, JUDGED, Row
-from lab.quality.statistics import Estimate
+from lab.quality.statistics import Drawn
 
 
-def figures(**changed: float) -> dict[str, Estimate]:
+def figures(**changed: float) -> dict[str, Drawn]:
     """All figures at 1 with a spread of 0.1, but those named; `_` stands for a space."""
     changed = {name.replace("_", " "): value for name, value in changed.items()}
     draws = torch.linspace(-0.1, 0.1, 101)
     return {
-        name: Estimate(changed.get(name, 1.0), changed.get(name, 1.0) + draws)
+        name: Drawn(changed.get(name, 1.0), changed.get(name, 1.0) + draws)
         for name in figure_names()
     }
 

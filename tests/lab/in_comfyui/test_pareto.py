@@ -17,7 +17,7 @@ from lab.quality.bench import REFERENCE, Bench, Measured, figure_names
 from lab.quality.pareto_line import EULER, LINE, RALU, Line
 from lab.quality.report import Row
 from lab.quality.rivals import Batch
-from lab.quality.statistics import Estimate
+from lab.quality.statistics import Drawn
 from lab.quality.store import Store
 from lab.quality.subject import list_pairs, load_subject, meta_subject
 
@@ -184,7 +184,7 @@ def test_the_page_lists_what_the_repository_keeps():
 
 def told(group: str, name: str, giga: float) -> Row:
     """A row whose figures all are 1."""
-    figures = {one: Estimate(1.0, torch.ones(101)) for one in figure_names()}
+    figures = {one: Drawn(1.0, torch.ones(101)) for one in figure_names()}
     method = methods.Method(group, name, lambda batch: batch.latent["samples"])
     return Row(method, methods.Cost(giga, 4), figures)
 
