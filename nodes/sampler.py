@@ -71,7 +71,8 @@ class Sampler(SamplingNode):
                     step=0.1,
                     round=0.01,
                     tooltip=f"Classifier-free guidance: {ENGLISH.guidance()}. Models at 1 take "
-                    "theirs from a conditioning, or are distilled.",
+                    "theirs from a conditioning, or are distilled. With a turbo or Lightning LoRA: "
+                    "1, or what its page says.",
                 ),
                 io.Combo.Input(
                     "sampler_name",

@@ -73,7 +73,8 @@ class Schedule(io.ComfyNode):
             ],
             outputs=[
                 ScheduleType.Output(
-                    display_name="schedule", tooltip="For RALU Sampler's schedule input."
+                    display_name="schedule",
+                    tooltip="For the schedule input of RALU and its samplers.",
                 ),
                 io.Image.Output(display_name="plot", tooltip="Noise levels and densities."),
                 io.String.Output(display_name="report", tooltip="All numbers, as text."),
