@@ -4,7 +4,8 @@ from __future__ import annotations
 
 # First pair of each part. Plans were chosen on `tuned`, and on `wide` once it had reported on those
 # before; what was chosen there is reported on `confirming`, whose noise nothing had seen then, and
-# what that left open on `repeated`. Prompts, with their grounds, come again every 720 pairs.
+# what that left open on `repeated`, and the texture at cfg 7 on `closing`, whose pictures of many
+# steps are those of `closing_references`. Prompts, with their grounds, come again every 720 pairs.
 SPLITS = {
     "tuned": 0,
     "reported": 108,
@@ -12,10 +13,18 @@ SPLITS = {
     "wide": 900,
     "confirming": 1332,
     "repeated": 1764,
+    "closing": 2628,
+    "closing_references": 3492,
 }
 SPLIT_PAIRS = 108
 # More pairs, for differences that 108 do not tell.
-WIDE_PAIRS = {"wide": 432, "confirming": 432, "repeated": 864}
+WIDE_PAIRS = {
+    "wide": 432,
+    "confirming": 432,
+    "repeated": 864,
+    "closing": 864,
+    "closing_references": 432,
+}
 # Pairs of no split, whose pictures of many steps distances may be taken to: first and most.
 OTHERS = "others"
 FIRST_OTHER, REFERENCES = 324, 576
