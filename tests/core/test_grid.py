@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import copy
+import pickle
+
 import pytest
 import torch
 
@@ -46,6 +49,11 @@ def test_noise_and_joined_maps_have_one_form(grid: Grid) -> None:
     assert torch.equal(noise, expected[grid.name][0])
     assert torch.equal(joined, expected[grid.name][1])
     assert noise.shape == joined.shape
+
+
+@pytest.mark.parametrize("grid", [HALF, MIXED, FULL], ids=str)
+def test_a_copy_of_a_grid_is_itself(grid: Grid) -> None:
+    assert copy.deepcopy(grid) is copy.copy(grid) is pickle.loads(pickle.dumps(grid)) is grid
 
 
 def test_only_what_a_grid_needs_is_made() -> None:

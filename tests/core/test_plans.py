@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
@@ -46,6 +48,16 @@ def plan(request: pytest.FixtureRequest) -> Plan:
 def by_euler(plan: Plan) -> Plan:
     """Its steps of first order, which end exactly where a model knows its picture."""
     return with_stages(plan, order=1)
+
+
+@pytest.mark.parametrize("name", names())
+def test_a_plan_may_be_copied_and_sent_elsewhere(name: str) -> None:
+    plan = named_plan(name, 3.0)
+    for again in (copy.deepcopy(plan), pickle.loads(pickle.dumps(plan))):
+        assert again == plan and again is not plan
+        kept = zip(again.stages, plan.stages, strict=True)
+        assert all(one.grid is other.grid for one, other in kept)
+        assert again.is_full == plan.is_full and again.begun_at(0.5) == plan.begun_at(0.5)
 
 
 @pytest.mark.parametrize("maker", OF_STEPS)
