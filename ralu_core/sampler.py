@@ -7,13 +7,13 @@ import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from numbers import Integral
 
 import torch
 import torch.nn.functional as F
 
 from .crossings import Crossing, Matched, Place
 from .growth import growth_named
-from .growth.enlarged import Enlarged
 from .latents.grid import HALF, Grid
 from .latents.layout import Layout
 from .latents.noise import REGIONS, white_noise
@@ -22,7 +22,7 @@ from .latents.tokens import PATCH, pick
 from .plans import Plan, Stage
 from .scores import Evidence, Regions
 from .scores.score import Decode
-from .solvers import Denoise, multistep
+from .solvers import Denoise, OverTokens, multistep
 from .tasks import RunStage, StageTask, Start
 
 FAR = 0.5  # beyond black and white, where a picture is on another scale
@@ -228,16 +228,22 @@ def sample(
     decode   (B, C, h, w) clean latent -> (B, H, W, 3) image in [0, 1]; None suits a score that
              reads the latent.
     seed     of the noise at the crossings; picture i of the batch draws from (seed, i).
-    ValueError, before anything is sampled, for a negative seed, for noise that does not fit, and
-    where the regions cannot be chosen: the score has no decoder, the plan too few steps for it, or
-    the mask another shape; and for growth by an enlarger where none was fitted. ImportError where a
-    library for them is missing. ValueError from the first pictures that `decode` makes, where they
-    are of another form.
+    ValueError, before anything is sampled, for a seed that is no whole number from 0, for noise
+    that does not fit the plan, or `over_tokens` its tokens, and where the regions cannot be chosen:
+    the score has no decoder, the plan too few steps for it, or the mask another shape; and for
+    growth by an enlarger where none was fitted for these channels. ImportError where a library for
+    them is missing. ValueError from the first pictures that `decode` makes, where they are of
+    another form.
     """
-    if seed < 0:
-        raise ValueError(f"A seed must be 0 or more, got {seed}: take it modulo 2^64.")
+    if not isinstance(seed, Integral) or seed < 0:
+        raise ValueError(
+            f"A seed must be a whole number, 0 or more, got {seed!r}: round it, or take it modulo "
+            "2^64."
+        )
     source.check(plan)
-    _check_growths(plan)
+    if isinstance(denoise, OverTokens):
+        denoise.check(plan, source.noise, source.patch)
+    _check_growths(plan, source)
     regions = regions or Regions()
     b, c, h, w = source.noise.shape
     grid = h // (2 * source.patch), w // (2 * source.patch)
@@ -256,14 +262,10 @@ def sample(
     )
 
 
-def _check_growths(plan: Plan) -> None:
+def _check_growths(plan: Plan, source: Source) -> None:
     for crossing in plan.crossings:
-        growth = growth_named(crossing.growth) if isinstance(crossing, Matched) else None
-        if isinstance(growth, Enlarged) and growth.enlarger is None:
-            raise ValueError(
-                "Growth by an enlarger needs one that was fitted, got none: let the plan grow by "
-                "`Enlarged` of one (`plan.growing_by`), or by dct."
-            )
+        if isinstance(crossing, Matched):
+            growth_named(crossing.growth).check(source.noise.shape[1])
 
 
 def _decoded(decode: Decode, clean: torch.Tensor) -> torch.Tensor:

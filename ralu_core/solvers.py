@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 
@@ -12,13 +13,14 @@ from .latents.layout import Layout, grid_positions
 from .latents.packing import Packing
 from .latents.states import Guided, StageEnd, State
 from .latents.tokens import patchify, unpatchify
-from .latents.views import PAPER
-from .plans import Stage
+from .latents.views import PAPER, view_named
+from .plans import Plan, Stage
 from .steps import Steps
 from .tasks import RunStage, StageTask, Start
 
 Estimate = torch.Tensor | Guided
 Denoise = Callable[[torch.Tensor, float, Layout | None], Estimate]
+Network = Callable[[torch.Tensor, torch.Tensor, float], Estimate]
 
 
 def multistep(denoise: Denoise) -> RunStage:
@@ -74,51 +76,74 @@ def _of_shape(estimate: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
     return estimate
 
 
-def over_tokens(
-    network: Callable[[torch.Tensor, torch.Tensor, float], Estimate], patch: int = 2
-) -> Denoise:
+@dataclass(eq=False)
+class OverTokens:
+    """What `over_tokens` makes. ValueError, in a call, for a state that does not split into whole
+    tokens, or into those of a mixed stage's layout, and for what `check` refuses."""
+
+    network: Network
+    patch: int
+
+    def __post_init__(self) -> None:
+        self._parts_of = functools.lru_cache(maxsize=1)(_parts_of)  # a stage has one layout
+
+    def check(self, plan: Plan, noise: torch.Tensor, patch: int) -> None:
+        """Before anything is sampled: ValueError for a run from noise (B, C, H, W) whose states it
+        cannot split into tokens, and for views that it cannot tell.
+
+        patch  latent pixels along a token of the run.
+        """
+        _check_whole(noise, self.patch)
+        if not plan.is_full:
+            _check_patch(patch, self.patch)
+        for stage in plan.stages:
+            _check_views(stage.views)
+
+    def __call__(self, x: torch.Tensor, sigma: float, layout: Layout | None) -> Estimate:
+        patch = self.patch
+        _check_whole(x, patch)
+        if layout is None:
+            rows, columns = x.shape[-2] // patch, x.shape[-1] // patch
+            places = grid_positions(rows, columns, 1, x.device).expand(len(x), -1, -1)
+            tokens = self.network(patchify(x, patch), places, sigma)
+            return _each(tokens, lambda one: unpatchify(one, rows, columns, patch).to(x.dtype))
+        _check_patch(layout.patch, patch)
+        _check_views(layout.views)
+        if len(x) % layout.batch:
+            raise ValueError(
+                f"{len(x)} rows cannot hold batches of {layout.batch} pictures: stack whole "
+                "batches."
+            )
+        told = [
+            (_each(self.network(part.pack(x[numbers]), places, sigma), part.unpack), numbers)
+            for part, numbers, places in self._parts_of(layout, len(x))
+        ]
+        return _joined(told, x)
+
+
+def over_tokens(network: Network, patch: int = 2) -> OverTokens:
     """A denoiser from a network that reads token sequences.
 
     network  (tokens (n, N, C*patch^2), positions (n, N, 2) as row and column, sigma) -> clean
              estimate of the tokens, or `Guided` of them. Called once for each number of tokens that
              pictures have. Positions count on the stage's own grid, the coarse one in a mixed
              stage, where fine tokens lie at multiples of one half.
+    patch    latent pixels along one token, as those of the run's `Source`.
     Plain states, at full or half size, are sequences of their tokens row by row. Rows may hold the
     batch again and again, as those of guidance by a second call do.
-    ValueError for a state that does not split into whole tokens, or into those of a mixed stage's
-    layout, and in one of other views than the paper's, for which one place of each token is not
-    enough.
+    Views other than the paper's are refused: one place of each token is not enough for them.
     """
+    return OverTokens(network, patch)
 
-    @functools.lru_cache(maxsize=1)  # all steps of a stage have one layout
-    def parts_of(layout: Layout, count: int) -> list[tuple[Packing, torch.Tensor, torch.Tensor]]:
-        """Its packings, each with its rows of so many, and the places of their tokens."""
-        places = torch.arange(count, device=layout.fine.device).reshape(-1, layout.batch)
-        return [
-            (part, rows, part.rows(part.positions, len(rows)))
-            for part in Packing.parts(layout)
-            for rows in [places[:, part.items].flatten()]
-        ]
 
-    def denoise(x: torch.Tensor, sigma: float, layout: Layout | None) -> Estimate:
-        _check_tokens(x, patch, layout)
-        if layout is None:
-            rows, columns = x.shape[-2] // patch, x.shape[-1] // patch
-            places = grid_positions(rows, columns, 1, x.device).expand(len(x), -1, -1)
-            tokens = network(patchify(x, patch), places, sigma)
-            return _each(tokens, lambda one: unpatchify(one, rows, columns, patch).to(x.dtype))
-        if layout.view.corrected:
-            raise ValueError(
-                f"A network over tokens is told one place of each, and the views {layout.views!r} "
-                f"have two: set them to {PAPER!r}, or write a denoiser that reads layout.views."
-            )
-        told = [
-            (_each(network(part.pack(x[numbers]), places, sigma), part.unpack), numbers)
-            for part, numbers, places in parts_of(layout, len(x))
-        ]
-        return _joined(told, x)
-
-    return denoise
+def _parts_of(layout: Layout, count: int) -> list[tuple[Packing, torch.Tensor, torch.Tensor]]:
+    """Its packings, each with its rows of so many, and the places of their tokens."""
+    places = torch.arange(count, device=layout.fine.device).reshape(-1, layout.batch)
+    return [
+        (part, rows, part.rows(part.positions, len(rows)))
+        for part in Packing.parts(layout)
+        for rows in [places[:, part.items].flatten()]
+    ]
 
 
 def _each(estimate: Estimate, change: Callable[[torch.Tensor], torch.Tensor]) -> Estimate:
@@ -141,20 +166,25 @@ def _members(estimate: Estimate) -> tuple[torch.Tensor, ...]:
     return (estimate.denoised, estimate.unguided) if isinstance(estimate, Guided) else (estimate,)
 
 
-def _check_tokens(x: torch.Tensor, patch: int, layout: Layout | None) -> None:
+def _check_whole(x: torch.Tensor, patch: int) -> None:
     if any(side % patch for side in x.shape[-2:]):
         raise ValueError(
             f"A latent must split into whole tokens of {patch}x{patch}, got {x.shape[-2]}x"
             f"{x.shape[-1]}: extend it to the next multiple of {patch} each way."
         )
-    if layout is None:
-        return
-    if layout.patch != patch:
+
+
+def _check_patch(run: int, patch: int) -> None:
+    if run != patch:
         raise ValueError(
-            f"The run's tokens are {layout.patch} latent pixels wide, and this network's {patch}: "
+            f"The run's tokens are {run} latent pixels wide, and this network's {patch}: "
             f"set patch={patch} of `Source`."
         )
-    if len(x) % layout.batch:
+
+
+def _check_views(views: str) -> None:
+    if view_named(views).corrected:
         raise ValueError(
-            f"{len(x)} rows cannot hold batches of {layout.batch} pictures: stack whole batches."
+            f"A network over tokens is told one place of each, and the views {views!r} have two: "
+            f"set them to {PAPER!r}, or write a denoiser that reads layout.views."
         )

@@ -121,7 +121,7 @@ def check_own_latent(guider) -> None:
 
 def check_vae(vae, detector: str, space: Space) -> None:
     """A missing or foreign VAE is refused before stage 1, not after it."""
-    if score_named(detector).needs is not Need.PICTURE:
+    if Need.PICTURE not in score_named(detector).needs:
         return
     if vae is None:
         raise ValueError(

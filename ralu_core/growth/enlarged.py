@@ -24,6 +24,14 @@ class Enlarged(Spectral):
     def begins_as(self) -> str:
         return Spectral.name
 
+    def check(self, channels: int) -> None:
+        if self.enlarger is None:
+            raise ValueError(
+                "Growth by an enlarger needs one that was fitted, got none: let the plan grow by "
+                "`Enlarged` of one (`plan.growing_by`), or by dct."
+            )
+        self.enlarger.check(channels)
+
     def refinement(self, clean: torch.Tensor, patch: int) -> torch.Tensor | None:
         if self.enlarger is None:
             return None

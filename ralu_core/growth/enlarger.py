@@ -43,14 +43,18 @@ class Enlarger:
     def channels(self) -> int:
         return self.bias.numel() // CHILDREN
 
+    def check(self, channels: int) -> None:
+        """ValueError for latents of other channels than it was fitted on."""
+        if channels != self.channels:
+            raise ValueError(
+                f"This enlarger was fitted on latents of {self.channels} channels, got "
+                f"{channels}: fit one for this VAE."
+            )
+
     def enlarge(self, half: torch.Tensor) -> torch.Tensor:
         """(B, C, H, W) clean latents -> (B, C, 2H, 2W), picture by picture, so that none depends on
         its batch. ValueError for another C."""
-        if half.shape[1] != self.channels:
-            raise ValueError(
-                f"This enlarger was fitted on latents of {self.channels} channels, got "
-                f"{half.shape[1]}: fit one for this VAE."
-            )
+        self.check(half.shape[1])
         weights, bias = self.weights.to(half), self.bias.to(half)[:, None]
         rows = torch.stack([weights @ around + bias for around in neighbours(half)])
         return F.pixel_shuffle(rows.unflatten(2, half.shape[-2:]), 2)

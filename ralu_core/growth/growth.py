@@ -35,6 +35,9 @@ class Growth(ABC):
         white  (B, C, H, W) standard normal.
         """
 
+    def check(self, channels: int) -> None:  # noqa: B027 -- most grow any latent
+        """ValueError, before anything is sampled, where it grows no latents of so many channels."""
+
     def refinement(self, clean: torch.Tensor, patch: int) -> torch.Tensor | None:
         """What a clean estimate (B, C, H, W) has at full size beside what `grow` makes of it:
         (B, C, 2H, 2W); None for nothing. It joins as the clean part of a state, noise left alone.

@@ -75,7 +75,7 @@ class Regions:
                 "here: run the plan by run_plan with a choice of regions that does, or choose "
                 "regions without."
             )
-        if self.scorer.needs is Need.PICTURE:
+        if Need.PICTURE in self.scorer.needs:
             needed_decoder(decode)
 
     def check_fits(self, shape: tuple[int, int, int], steps: int) -> None:

@@ -190,35 +190,6 @@ def test_sample_draws_the_noise_of_each_picture_from_the_seed() -> None:
     assert not torch.equal(final(5), final(6))
 
 
-@pytest.mark.parametrize(
-    ("regions", "steps", "seed", "size", "told"),
-    [
-        (Regions("step_variance"), 1, 0, SIZE, "step_variance reads 2 steps before the regions"),
-        (
-            Regions("latent_gradient", always=torch.ones(1, 2, 2)),
-            2,
-            0,
-            SIZE,
-            r"match the coarse grid \(",
-        ),
-        (LATENT, 2, -1, SIZE, "A seed must be 0 or more, got -1"),
-        (LATENT, 2, 0, SIZE[1:], r"Noise is of pictures, .* got \(.*: one picture has B = 1"),
-        (LATENT, 2, 0, (0, *SIZE[1:]), r"no dimension empty, got \(0, "),
-    ],
-)
-def test_what_cannot_be_sampled_is_told_before_a_call(regions, steps, seed, size, told) -> None:
-    calls = []
-
-    def model(x: torch.Tensor, sigma: float, _layout: Layout | None) -> torch.Tensor:
-        calls.append(sigma)
-        return x
-
-    source, plan = Source.from_noise(torch.zeros(size)), plan_of(steps=(steps, 2, 2))
-    with pytest.raises(ValueError, match=told):
-        sample(model, None, source, plan, seed, regions)
-    assert not calls
-
-
 def test_a_run_that_begins_mixed_has_no_steps_to_choose_by() -> None:
     """However many its other stages take."""
     plan = plan_of(steps=(4, 4, 4)).begun_at(0.94)

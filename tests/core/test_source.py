@@ -10,7 +10,6 @@ from closed_form import gaussian
 from runs import LATENT, PLAN, SIZE, normal
 
 from ralu_core import Regions, Source, named_plan, sample
-from ralu_core.growth.enlarged import Enlarged
 
 
 @pytest.mark.parametrize(
@@ -49,10 +48,3 @@ def test_a_decoder_makes_pictures(picture: torch.Tensor, told: str) -> None:
     source = Source.from_noise(normal(3, *SIZE))
     with pytest.raises(ValueError, match=told):
         sample(gaussian(0.2, 0.8), lambda _: picture, source, PLAN, 0, Regions("canny_gpu"))
-
-
-def test_growth_by_an_enlarger_needs_one() -> None:
-    source, named = Source.from_noise(normal(3, *SIZE)), PLAN.growing_by("enlarger")
-    for plan in (named, PLAN.growing_by(Enlarged())):
-        with pytest.raises(ValueError, match="needs one that was fitted, got none"):
-            sample(gaussian(0.2, 0.8), None, source, plan, 0, LATENT)

@@ -12,7 +12,7 @@ from ralu_pack.nodes.edge_mask_preview import EdgeMaskPreview
 from ralu_pack.nodes.host.families.table import family_named
 from ralu_pack.ralu_core.latents.frame import Frame
 from ralu_pack.ralu_core.latents.states import StageEnd
-from ralu_pack.ralu_core.scores import SCORES, Evidence, Need, Regions
+from ralu_pack.ralu_core.scores import SCORES, Evidence, Need, Regions, Score
 
 UNDECODED = [name for name, score in SCORES.items() if score.needs is not Need.PICTURE]
 
@@ -69,6 +69,23 @@ def test_a_threshold_is_of_edge_pixels(flux, detector, node):
 def test_a_preview_knows_no_threshold_of_a_latents_gradient():
     with pytest.raises(ValueError, match="choose canny or canny_gpu"):
         EdgeMaskPreview.execute(0.3, "latent_gradient", 0.1, image=torch.zeros(1, 64, 64, 3))
+
+
+class Seen(Score):
+    """Reads the picture and the steps."""
+
+    name = words = "seen"
+    needs = Need.PICTURE | Need.HISTORY
+
+    def __call__(self, evidence: Evidence) -> torch.Tensor:
+        raise AssertionError
+
+
+def test_a_score_of_a_picture_and_more_needs_a_vae_at_once(flux, monkeypatch):
+    monkeypatch.setitem(SCORES, Seen.name, Seen())
+    plan = schedule_for(flux, steps=(3, 2, 2))
+    with pytest.raises(ValueError, match="detector seen looks at the decoded picture, so RALU nee"):
+        ralu(flux, None, schedule=plan, edge_detector="seen")
 
 
 def test_a_threshold_is_no_matter_where_nothing_grows_early(flux):
