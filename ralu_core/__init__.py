@@ -13,7 +13,7 @@ from .latents.space import Space
 from .latents.states import Guided, StageEnd
 from .plans import PLANS, Plan, Stage, named_plan
 from .plans.presets import PRESETS, matched_plan, preset, published_plan
-from .plans.ralu import ralu
+from .plans.ralu import matched_ralu, ralu
 from .sampler import Result, Source, run_plan, sample
 from .scores import SCORES, Evidence, Regions, Score
 from .solvers import multistep, over_tokens
@@ -40,6 +40,7 @@ __all__ = [
     "StageTask",
     "Start",
     "matched_plan",
+    "matched_ralu",
     "multistep",
     "named_plan",
     "over_tokens",

@@ -100,7 +100,7 @@ def solve(
     The shifts lie in [0.5, 10] as in the released code, widened in proportion where model_shift
     is below or above 3 (a shift of 25 needs 40 to 80 in stage 1), but never above 100; z lies in
     [2, max_z], max_z at most 100. In z the distance is often flat: of all z within 0.2 % of the
-    best distance the smallest is taken, which keeps most of what the stage before has drawn.
+    best distance the smallest is taken. That may still jump too far: see `ralu.matched_ralu`.
 
     Gauss-Newton steps fit the shifts for many z at once: a coarse scan of z, then the jumps that
     the time grid puts into the objective, near the best scanned values.

@@ -8,17 +8,11 @@ from functools import lru_cache
 
 from ..latents.checks import check_one_per_stage, check_shift
 from ..latents.flow import shift_sigma
-from . import nt_matching
 from .plan import Plan
-from .ralu import ralu
+from .ralu import PUBLISHED_SHIFT, matched_ralu, most_z, ralu
 
 FLUX_DEV_SHIFT = 3.158193  # exp of ComfyUI's mu of 1.15
-PUBLISHED_SHIFT = 3.0  # h_ori of the models that the paper solved its shifts for
 SHIFT_TOLERANCE = 0.1  # published values, solved for shift 3, also serve FLUX.1-dev's 3.16
-# A jump of z keeps 1 / (1 + z * sigma / (1 - sigma)) of the signal: 4 % for z = 10 at sigma 0.7,
-# 0.5 % for z = 80. Some settings have their least JS distance there, by a few percent of it, and
-# would paint the picture anew; published z run from 4.1 to 7.5.
-MAX_JUMP = 10.0
 
 
 @dataclass(frozen=True)
@@ -217,15 +211,22 @@ def published_baseline(
 
 @lru_cache(maxsize=64)
 def matched_plan(chosen: Preset, model_shift: float) -> Plan:
-    """NT-Matching solved for a model's own shift (h_ori), z at most 10 for a shift up to 3.
+    """NT-Matching solved for a model's own shift (h_ori), as `matched_ralu` does it.
 
     A preset's ends are meant for shifts near those it was published for: `Preset.at` moves them to
-    others, as `named_plan` does. Above 3 the bound grows with the shift, which keeps the jump the
-    same on the model's own scale; ends that moved with the shift keep it there by themselves.
+    others, as `named_plan` does. Ends that moved with the shift keep the jump the same on the
+    model's own scale by themselves, so that the bound on z grows no further.
     """
-    max_z = MAX_JUMP * max(1.0, model_shift / PUBLISHED_SHIFT / chosen.moved)
-    solution = nt_matching.solve(chosen.steps, chosen.end_sigmas, model_shift, max_z)
-    return _plan(chosen, solution.shifts, solution.z, model_shift)
+    plan = matched_ralu(
+        chosen.steps,
+        chosen.end_sigmas,
+        chosen.ratio,
+        model_shift,
+        max_z=most_z(model_shift / chosen.moved),
+        name=chosen.name,
+        baseline_steps=published_baseline(chosen.steps, chosen.end_sigmas, model_shift),
+    )
+    return replace(plan, shift_steps=chosen.baseline_steps)
 
 
 def published_plan(chosen: Preset) -> Plan:
@@ -236,18 +237,14 @@ def published_plan(chosen: Preset) -> Plan:
             f"No shifts are published for {chosen.name} with {chosen.steps} steps ending at "
             f"{chosen.end_sigmas}: set the shifts to match the model."
         )
-    return _plan(chosen, chosen.published_shifts, chosen.published_z, PUBLISHED_SHIFT)
-
-
-def _plan(chosen: Preset, shifts: Sequence[float], z: float, model_shift: float) -> Plan:
     plan = ralu(
         chosen.steps,
         chosen.end_sigmas,
-        shifts,
-        z,
+        chosen.published_shifts,
+        chosen.published_z,
         chosen.ratio,
-        model_shift,
+        PUBLISHED_SHIFT,
         name=chosen.name,
-        baseline_steps=published_baseline(chosen.steps, chosen.end_sigmas, model_shift),
+        baseline_steps=published_baseline(chosen.steps, chosen.end_sigmas),
     )
     return replace(plan, shift_steps=chosen.baseline_steps)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from ralu_core.crossings import Matched
@@ -16,7 +18,7 @@ from ralu_core.plans.presets import (
     published_baseline,
     published_plan,
 )
-from ralu_core.plans.ralu import noise_jump
+from ralu_core.plans.ralu import matched_ralu, noise_jump
 
 # Steps, ends as the paper's time e = 1 - sigma, shifts, c and ratio, typed off the sources.
 PRINTED = {
@@ -93,6 +95,27 @@ def test_matched_plan_keeps_what_stage_one_has_drawn(known) -> None:
     """4-step distilled has its least distance at z = 67, where 0.6 % of the signal would stay."""
     assert z_of(matched_plan(known, 3.158193)) <= 10 * 3.158193 / 3
     assert z_of(matched_plan(known, 1.0)) <= 10
+
+
+@pytest.mark.parametrize(
+    ("steps", "ends"),
+    [((5, 5, 10), (0.7, 0.55, 0.0)), ((3, 4, 5), (0.7, 0.55, 0.0)), ((4, 4, 4), (0.8, 0.7, 0.0))],
+)
+def test_ones_own_steps_keep_what_stage_one_has_drawn(steps: tuple, ends: tuple) -> None:
+    """The first has its least distance at z = 90, where 0.5 % of the signal would stay."""
+    plan = matched_ralu(steps, ends, 0.2, FLUX_DEV_SHIFT)
+    assert (plan.steps, plan.ends, plan.ratio) == (steps, ends, 0.2)
+    assert z_of(plan) <= 10 * FLUX_DEV_SHIFT / 3
+    assert all(1 - stage.start > 0.039 for stage in plan.stages[1:])
+    own = {"published_shifts": None, "published_z": None, "steps": steps, "end_sigmas": ends}
+    like = matched_plan(replace(preset("FLUX 5x"), **own), FLUX_DEV_SHIFT)
+    assert (plan.stages, plan.crossings) == (like.stages, like.crossings)
+
+
+def test_a_bound_of_ones_own_on_z() -> None:
+    case = (5, 5, 10), (0.7, 0.55, 0.0), 0.2, FLUX_DEV_SHIFT
+    assert z_of(matched_ralu(*case, max_z=4.0)) <= 4 < z_of(matched_ralu(*case))
+    assert z_of(matched_ralu(*case, max_z=100.0)) > 50
 
 
 def test_matched_plan_may_jump_further_for_a_larger_shift() -> None:
