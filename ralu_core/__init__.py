@@ -5,7 +5,12 @@ Diffusion Transformers", CVPR 2026, arXiv 2507.08422.
 """
 
 from .cost import CallCost
+from .crossings import Crossing, Matched, Onward, Renoised, Repeated
+from .growth import GROWTHS, Growth
+from .growth.enlarged import Enlarged
+from .growth.enlarger import Enlarger
 from .latents.frame import Frame
+from .latents.grid import FULL, HALF, MIXED
 from .latents.layout import Layout
 from .latents.noise import white_noise
 from .latents.packing import Packing
@@ -15,22 +20,44 @@ from .plans import PLANS, Plan, Stage, named_plan
 from .plans.presets import PRESETS, matched_plan, preset, published_plan
 from .plans.ralu import matched_ralu, ralu
 from .sampler import Result, Source, run_plan, sample
-from .scores import SCORES, Evidence, Regions, Score
+from .scores import (
+    SCORES,
+    Evidence,
+    Need,
+    Regions,
+    Score,
+    mask_regions,
+    select_ratio,
+    select_threshold,
+)
 from .solvers import multistep, over_tokens
 from .tasks import StageTask, Start
 
 __all__ = [
+    "FULL",
+    "GROWTHS",
+    "HALF",
+    "MIXED",
     "PLANS",
     "PRESETS",
     "SCORES",
     "CallCost",
+    "Crossing",
+    "Enlarged",
+    "Enlarger",
     "Evidence",
     "Frame",
+    "Growth",
     "Guided",
     "Layout",
+    "Matched",
+    "Need",
+    "Onward",
     "Packing",
     "Plan",
     "Regions",
+    "Renoised",
+    "Repeated",
     "Result",
     "Score",
     "Source",
@@ -39,6 +66,7 @@ __all__ = [
     "StageEnd",
     "StageTask",
     "Start",
+    "mask_regions",
     "matched_plan",
     "matched_ralu",
     "multistep",
@@ -49,5 +77,7 @@ __all__ = [
     "ralu",
     "run_plan",
     "sample",
+    "select_ratio",
+    "select_threshold",
     "white_noise",
 ]

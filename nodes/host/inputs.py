@@ -14,7 +14,7 @@ from ...ralu_core.latents.frame import Frame
 from ...ralu_core.latents.space import Space
 from ...ralu_core.plans import Plan
 from ...ralu_core.plans.text import count_of_steps
-from ...ralu_core.scores import Need, mask_regions, score_named
+from ...ralu_core.scores import Need, Score, mask_regions, score_named
 from ...ralu_core.scores.canny import Canny
 from ...ralu_core.scores.canny_gpu import CannyGpu
 from ...ralu_core.scores.latent_gradient import LatentGradient
@@ -222,7 +222,7 @@ def check_threshold(detector: str, threshold: float, by_auto: bool = False) -> N
     )
 
 
-def placed_for(detector: str, picture: torch.Tensor) -> torch.Tensor:
+def placed_for(detector: str | Score, picture: torch.Tensor) -> torch.Tensor:
     """A decoded picture where the detector looks at it: some do on the GPU, if there is one."""
     if not score_named(detector).on_device:
         return picture

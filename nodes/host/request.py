@@ -17,7 +17,7 @@ from .own_run import OwnRun
 from .sampling.references import IN_FULL
 from .showing.status import Tell, show_status
 
-DEFAULT_SCORE = Regions.score
+DEFAULT_SCORE = Regions().scorer.name
 Step = Callable[[int, torch.Tensor, torch.Tensor, int], None]
 
 

@@ -17,17 +17,17 @@ from .table import SCORES, score_named
 
 @dataclass(frozen=True, eq=False)
 class Regions:
-    """How to choose the regions of a picture. ValueError for a score that does not exist, and for
-    a threshold outside (0, 1].
+    """How to choose the regions of a picture. ValueError for a score that does not exist or that
+    does not say what it reads, and for a threshold outside (0, 1].
 
-    score      one of `scores.SCORES`, by name.
+    score      one of `scores.SCORES`, by name, or your own `Score`.
     threshold  None takes the stage's fixed ratio; in (0, 1] all tokens with this share of edge
                pixels grow early, so that the ratio adapts to the picture.
     always     (B, h, w) bool coarse tokens that grow early in any case, or None.
     lettering  whether tokens that attend to the words in quotes come before all others.
     """
 
-    score: str = "canny"
+    score: str | Score = "canny"
     threshold: float | None = None
     always: torch.Tensor | None = None
     lettering: bool = False
@@ -65,11 +65,11 @@ class Regions:
         if self.threshold is not None and not self.scorer.is_share:
             shares = " or ".join(one.name for one in SCORES.values() if one.is_share)
             raise ValueError(
-                f"A threshold is a share of edge pixels, and the score {self.score} counts none, "
-                f"got {self.threshold:g}: set the threshold to None, or choose {shares}."
+                f"A threshold is a share of edge pixels, and the score {self.scorer.name} counts "
+                f"none, got {self.threshold:g}: set the threshold to None, or choose {shares}."
             )
         if self.watches_text:
-            who = f"The score {self.score}" if self._reads_text else "Lettering"
+            who = f"The score {self.scorer.name}" if self._reads_text else "Lettering"
             raise ValueError(
                 f"{who} reads the attention that tokens pay to the text, and nobody watches it "
                 "here: run the plan by run_plan with a choice of regions that does, or choose "
@@ -84,9 +84,9 @@ class Regions:
         _check_mask(self.always, shape)
         if steps < self.scorer.least_steps:
             raise ValueError(
-                f"The score {self.score} reads {self.scorer.least_steps} steps before the regions "
-                f"are chosen, and the plan takes {steps} there: choose another score, or a plan of "
-                "more steps."
+                f"The score {self.scorer.name} reads {self.scorer.least_steps} steps before the "
+                f"regions are chosen, and the plan takes {steps} there: choose another score, or a "
+                "plan of more steps."
             )
 
     def choose(self, evidence: Evidence, ratio: float) -> torch.Tensor:

@@ -133,7 +133,8 @@ def of_tokens(pixels: torch.Tensor, grid: tuple[int, int]) -> torch.Tensor:
 
 
 class Score(ABC):
-    """One way to score regions. A new one: a file, and a line in `scores.SCORES`.
+    """One way to score regions. A new one: a file, and a line in `scores.SCORES`; or, for runs of
+    your own, `Regions` of it. `name` and `needs` are required.
 
     name           as people choose it.
     needs          what it reads.

@@ -8,7 +8,7 @@ from .canny_gpu import CannyGpu
 from .even import Even
 from .latent_gradient import LatentGradient
 from .random_order import RandomOrder
-from .score import Score
+from .score import Need, Score
 from .settled import Settled
 from .step_variance import StepVariance
 from .text_attention import TextAttention
@@ -31,8 +31,15 @@ SCORES: dict[str, Score] = {
 }
 
 
-def score_named(name: str) -> Score:
-    """The score of that name. ValueError lists the names there are."""
-    if name not in SCORES:
+def score_named(name: str | Score) -> Score:
+    """The score of that name; a score is itself. ValueError lists the names there are, and for a
+    score that does not say what it reads."""
+    if isinstance(name, str) and name not in SCORES:
         raise ValueError(f"Edge detector must be one of {', '.join(SCORES)}, got {name!r}.")
-    return SCORES[name]
+    score = SCORES[name] if isinstance(name, str) else name
+    if not isinstance(getattr(score, "needs", None), Need) or not hasattr(score, "name"):
+        raise ValueError(
+            f"A score has a name and says what it needs, got {type(score).__name__}: set its "
+            "`name` and its `needs`, for example Need.LATENT."
+        )
+    return score

@@ -8,10 +8,18 @@ import pytest
 import torch
 from runs import LATENT, PLAN, SIZE, plan_of
 
-from ralu_core import Evidence, Regions, Source, named_plan, over_tokens, sample
-from ralu_core.growth.enlarged import Enlarged
-from ralu_core.growth.enlarger import Enlarger
-from ralu_core.scores import SCORES, Need, Score
+from ralu_core import (
+    Enlarged,
+    Enlarger,
+    Evidence,
+    Need,
+    Regions,
+    Score,
+    Source,
+    named_plan,
+    over_tokens,
+    sample,
+)
 
 
 class Seen(Score):
@@ -22,11 +30,6 @@ class Seen(Score):
 
     def __call__(self, evidence: Evidence) -> torch.Tensor:
         raise AssertionError
-
-
-@pytest.fixture(autouse=True)
-def _seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(SCORES, Seen.name, Seen())
 
 
 def of_channels(channels: int) -> Enlarged:
@@ -43,7 +46,7 @@ FEW_PIXELS = "tokens are 1 latent pixels wide, and this network's 2: set patch=2
 REFUSED: list[tuple[str, dict[str, Any]]] = [
     ("step_variance reads 2 steps before", {"regions": Regions("step_variance"), "plan": ONE_STEP}),
     (r"match the coarse grid \(", {"regions": SMALL_MASK}),
-    ("decode is None: pass a decoder", {"regions": lambda: Regions("seen")}),
+    ("decode is None: pass a decoder", {"regions": Regions(Seen())}),
     ("A seed must be a whole number, 0 or more, got -1: ", {"seed": -1}),
     (r"A seed must be a whole number, 0 or more, got 1\.5: round it", {"seed": 1.5}),
     (r"Noise is of pictures, .* got \(.*: one picture has B = 1", {"source": of_noise(*SIZE[1:])}),
@@ -69,10 +72,9 @@ def test_what_cannot_be_sampled_is_told_before_a_call(told: str, change: dict[st
 
     run = {"regions": LATENT, "plan": PLAN, "seed": 0, "source": of_noise(*SIZE), "patch": 2}
     run = {**run, **change}
-    regions = run["regions"]() if callable(run["regions"]) else run["regions"]
     denoise = over_tokens(network, run["patch"])
     with pytest.raises(ValueError, match=told):
-        sample(denoise, None, run["source"], run["plan"], run["seed"], regions)
+        sample(denoise, None, run["source"], run["plan"], run["seed"], run["regions"])
     assert not calls
 
 

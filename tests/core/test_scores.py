@@ -128,10 +128,27 @@ class Unsettled(Score):
         return scores / scores.amax(dim=(1, 2), keepdim=True)
 
 
-@pytest.fixture
-def unsettled(monkeypatch: pytest.MonkeyPatch) -> Regions:
+@pytest.fixture(params=["by name", "itself"])
+def unsettled(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Regions:
+    if request.param == "itself":
+        return Regions(Unsettled())
     monkeypatch.setitem(SCORES, "unsettled", Unsettled())
     return Regions("unsettled")
+
+
+def test_a_score_says_what_it_needs() -> None:
+    class Silent(Score):
+        name = words = "silent"
+
+        def __call__(self, evidence: Evidence) -> torch.Tensor:
+            raise AssertionError
+
+    class Wrong(Silent):
+        needs = "history"  # type: ignore[assignment]
+
+    for score in (Silent(), Wrong()):
+        with pytest.raises(ValueError, match=r"needs, got (Silent|Wrong): set its `name` and"):
+            Regions(score)
 
 
 def restless(x: torch.Tensor, sigma: float, layout: object) -> torch.Tensor:
