@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import itertools
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from numbers import Integral
@@ -21,11 +20,9 @@ from .latents.states import StageEnd
 from .latents.tokens import PATCH, pick
 from .plans import Plan, Stage
 from .scores import Evidence, Regions
-from .scores.score import Decode
+from .scores.score import Decode, decoded
 from .solvers import Denoise, OverTokens, multistep
 from .tasks import RunStage, StageTask, Start
-
-FAR = 0.5  # beyond black and white, where a picture is on another scale
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,16 +46,17 @@ class Source:
     def check(self, plan: Plan) -> None:
         """ValueError for noise that is not of pictures, or that a plan's coarse tokens do not
         split, and for a clean latent of another shape."""
-        if self.noise.ndim != 4 or 0 in self.noise.shape:
+        shape, kind = tuple(self.noise.shape), self.noise.dtype
+        if len(shape) != 4 or 0 in shape or not self.noise.is_floating_point():
             raise ValueError(
-                "Noise is of pictures, (B, C, H, W) with no dimension empty, got "
-                f"{tuple(self.noise.shape)}: one picture has B = 1."
+                "Noise is of pictures, floats (B, C, H, W) with no dimension empty, got "
+                f"{shape} of {kind}: one picture has B = 1."
             )
-        (h, w), side = self.noise.shape[-2:], 2 * self.patch
+        (h, w), side = shape[-2:], 2 * self.patch
         if not plan.is_full and (h % side or w % side):
             raise ValueError(
                 f"A latent must split into whole coarse tokens of {side}x{side}, got {h}x{w}: "
-                f"extend it to the next multiple of {side} each way, and crop the result."
+                f"draw noise of {-(-h // side) * side}x{-(-w // side) * side}, and crop the result."
             )
         self._check_clean(plan)
 
@@ -200,7 +198,7 @@ def _choose(
     if fine.shape != (b, h // side, w // side):
         raise ValueError(
             f"Regions are chosen for each picture, {(b, h // side, w // side)} coarse tokens, got "
-            f"{tuple(fine.shape)}: let the choice of regions return a row for each."
+            f"{tuple(fine.shape)}: let the score or the choice of regions return that shape."
         )
     return Layout(fine.to(source.noise.device), source.patch, stage.views)
 
@@ -251,7 +249,7 @@ def sample(
         regions.check(decode)
         regions.check_fits((b, *grid), plan.steps_before_regions)
     draw = functools.partial(white_noise, grid, seed, range(b), REGIONS)
-    checked = None if decode is None else functools.partial(_decoded, decode)
+    checked = None if decode is None else functools.partial(decoded, decode)
     return run_plan(
         plan,
         source,
@@ -266,16 +264,3 @@ def _check_growths(plan: Plan, source: Source) -> None:
     for crossing in plan.crossings:
         if isinstance(crossing, Matched):
             growth_named(crossing.growth).check(source.noise.shape[1])
-
-
-def _decoded(decode: Decode, clean: torch.Tensor) -> torch.Tensor:
-    picture = decode(clean)
-    shape, kind = tuple(picture.shape), picture.dtype
-    is_picture = len(shape) == 4 and shape[-1] == 3 and picture.is_floating_point()
-    low, high = picture.aminmax() if is_picture else (math.nan, math.nan)
-    if not (low >= -FAR and high <= 1 + FAR):
-        raise ValueError(
-            f"A decoder makes pictures (B, H, W, 3) in [0, 1], got {shape} of {kind}, from "
-            f"{float(low):g} to {float(high):g}: scale what it returns."
-        )
-    return picture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ import torch.nn.functional as F
 from ..latents.states import StageEnd, State
 
 Decode = Callable[[torch.Tensor], torch.Tensor]
+FAR = 0.5  # beyond black and white, where a picture is on another scale
 
 
 class Need(Flag):
@@ -105,6 +107,28 @@ def _watched(attention: torch.Tensor | None) -> torch.Tensor:
             "it: run it where the network is watched, or choose another score."
         )
     return attention
+
+
+def decoded(decode: Decode, clean: torch.Tensor) -> torch.Tensor:
+    """The pictures that a decoder makes of clean latents. ValueError where it makes others than
+    (B, H, W, 3) in [0, 1], one of each."""
+    pictures = decode(clean)
+    shape, kind = tuple(pictures.shape), pictures.dtype
+    if len(shape) != 4 or (shape[0], shape[-1]) != (len(clean), 3) or not kind.is_floating_point:
+        raise ValueError(
+            f"A decoder makes floats (B, H, W, 3), here of B = {len(clean)}, got {shape} of "
+            f"{kind}: return a picture for each latent, channels last, and divide bytes by 255."
+        )
+    low, high = map(float, pictures.aminmax())
+    if not (math.isfinite(low) and math.isfinite(high)):
+        raise ValueError(
+            f"A decoder makes numbers, got {low:g} to {high:g} in {kind}: decode in float32."
+        )
+    if low < -FAR or high > 1 + FAR:
+        raise ValueError(
+            f"A decoder makes pictures in [0, 1], got {low:g} to {high:g}: scale what it returns."
+        )
+    return pictures
 
 
 def needed_decoder(decode: Decode | None) -> Decode:

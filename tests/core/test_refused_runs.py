@@ -42,6 +42,7 @@ def of_noise(*size: int, patch: int = 2) -> Source:
 
 ONE_STEP = plan_of(steps=(1, 2, 2))
 SMALL_MASK = Regions("latent_gradient", always=torch.ones(1, 2, 2))
+WHOLE_NUMBERS = Source.from_noise(torch.zeros(SIZE, dtype=torch.int64))
 FEW_PIXELS = "tokens are 1 latent pixels wide, and this network's 2: set patch=2 of `Source`"
 REFUSED: list[tuple[str, dict[str, Any]]] = [
     ("step_variance reads 2 steps before", {"regions": Regions("step_variance"), "plan": ONE_STEP}),
@@ -50,6 +51,7 @@ REFUSED: list[tuple[str, dict[str, Any]]] = [
     ("A seed must be a whole number, 0 or more, got -1: ", {"seed": -1}),
     (r"A seed must be a whole number, 0 or more, got 1\.5: round it", {"seed": 1.5}),
     (r"Noise is of pictures, .* got \(.*: one picture has B = 1", {"source": of_noise(*SIZE[1:])}),
+    (r"Noise is of pictures, floats .*\) of torch.int64: ", {"source": WHOLE_NUMBERS}),
     (r"no dimension empty, got \(0, ", {"source": of_noise(0, *SIZE[1:])}),
     ("needs one that was fitted, got none", {"plan": PLAN.growing_by("enlarger")}),
     ("needs one that was fitted, got none", {"plan": PLAN.growing_by(Enlarged())}),

@@ -100,11 +100,14 @@ def test_a_stage_alone_keeps_the_memory_of_its_state() -> None:
     assert alive == [0, 0, 0] and len(others) == 9
 
 
-@pytest.mark.parametrize(("patch", "size"), [(2, (16, 22)), (2, (6, 8)), (1, (16, 21))])
-def test_a_latent_must_split_into_coarse_tokens(patch: int, size: tuple[int, int]) -> None:
+@pytest.mark.parametrize(
+    ("patch", "size", "larger"),
+    [(2, (16, 22), "16x24"), (2, (6, 8), "8x8"), (1, (16, 21), "16x22")],
+)
+def test_a_latent_must_split_into_coarse_tokens(patch: int, size: tuple, larger: str) -> None:
     side, (h, w) = 2 * patch, size
     odd = Source.from_noise(torch.zeros(1, 4, *size), patch)
-    with pytest.raises(ValueError, match=f"tokens of {side}x{side}, got {h}x{w}: extend it"):
+    with pytest.raises(ValueError, match=f"{side}x{side}, got {h}x{w}: draw noise of {larger}, "):
         sample(gaussian(0.2, 0.8), None, odd, PLAN, 0, LATENT)
     odd.check(plain(3.0))
     Source.from_noise(torch.zeros(1, 4, 2 * h, 2 * w), patch).check(PLAN)

@@ -36,13 +36,15 @@ def test_a_source_from_a_latent_begins_half_size_with_the_mean_of_four() -> None
 @pytest.mark.parametrize(
     ("picture", "told"),
     [
-        (torch.full((2, 64, 96, 3), 200.0), "of torch.float32, from 200 to 200: scale"),
-        (torch.full((2, 64, 96, 3), -1.0), "from -1 to -1: scale"),
-        (torch.full((2, 64, 96, 3), math.nan), "from nan to nan: scale"),
-        (torch.zeros(2, 64, 96, 3, dtype=torch.uint8), r"\(2, 64, 96, 3\) of torch.uint8, "),
-        (torch.zeros(2, 3, 64, 96), r"got \(2, 3, 64, 96\) of torch.float32, "),
+        (torch.full((2, 64, 96, 3), 200.0), r"in \[0, 1\], got 200 to 200: scale"),
+        (torch.full((2, 64, 96, 3), -1.0), "got -1 to -1: scale"),
+        (torch.full((2, 64, 96, 3), math.nan), "got nan to nan in torch.float32: decode in float"),
+        (torch.full((2, 64, 96, 3), math.inf), "makes numbers, got inf to inf"),
+        (torch.zeros(2, 64, 96, 3, dtype=torch.uint8), r"64, 96, 3\) of torch.uint8: .* by 255"),
+        (torch.zeros(2, 3, 64, 96), r"got \(2, 3, 64, 96\) of torch.float32: .* channels last"),
+        (torch.zeros(1, 64, 96, 3), r"here of B = 2, got \(1, 64, 96, 3\) of .* for each latent"),
     ],
-    ids=["0 to 255", "below", "nan", "bytes", "channels first"],
+    ids=["0 to 255", "below", "nan", "inf", "bytes", "channels first", "one of two"],
 )
 def test_a_decoder_makes_pictures(picture: torch.Tensor, told: str) -> None:
     source = Source.from_noise(normal(3, *SIZE))
