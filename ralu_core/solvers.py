@@ -28,9 +28,11 @@ def multistep(denoise: Denoise) -> RunStage:
 
     denoise  (x, sigma, layout) -> clean estimate of x's shape, or `Guided`, which tells it without
              guidance, too: a stage that is not `guided` takes that one. To save the call of the
-             model as well, a denoiser leaves guidance out by sigma. With a layout, x is a mixed
-             state: `packing.Packing` makes its tokens, which see each other as `layout.views` says.
-             ValueError for an estimate of another shape.
+             model as well, choose the denoiser by `task.stage.guided`, in a runner of your own for
+             `run_plan`: sigma alone does not tell in a plan that goes back up in it, such as "own
+             noise 4-4, guided at half size". With a layout, x is a mixed state: `packing.Packing`
+             makes its tokens, which see each other as `layout.views` says. ValueError for an
+             estimate of another shape.
 
     Order 1 is Euler. Order 2 is Adams-Bashforth in velocity over sigma, for uneven steps; its first
     step is Euler's, but where the stage before left a memory.
@@ -129,8 +131,9 @@ def over_tokens(network: Network, patch: int = 2) -> OverTokens:
              pictures have. Positions count on the stage's own grid, the coarse one in a mixed
              stage, where fine tokens lie at multiples of one half.
     patch    latent pixels along one token, as those of the run's `Source`.
-    Plain states, at full or half size, are sequences of their tokens row by row. Rows may hold the
-    batch again and again, as those of guidance by a second call do.
+    Plain states, at full or half size, are sequences of their tokens row by row; within a token the
+    order is channel, row, column. Rows may hold the batch again and again, as those of guidance by
+    a second call do.
     Views other than the paper's are refused: one place of each token is not enough for them.
     """
     return OverTokens(network, patch)

@@ -3,8 +3,12 @@ import torch
 from ralu_core import Regions, Source, named_plan, over_tokens, sample
 
 
-def network(tokens, positions, sigma):  # yours: (n, N, 64) tokens at (n, N, 2) rows and columns
-    return torch.tanh(tokens + positions[..., :1] / 64) * (1 - sigma)
+def model(tokens, positions, sigma):  # yours: (n, N, 64) tokens at (n, N, 2) rows and columns
+    return torch.tanh(tokens + positions[..., :1] / 64)  # their velocity, noise minus clean
+
+
+def network(tokens, positions, sigma):  # the clean estimate
+    return tokens - sigma * model(tokens, positions, sigma)
 
 
 plan = named_plan("FLUX 7x", 3.158)  # the shift of your model

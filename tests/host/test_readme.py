@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ralu_core.plans.presets import PRESETS, Preset, matched_plan
-from ralu_pack.nodes.host.families.dials import STEPS
+from ralu_pack.nodes.host.families.dials import CONDITIONED, GUIDED, STEPS
 from ralu_pack.nodes.host.families.table import FAMILIES, family_named
 from ralu_pack.nodes.host.own_steps import REPLACED
 from ralu_pack.nodes.host.samplers import REFUSED_SAMPLERS
@@ -51,6 +51,12 @@ def test_the_dials_steps_and_what_they_save(quality: str) -> None:
     assert told == str(steps)
     for times, plain in zip(saved, (20, 28, 50), strict=True):
         assert float(times.rstrip("x")) == pytest.approx(plain / steps, abs=0.05)
+
+
+@pytest.mark.parametrize("quality", STEPS)
+def test_the_page_of_the_core_names_the_dials_plans(quality: str) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "core.md").read_text(encoding="utf-8")
+    assert f"| *{quality}* | `{GUIDED[quality]}` | `{CONDITIONED[quality]}` |\n" in page
 
 
 @pytest.mark.parametrize("quality", STEPS)
