@@ -87,7 +87,8 @@ def named_plan(name: str, shift: float | None = None) -> Plan:
     if name in PLANS:
         return PLANS[name](PUBLISHED_SHIFT if shift is None else shift)
     if name not in names():
-        raise ValueError(f"A plan must be one of {'; '.join(names())}; got {name!r}.")
+        listed = ";\n".join(names())
+        raise ValueError(f"A plan must be one of {listed}; got {name!r}.")
     chosen = preset(name)
     shift = chosen.model_shift if shift is None else shift
     return matched_plan(chosen.at(shift), shift)

@@ -81,10 +81,12 @@ class PlanFacts:
         for stage, count in zip(plan.stages, self.tokens, strict=True):
             shift = "" if stage.shift is None else f", shift {stage.shift:.4g}"
             shift += "" if stage.end_shift is None else f" to {stage.end_shift:.4g}"
+            order = " of second order" if stage.order == 2 else ""  # others are Euler's
+            guided = "" if stage.guided else ", without guidance"
             seen = f", {stage.views}" if stage.views != PAPER else ""
             lines.append(
-                f"stage {stage.number}: {count_of_steps(stage.steps)}, sigma {stage.start:.4f} to "
-                f"{stage.end:.4f}{shift}, {count} tokens{seen}"
+                f"stage {stage.number}: {count_of_steps(stage.steps)}{order}, sigma "
+                f"{stage.start:.4f} to {stage.end:.4f}{shift}{guided}, {count} tokens{seen}"
             )
         if self.references:
             lines.append(f"references: {self.references} tokens more in each call")

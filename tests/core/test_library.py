@@ -115,7 +115,7 @@ def test_the_command_says_what_is_saved(steps: int, told: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "phrase"),
     [
-        (["FLUX 6x"], r"A plan must be one of FLUX 5x; .*; two sizes; .*; got 'FLUX 6x'"),
+        (["FLUX 6x"], r"(?s)must be one of FLUX 5x;\nFLUX.*;\ntwo sizes;\n.*; got 'FLUX 6x'\.$"),
         (["FLUX 7x", "--shift", "0"], "Model shift must be above 0"),
         (["plain", "--shift", "0"], "Model shift must be above 0"),
         (["two sizes", "--shift", "-1"], "Model shift must be above 0"),
@@ -131,6 +131,29 @@ def test_the_command_says_what_is_saved(steps: int, told: str) -> None:
 def test_the_command_refuses_in_a_sentence(arguments: list[str], phrase: str) -> None:
     with pytest.raises(ValueError, match=phrase):
         main(arguments)
+
+
+def test_the_command_tells_order_and_guidance() -> None:
+    name = "early second order 7, guided above 0.7"
+    guided, bare = main([name, "--shift", "3"]).splitlines()[1:3]
+    assert guided.startswith("stage 1: 5 steps of second order, sigma 1.0000 to ")
+    assert "guidance" not in guided and bare.endswith(", without guidance, 4096 tokens")
+    assert not any("order" in line for line in main(FLUX_7X).splitlines()[2:-1])
+
+
+@pytest.mark.parametrize(("flags", "told"), [([], "2.86x"), (["--guided"], "3.33x")])
+def test_a_second_call_for_guidance_counts(flags: list[str], told: str) -> None:
+    """Of 20 steps of two calls, against five of two calls and two of one."""
+    name = "early second order 7, guided above 0.7"
+    assert f": {told} fewer model FLOPs" in main([name, "--shift", "3", *flags])
+
+
+def test_the_help_lists_the_plans_and_whose_numbers_the_defaults_are(capsys) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.strip() for line in lines[lines.index("plans:") + 1 :]] == names()
+    assert "".join(lines).count("FLUX.1-dev's") == 3
 
 
 def test_a_refusal_ends_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
