@@ -16,7 +16,7 @@ import torch
 from diffusers import AutoencoderKL, FluxPipeline, FluxTransformer2DModel
 from PIL import Image
 
-from ralu_core import Source, named_plan, over_tokens, sample
+from ralu_core import Frame, Plan, Source, named_plan, over_tokens, sample
 
 
 @dataclass(frozen=True)
@@ -65,25 +65,33 @@ def decoder(vae: AutoencoderKL) -> Callable[[torch.Tensor], torch.Tensor]:
     return decode
 
 
+def prepared(preset: str, size: int, seed: int) -> tuple[Plan, Frame, torch.Tensor]:
+    """The plan, the picture's frame and its noise; ValueError, before any weights are loaded, for
+    a plan or a size that cannot be."""
+    plan, frame = named_plan(preset), Frame.of_picture(size, size)
+    noise = torch.randn(1, 16, *frame.padded, generator=torch.Generator().manual_seed(seed))
+    Source.from_noise(noise).check(plan)
+    return plan, frame, noise
+
+
 @torch.no_grad()  # or the text encoders' activations would be kept for gradients
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("prompt")
     parser.add_argument("file")
     parser.add_argument("--preset", default="FLUX 7x")
-    parser.add_argument("--size", type=int, default=1024, help="a multiple of 32")
+    parser.add_argument("--size", type=int, default=1024, help="pixels each way")
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
+    plan, frame, noise = prepared(asked.preset, asked.size, asked.seed)
     name = "black-forest-labs/FLUX.1-dev"
     pipe = FluxPipeline.from_pretrained(name, torch_dtype=torch.bfloat16).to("cuda")
     prompt, pooled, _ = pipe.encode_prompt(asked.prompt, None)
     assert prompt is not None and pooled is not None
-    side = asked.size // 8
-    noise = torch.randn(1, 16, side, side, generator=torch.Generator().manual_seed(asked.seed))
     source = Source.from_noise(noise.to("cuda"))
     denoise, decode = over_tokens(Flux(pipe.transformer, prompt, pooled)), decoder(pipe.vae)
-    result = sample(denoise, decode, source, named_plan(asked.preset), asked.seed)
-    picture = decode(result.x)[0].mul(255).byte().cpu().numpy()
+    result = sample(denoise, decode, source, plan, asked.seed)
+    picture = decode(frame.crop(result.x))[0].mul(255).byte().cpu().numpy()
     Image.fromarray(picture).save(asked.file)
 
 

@@ -102,6 +102,28 @@ def test_places_and_prompts_count(flux) -> None:
     assert torch.equal(torch.cat(pictures), answer)
 
 
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [(["--preset", "FLUX 6x"], "A plan must be one of"), (["--size", "32"], "more than 32 pixels")],
+)
+def test_what_cannot_be_is_told_before_weights_are_loaded(
+    example: dict, monkeypatch: pytest.MonkeyPatch, flags: list[str], told: str
+) -> None:
+    def load(*_, **__) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(example["FluxPipeline"], "from_pretrained", load)
+    monkeypatch.setattr(sys, "argv", ["diffusers_flux.py", "a fox", "fox.png", *flags])
+    with pytest.raises(ValueError, match=told):
+        example["main"]()
+
+
+def test_a_size_that_splits_into_no_coarse_tokens_is_sampled_larger(example: dict) -> None:
+    plan, frame, noise = example["prepared"]("FLUX 7x", 1000, 3)
+    assert plan.name == "FLUX 7x" and noise.shape == (1, 16, 128, 128)
+    assert frame.crop(noise).shape == (1, 16, 125, 125)
+
+
 def test_a_whole_run(flux, example: dict) -> None:
     torch.manual_seed(1)
     vae = example["AutoencoderKL"](
