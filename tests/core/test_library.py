@@ -50,7 +50,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_wheel_holds_the_core_and_nothing_else(wheel: Path) -> None:
     held = zipfile.ZipFile(wheel).namelist()
     packed = {name for name in held if ".dist-info/" not in name}
-    sources = (ROOT / "ralu_core").rglob("*.py")
+    sources = [*(ROOT / "ralu_core").rglob("*.py"), ROOT / "ralu_core" / "py.typed"]
     assert packed == {str(path.relative_to(ROOT)) for path in sources}
     (top,) = (name for name in held if name.endswith("top_level.txt"))
     assert zipfile.ZipFile(wheel).read(top).decode().split() == ["ralu_core"]
