@@ -1,8 +1,8 @@
 """Distances between a set of samples and a set of reference pictures in a feature space.
 
-Both sets may carry weights: how often each picture was drawn by a bootstrap, a row for each draw.
-Features are divided by the spread of the reference pictures first, the same in all draws, so that
-no feature counts more by its unit.
+Both sets may carry weights, a row of them for each figure: how often each picture counts, or what
+`jackknife` takes slopes in. Features are divided by the spread of the reference pictures first, the
+same in all rows, so that no feature counts more by its unit.
 """
 
 from __future__ import annotations
