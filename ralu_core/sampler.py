@@ -52,6 +52,11 @@ class Source:
                 "Noise is of pictures, floats (B, C, H, W) with no dimension empty, got "
                 f"{shape} of {kind}: one picture has B = 1."
             )
+        if not isinstance(self.patch, Integral) or self.patch < 1:
+            raise ValueError(
+                f"A token is a whole number of latent pixels wide, 1 or more, got {self.patch!r}: "
+                "set patch=2 for Flux and SD3."
+            )
         (h, w), side = shape[-2:], 2 * self.patch
         if not plan.is_full and (h % side or w % side):
             raise ValueError(

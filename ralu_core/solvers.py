@@ -107,7 +107,7 @@ class OverTokens:
         if layout is None:
             rows, columns = x.shape[-2] // patch, x.shape[-1] // patch
             places = grid_positions(rows, columns, 1, x.device).expand(len(x), -1, -1)
-            tokens = self.network(patchify(x, patch), places, sigma)
+            tokens = self._told(patchify(x, patch), places, sigma)
             return _each(tokens, lambda one: unpatchify(one, rows, columns, patch).to(x.dtype))
         _check_patch(layout.patch, patch)
         _check_views(layout.views)
@@ -117,10 +117,23 @@ class OverTokens:
                 "batches."
             )
         told = [
-            (_each(self.network(part.pack(x[numbers]), places, sigma), part.unpack), numbers)
+            (_each(self._told(part.pack(x[numbers]), places, sigma), part.unpack), numbers)
             for part, numbers, places in self._parts_of(layout, len(x))
         ]
         return _joined(told, x)
+
+    def _told(self, tokens: torch.Tensor, places: torch.Tensor, sigma: float) -> Estimate:
+        """What the network makes of tokens. ValueError for anything but estimates of them."""
+        estimate = self.network(tokens, places, sigma)
+        for one in _members(estimate):
+            shape = tuple(one.shape) if torch.is_tensor(one) else type(one).__name__
+            if shape != tokens.shape:
+                raise ValueError(
+                    f"A network over tokens returns the clean estimate of them, of shape "
+                    f"{tuple(tokens.shape)}, or `Guided` of two, got {shape}: return tokens - "
+                    "sigma * velocity."
+                )
+        return estimate
 
 
 def over_tokens(network: Network, patch: int = 2) -> OverTokens:

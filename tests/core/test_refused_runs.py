@@ -12,6 +12,7 @@ from ralu_core import (
     Enlarged,
     Enlarger,
     Evidence,
+    Guided,
     Need,
     Regions,
     Score,
@@ -59,6 +60,10 @@ REFUSED: list[tuple[str, dict[str, Any]]] = [
     (FEW_PIXELS, {"source": of_noise(*SIZE, patch=1)}),
     (FEW_PIXELS, {"source": of_noise(*SIZE, patch=1), "plan": named_plan("Bottleneck Sampling")}),
     ("this network's 1: set patch=1 of `Source`", {"patch": 1}),
+    (
+        "a whole number of latent pixels wide, 1 or more, got 0",
+        {"source": of_noise(*SIZE, patch=0)},
+    ),
     ("whole tokens of 3x3, got 16x24", {"plan": named_plan("plain"), "patch": 3}),
     ("is told one place of each, and the views 'views' have two", {"plan": PLAN.seeing("views")}),
 ]
@@ -78,6 +83,29 @@ def test_what_cannot_be_sampled_is_told_before_a_call(told: str, change: dict[st
     with pytest.raises(ValueError, match=told):
         sample(denoise, None, run["source"], run["plan"], run["seed"], run["regions"])
     assert not calls
+
+
+@pytest.mark.parametrize(
+    ("told", "got"),
+    [
+        (lambda _: None, "NoneType"),
+        (lambda tokens: (tokens,), "tuple"),
+        (lambda tokens: tokens[..., :4], r"\(1, 24, 4\)"),
+        (lambda tokens: Guided(tokens, tokens[:, :1]), r"\(1, 1, 16\)"),
+    ],
+    ids=["nothing", "a tuple", "narrow", "one of two"],
+)
+def test_what_is_no_estimate_of_the_tokens_is_told_at_the_first_call(told: Any, got: str) -> None:
+    calls = []
+
+    def network(tokens: torch.Tensor, _places: torch.Tensor, sigma: float) -> Any:
+        calls.append(sigma)
+        return told(tokens)
+
+    source = of_noise(1, 4, 16, 24)
+    with pytest.raises(ValueError, match=rf"shape \(1, 24, 16\), or `Guided` of two, got {got}: "):
+        sample(over_tokens(network), None, source, PLAN, 0, LATENT)
+    assert len(calls) == 1
 
 
 def test_tokens_of_full_size_alone_are_the_networks() -> None:
