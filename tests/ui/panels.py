@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 PANEL, LINES = ".ralu_run", ".ralu_lines"
+# Into its own tab, as an undone step is.
+RELOAD = """async () => await app.loadGraphData(app.rootGraph.serialize(), true, true,
+  app.extensionManager.workflow.activeWorkflow)"""
 SHOW = "(runs) => app.rootGraph.getNodeById(5).onExecuted({ralu_run: runs})"
 
 

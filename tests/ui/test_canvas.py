@@ -6,7 +6,7 @@ import re
 
 import graphs
 import pytest
-from panels import LINES, PANEL, SHOW, a_run, undo_a_step
+from panels import LINES, PANEL, RELOAD, SHOW, a_run, undo_a_step
 from playwright.sync_api import expect
 from plots import PLOT, plot_text, wait_for_plot
 
@@ -221,7 +221,7 @@ def test_a_new_sampler_begins_with_balanced_and_one_of_an_old_file_with_paper(ta
       node => node.widgets.find(({ name }) => name === 'quality').value)"""
     for _ in range(2):
         assert tab.page.evaluate(qualities) == ["paper", "fine", "balanced"]
-        tab.page.evaluate("async () => await app.loadGraphData(app.rootGraph.serialize())")
+        tab.page.evaluate(RELOAD)
 
 
 @pytest.mark.parametrize("words", ["RALU Sampler", "region adaptive"])

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import graphs
 import pytest
-from panels import LINES, PANEL, SHOW, a_run, dispatch, tell_line, tell_run
+from panels import LINES, PANEL, RELOAD, SHOW, a_run, dispatch, tell_line, tell_run
 from playwright.sync_api import expect
 
 from lab.comfy.browser import READY
 
-RELOAD = "async () => await app.loadGraphData(app.rootGraph.serialize())"
 ID = "() => app.rootGraph.id"
 TAB = "() => app.extensionManager.workflow.activeWorkflow.path"
 GO = "(to) => app.extensionManager.command.execute(`Workspace.${to}OpenedWorkflow`)"

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import graphs
 import pytest
-from panels import LINES, PANEL, SHOW, a_run, dispatch, tell_line, tell_run, undo_a_step
+from panels import (
+    LINES,
+    PANEL,
+    RELOAD,
+    SHOW,
+    a_run,
+    dispatch,
+    tell_line,
+    tell_run,
+    undo_a_step,
+)
 from playwright.sync_api import expect
 
 FIT = "() => { const node = app.rootGraph.getNodeById(5); node.setSize(node.computeSize()); }"
@@ -182,7 +192,7 @@ def test_a_run_that_is_stopped_leaves_no_status_and_no_passing_line(tab, event):
     for _ in range(2):
         dispatch(tab, event, {**stopped, "node_type": "KSampler"})
         expect(told).to_have_text(["KSampler: It stays."])
-        tab.page.evaluate("async () => await app.loadGraphData(app.rootGraph.serialize())")
+        tab.page.evaluate(RELOAD)
 
 
 def test_the_report_of_an_enlarger_is_read_whole(tab):

@@ -88,7 +88,8 @@ LEFT = {
     "subgraph": """async () => {
       const { subgraph } = app.rootGraph.convertToSubgraph(new Set([app.rootGraph.getNodeById(1)]));
       const [left] = subgraph.nodes;
-      await app.loadGraphData(app.rootGraph.serialize()); // as undo does
+      await app.loadGraphData(app.rootGraph.serialize(), true, true, // as undo does
+        app.extensionManager.workflow.activeWorkflow);
       return left; }""",
 }
 
