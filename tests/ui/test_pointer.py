@@ -43,7 +43,9 @@ def test_the_canvas_is_zoomed_by_the_wheel(tab, place):
     assert tab.page.evaluate(VIEW)[2] > scale
 
 
-def test_the_right_button_opens_the_nodes_menu(tab, place):
+def test_the_right_button_opens_the_nodes_menu(tab, is_newer, place):
+    if tab.name == "nodes2" and not is_newer:
+        pytest.skip("its first Nodes 2.0 opens no menu on a node")
     assert not tab.page.evaluate(MENU)
     tab.page.mouse.click(*place, button="right")
     tab.page.wait_for_function(MENU)
